@@ -14,7 +14,6 @@ and a result of the first does not end the second.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from threading import Lock
@@ -22,12 +21,13 @@ from time import monotonic
 
 from courriel import errors
 from courriel.model.submission import Submission
+from courriel.network.careful_log import CarefulLogger
 from courriel.outbox.encoding import outgoing
 from courriel.outbox.store.base import Job, LeaseId, Settlement, Store
 from courriel.outbox.work.ahead import Ahead
 from courriel.outbox.work.marking import Marking
 
-logger = logging.getLogger("courriel.outbox")
+logger = CarefulLogger("courriel.outbox")
 
 LEASE = 120.0  # seconds: the shortest lease until the end leaves; extended while there is progress
 _EXTEND = 30.0  # seconds after which that lease is extended, if there is progress
@@ -85,6 +85,7 @@ class Batch:
         self._unmarked: deque[Job] = deque()  # supplied next
         self._marked: dict[LeaseId, float] = {}  # times at which marks began
         self._left: dict[LeaseId, float] = {}  # mails whose ends may have left, with the times of their marks
+        self._asked: dict[LeaseId, float] = {}  # mails that are asked about, with the times of their last extension
         self.lease_out(jobs)
         self.queue(jobs)
 
@@ -184,6 +185,20 @@ class Batch:
         if now - self.extended > _EXTEND:
             self.extended = now
             self._extend()
+
+    def extend_alone(self, job: Job) -> None:
+        """Extend the lease of a mail that the batch has no more, and that is asked about; not oftener than needed.
+
+        Raises OutboxError.
+        """
+        now = monotonic()
+        if now - max(self._asked.get(job.lease_id, 0.0), self._since[job.lease_id]) < _EXTEND:
+            return
+        if job.lease_id in self._marked:
+            self._store.mark([job], lease=self.lease)
+        else:
+            self._store.extend([job], lease=self._waiting_lease)
+        self._asked[job.lease_id] = now
 
     # Ending.
 
