@@ -237,7 +237,7 @@ def test_a_transport_that_ends_the_program_keeps_its_mail(outbox: Outbox) -> Non
 
     ticket = outbox.put(message(1), via=Ends())
 
-    with pytest.raises(SystemExit), outbox.worker() as worker:
+    with pytest.raises(SystemExit), outbox.worker() as worker:  # noqa: PT012
         assert taken.wait(20)
         wait_until(lambda: not any(thread.is_alive() for thread in worker._threads), 20)
 

@@ -100,7 +100,7 @@ class Questions:
         for question in late:
             self._answered(question, None, heard=False)
         if late:
-            logger.error("Nobody has said for %.0f s whether a mail arrived; mails not asked about: %d", LIMIT,
+            logger.error("No answer of confirm for %.0f s; mails no longer asked about: %d", LIMIT,
                          len(late), extra={"action": "confirm_late", "ticket": late[0].id})  # fmt: skip
         for question in waiting:
             question.extend()

@@ -74,6 +74,8 @@ class Batch:
         """Hangs up the connection on which they are being sent."""
         self.ended = False
         """Whether no more ends are permitted, and later answers to mails in doubt do not count."""
+        self.broken = False
+        """Whether a mark could not be stored: then no more mails are begun, because their ends could not leave."""
         self.unsure = 0
         """Number of mails that were found to be unsure after the end."""
         self._store = store
@@ -293,6 +295,7 @@ class Batch:
             )
             with self._lock:
                 self._marked.clear()
+                self.broken = True
             return
         self.note_marks(chosen, marked, began)
 
@@ -322,7 +325,7 @@ class _Supply:
 
     def __next__(self) -> Submission:
         batch = self._batch
-        if not batch._goes_on():
+        if batch.broken or not batch._goes_on():
             raise StopIteration
         while not self._waiting:
             if not self._look() and (self._together is True or not batch._more()):

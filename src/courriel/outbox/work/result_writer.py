@@ -263,7 +263,7 @@ class ResultWriter:
                 return self._store.settle(settlements)
             except errors.OutboxError as failed:
                 logger.error("Results wait to be written down: %s", failed, extra={"action": "settle_failed"})
-                self.trouble = failed
+                self._waits_after(failed)
                 self._wait(pause)
                 self._busy_since = monotonic()
                 pause = min(pause * 2, _LATEST)
@@ -274,6 +274,12 @@ class ResultWriter:
                     return [done for each in settlements for done in self._settle([each])]
                 logger.exception("A result cannot be written down", extra={"action": "settle_impossible"})
                 return [False]
+
+    def _waits_after(self, failed: errors.OutboxError) -> None:
+        """Note why results wait; no sender waits for a commit that may take hours to succeed."""
+        with self._changed:
+            self.trouble, self._commits = failed, False
+            self._changed.notify_all()
 
     def _wait(self, seconds: float) -> None:
         ends = monotonic() + seconds
