@@ -41,6 +41,7 @@ from courriel.outbox.work.due_lanes import LOOK, DueLanes
 from courriel.outbox.work.health import Health, Pulse
 from courriel.outbox.work.held_slots import HeldSlots
 from courriel.outbox.work.idle_sessions import PER_HOST, limited_sessions
+from courriel.outbox.work.imports import descriptors_in_our_words, import_all, too_many_files
 from courriel.outbox.work.lease_keeper import LeaseKeeper
 from courriel.outbox.work.liveness import Presence
 from courriel.outbox.work.marking import Marking, Marks
@@ -158,7 +159,6 @@ class Worker:
         self._halt = Event()
         if self._asked:
             self._halt.set()
-        self._holder = self._tools.presence.enter()
         self._begin()
         for number in range(self._workers):
             name = f"courriel outbox worker {number + 1}"
@@ -217,7 +217,6 @@ class Worker:
             raise errors.UsageError("this worker runs already")
         ends = monotonic() + checked_seconds(for_seconds)
         self._halt = halt = Event()
-        self._holder = self._tools.presence.enter()
         self._begin()
         recorder, tried, left = self._recorder, 0, 0
         assert recorder is not None
@@ -234,6 +233,8 @@ class Worker:
                 if self._waits_for_answers(asked, ends):
                     recorder.flush(GRACE)  # a mail that did not arrive is due again
                     pause = 0.0 if pause is None else pause
+                if carrier.short and not self._advanced:
+                    raise too_many_files(self._store.place)
                 if pause is None or monotonic() + pause >= ends or (done and not self._advanced):
                     break  # also when mails are only given back, and would be due again for ever
                 if pause:
@@ -269,6 +270,9 @@ class Worker:
 
     def _begin(self) -> None:
         """Start what stands beside the sending threads."""
+        with descriptors_in_our_words(self._store.place):
+            import_all()
+        self._holder = self._tools.presence.enter()
         self._found, self._ended_by = 0, None
         self._recorder = self._new_recorder()
         self._questions = self._keeper.questions = Questions(self._confirm, self._end_by)
@@ -418,7 +422,8 @@ class Worker:
         """
         self._pulse.beat()
         try:
-            way = self._tools.ways.way(lane)
+            with descriptors_in_our_words(self._store.place):
+                way = self._tools.ways.way(lane)
         except errors.UsageError as unknown:
             if self._due.has_no_way(lane):
                 logger.warning(
