@@ -9,7 +9,8 @@ commit, so it is not one. From the measured speed of the server, it is the numbe
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -61,6 +62,14 @@ class Ahead:
     def reserve(self, mails: int) -> None:
         """Reserve marks for a claim that is being committed; 0 when it is done."""
         self._reserved = mails
+
+    @contextmanager
+    def reserving(self) -> Generator[None]:
+        """Context of a claim that may reserve marks; its reservation ends with it."""
+        try:
+            yield
+        finally:
+            self._reserved = 0
 
     def permitted(self, lease: LeaseId, now: float) -> None:
         """Record that the end of this mail may leave."""

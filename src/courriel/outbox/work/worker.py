@@ -63,6 +63,7 @@ GRACE = 30.0
 
 _CUT = 2.0  # seconds for a cut session to give the results of its mails
 _TURN = 1000  # mails sent on one lane before the others are served
+_NEXT = 1e-6  # seconds between the times at which mails that were given back together are due
 _ASK_LATER = 60.0  # seconds until a mail is looked at again, when too many are asked about
 _LONGEST_WHY = 500  # characters of a reason, and of a reply, that are stored
 
@@ -363,11 +364,13 @@ class Worker:
             rung, done, pause = self._tools.bell.rung, 0, LOOK
             self._pulse.beat()
             try:
-                due = self._due.look()
-                lanes, pause = due.lanes, due.pause
+                due, began = self._due.look(), monotonic()
+                lanes, pause = self._due.turn_of(due, number), due.pause
                 if not lanes:
                     self._write_down()
-                for lane in lanes[number % max(1, len(lanes)) :] + lanes[: number % max(1, len(lanes))]:
+                for lane in lanes:
+                    if done and monotonic() - began > LOOK:
+                        break  # something more urgent may have become due
                     if self._may_go_on(halt):
                         tried, wait = self._serve(lane, carrier, alone=len(lanes) == 1)
                         done, pause = done + tried, min(pause, wait) if wait is not None else pause
@@ -404,11 +407,13 @@ class Worker:
         None when no mail is due, or only a rate delays them.
         """
         self._advanced = False
-        due = self._due.look(fresh=True)
+        due, began = self._due.look(fresh=True), monotonic()
         if not due.lanes:
             self._write_down()
         tried, waits = 0, [due.limited]
         for lane in due.lanes:
+            if tried and monotonic() - began > LOOK:
+                break  # something more urgent may have become due
             if self._may_go_on(self._halt) and monotonic() < ends:
                 more, wait = self._serve(lane, carrier, alone=len(due.lanes) == 1)
                 tried += more
@@ -434,6 +439,7 @@ class Worker:
                 )
             return 0, None
         self._keep_rate(lane, way)
+        self._due.serves(lane)
         with sessions_at_once(lane, way, self._locks), carrier.held(lane, way) as held:
             if not held:
                 return 0, None
@@ -488,28 +494,26 @@ class Worker:
 
         While more are due, up to `turn` mails follow without a pause. Returns how many were tried.
         """
-        halt, ahead = self._halt, carrier.ahead(lane)
+        halt, ahead, urgent_elsewhere = self._halt, carrier.ahead(lane), self._due.is_urgent_elsewhere
         slots = HeldSlots(self._store, claimed.slots, began)
-        tried = begun = 0
+        tried = begun = urgent = 0
 
         def goes_on() -> bool:
-            return self._may_go_on(halt) and slots.may_begin()
+            return self._may_go_on(halt) and not (begun >= urgent and urgent_elsewhere(lane)) and slots.may_begin()
 
         def take(claimed: Claimed, began: float) -> bool:
-            nonlocal tried
+            nonlocal tried, urgent
             batch.lease_out(claimed.jobs, claimed.marked, began)
             jobs = [job for job in claimed.jobs if not self._is_in_question(batch, job)]
-            tried += len(jobs)
+            tried, urgent = tried + len(jobs), begun + sum(job.priority == 0 for job in jobs)
             batch.queue([job for job in jobs if not self._is_over(batch, job)])
             return bool(claimed.jobs)
 
         def more() -> bool:
             if tried >= turn or tried % self._batch:
                 return False
-            try:
+            with ahead.reserving():
                 return follow()
-            finally:
-                ahead.reserve(0)
 
         def follow() -> bool:
             nonlocal turn
@@ -603,8 +607,9 @@ class Worker:
 
     def _part_with(self, batch: Batch, failure: BaseException | None, outcome: _Outcome) -> None:
         """Settle mails without a result: unsure when the end may have left, otherwise given back."""
-        error = failure if isinstance(failure, Exception) else None
-        for job in batch.unanswered:
+        error, jobs = (failure if isinstance(failure, Exception) else None), batch.unanswered
+        since = max(map(batch.age, jobs), default=0.0)
+        for number, job in enumerate(jobs):
             mail = _standing(job, batch)
             if batch.may_have_left(job):
                 decision = _unanswered(job, batch, failure)
@@ -612,6 +617,8 @@ class Worker:
                 decision = policy.decide(error, mail, random())  # noqa: S311
             else:
                 decision = policy.give_back(mail, error)
+                if error is None:  # it keeps its turn, and its place among the others
+                    decision = replace(decision, delay=number * _NEXT - since)
             self._record(batch, job, decision, outcome)
 
     def _record(self, batch: Batch, job: Job, decision: policy.Decision, outcome: _Outcome) -> None:
