@@ -24,6 +24,7 @@ _FAR, _ROUNDS = 0.02, 6  # seconds of a round trip above which so many rounds co
 _NOISE = 0.01  # seconds
 _SLOW = 0.002  # seconds for one mail above which a commit in another thread is free
 _ROUND = 0.1  # seconds of one measurement, at least a round trip
+_TRY_MORE = 16  # transactions until a server is tried with twice as many recipients
 _GAP = 0.002  # seconds of silence before a new burst of answers: from a distant server they come in bursts
 
 
@@ -43,6 +44,9 @@ class Ahead:
         self.slow = True
         """Whether the server is slower than a commit, so that another thread stores results and marks in the meantime.
         """
+        self.recipients: int | None = None
+        """How many recipients the server takes in one transaction, as far as is known; None for any number."""
+        self._whole = 0  # transactions with so many that it took
         self._reserved = 0
         self._least = min(LEAST, most)
         self._permitted: dict[LeaseId, float] = {}
@@ -62,6 +66,18 @@ class Ahead:
     def reserve(self, mails: int) -> None:
         """Reserve marks for a claim that is being committed; 0 when it is done."""
         self._reserved = mails
+
+    def took(self, recipients: int, limit: int | None) -> None:
+        """Record that the server took so many recipients in one transaction; `limit` when it refused others.
+
+        After some transactions twice as many are tried: the reason may have been a passing one.
+        """
+        if limit is not None:
+            self.recipients, self._whole = limit, 0
+        elif self.recipients is not None and recipients >= self.recipients:
+            self._whole += 1
+            if self._whole == _TRY_MORE:
+                self.recipients, self._whole = self.recipients * 2, 0
 
     @contextmanager
     def reserving(self) -> Generator[None]:

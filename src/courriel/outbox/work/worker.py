@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel._dataclass import dataclass, replace
 from courriel.delivery.urls.route import Route
+from courriel.model.receipt import Receipt
 from courriel.network import forks
 from courriel.network.careful_log import CarefulLogger
 from courriel.network.transcripts.transcript import Transcript
@@ -715,6 +716,12 @@ def checked_seconds(for_seconds: float | None) -> float:
 
 
 def _decision(job: Job, result: policy.Result, batch: Batch) -> policy.Decision:
+    tried = batch.tried(job)
+    if isinstance(result, Receipt):
+        batch.ahead.took(len(tried), policy.crowd_limit(result))
+    if len(tried) < len(job.recipients) and isinstance(result, Receipt | errors.RecipientsRefused):
+        mail = replace(_standing(job, batch), recipients=tried)
+        return policy.with_rest(policy.decide(result, mail, random()), job.recipients[len(tried) :], mail)  # noqa: S311
     sent = None if job.results else policy.taken_by_all(result, job.recipients)
     return sent or policy.decide(result, _standing(job, batch), random())  # noqa: S311
 
