@@ -373,8 +373,8 @@ class AuthenticationRefused(Refused):
         if self.tried:
             from courriel.failures import language  # noqa: PLC0415
 
-            french, told = language() == "fr", self.mechanisms
-            yield _Note(f"Essayé : {told.fr}" if french else f"Tried: {told.en}")
+            french, mechanisms = language() == "fr", self.mechanisms
+            yield _Note(f"Essayé : {mechanisms.fr}" if french else f"Tried: {mechanisms.en}")
         yield from super()._notes_made()
 
 

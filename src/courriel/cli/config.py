@@ -82,8 +82,8 @@ def trust(manner: GlobalOptions, file: str | None) -> int:
         report.failing(NO_INPUT, "NotFound", _nothing_there(file))
         return report.status
     files.approve(found, locations.approvals_file())
-    told: dict[str, object] = {"ok": True, "file": str(found.path), "digest": found.digest, "sysexit": 0}
-    if not report.values(told):
+    document: dict[str, object] = {"ok": True, "file": str(found.path), "digest": found.digest, "sysexit": 0}
+    if not report.values(document):
         for profile in locations.project_file(found.path).profiles.values():
             report.line(f"{visible(profile.name)}  {visible(profile.route().url)}")
         report.line(

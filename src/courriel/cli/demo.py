@@ -82,7 +82,7 @@ def _show(report: Report, played: Played) -> None:
     for line in played.code.splitlines():
         report.line(f"   │ {line}".rstrip())
     report.line("")
-    for line in played.said.splitlines():
+    for line in played.output.splitlines():
         first, *more = wrap(visible(line), _WIDTH - 5, break_long_words=False, break_on_hyphens=False) or [""]
         report.line(f"   → {first}")
         for each in more:
@@ -135,7 +135,7 @@ def _object(played: Played) -> dict[str, object]:
         "ok": not played.failure,
         "title": played.title,
         "code": played.code,
-        "said": played.said,
+        "said": played.output,
         "letters": [str(letter.path) for letter in played.letters],
         "mishap": played.failure or None,
     }

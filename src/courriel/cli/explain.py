@@ -107,9 +107,9 @@ def _show_provider(report: Report, provider: Provider) -> None:
 
 def _unknown(report: Report, found: Explanation, near: str) -> int:
     """Say that the text is not known, what its codes mean, and which provider has nearly this name."""
-    told = [f"{code}{say(' : ', ': ')}{meaning.in_()}" for code, meaning in found.told]
+    parts = [f"{code}{say(' : ', ': ')}{meaning.in_()}" for code, meaning in found.code_meanings]
     if near:
-        told.append(say(f"vouliez-vous dire {near} ?", f"did you mean {near}?"))
+        parts.append(say(f"vouliez-vous dire {near} ?", f"did you mean {near}?"))
     sentence = say("je ne connais pas cette erreur", "I do not know this one")
-    report.failing(DATA, "NotKnown", say(" ; ", "; ").join([sentence, *told]))
+    report.failing(DATA, "NotKnown", say(" ; ", "; ").join([sentence, *parts]))
     return report.status

@@ -126,9 +126,11 @@ def _limits(limits: SendingLimits) -> list[str]:
         (limits.per_message, say("destinataires par message", "recipients of one message")),
         (limits.connections, say("connexions à la fois", "connections at once")),
     )
-    said = ", ".join(f"{number} {unit}" for number, unit in known if number)
+    numbers = ", ".join(f"{number} {unit}" for number, unit in known if number)
     note = say(*limits.note)
-    return [each for each in (said, note) if each] or [say("non publiées, ou inconnues", "not published, or not known")]
+    return [each for each in (numbers, note) if each] or [
+        say("non publiées, ou inconnues", "not published, or not known")
+    ]
 
 
 def _help(provider: Provider) -> str:

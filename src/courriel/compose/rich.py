@@ -180,16 +180,16 @@ class _Maker:
             return self.read(field, source)
         if source or self._folder is None:
             raise refusal(f"{field}_file", f"it is a file of `folder`, and {field} is not given then")
-        return self._said(field, lambda: self._environment.get_template(file))
+        return self._render_function(field, lambda: self._environment.get_template(file))
 
     def read(self, field: str, source: str) -> Said:
         """A template given as text."""
-        said = as_text(field, source)
-        return self._said(field, lambda: self._environment.from_string(said))
+        text = as_text(field, source)
+        return self._render_function(field, lambda: self._environment.from_string(text))
 
     # The steps.
 
-    def _said(self, field: str, read: Callable[[], jinja2.Template]) -> Said:
+    def _render_function(self, field: str, read: Callable[[], jinja2.Template]) -> Said:
         import jinja2
 
         try:

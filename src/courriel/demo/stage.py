@@ -46,18 +46,18 @@ class Stage:
 
     def _played(self, number: int, scene: Scene, code: str, place: dict[str, object]) -> Played:
         before = len(self.sandbox.letters)
-        said = io.StringIO()
+        output = io.StringIO()
         failure = ""
-        with redirect_stdout(said), redirect_stderr(said):
+        with redirect_stdout(output), redirect_stderr(output):
             try:
                 # The lines shown are the lines run: there is no second copy.
                 exec(compile(code, f"<{number}>", "exec"), place)  # noqa: S102 - our own text, out of scenes.py
             except Exception as error:  # noqa: BLE001 - any exception of a step is reported, and the demo goes on
                 failure = f"{type(error).__name__}: {error}"
         letters = tuple(self.sandbox.letters[before:])
-        if not failure and not scene.proof(said.getvalue(), letters):
+        if not failure and not scene.proof(output.getvalue(), letters):
             failure = str(_OTHERWISE)
-        return Played(number, str(scene.title), code, said.getvalue().rstrip(), letters, failure)
+        return Played(number, str(scene.title), code, output.getvalue().rstrip(), letters, failure)
 
 
 @contextmanager

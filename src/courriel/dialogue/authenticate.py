@@ -123,7 +123,7 @@ class _Login:
             # Another session may have found out meanwhile which mechanism works.
             left = self._with_remembered_first((yield from self._following(left, failed)))
         if failed is not None:
-            raise self._told(failed)
+            raise self._with_mechanisms_tried(failed)
         raise unusable or _nothing_offered(self._line.offered)
 
     # The steps.
@@ -140,7 +140,7 @@ class _Login:
                 raise
             # The server hung up after a failed login: the refusal is reported, not the end of the connection.
             _ = self._tried.pop()
-            raise self._told(before) from gone
+            raise self._with_mechanisms_tried(before) from gone
         except errors.RemoteProtocolError as broken:
             if self._tried[:-1]:
                 broken.args = (f"{broken} ({_names(self._tried[:-1])} had failed before)",)
@@ -174,7 +174,7 @@ class _Login:
         self._token.value, self._token.fresh = (yield Fetch(self._credentials, self._token.value)).decode(), True
         return True
 
-    def _told(self, failed: FailedLogin) -> errors.AuthenticationRefused:
+    def _with_mechanisms_tried(self, failed: FailedLogin) -> errors.AuthenticationRefused:
         """The refusal, with the names of all mechanisms that were tried."""
         refusal = failed.refusal
         refusal.tried, refusal.judged = tuple(self._tried), tuple(self._judged_with(failed))

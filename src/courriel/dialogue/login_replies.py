@@ -189,16 +189,16 @@ def discreetly(login: Flow[T]) -> Flow[T]:
         raise
 
 
-def conceal(error: errors.CourrielError, said: SaidAtLogin) -> None:
+def conceal(error: errors.CourrielError, secrets: SaidAtLogin) -> None:
     """Remove the secrets of a login from an error and its causes."""
     link: BaseException | None = error
     for _ in range(10):
         if link is None:
             return
         if isinstance(link, errors.CourrielError):
-            _conceal_one(link, said)
+            _conceal_one(link, secrets)
         above = link.__cause__ or link.__context__
-        if above is not None and not isinstance(above, errors.CourrielError) and said.repeated_in(str(above)):
+        if above is not None and not isinstance(above, errors.CourrielError) and secrets.repeated_in(str(above)):
             link.__cause__ = link.__context__ = None
             return
         link = above
@@ -223,8 +223,8 @@ def _secret_of(decoded: str) -> str | None:
     return decoded  # LOGIN
 
 
-def _conceal_one(error: errors.CourrielError, said: SaidAtLogin) -> None:
-    repeated = any(map(said.repeated_in, _texts(error)))
+def _conceal_one(error: errors.CourrielError, secrets: SaidAtLogin) -> None:
+    repeated = any(map(secrets.repeated_in, _texts(error)))
     if not repeated:
         return
     if error.reply is not None:

@@ -102,14 +102,14 @@ class Envelope:
     @property
     def options(self) -> dict[str, object]:
         """Options that are set, as JSON can hold them; see `stored`."""
-        said: dict[str, object] = {}
+        options: dict[str, object] = {}
         for name in STORED_OPTIONS:
             value: object = getattr(self, name)
             if value:
-                said[name] = value.value if isinstance(value, Return) else value
+                options[name] = value.value if isinstance(value, Return) else value
         if self.notify:
-            said["notify"] = sorted(notice.value for notice in self.notify)
-        return said
+            options["notify"] = sorted(notice.value for notice in self.notify)
+        return options
 
     @property
     def needs_smtputf8(self) -> bool:

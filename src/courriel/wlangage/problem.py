@@ -15,7 +15,7 @@ class ErreurWLangage(errors.UsageError):
 
     def __init__(self, fr: str, en: str) -> None:
         super().__init__(fr if language() == "fr" else en)
-        self.said = Text(fr, en)
+        self.wording = Text(fr, en)
 
 
 class UnknownProperty(ErreurWLangage, AttributeError):
@@ -27,7 +27,7 @@ class Impossible(CourrielError):
 
     def __init__(self, fr: str, en: str, *, because: CourrielError | None = None, hint_id: str = "") -> None:
         super().__init__(en, stage="compose", hint_id=hint_id or (because.hint_id if because else ""))
-        self.said = Text(fr, en)
+        self.wording = Text(fr, en)
         self.because = because
 
 
@@ -60,19 +60,19 @@ class Problem:
         )
 
     @classmethod
-    def notice(cls, *said: Text) -> Problem:
+    def notice(cls, *texts: Text) -> Problem:
         """Make a warning for the program's author, which is no error."""
-        return cls(headline=said[0], is_error=False, notices=said[1:])
+        return cls(headline=texts[0], is_error=False, notices=texts[1:])
 
     def message(self, spoken: Language) -> str:
         """One or two sentences on what happened, with the server's reply."""
-        said = [self._tell(each, spoken) for each in (self.headline, *self.notices)]
-        if self.reply and self.reply not in said[0]:
-            said.append(_SERVER_SAID.in_(spoken).replace("{server}", self.server).replace("{reply}", self.reply))
-        elif self.server and self.server not in said[0]:
-            said.insert(0, f"{self.server} : " if spoken == "fr" else f"{self.server}: ")
-            said[:2] = ["".join(said[:2])]
-        return " ".join(said)
+        sentences = [self._tell(each, spoken) for each in (self.headline, *self.notices)]
+        if self.reply and self.reply not in sentences[0]:
+            sentences.append(_SERVER_SAID.in_(spoken).replace("{server}", self.server).replace("{reply}", self.reply))
+        elif self.server and self.server not in sentences[0]:
+            sentences.insert(0, f"{self.server} : " if spoken == "fr" else f"{self.server}: ")
+            sentences[:2] = ["".join(sentences[:2])]
+        return " ".join(sentences)
 
     def complete(self, spoken: Language) -> str:
         """The message with remedy, what to avoid, and technical details."""
@@ -121,7 +121,7 @@ _CODE = Text("Code : ", "Code: ")
 
 def _headline(error: CourrielError) -> Text:
     if isinstance(error, ErreurWLangage | Impossible):
-        return error.said
+        return error.wording
     if error.in_doubt and error.failure:
         return error.failure.cause
     if isinstance(error, errors.RecipientsRefused):

@@ -34,11 +34,11 @@ def watch(
         try:
             with Sandbox(host, port, tls_port=tls_port, folder=where, users=users, keep=_LETTERS_IN_MEMORY) as sandbox:
                 _introduce(report, sandbox, where, users)
-                _tell_of_letters(report, sandbox, ended)
+                _print_letters(report, sandbox, ended)
         except OSError as refused:
             if isinstance(refused, errors.CourrielError):
                 raise
-            _tell_of_place(report, refused, host, port)
+            _print_addresses(report, refused, host, port)
             return report.status
     report.aside(say("Fermé.", "Closed."))
     return report.status
@@ -120,19 +120,19 @@ def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str
     report.line(say("Ctrl-C pour fermer.", "Ctrl-C to close."))
 
 
-def _tell_of_letters(report: Report, sandbox: Sandbox, ended: Ending) -> None:
-    told = 0  # letters of earlier runs are not in memory
+def _print_letters(report: Report, sandbox: Sandbox, ended: Ending) -> None:
+    last_shown = 0  # letters of earlier runs are not in memory
     while True:
         last_look = ended.wait(_LOOK_AGAIN)
         for letter in sandbox.letters:
-            if letter.number > told:
-                told = letter.number
-                _tell(report, letter)
+            if letter.number > last_shown:
+                last_shown = letter.number
+                _print_letter(report, letter)
         if last_look:
             return
 
 
-def _tell(report: Report, letter: CapturedMessage) -> None:
+def _print_letter(report: Report, letter: CapturedMessage) -> None:
     path = str(letter.path) if letter.path else ""
     to = [*letter.recipients]
     if report.values(
@@ -158,7 +158,7 @@ def _if_there(url: Callable[[], str]) -> str | None:
         return None
 
 
-def _tell_of_place(report: Report, refused: OSError, host: str, port: int) -> None:
+def _print_addresses(report: Report, refused: OSError, host: str, port: int) -> None:
     """Report why the server cannot listen."""
     place = f"{host}:{port}"
     if refused.errno == errno.EADDRINUSE:

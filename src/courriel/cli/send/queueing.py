@@ -84,9 +84,9 @@ def _put(
         message, via=via, key=terms.key, on_unsure=terms.on_unsure, priority=wishes.priority or "normal", **options
     )
     info = ticket.info
-    told: dict[str, object] = {"ok": True, "ticket": info.id, "key": info.key, "state": info.state.name.lower(),
+    document: dict[str, object] = {"ok": True, "ticket": info.id, "key": info.key, "state": info.state.name.lower(),
             "existed": ticket.existed, "message_id": info.message_id, "file": file or None, "sysexit": 0}  # fmt: skip
-    if report.values(told):
+    if report.values(document):
         return
     where = f"{file}{say(' : ', ': ')}" if file else ""
     if ticket.existed:

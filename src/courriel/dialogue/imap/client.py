@@ -73,7 +73,7 @@ class ImapDialogue:
         answer = yield from self.exchange.command("mailbox", b"UID", b"SEARCH", *shape, *language, *words)
         if answer.status.word == "NO" and answer.status.code.upper().startswith("BADCHARSET"):
             raise errors.NotSupported(
-                f"the server cannot search for texts in {charset}: {answer.status.said}",
+                f"the server cannot search for texts in {charset}: {answer.status.shown}",
                 capability="CHARSET",
                 stage="mailbox",
             )

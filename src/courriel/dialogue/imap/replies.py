@@ -230,7 +230,7 @@ def refuse_goodbye(response: bytes, stage: Stage) -> None:
     status = wire.read_status(response) if response[:3].upper() == b"BYE" else None
     if status is not None and status.word == "BYE":
         raise errors.ConnectionFailed(
-            f"the server closed the session: {status.said}", stage=stage, hint_id="SESSION-LOST"
+            f"the server closed the session: {status.shown}", stage=stage, hint_id="SESSION-LOST"
         )
 
 

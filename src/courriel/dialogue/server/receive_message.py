@@ -181,15 +181,15 @@ class Reception:
         delivery = Delivery(origin, recipients, content, (*self._session.findings, *findings))
         words: Mapping[str, Reply] = {}
 
-        def opinion() -> Answer | None:
+        def decide() -> Answer | None:
             nonlocal words
-            said = self._handler.message(self._session, delivery)
-            if isinstance(said, Mapping):
-                words = said
+            decision = self._handler.message(self._session, delivery)
+            if isinstance(decision, Mapping):
+                words = decision
                 return None
-            return said
+            return decision
 
-        answer = self._connection.decide(opinion)
+        answer = self._connection.decide(decide)
         self._session.messages += 1
         usual = Reply(250, ("2.0.0 Message taken",))
         if self._config.dialect is not Dialect.LMTP:

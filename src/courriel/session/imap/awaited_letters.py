@@ -26,7 +26,7 @@ class AsyncMailboxLetter(Placed, AsyncLetter):
     """
 
     def __init__(self, session: AsyncImapSession, letter: MailboxLetter) -> None:
-        self._place(letter.place, letter.uid, letter.told)
+        self._place(letter.place, letter.uid, letter.fetch_data)
         super().__init__(header=letter.raw_header, whole=letter.raw if letter.loaded else _not_here, size=letter.size)
         self._fetch = partial(session.content_of, letter)
 
@@ -44,9 +44,9 @@ class AsyncLetters:
 
     async def __aiter__(self) -> AsyncIterator[AsyncMailboxLetter]:
         await self._look()
-        lots = self.known().lots(self.uids)
-        while lot := await self._session.run(lambda: next(lots, None)):
-            for letter in lot:
+        batches = self.known().in_batches(self.uids)
+        while batch := await self._session.run(lambda: next(batches, None)):
+            for letter in batch:
                 yield AsyncMailboxLetter(self._session, letter)
 
     @property

@@ -41,8 +41,8 @@ class SelectedMailbox(BaseSession):
         check_credentials(credentials)
         known = server if isinstance(server, Server) else Server(server, dialect=Dialect.IMAP)
         self.server = known.with_dialect(Dialect.IMAP)
-        told = transcript if transcript is not None else log_if_wanted("courriel.imap")
-        self._line = self._known = SteppingLine(self.server, ImapTranscript(told) if told is not None else None)
+        recorder = transcript if transcript is not None else log_if_wanted("courriel.imap")
+        self._line = self._known = SteppingLine(self.server, ImapTranscript(recorder) if recorder is not None else None)
         self._dialogue = ImapDialogue(self.server, credentials, limits)
         self._dialogue.logins = server_memory.of(self.server)
         self._client: Client | None = None

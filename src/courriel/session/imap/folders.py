@@ -63,16 +63,16 @@ class WithFolders(SelectedMailbox):
         self.selected = None
         try:
             with self._using_client("mailbox") as client:
-                told = client.select_folder(name, readonly=read_only)
+                response = client.select_folder(name, readonly=read_only)
         except errors.CommandRefused as refused:
             if not isinstance(refused.__cause__, _read_only_error()):
                 raise
             return self.select(folder, read_only=True)
         selection = Selection(
             name,
-            count=told.get(b"EXISTS", 0),
-            uid_validity=told.get(b"UIDVALIDITY", 0),
-            uid_next=told.get(b"UIDNEXT"),
+            count=response.get(b"EXISTS", 0),
+            uid_validity=response.get(b"UIDVALIDITY", 0),
+            uid_next=response.get(b"UIDNEXT"),
             read_only=read_only,
         )
         self.selected = selection
@@ -84,8 +84,8 @@ class WithFolders(SelectedMailbox):
         """Number of letters and of unread ones in a folder, without selecting it."""
         name = folder_name(folder)
         with self._using_client("mailbox") as client:
-            told = client.folder_status(name, ("MESSAGES", "UNSEEN", "UIDVALIDITY", "UIDNEXT"))
-        numbers = [told.get(key, 0) for key in (b"MESSAGES", b"UNSEEN", b"UIDVALIDITY", b"UIDNEXT")]
+            response = client.folder_status(name, ("MESSAGES", "UNSEEN", "UIDVALIDITY", "UIDNEXT"))
+        numbers = [response.get(key, 0) for key in (b"MESSAGES", b"UNSEEN", b"UIDVALIDITY", b"UIDNEXT")]
         return FolderStatus(name, *numbers)
 
     def create(self, folder: str) -> None:

@@ -23,18 +23,18 @@ HEAD = (*ABOUT, "BODY.PEEK[HEADER]")
 WHOLE = (*ABOUT, "BODY.PEEK[]")
 
 
-Told: TypeAlias = "dict[bytes, Any]"
+FetchData: TypeAlias = "dict[bytes, Any]"
 """FETCH data of one letter, as the library parsed it."""
 
 
 class Placed:
     """Server-side data of a letter: folder, UID, flags, date of arrival."""
 
-    def _place(self, place: tuple[str, int], uid: int, told: Told) -> None:
-        flags, received = told.get(b"FLAGS"), told.get(b"INTERNALDATE")
+    def _place(self, place: tuple[str, int], uid: int, data: FetchData) -> None:
+        flags, received = data.get(b"FLAGS"), data.get(b"INTERNALDATE")
         self.place = place
         self.uid = uid
-        self.told = told
+        self.fetch_data = data
         self.flags = wire.words_of(flags if isinstance(flags, tuple) else ())
         self.received = received if isinstance(received, datetime.datetime) else None
 
@@ -59,13 +59,13 @@ class MailboxLetter(Placed, Letter):
     another folder is selected, LetterTooLarge, and what ends a session.
     """
 
-    def __init__(self, session: ImapSession, place: tuple[str, int], uid: int, told: Told) -> None:
-        self._place(place, uid, told)
-        fetched = octets_of(told, b"BODY[]") if b"BODY[]" in told else None
+    def __init__(self, session: ImapSession, place: tuple[str, int], uid: int, data: FetchData) -> None:
+        self._place(place, uid, data)
+        fetched = octets_of(data, b"BODY[]") if b"BODY[]" in data else None
         super().__init__(
-            header=octets_of(told, b"BODY[HEADER]"),
+            header=octets_of(data, b"BODY[HEADER]"),
             whole=(lambda: session.content_of(self)) if fetched is None else fetched,
-            size=size_of(told),
+            size=size_of(data),
         )
 
     def __repr__(self) -> str:
@@ -90,15 +90,15 @@ class Letters(Sequence[MailboxLetter]):
         return len(self.uids)
 
     def __iter__(self) -> Iterator[MailboxLetter]:
-        return chain.from_iterable(self.lots(self.uids))
+        return chain.from_iterable(self.in_batches(self.uids))
 
     def __reversed__(self) -> Iterator[MailboxLetter]:
-        return chain.from_iterable(self.lots(self.uids[::-1]))
+        return chain.from_iterable(self.in_batches(self.uids[::-1]))
 
-    def lots(self, uids: Sequence[int]) -> Iterator[list[MailboxLetter]]:
+    def in_batches(self, uids: Sequence[int]) -> Iterator[list[MailboxLetter]]:
         """These letters in lists, one for each FETCH."""
-        for lot, told in self._session.fetch_in_lots(self.place, uids, whole=self.whole):
-            yield [MailboxLetter(self._session, self.place, uid, told[uid]) for uid in lot if uid in told]
+        for batch, data in self._session.fetch_in_batches(self.place, uids, whole=self.whole):
+            yield [MailboxLetter(self._session, self.place, uid, data[uid]) for uid in batch if uid in data]
 
     @overload
     def __getitem__(self, place: int) -> MailboxLetter: ...
@@ -110,7 +110,7 @@ class Letters(Sequence[MailboxLetter]):
         """One letter by its index (UsageError when it no longer exists), or a part by a slice."""
         if isinstance(place, slice):
             return Letters(self._session, self.place, self.uids[place], whole=self.whole)
-        for letter in chain.from_iterable(self.lots((self.uids[place],))):
+        for letter in chain.from_iterable(self.in_batches((self.uids[place],))):
             return letter
         raise errors.UsageError(f"letter {self.uids[place]} is no longer in {self.place[0]!r}")
 
@@ -121,15 +121,15 @@ class Letters(Sequence[MailboxLetter]):
         return f"<{len(self)} letters in {self.place[0]!r}>"
 
 
-def size_of(told: Told) -> int:
+def size_of(data: FetchData) -> int:
     """RFC822.SIZE of a letter in bytes; 0 when the server sends anything but a number."""
-    size = told.get(b"RFC822.SIZE")
+    size = data.get(b"RFC822.SIZE")
     return size if isinstance(size, int) else 0
 
 
-def octets_of(told: Told, name: bytes) -> bytes:
+def octets_of(data: FetchData, name: bytes) -> bytes:
     """A fetched body as bytes; the parser may have turned a short one into a number, and NIL into None."""
-    given = told.get(name)
+    given = data.get(name)
     return given if isinstance(given, bytes) else b"" if given is None else str(given).encode()
 
 

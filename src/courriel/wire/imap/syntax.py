@@ -44,7 +44,7 @@ class Status:
     text: str
 
     @property
-    def said(self) -> str:
+    def shown(self) -> str:
         """Whole response as printable text."""
         return " ".join(part for part in (self.word, f"[{self.code}]" if self.code else "", self.text) if part)
 

@@ -181,7 +181,7 @@ class _Renderer:
             return
         target, since = self._link
         self._link = None
-        shown = self._flow.said(since)
+        shown = self._flow.text_since(since)
         target = target.strip()
         if not _SHOWN_LINK.fullmatch(target):
             return

@@ -58,10 +58,10 @@ def sender_of(email: EmailVariable) -> Address:
         name = email.Expéditeur if email.Expéditeur != address.spec else ""
         return Address(address.local, address.domain, name or address.name)
     except InvalidAddress as wrong:
-        said = email.AdresseExpéditeur or email.Expéditeur
+        sender = email.AdresseExpéditeur or email.Expéditeur
         raise Impossible(
-            f"L'adresse de l'expéditeur n'en est pas une : « {shown(said)} ».",
-            f'The address of the sender is not one: "{shown(said)}".',
+            f"L'adresse de l'expéditeur n'en est pas une : « {shown(sender)} ».",
+            f'The address of the sender is not one: "{shown(sender)}".',
             because=wrong,
         ) from wrong
 
@@ -94,8 +94,8 @@ def _unsendable(wrong: CourrielError) -> Impossible:
     field, _, reason = str(wrong).partition(": ")
     fr, en = _FIELDS.get(field, ("Email", "Email"))
     known = wrong.failure
-    said = known.cause.fr if known else f"ce message ne peut pas partir ({wrong})"
-    return Impossible(f"{fr} : {said}", f"{en}: {reason or wrong}", because=wrong)
+    french = known.cause.fr if known else f"ce message ne peut pas partir ({wrong})"
+    return Impossible(f"{fr} : {french}", f"{en}: {reason or wrong}", because=wrong)
 
 
 def _addresses(field: str, texts: Iterable[str]) -> list[Address]:
