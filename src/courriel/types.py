@@ -86,9 +86,9 @@ if TYPE_CHECKING:
     from courriel.session.imap.awaited_letters import AsyncLetters as AsyncLetters
     from courriel.session.imap.awaited_letters import AsyncMailboxLetter as AsyncMailboxLetter
     from courriel.session.imap.awaited_letters import AsyncWatch as AsyncWatch
+    from courriel.session.imap.letters import FolderLetter as FolderLetter
     from courriel.session.imap.letters import Letters as Letters
     from courriel.session.imap.letters import MailboxLetter as MailboxLetter
-    from courriel.session.imap.letters import Placed as Placed
     from courriel.session.imap.session import ImapLetterRefs as ImapLetterRefs
     from courriel.session.imap.watch import Watch as Watch
     from courriel.session.mailbox import AsyncMailbox as AsyncMailbox
@@ -160,7 +160,7 @@ _HOMES = {
     "Operation": "outbox.attempts",
     "Part": "wire.mime.parts",
     "Piece": "model.typed",
-    "Placed": "session.imap.letters",
+    "FolderLetter": "session.imap.letters",
     "PoolLimits": "session.pool.state",
     "PopLetter": "session.pop3.letter",
     "PopLetterRef": "session.pop3.mailbox",

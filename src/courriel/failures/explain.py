@@ -29,8 +29,8 @@ _NEAR = 0.75
 class Explanation:
     """Record and facts of a pasted text.
 
-    `failure` is the record, or None; `mistyped` says that it is the nearest to an id that does not exist. `code_meanings` is
-    known without a record, as pairs of a word of the text ("550") and its meaning.
+    `failure` is the record, or None; `mistyped`: it is the nearest to an id that does not exist. `code_meanings`
+    are known without a record, as pairs of a word of the text ("550") and its meaning.
     """
 
     facts: Facts
@@ -57,17 +57,17 @@ def explain(text: str) -> Explanation:
 
 def _by_cause(text: str) -> Failure | None:
     """The record whose cause stands in the text, in either language; the last one of several."""
-    folded = _folded(text[-LONGEST_PASTED:])
+    folded = _comparable(text[-LONGEST_PASTED:])
     places = [
-        (place, record)
+        (position, record)
         for record in records()
         for cause in (record.cause.fr, record.cause.en)
-        if (place := folded.rfind(_folded(cause))) >= 0
+        if (position := folded.rfind(_comparable(cause))) >= 0
     ]
     return max(places, key=lambda found: found[0])[1] if places else None
 
 
-def _folded(text: str) -> str:
+def _comparable(text: str) -> str:
     return _BLANKS.sub(" ", text).strip()
 
 

@@ -80,7 +80,7 @@ class Faults:
         """The reply of the first matching fault; `about` are the words that `when` is matched with."""
         with self._lock:
             for fault in self._faults:
-                if fault.stage != stage or not _fits(fault.when, about) or fault.times == 0:
+                if fault.stage != stage or not _matches(fault.when, about) or fault.times == 0:
                     continue
                 if fault.skip:
                     fault.skip -= 1
@@ -111,5 +111,5 @@ def read_answer(text: str | bytes) -> Reply | bytes | Disconnect | Stall:
     return Reply(int(codes.pop()), tuple(line[2] or "" for line in lines if line))
 
 
-def _fits(when: str, about: tuple[str, ...]) -> bool:
+def _matches(when: str, about: tuple[str, ...]) -> bool:
     return not when or any(fnmatchcase(word.lower(), when) for word in about)

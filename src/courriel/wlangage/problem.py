@@ -66,7 +66,7 @@ class Problem:
 
     def message(self, spoken: Language) -> str:
         """One or two sentences on what happened, with the server's reply."""
-        sentences = [self._tell(each, spoken) for each in (self.headline, *self.notices)]
+        sentences = [self._filled(each, spoken) for each in (self.headline, *self.notices)]
         if self.reply and self.reply not in sentences[0]:
             sentences.append(_SERVER_SAID.in_(spoken).replace("{server}", self.server).replace("{reply}", self.reply))
         elif self.server and self.server not in sentences[0]:
@@ -80,7 +80,7 @@ class Problem:
         if self.failure is not None:
             for label, text in ((_TO_DO, remedy(self.failure, self.protocol)), (_TO_AVOID, warning(self.failure))):
                 if text:
-                    lines.append(f"{label.in_(spoken)}{self._tell(text, spoken)}")
+                    lines.append(f"{label.in_(spoken)}{self._filled(text, spoken)}")
         technical = french(self.technical) if spoken == "fr" else self.technical
         if technical and technical not in lines[0]:
             lines.append(f"{_TECHNICAL.in_(spoken)}{technical}")
@@ -93,7 +93,7 @@ class Problem:
         """Id of the failure, constant across languages and versions; empty when it has none."""
         return self.failure.id if self.failure else ""
 
-    def _tell(self, text: Text, spoken: Language) -> str:
+    def _filled(self, text: Text, spoken: Language) -> str:
         host, _, port = self.server.rpartition(":")
         return text.in_(
             spoken,
@@ -125,10 +125,10 @@ def _headline(error: CourrielError) -> Text:
     if error.in_doubt and error.failure:
         return error.failure.cause
     if isinstance(error, errors.RecipientsRefused):
-        who = ", ".join(f"{name} ({reply})" for name, reply in error.refused.items())
+        recipients = ", ".join(f"{name} ({reply})" for name, reply in error.refused.items())
         return Text(
-            f"Personne n'a reçu le message, car le serveur {error.server} a refusé : {who}.",
-            f"Nobody received the message, because the server {error.server} refused: {who}.",
+            f"Personne n'a reçu le message, car le serveur {error.server} a refusé : {recipients}.",
+            f"Nobody received the message, because the server {error.server} refused: {recipients}.",
         )
     if error.failure:
         return error.failure.cause

@@ -62,7 +62,11 @@ def _folder(named: str | None) -> Generator[str, None, None]:
 
 
 def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str, str] | None) -> None:
-    clear, starttls, tls = sandbox.url, _if_there(lambda: sandbox.starttls_url), _if_there(lambda: sandbox.tls_url)
+    clear, starttls, tls = (
+        sandbox.url,
+        _existing_url(lambda: sandbox.starttls_url),
+        _existing_url(lambda: sandbox.tls_url),
+    )
     if report.values(
         {
             "event": "open",
@@ -70,7 +74,7 @@ def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str
             "starttls_url": starttls,
             "tls_url": tls,
             "pop_url": sandbox.pop_url,
-            "pops_url": _if_there(lambda: sandbox.pops_url),
+            "pops_url": _existing_url(lambda: sandbox.pops_url),
             "folder": folder,
             "users": list(users or ()),
         }
@@ -151,7 +155,7 @@ def _print_letter(report: Report, letter: CapturedMessage) -> None:
     )
 
 
-def _if_there(url: Callable[[], str]) -> str | None:
+def _existing_url(url: Callable[[], str]) -> str | None:
     try:
         return url()
     except errors.MissingExtra:
@@ -160,7 +164,7 @@ def _if_there(url: Callable[[], str]) -> str | None:
 
 def _print_addresses(report: Report, refused: OSError, host: str, port: int) -> None:
     """Report why the server cannot listen."""
-    place = f"{host}:{port}"
+    address = f"{host}:{port}"
     if refused.errno == errno.EADDRINUSE:
         sentence = say(
             f"le port {port} est déjà pris sur {host} ; --port 0 en prend un libre",
@@ -169,16 +173,16 @@ def _print_addresses(report: Report, refused: OSError, host: str, port: int) -> 
         report.failing(UNAVAILABLE, "PortTaken", sentence)
     elif isinstance(refused, PermissionError):
         sentence = say(
-            f"{refused.filename or place} : permission refusée ; les ports au-dessous de 1024 sont réservés",
-            f"{refused.filename or place}: permission denied; ports below 1024 are reserved",
+            f"{refused.filename or address} : permission refusée ; les ports au-dessous de 1024 sont réservés",
+            f"{refused.filename or address}: permission denied; ports below 1024 are reserved",
         )
         report.failing(NOT_PERMITTED, "PermissionError", sentence)
     elif refused.filename is not None:
         report.system(refused)
     else:
         sentence = say(
-            f"impossible d'écouter sur {place} : {spoken(refused.strerror or str(refused))}",
-            f"cannot listen at {place}: {refused}",
+            f"impossible d'écouter sur {address} : {spoken(refused.strerror or str(refused))}",
+            f"cannot listen at {address}: {refused}",
         )
         report.failing(
             NO_HOST if type(refused).__name__ == "gaierror" else UNAVAILABLE, type(refused).__name__, sentence

@@ -39,7 +39,7 @@ def queue(
         resolve(via)  # a name that is unknown here is a slip of the pen
     report = Report(manner)
     with open_outbox(terms.place, references=terms.references) as outbox:
-        for name, message in _read(report, files) if files else _made(wishes, via):
+        for name, message in _read(report, files) if files else _composed_messages(wishes, via):
             try:
                 _put(report, outbox, name, message, via, wishes if files else None, wishes, terms)
             except errors.CourrielError as error:
@@ -50,7 +50,7 @@ def queue(
 # The steps.
 
 
-def _made(wishes: MessageOptions, via: str | None) -> Iterator[tuple[str, Message]]:
+def _composed_messages(wishes: MessageOptions, via: str | None) -> Iterator[tuple[str, Message]]:
     from courriel.delivery.settings.profiles import resolve
 
     yield "", wishes.message(None if wishes.sender else resolve(via).sender)

@@ -51,7 +51,9 @@ class AsyncImapSession:
         transcript: Transcript | None = None,
     ) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._session = ImapSession(server, self._asked_here(credentials), limits=limits, transcript=transcript)
+        self._session = ImapSession(
+            server, self._credentials_in_our_loop(credentials), limits=limits, transcript=transcript
+        )
         self._worker = SingleThread(f"imap {self._session.server}")
 
     async def open(self) -> Self:
@@ -151,13 +153,13 @@ class AsyncImapSession:
 
     # Finding and reading.
 
-    def search(self, what: Search | None = None, /, *, whole: bool = False, **wanted: Any) -> AsyncLetters:
+    def search(self, search: Search | None = None, /, *, whole: bool = False, **wanted: Any) -> AsyncLetters:
         """Letters that match all criteria; see ImapSession.search. Nothing is sent before they are awaited."""
-        return AsyncLetters(self, partial(self._session.search, what, whole=whole, **wanted))
+        return AsyncLetters(self, partial(self._session.search, search, whole=whole, **wanted))
 
     def fetch(self, letters: AsyncImapLetterRefs, *, whole: bool = False) -> AsyncLetters:
         """Letters of the selected folder by UID, as `search` returns them."""
-        return AsyncLetters(self, partial(self._session.fetch, _plain(letters), whole=whole))
+        return AsyncLetters(self, partial(self._session.fetch, _blocking_letters(letters), whole=whole))
 
     def __aiter__(self) -> AsyncIterator[AsyncMailboxLetter]:
         """Iterate over the letters of the selected folder, by default INBOX; see ImapSession."""
@@ -175,27 +177,27 @@ class AsyncImapSession:
 
     async def flag(self, letters: AsyncImapLetterRefs, *flags: str) -> None:
         """Set flags: "seen", "answered", "flagged", "draft", "deleted", or keywords of your own."""
-        await self.run(partial(self._session.flag, _plain(letters), *flags))
+        await self.run(partial(self._session.flag, _blocking_letters(letters), *flags))
 
     async def unflag(self, letters: AsyncImapLetterRefs, *flags: str) -> None:
         """Remove flags."""
-        await self.run(partial(self._session.unflag, _plain(letters), *flags))
+        await self.run(partial(self._session.unflag, _blocking_letters(letters), *flags))
 
     async def copy(self, letters: AsyncImapLetterRefs, folder: str) -> dict[int, int]:
         """Copy letters into a folder; see ImapSession.copy."""
-        return await self.run(partial(self._session.copy, _plain(letters), folder))
+        return await self.run(partial(self._session.copy, _blocking_letters(letters), folder))
 
     async def move(self, letters: AsyncImapLetterRefs, folder: str) -> dict[int, int]:
         """Move letters into a folder; see ImapSession.move."""
-        return await self.run(partial(self._session.move, _plain(letters), folder))
+        return await self.run(partial(self._session.move, _blocking_letters(letters), folder))
 
     async def delete(self, letters: AsyncImapLetterRefs) -> None:
         """Flag letters as deleted; `expunge` removes them."""
-        await self.run(partial(self._session.delete, _plain(letters)))
+        await self.run(partial(self._session.delete, _blocking_letters(letters)))
 
     async def expunge(self, letters: AsyncImapLetterRefs | None = None) -> None:
         """Remove for good those of these letters that are flagged as deleted; see ImapSession.expunge."""
-        await self.run(partial(self._session.expunge, None if letters is None else _plain(letters)))
+        await self.run(partial(self._session.expunge, None if letters is None else _blocking_letters(letters)))
 
     async def append(
         self,
@@ -238,7 +240,7 @@ class AsyncImapSession:
         """Run `act` in the session's thread; cancelling closes the connection, or calls `interrupt` instead."""
         return await self._worker.run(act, interrupt or self._session.hang_up)
 
-    def _asked_here(self, credentials: Credentials | None) -> Credentials | None:
+    def _credentials_in_our_loop(self, credentials: Credentials | None) -> Credentials | None:
         """The same credentials, with an awaitable token source run in our event loop."""
         if not isinstance(credentials, TokenSource):
             return credentials
@@ -273,7 +275,7 @@ class AsyncImapSession:
         return f"<{type(self).__name__}{repr(self._session).removeprefix('<ImapSession')}"
 
 
-def _plain(letters: AsyncImapLetterRefs) -> ImapLetterRefs:
+def _blocking_letters(letters: AsyncImapLetterRefs) -> ImapLetterRefs:
     """The letters as the blocking session takes them."""
     return letters.known() if isinstance(letters, AsyncLetters) else letters
 

@@ -62,7 +62,7 @@ class SelectedMailbox(BaseSession):
             self._client = Client(self._line, self._dialogue)
         return self
 
-    def _talk_of(self) -> ImapDialogue:
+    def _dialogue_of(self) -> ImapDialogue:
         return self._dialogue
 
     def noop(self) -> None:
@@ -100,11 +100,11 @@ class SelectedMailbox(BaseSession):
     @contextmanager
     def _using_client(self, stage: Stage) -> Generator[Any]:
         """One call that IMAPClient carries out."""
-        with self._call(lambda: None), self._theirs.at(stage) as client:
+        with self._call(lambda: None), self._open_client.at(stage) as client:
             yield client
 
     @property
-    def _theirs(self) -> Client:
+    def _open_client(self) -> Client:
         assert self._client is not None, "an open line has its client"
         return self._client
 

@@ -43,10 +43,10 @@ class Client:
     """IMAPClient on an authenticated connection."""
 
     def __init__(self, line: SteppingLine, dialogue: ImapDialogue) -> None:
-        self._end = _LineEnd(line, dialogue)
+        self._end = _SocketStandIn(line, dialogue)
         with self._translated("hello"):
-            self._imap4 = _OnOurLine(self._end)
-            self._theirs = _Theirs(self._imap4)
+            self._imap4 = _Imap4OnOurLine(self._end)
+            self._theirs = _Client(self._imap4)
         self._theirs.normalise_times = False  # moments keep their zone
 
     @contextmanager
@@ -140,7 +140,7 @@ class Client:
         return reply_of(wire.read_status(self._end.last_answer) or wire.Status("NO", "", _printable_text(error)))
 
 
-class _Theirs(IMAPClient):  # type: ignore[misc]  # it has no types
+class _Client(IMAPClient):  # type: ignore[misc]  # it has no types
     """IMAPClient with a connection of ours instead of one it makes."""
 
     def __init__(self, imap4: imaplib.IMAP4) -> None:
@@ -151,7 +151,7 @@ class _Theirs(IMAPClient):  # type: ignore[misc]  # it has no types
         return self._ours
 
 
-class _LineEnd:
+class _SocketStandIn:
     """Stand-in for the socket that imaplib reads and writes: our connection, through our dialogue."""
 
     def __init__(self, line: SteppingLine, dialogue: ImapDialogue) -> None:
@@ -204,10 +204,10 @@ class _LineEnd:
             raise
 
 
-class _OnOurLine(imaplib.IMAP4):
+class _Imap4OnOurLine(imaplib.IMAP4):
     """imaplib's client, with our connection in place of its socket."""
 
-    def __init__(self, end: _LineEnd) -> None:
+    def __init__(self, end: _SocketStandIn) -> None:
         self._end = end
         super().__init__()
 

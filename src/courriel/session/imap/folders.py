@@ -31,7 +31,7 @@ class WithFolders(SelectedMailbox):
         """Folders whose names match `pattern`: `*` matches anything, `%` anything within one level."""
         name = folder_name(pattern)
         with self._call(lambda: None):
-            return [_folder(*each) for each in self._theirs.folders(name)]
+            return [_folder(*each) for each in self._open_client.folders(name)]
 
     def special(self, use: str) -> str:
         """Name of the folder for "sent", "drafts", "trash", "junk" or "archive".
@@ -108,21 +108,21 @@ class WithFolders(SelectedMailbox):
 
     # The steps.
 
-    def _must_be_selected(self) -> Selection:
+    def _require_selection(self) -> Selection:
         if self.selected is None:
             raise errors.UsageError("no folder is selected: select one")
         return self.selected
 
-    def _select_something(self) -> Selection:
+    def _ensure_selected(self) -> Selection:
         return self.selected or self.select()
 
-    def _must_be_at(self, place: tuple[str, int]) -> None:
+    def _require_folder(self, folder_id: tuple[str, int]) -> None:
         selection = self.selected
-        if selection is None or selection.name != place[0]:
+        if selection is None or selection.name != folder_id[0]:
             now = f"{selection.name!r} is" if selection else "no folder is"
-            raise errors.UsageError(f"these letters are in {place[0]!r}, and {now} selected: select it again")
-        if selection.uid_validity != place[1]:
-            raise errors.UsageError(f"the server has renumbered the letters in {place[0]!r}: search for them again")
+            raise errors.UsageError(f"these letters are in {folder_id[0]!r}, and {now} selected: select it again")
+        if selection.uid_validity != folder_id[1]:
+            raise errors.UsageError(f"the server has renumbered the letters in {folder_id[0]!r}: search for them again")
 
 
 def _folder(flags: Sequence[bytes], separator: bytes | None, name: str) -> Folder:

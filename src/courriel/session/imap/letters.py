@@ -27,12 +27,12 @@ FetchData: TypeAlias = "dict[bytes, Any]"
 """FETCH data of one letter, as the library parsed it."""
 
 
-class Placed:
+class FolderLetter:
     """Server-side data of a letter: folder, UID, flags, date of arrival."""
 
-    def _place(self, place: tuple[str, int], uid: int, data: FetchData) -> None:
+    def _set_server_data(self, folder_id: tuple[str, int], uid: int, data: FetchData) -> None:
         flags, received = data.get(b"FLAGS"), data.get(b"INTERNALDATE")
-        self.place = place
+        self.folder_id = folder_id
         self.uid = uid
         self.fetch_data = data
         self.flags = wire.words_of(flags if isinstance(flags, tuple) else ())
@@ -41,15 +41,15 @@ class Placed:
     @property
     def folder(self) -> str:
         """Name of its folder."""
-        return self.place[0]
+        return self.folder_id[0]
 
     @property
     def mark(self) -> FolderPosition:
         """Position of this letter in its folder; see `ImapSession.watch`."""
-        return FolderPosition(self.place[1], self.uid)
+        return FolderPosition(self.folder_id[1], self.uid)
 
 
-class MailboxLetter(Placed, Letter):
+class MailboxLetter(FolderLetter, Letter):
     """A letter in an IMAP folder: server-side data and header are there, the content is fetched on first access.
 
     It is a Letter: `subject`, `sender`, `date` come from the header; `text`, `attachments`, `raw` fetch the complete
@@ -59,8 +59,8 @@ class MailboxLetter(Placed, Letter):
     another folder is selected, LetterTooLarge, and what ends a session.
     """
 
-    def __init__(self, session: ImapSession, place: tuple[str, int], uid: int, data: FetchData) -> None:
-        self._place(place, uid, data)
+    def __init__(self, session: ImapSession, folder_id: tuple[str, int], uid: int, data: FetchData) -> None:
+        self._set_server_data(folder_id, uid, data)
         fetched = octets_of(data, b"BODY[]") if b"BODY[]" in data else None
         super().__init__(
             header=octets_of(data, b"BODY[HEADER]"),
@@ -79,10 +79,10 @@ class Letters(Sequence[MailboxLetter]):
     """
 
     def __init__(
-        self, session: ImapSession, place: tuple[str, int], uids: Sequence[int], *, whole: bool = False
+        self, session: ImapSession, folder_id: tuple[str, int], uids: Sequence[int], *, whole: bool = False
     ) -> None:
         self._session = session
-        self.place = place
+        self.folder_id = folder_id
         self.uids = tuple(uids)
         self.whole = whole
 
@@ -97,28 +97,28 @@ class Letters(Sequence[MailboxLetter]):
 
     def in_batches(self, uids: Sequence[int]) -> Iterator[list[MailboxLetter]]:
         """These letters in lists, one for each FETCH."""
-        for batch, data in self._session.fetch_in_batches(self.place, uids, whole=self.whole):
-            yield [MailboxLetter(self._session, self.place, uid, data[uid]) for uid in batch if uid in data]
+        for batch, data in self._session.fetch_in_batches(self.folder_id, uids, whole=self.whole):
+            yield [MailboxLetter(self._session, self.folder_id, uid, data[uid]) for uid in batch if uid in data]
 
     @overload
-    def __getitem__(self, place: int) -> MailboxLetter: ...
+    def __getitem__(self, index: int) -> MailboxLetter: ...
 
     @overload
-    def __getitem__(self, place: slice) -> Letters: ...
+    def __getitem__(self, index: slice) -> Letters: ...
 
-    def __getitem__(self, place: int | slice) -> MailboxLetter | Letters:
+    def __getitem__(self, index: int | slice) -> MailboxLetter | Letters:
         """One letter by its index (UsageError when it no longer exists), or a part by a slice."""
-        if isinstance(place, slice):
-            return Letters(self._session, self.place, self.uids[place], whole=self.whole)
-        for letter in chain.from_iterable(self.in_batches((self.uids[place],))):
+        if isinstance(index, slice):
+            return Letters(self._session, self.folder_id, self.uids[index], whole=self.whole)
+        for letter in chain.from_iterable(self.in_batches((self.uids[index],))):
             return letter
-        raise errors.UsageError(f"letter {self.uids[place]} is no longer in {self.place[0]!r}")
+        raise errors.UsageError(f"letter {self.uids[index]} is no longer in {self.folder_id[0]!r}")
 
     def __contains__(self, letter: object) -> bool:
-        return (letter.uid if isinstance(letter, Placed) else letter) in self.uids
+        return (letter.uid if isinstance(letter, FolderLetter) else letter) in self.uids
 
     def __repr__(self) -> str:
-        return f"<{len(self)} letters in {self.place[0]!r}>"
+        return f"<{len(self)} letters in {self.folder_id[0]!r}>"
 
 
 def size_of(data: FetchData) -> int:

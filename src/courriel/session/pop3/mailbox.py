@@ -39,7 +39,7 @@ class PopMailboxState(BaseSession):
         self._dialogue = PopDialogue(server, credentials, largest)
         self._dialogue.logins = server_memory.of(server)
 
-    def _talk_of(self) -> PopDialogue:
+    def _dialogue_of(self) -> PopDialogue:
         return self._dialogue
 
     @property
@@ -64,9 +64,9 @@ class PopMailboxState(BaseSession):
     def _number(self, letter: PopLetterRef) -> int:
         """The number of a letter. Raises UsageError for one of another connection, or one that does not exist."""
         self._expect_open()
-        return self._meant(letter)
+        return self._resolve(letter)
 
-    def _meant(self, letter: PopLetterRef) -> int:
+    def _resolve(self, letter: PopLetterRef) -> int:
         dialogue = self._dialogue
         if type(letter) is int and letter in dialogue.known and letter not in dialogue.deleted:
             return letter
@@ -84,16 +84,16 @@ class PopMailboxState(BaseSession):
     def _numbers(self, letters: Iterable[PopLetterRef] | None) -> list[int]:
         if letters is not None:
             self._expect_open()
-            return [self._meant(letter) for letter in letters]
+            return [self._resolve(letter) for letter in letters]
         return [number for number in self._dialogue.numbers if number not in self._dialogue.deleted]
 
-    def _number_at(self, place: int) -> int:
+    def _number_at(self, index: int) -> int:
         """The number of the letter at this index. Raises IndexError."""
         self._expect_open()
         try:
-            return self._dialogue.numbers[place]
+            return self._dialogue.numbers[index]
         except IndexError:
-            raise IndexError(f"the mailbox holds {len(self)} letters, and none is at {place}") from None
+            raise IndexError(f"the mailbox holds {len(self)} letters, and none is at {index}") from None
 
     def _expect_open(self) -> None:
         if not self.usable:
@@ -104,7 +104,7 @@ class PopMailboxState(BaseSession):
                 hint_id="SESSION-LOST",
             )
 
-    def _reading(self, connection_id: int, numbers: list[int] | None, window: int, heads: bool) -> Retrieval:
+    def _retrieval(self, connection_id: int, numbers: list[int] | None, window: int, heads: bool) -> Retrieval:
         """Reader for these letters, or for all; call it after LIST."""
         if connection_id != self._dialogue.connection_id:
             raise of_another_line()

@@ -68,9 +68,9 @@ class PopSession(PopMailboxState):
             self._line.run(self._dialogue.list_uids())
         return self._dialogue.uids
 
-    def __getitem__(self, place: int) -> PopLetter:
+    def __getitem__(self, index: int) -> PopLetter:
         """The letter at this index: 0 is the oldest, -1 the newest. Raises IndexError."""
-        return PopLetter(self, self._number_at(place), self._dialogue.connection_id)
+        return PopLetter(self, self._number_at(index), self._dialogue.connection_id)
 
     def __iter__(self) -> Iterator[PopLetter]:
         """Iterate over letters not deleted, oldest first; headers are fetched ahead where the server has TOP."""
@@ -111,14 +111,14 @@ class PopSession(PopMailboxState):
         check_window(window)
         return self._read(self._dialogue.connection_id, None if letters is None else self._numbers(letters), window)
 
-    def save(self, letter: PopLetterRef, place: SaveTarget, *, limit: int = 2**40) -> None:
+    def save(self, letter: PopLetterRef, target: SaveTarget, *, limit: int = 2**40) -> None:
         """Write one letter of any size into a new file, in portions; an existing file is never overwritten.
 
-        `place` is a path, or a binary file opened for writing. More than `limit` bytes end the session. A file that
+        `target` is a path, or a binary file opened for writing. More than `limit` bytes end the session. A file that
         could not be written completely is removed. Raises LetterRefused, OSError.
         """
         number = self._number(letter)
-        with saving(place) as write:
+        with saving(target) as write:
             self._line.run(self._dialogue.save(number, write, limit))
 
     def delete(self, *letters: PopLetterRef) -> None:
@@ -182,7 +182,7 @@ class PopSession(PopMailboxState):
         self, connection_id: int, numbers: list[int] | None, window: int, *, heads: bool = False
     ) -> Iterator[PopLetter]:
         self._line.run(self._dialogue.list_sizes())
-        reading = self._reading(connection_id, numbers, window, heads)
+        reading = self._retrieval(connection_id, numbers, window, heads)
         while not reading.done:
             for number, result in reading.results():
                 letter = PopLetter(self, number, connection_id)
@@ -227,9 +227,9 @@ class AsyncPopSession(PopMailboxState):
             await self._line.run(self._dialogue.list_uids())
         return self._dialogue.uids
 
-    def __getitem__(self, place: int) -> AsyncPopLetter:
+    def __getitem__(self, index: int) -> AsyncPopLetter:
         """The letter at this index, not loaded yet: 0 is the oldest, -1 the newest. Raises IndexError."""
-        return AsyncPopLetter(self, self._number_at(place), self._dialogue.connection_id)
+        return AsyncPopLetter(self, self._number_at(index), self._dialogue.connection_id)
 
     async def __aiter__(self) -> AsyncIterator[AsyncPopLetter]:
         """Iterate over letters not deleted, oldest first, each with its header; see PopSession."""
@@ -266,10 +266,10 @@ class AsyncPopSession(PopMailboxState):
         check_window(window)
         return self._read(self._dialogue.connection_id, None if letters is None else self._numbers(letters), window)
 
-    async def save(self, letter: PopLetterRef, place: SaveTarget, *, limit: int = 2**40) -> None:
+    async def save(self, letter: PopLetterRef, target: SaveTarget, *, limit: int = 2**40) -> None:
         """Write one letter of any size into a new file; see PopSession.save. File writes block the loop."""
         number = self._number(letter)
-        with saving(place) as write:
+        with saving(target) as write:
             await self._line.run(self._dialogue.save(number, write, limit))
 
     async def delete(self, *letters: PopLetterRef) -> None:
@@ -331,7 +331,7 @@ class AsyncPopSession(PopMailboxState):
         self, connection_id: int, numbers: list[int] | None, window: int, *, heads: bool = False
     ) -> AsyncIterator[AsyncPopLetter]:
         await self._line.run(self._dialogue.list_sizes())
-        reading = self._reading(connection_id, numbers, window, heads)
+        reading = self._retrieval(connection_id, numbers, window, heads)
         while not reading.done:
             for number, result in reading.results():
                 letter = AsyncPopLetter(self, number, connection_id)
