@@ -26,13 +26,13 @@ def get(url: str, until: float, trust: Trust | None = None) -> bytes | None:
     host, _, path = url.removeprefix("https://").partition("/")
     path = f"/{path}"
     for _attempt in range(_MOST_REDIRECTS + 1):
-        answer = _once(host, path, until, trust)
+        answer = _request(host, path, until, trust)
         if answer is None:
             return None
         status, content, location = answer
         if status == 200:
             return content
-        path = _within(host, location) if status in (301, 302, 303, 307, 308) else ""
+        path = _path_on_same_host(host, location) if status in (301, 302, 303, 307, 308) else ""
         if not path:
             return None
     return None
@@ -41,7 +41,7 @@ def get(url: str, until: float, trust: Trust | None = None) -> bytes | None:
 # The steps.
 
 
-def _once(host: str, path: str, until: float, trust: Trust) -> tuple[int, bytes, str] | None:
+def _request(host: str, path: str, until: float, trust: Trust) -> tuple[int, bytes, str] | None:
     seconds = until - monotonic()
     if seconds <= 0:
         return None
@@ -52,7 +52,7 @@ def _once(host: str, path: str, until: float, trust: Trust) -> tuple[int, bytes,
         raw = _connect(host, seconds)
         # The limit of a socket is one of silence; the whole exchange has its own.
         opened = [raw]
-        overdue = Timer(max(until - monotonic(), 0), _cut, [opened])
+        overdue = Timer(max(until - monotonic(), 0), _abort, [opened])
         overdue.daemon = True
         overdue.start()
         with context.wrap_socket(raw, server_hostname=name_to_check(host), do_handshake_on_connect=False) as line:
@@ -84,14 +84,14 @@ def _connect(host: str, seconds: float) -> socket.socket:
     return socket.create_connection((host, 443), timeout=seconds)
 
 
-def _cut(opened: list[socket.socket]) -> None:
+def _abort(opened: list[socket.socket]) -> None:
     """End a connection that takes too long: a blocked read returns with an error."""
     with suppress(OSError):  # it may have ended by itself
         # Not the method of SSLSocket, which would let the other thread go on reading without TLS.
         socket.socket.shutdown(opened[-1], socket.SHUT_RDWR)
 
 
-def _within(host: str, location: str) -> str:
+def _path_on_same_host(host: str, location: str) -> str:
     """The path of a redirect that stays on this host by HTTPS; empty otherwise."""
     if location.startswith("/") and not location.startswith("//"):
         return location

@@ -35,7 +35,7 @@ def post(url: str, fields: dict[str, str], *, trust: Trust | None = None, total:
     line = http.client.HTTPSConnection(name, server.port, context=client_context(trust), timeout=total)
     opened: list[socket.socket] = []
     cut = Event()
-    overdue = Timer(total, _cut, [line, opened, cut])
+    overdue = Timer(total, _abort, [line, opened, cut])
     overdue.daemon = True
     overdue.start()
     try:
@@ -74,7 +74,7 @@ def _parts(url: str) -> tuple[str, str]:
     return host, f"{slash or '/'}{path}"
 
 
-def _cut(line: http.client.HTTPSConnection, opened: list[socket.socket], cut: Event) -> None:
+def _abort(line: http.client.HTTPSConnection, opened: list[socket.socket], cut: Event) -> None:
     """End an exchange that takes too long: its blocked read returns with an error."""
     cut.set()
     ours = opened[0] if opened else line.sock
