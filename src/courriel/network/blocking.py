@@ -290,7 +290,7 @@ class Line:
     def _probe(self, by_tls: bool, stage: Stage) -> bytes:
         ends = monotonic() + self._clock.for_probe(stage)
         try:
-            with happy_eyeballs.reach(_places(self.server, ends), ends) as line:
+            with happy_eyeballs.reach(resolve.places_in_time(self.server, ends), ends) as line:
                 line.settimeout(max(0.001, ends - monotonic()))
                 if not by_tls:
                     with line.makefile("rb") as heard:
@@ -307,7 +307,7 @@ class Line:
         if self.server.security is not Security.NONE:
             self._tls = prepared_tls(self.server)  # an unreadable file is reported before connecting
         ends = self._clock.for_connecting()
-        places = _places(self.server, ends)
+        places = resolve.places_in_time(self.server, ends)
         self._socket = line = happy_eyeballs.reach(places, ends)
         line.settimeout(None)
         self._kernel_keeps_time, self._kernel_waits = _KERNEL_KEEPS_TIME, 0
@@ -355,23 +355,6 @@ class Line:
     def _note(self, text: str) -> None:
         if self._transcript is not None:
             self._transcript.noted(text)
-
-
-def _places(server: Server, ends: float) -> list[resolve.Place]:
-    known = resolve.places_at_once(server)
-    if known is not None:
-        return known
-    from queue import Empty, SimpleQueue  # noqa: PLC0415 - not for addresses
-
-    answers: SimpleQueue[list[resolve.Place] | OSError] = SimpleQueue()
-    resolve.ask(server, answers.put)
-    try:
-        answer = answers.get(timeout=max(0.001, ends - monotonic()))
-    except Empty:
-        raise TimeoutError("the name service did not answer") from None
-    if isinstance(answer, OSError):
-        raise answer
-    return answer
 
 
 def _fetched(given: object) -> bytes:
