@@ -192,7 +192,7 @@ class _Overdue:
 
     @property
     def late(self) -> bool:
-        """True once the time is over."""
+        """State of the timer: the time is over, and the connection was cut."""
         return self._cut.is_set()
 
     def check(self) -> None:
