@@ -92,7 +92,8 @@ def outgoing(job: Job, store: Store, before_end: EndGuard, progress: Callable[[]
     """Submission for a leased mail; `progress` is called whenever a chunk of a large one is read."""
     about = job.options
     pieces = job.body if job.body is not None else (_Stored(store, job.id, job.size, progress),)
-    content = Content(pieces, job.size, *(bool(about.get(word)) for word in _ABOUT_CONTENT))
+    traits = [bool(about.get(word)) for word in _ABOUT_CONTENT] if about else ()
+    content = Content(pieces, job.size, *traits)
     if job.body is not None and sum(map(len, job.body)) != job.size:
         raise _incomplete(job.id)
     return Submission(

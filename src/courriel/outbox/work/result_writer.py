@@ -8,8 +8,8 @@ pending results together with its next claim, or with marks when it has no marke
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
-from threading import Condition, Thread
+from collections.abc import Callable, Collection, Iterable, Sequence
+from threading import Condition, RLock, Thread
 from time import monotonic
 from typing import TypeVar
 
@@ -37,8 +37,8 @@ class Entry:
 
     settlement: Settlement
     events: tuple[Event, ...] = ()
-    written: Callable[[LeaseId], None] | None = None
-    """Called with the lease when the result is stored."""
+    written: Callable[[Iterable[LeaseId]], None] | None = None
+    """Called with the leases of all such entries when the results are stored."""
 
 
 class ResultWriter:
@@ -63,7 +63,8 @@ class ResultWriter:
         self._commits = False  # whether a commit of the thread is running
         self._waits = self._ended = False
         self._busy_since: float | None = None
-        self._changed = Condition()
+        self._lock = RLock()  # for each mail by itself, in half the time
+        self._changed = Condition(self._lock)
         self._thread = Thread(target=self._run, name="courriel outbox recorder", daemon=True)
         self._thread.start()
 
@@ -71,7 +72,7 @@ class ResultWriter:
         """Store a result soon; sooner for a slow server, whose sender will not store it with its next claim before
         that.
         """
-        with self._changed:
+        with self._lock:
             due = self._last + (self._moment if slow else max(self._moment, _LONGER))
             if not self._entries or due < self._due:
                 self._due = due
@@ -181,9 +182,12 @@ class ResultWriter:
     def _written(self, entries: list[Entry], done: Sequence[bool]) -> None:
         """Record that results are stored. Listeners are called by the thread, so that senders never wait for them."""
         ours = [entry for entry, settled in zip(entries, done, strict=True) if settled]
+        leases: dict[Callable[[Iterable[LeaseId]], None], list[LeaseId]] = {}
         for entry in entries:
             if entry.written is not None:
-                entry.written(entry.settlement.lease_id)
+                leases.setdefault(entry.written, []).append(entry.settlement.lease_id)
+        for written, those in leases.items():
+            written(those)
         for entry, settled in zip(entries, done, strict=True) if len(ours) < len(entries) else ():
             if not settled:
                 # Canceled meanwhile, or claimed by another worker after our lease: the row belongs to the other.
