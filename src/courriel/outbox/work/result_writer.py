@@ -159,11 +159,16 @@ class ResultWriter:
         """Wait until there is something to store or tell; False after `close`."""
         with self._lock:
             while not (self._news or self._ended):
-                left = self._due - monotonic() if self._entries else None
-                if left is not None and left <= 0:
+                now = monotonic()
+                # After a commit of a sender, which will make the next one too, it looks again without being woken.
+                self._wakes = self._due if self._entries else self._last + _LONGER
+                if self._wakes > now:
+                    self._work.wait(self._wakes - now)
+                elif self._entries:
                     break
-                self._wakes = float("inf") if left is None else self._due
-                self._work.wait(left)
+                else:
+                    self._wakes = float("inf")
+                    self._work.wait()
             self._wakes = float("-inf")
             return bool(self._news or self._entries or not self._ended)
 
