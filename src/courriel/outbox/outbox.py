@@ -26,6 +26,7 @@ from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox.encoding import Moment, PutTerms, seconds_from_now, written
 from courriel.outbox.lanes import Lanes
 from courriel.outbox.listeners import Event, Listeners, TicketListener, checked_function
+from courriel.outbox.questions import Confirm
 from courriel.outbox.rate import in_lane
 from courriel.outbox.store.base import (
     Count,
@@ -45,7 +46,7 @@ from courriel.outbox.work.idle_sessions import PER_HOST
 from courriel.outbox.work.lease_keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.work.liveness import InHand, Presence, in_hand
 from courriel.outbox.work.wakeup import Wakeup
-from courriel.outbox.work.worker import BATCH, GRACE, Confirm, Tools, Worker, checked_grace
+from courriel.outbox.work.worker import BATCH, GRACE, Tools, Worker, checked_grace
 from courriel.session.encoding import Sendable, check_several
 
 if TYPE_CHECKING:

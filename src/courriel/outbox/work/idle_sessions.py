@@ -8,7 +8,6 @@ longest is closed first; one in use is never closed.
 from __future__ import annotations
 
 import errno
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,12 +17,13 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.network import forks
+from courriel.network.careful_log import CarefulLogger
 
 if TYPE_CHECKING:
     from courriel.delivery.urls.route import Route
     from courriel.session.smtp import SmtpSession
 
-logger = logging.getLogger("courriel.outbox")
+logger = CarefulLogger("courriel.outbox")
 
 SESSIONS = 100
 """Open sessions of a worker: as many as Postfix makes deliveries at a time (its default_process_limit), or a quarter of

@@ -55,13 +55,15 @@ CROSS JOIN LATERAL (SELECT set_config('courriel.plain', CASE
 -- name: settle_if_plain
 UPDATE outbox_mail
 SET state = :state, results = :results, rcpts = :rcpts, due = :now + :delay, why = :why, tries = tries - :uncounted,
-    unsure = unsure + :unsure, lost = 0, news = :news, token = NULL, lease = NULL, holder = '', changed = :now
+    unsure = unsure + :unsure, lost = CASE WHEN :uncounted = 1 AND :state = 0 THEN lost ELSE 0 END, news = :news,
+    token = NULL, lease = NULL, holder = '', changed = :now
 WHERE id = :id AND token = :token AND state IN (1, 2) AND current_setting('courriel.plain') = '1';
 
 -- name: settle_all_if_plain
 UPDATE outbox_mail AS mail
 SET state = ended.state, results = ended.results::json, rcpts = ended.rcpts::json, due = :now + ended.delay,
-    why = ended.why, tries = mail.tries - ended.uncounted, unsure = mail.unsure + ended.unsure, lost = 0,
+    why = ended.why, tries = mail.tries - ended.uncounted, unsure = mail.unsure + ended.unsure,
+    lost = CASE WHEN ended.uncounted = 1 AND ended.state = 0 THEN mail.lost ELSE 0 END,
     news = ended.news, token = NULL, lease = NULL, holder = '', changed = :now
 FROM json_to_recordset(:mails::json) AS ended (n integer, id text, token text, state integer, results text, rcpts text,
      delay float8, why text, uncounted integer, unsure integer, news integer)
