@@ -20,7 +20,7 @@ def line_of(session: Any) -> Any:
 def socket_of(session: Any) -> Any:
     """The socket of a blocking session that is open."""
     assert session._line._socket is not None
-    return session._line._socket
+    return session._line._socket.raw
 
 
 def arrivals_of(session: Any) -> Any:

@@ -88,10 +88,10 @@ class KeptMessages(Sequence[KeptMessage]):
     @overload
     def __getitem__(self, index: int) -> KeptMessage: ...
     @overload
-    def __getitem__(self, place: slice) -> list[KeptMessage]: ...
-    def __getitem__(self, place: int | slice) -> KeptMessage | list[KeptMessage]:
+    def __getitem__(self, index: slice) -> list[KeptMessage]: ...
+    def __getitem__(self, index: int | slice) -> KeptMessage | list[KeptMessage]:
         with self._lock:
-            return self._kept[place] if isinstance(place, int) else list(self._kept)[place]
+            return self._kept[index] if isinstance(index, int) else list(self._kept)[index]
 
     def __len__(self) -> int:
         return len(self._kept)
