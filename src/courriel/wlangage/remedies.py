@@ -15,7 +15,7 @@ _REOPEN = Text(
     "Open the session again with EmailStartSMTPSession, and send this message again: nothing of it was accepted.",
 )
 
-_IN_WLANGAGE = {
+IN_WLANGAGE = {
     "TLS-PORT-MIXUP": _PORTS,
     "PLAIN-ON-TLS-PORT": _PORTS,
     "TLS-REQUIRED-FIRST": _PORTS,
@@ -106,11 +106,11 @@ _READ_AGAIN = Text(
 def remedy(failure: Failure, protocol: str = "") -> Text:
     """The remedy for a WLangage program, by protocol; that of the failure table where it fits."""
     words = _READING.get(protocol)
-    if words is None or failure.id not in _IN_WLANGAGE:
-        return _IN_WLANGAGE.get(failure.id, failure.fix)
+    if words is None or failure.id not in IN_WLANGAGE:
+        return IN_WLANGAGE.get(failure.id, failure.fix)
     if failure.id == "SESSION-LOST":
         return _READ_AGAIN
-    text = _IN_WLANGAGE[failure.id]
+    text = IN_WLANGAGE[failure.id]
 
     def other(found: re.Match[str]) -> str:
         return words[found[0]]

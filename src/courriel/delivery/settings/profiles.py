@@ -72,7 +72,7 @@ def capture() -> Route | None:
         raise errors.UsageError(
             f"COURRIEL_CAPTURE={safely_shown(word)}: 1, 0 or the whole path of a folder", stage="compose"
         )
-    _log_captured(route)
+    log_captured(route)
     return route
 
 
@@ -216,7 +216,7 @@ def _explained_profiles() -> Iterator[Setting]:
 
 
 @cache
-def _log_captured(route: Route) -> None:
+def log_captured(route: Route) -> None:
     import logging
 
     logging.getLogger("courriel.delivery").warning(

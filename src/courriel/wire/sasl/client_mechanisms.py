@@ -134,7 +134,7 @@ class ScramSha256:
 
         self.name = "SCRAM-SHA-256-PLUS" if binding else "SCRAM-SHA-256"
         self._secret = saslprep(secret).encode()
-        self._header = b"p=tls-server-end-point,," if binding else b"y,," if downgraded else b"n,,"
+        self.gs2_header = b"p=tls-server-end-point,," if binding else b"y,," if downgraded else b"n,,"
         self._binding = binding
         self._nonce = nonce or secrets.token_urlsafe(24)
         self._bare = f"n={_escaped(saslprep(user))},r={self._nonce}"
@@ -146,7 +146,7 @@ class ScramSha256:
         return messages > 1 and self._signature != b""
 
     def start(self) -> bytes:
-        return self._header + self._bare.encode()
+        return self.gs2_header + self._bare.encode()
 
     def answer(self, challenge: bytes) -> bytes:
         self._step += 1
@@ -190,7 +190,7 @@ class ScramSha256:
             raise RemoteProtocolError(
                 f"{self.name}: {count[:12]!r} iterations; {MIN_ITERATIONS} to {MAX_ITERATIONS} are reasonable"
             )
-        final = f"c={b64encode(self._header + self._binding).decode()},r={nonce}"
+        final = f"c={b64encode(self.gs2_header + self._binding).decode()},r={nonce}"
         text = b",".join((self._bare.encode(), challenge, final.encode()))
         salted = hashlib.pbkdf2_hmac("sha256", self._secret, salt, int(count))
         client = hmac.digest(salted, b"Client Key", "sha256")
