@@ -96,10 +96,10 @@ class ResultWriter:
 
     def tell(self, event: Event, ident: str) -> None:
         """Have listeners called for an event that is stored already, unless it is waiting to be told."""
-        with self._changed:
+        with self._lock:
             if self._listeners.wanted((event,)) and not any(each.id == ident for each in self._news):
                 self._news.append(_News(ident, (event,), noted=True))
-                self._changed.notify_all()
+                self._work.notify()
 
     def settle_with(
         self, act: Callable[[Sequence[Settlement]], tuple[T, Sequence[bool]]], *, always: bool = False
@@ -221,7 +221,7 @@ class ResultWriter:
                 # Canceled meanwhile, or claimed by another worker after our lease: the row belongs to the other.
                 logger.warning("A mail was no longer ours when its result came",
                                extra={"action": "lease_lost", "ticket": entry.settlement.id})  # fmt: skip
-        with self._changed:
+        with self._lock:
             self._news += [
                 _News(entry.settlement.id, entry.events, entry.settlement.news)
                 for entry in ours
@@ -229,22 +229,13 @@ class ResultWriter:
             ]
             self._writing -= len(entries)
             self._last, self.trouble = monotonic(), None
-            self._changed.notify_all()
-        self._ring()
-        if logger.isEnabledFor(logging.INFO):
-            for entry in ours:
-                _log(entry.settlement)
-<<<<<<< HEAD
-        with self._lock:
-            self._news += [entry for entry in ours if self._listeners.wanted(entry.events)]
-            self._writing -= len(entries)
-            self._last = monotonic()
             self._done.notify_all()
             if self._news:
                 self._work.notify()
         self._ring()
-=======
->>>>>>> guard11
+        if logger.isEnabledFor(logging.INFO):
+            for entry in ours:
+                _log(entry.settlement)
 
     def _tell(self) -> None:
         with self._lock:
@@ -301,9 +292,9 @@ class ResultWriter:
 
     def _waits_after(self, failed: errors.OutboxError) -> None:
         """Note why results wait; no sender waits for a commit that may take hours to succeed."""
-        with self._changed:
+        with self._lock:
             self.trouble, self._commits = failed, False
-            self._changed.notify_all()
+            self._done.notify_all()
 
     def _wait(self, seconds: float) -> None:
         ends = monotonic() + seconds
