@@ -868,6 +868,7 @@ def _fill_after(outbox: Outbox, disk: _Disk, answers: int) -> None:
 
 def test_results_wait_for_room_on_the_disk(outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """`run_once` ends soon, begins no mail that it could not mark, and its results are written when there is room."""
+    monkeypatch.setattr("courriel.outbox.work.marking._PATIENCE", 1000.0)  # for a commit that goes on
     monkeypatch.setattr(worker_module, "GRACE", 0.1)
     disk = _Disk(outbox._store, monkeypatch)
     _fill_after(outbox, disk, 20)

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, TypeVar, get_args
 
 from courriel import errors
 from courriel.network.careful_log import CarefulLogger
+from courriel.outbox import checks
 from courriel.outbox.attempts import AttemptListener
 from courriel.outbox.store.base import UNSURE, MailInfo, State
 from courriel.outbox.ticket import Ticket
@@ -32,8 +33,8 @@ class Listeners:
 
     def add(self, event: Event, listener: TicketListener) -> None:
         """Add a listener. Raises UsageError for an unknown event."""
-        if event not in self._by_event:
-            raise errors.UsageError(f"{event!r} is not an event: {', '.join(self._by_event)}")
+        if not isinstance(event, str) or event not in self._by_event:
+            raise errors.UsageError(f"{checks.shown(event)} is not an event: {', '.join(self._by_event)}")
         self._by_event[event].append(checked_function(f"on({event!r})", listener))
 
     def wanted(self, events: Iterable[Event]) -> bool:
@@ -69,7 +70,7 @@ F = TypeVar("F")
 def checked_function(name: str, function: F) -> F:
     """The function itself. Raises UsageError for a value that cannot be called."""
     if not callable(function):
-        raise errors.UsageError(f"{name}: a function, not {function!r}")
+        raise errors.UsageError(f"{name}: a function, not {checks.shown(function)}")
     return function
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel.network import forks
 from courriel.network.careful_log import CarefulLogger
+from courriel.outbox import checks
 
 if TYPE_CHECKING:
     from courriel.delivery.urls.route import Route
@@ -167,7 +168,7 @@ def limited_sessions(most: int | None, per_host: int, freed: Callable[[], object
     """IdleSessions with the limits of the caller. Raises UsageError."""
     for name, number in (("sessions", most), ("per_host", per_host)):
         if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
-            raise errors.UsageError(f"{name}: a number from 1, not {number!r}")
+            raise errors.UsageError(f"{name}: a number from 1, not {checks.shown(number)}")
     return IdleSessions(most, per_host, freed)
 
 

@@ -25,7 +25,7 @@ from courriel.delivery.urls.route import Route
 from courriel.network import forks
 from courriel.network.careful_log import CarefulLogger
 from courriel.network.transcripts.transcript import Transcript
-from courriel.outbox import policy
+from courriel.outbox import checks, policy
 from courriel.outbox.attempts import Attempts
 from courriel.outbox.lanes import Lanes, Way, shown
 from courriel.outbox.listeners import Event as News
@@ -103,11 +103,13 @@ class Worker:
         transcript: Transcript | None = None,
     ) -> None:
         if not isinstance(workers, int) or isinstance(workers, bool) or not 0 < workers <= 100:
-            raise errors.UsageError(f"workers: a number from 1 to 100, not {workers!r}")
+            raise errors.UsageError(f"workers: a number from 1 to 100, not {checks.shown(workers)}")
         if not isinstance(batch, int) or isinstance(batch, bool) or not 0 < batch <= 1000:
-            raise errors.UsageError(f"batch: a number from 1 to 1000, not {batch!r}")
+            raise errors.UsageError(f"batch: a number from 1 to 1000, not {checks.shown(batch)}")
         if not isinstance(ahead, int) or isinstance(ahead, bool) or not 0 < ahead <= 1000:
-            raise errors.UsageError(f"ahead: a number from 1 to 1000, not {ahead!r}")
+            raise errors.UsageError(f"ahead: a number from 1 to 1000, not {checks.shown(ahead)}")
+        if transcript is not None and not isinstance(transcript, Transcript):
+            raise errors.UsageError(f"transcript: a Transcript, not {checks.shown(transcript)}")
         self._tools, self._store = tools, tools.store
         self._sessions = limited_sessions(sessions, per_host, tools.bell.ring)
         self._due = DueLanes(tools.store, tools.bell, None if lanes is None else frozenset(lanes))
@@ -177,7 +179,7 @@ class Worker:
         request to stop, or an interrupt, ends the wait; the mails are given back all the same. What a function of the
         user has raised to end the program (SystemExit) is raised here, when that is done.
         """
-        checked_grace(grace)
+        grace = checked_grace(grace)
         self._halt.set()
         if self._recorder is None:
             return 0  # not running
@@ -690,18 +692,14 @@ def lease_of_claim(way: Way) -> float:
 
 def checked_grace(grace: float) -> float:
     """The seconds that a stop may take. Raises UsageError for what is no number from 0."""
-    if isinstance(grace, bool) or not isinstance(grace, int | float) or not grace >= 0:
-        raise errors.UsageError(f"grace: a number of seconds from 0, not {grace!r}")
-    return grace
+    return checks.seconds("grace", grace)
 
 
 def checked_seconds(for_seconds: float | None) -> float:
     """Validate the argument `for_seconds`; infinity for None. Raises UsageError."""
     if for_seconds is None:
         return float("inf")
-    if isinstance(for_seconds, bool) or not isinstance(for_seconds, int | float) or not for_seconds > 0:
-        raise errors.UsageError(f"for_seconds: a number of seconds above zero, not {for_seconds!r}")
-    return for_seconds
+    return checks.seconds("for_seconds", for_seconds, from_zero=False)
 
 
 def _decision(job: Job, result: policy.Result, batch: Batch) -> policy.Decision:

@@ -3,7 +3,22 @@
 -- What is said of many mails at once is one statement, so that the triggers count once: their values come as JSON. Never
 -- with another join than one that looks each of them up; see the settings of a pipeline.
 
+-- A lane that is missing is made by the same statement: tables may be emptied, or restored, under a running process.
+
+-- name: put_mail
+WITH lane AS (
+    INSERT INTO outbox_lane (name) SELECT :lane::text
+    WHERE NOT EXISTS (SELECT 1 FROM outbox_lane WHERE name = :lane::text) ON CONFLICT (name) DO NOTHING)
+INSERT INTO outbox_mail (id, key, lane, prio, state, due, created, expires, on_unsure, msgid, sender, rcpts, options,
+                         size, changed)
+VALUES (:id, :key, :lane::text, :prio, 0, :now + :delay, :now, :now + :lifetime, :on_unsure, :msgid, :sender, :rcpts,
+        :options, :size, :now)
+ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING;
+
 -- name: put_mails
+WITH lane AS (
+    INSERT INTO outbox_lane (name) SELECT DISTINCT lane FROM json_to_recordset(:mails::json) AS put (lane text)
+    WHERE NOT EXISTS (SELECT 1 FROM outbox_lane WHERE name = put.lane) ON CONFLICT (name) DO NOTHING)
 INSERT INTO outbox_mail (id, key, lane, prio, state, due, created, expires, on_unsure, msgid, sender, rcpts, options,
                          size, changed)
 SELECT id, key, lane, prio, 0, :now + n * 1e-6 + delay, :now + n * 1e-6, :now + lifetime, on_unsure, msgid, sender,
