@@ -143,6 +143,11 @@ class PostgresServer:
                         continue
                     return [Answer(result.command_tuples or 0, session.rows(result)) for result in results[1:]]
 
+    @property
+    def prepares(self) -> bool:
+        """Whether statements are prepared: a connection is one session of the server, as far as it is known."""
+        return self._prepares
+
     def uncertain(self) -> errors.OutboxUncertain:
         """The error for a commit of which it is unknown whether it was written."""
         return errors.OutboxUncertain(
