@@ -49,7 +49,8 @@ _OF_LANE = 8  # columns of a lane in the statement `look`
 _KEY_WAIT = "100ms"  # for another put of the same key; after it this put waits alone, and not its whole group
 _SAID_AT_ONCE = (
     *("put_mail", "put_mails", "put_body", "put_body_of_key", "id_of_key"),
-    *("look", "look_briefly", "claim_if_plain", "settle_if_plain", "settle_all_if_plain", "mark_all", "extend_all", "told_all"),
+    *("look", "look_briefly", "claim_if_plain", "settle_if_plain", "settle_all_if_plain"),
+    *("mark_all", "extend_all", "told_all"),
 )
 # Also without JIT compilation, which a plan with disabled nodes would trigger by its high cost.
 _BY_INDEX = """
