@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from courriel.delivery.local import KeptMessage as KeptMessage
     from courriel.delivery.local import KeptMessages as KeptMessages
     from courriel.delivery.local import LocalTransport as LocalTransport
+    from courriel.delivery.secrets import SecretKind as SecretKind
+    from courriel.delivery.secrets import SecretReference as SecretReference
     from courriel.delivery.send_fields import SendFields as SendFields
-    from courriel.delivery.settings.secrets import SecretKind as SecretKind
-    from courriel.delivery.settings.secrets import SecretReference as SecretReference
     from courriel.delivery.urls.route import RouteKind as RouteKind
     from courriel.delivery.urls.route import Via as Via
     from courriel.dialogue.server.handler import ServerLimits as ServerLimits
@@ -38,16 +38,16 @@ if TYPE_CHECKING:
     from courriel.model.credentials import Credentials as Credentials
     from courriel.model.credentials import TokenFetch as TokenFetch
     from courriel.model.credentials import TokenRefresh as TokenRefresh
+    from courriel.model.envelope import OnRefused as OnRefused
     from courriel.model.prepared import Prepared as Prepared
     from courriel.model.receipt import Result as Result
+    from courriel.model.received.answerable import Answerable as Answerable
     from courriel.model.received.folder import Filed as Filed
     from courriel.model.received.folder import Folder as Folder
     from courriel.model.received.folder import FolderStatus as FolderStatus
     from courriel.model.received.folder import Selection as Selection
     from courriel.model.submission import EndGuard as EndGuard
-    from courriel.model.submission import OnRefused as OnRefused
     from courriel.model.trust import FilePath as FilePath
-    from courriel.model.typed import Answerable as Answerable
     from courriel.model.typed import Piece as Piece
     from courriel.model.typed import SendArguments as SendArguments
     from courriel.network.listening import ServedSession as ServedSession
@@ -107,7 +107,7 @@ _HOMES = {
     "AddressTexts": "compose.rich",
     "Addresses": "model.address",
     "Answer": "outbox.store.base",
-    "Answerable": "model.typed",
+    "Answerable": "model.received.answerable",
     "AsyncConnected": "delivery.connect",
     "AsyncImapLetterRefs": "session.imap.awaited",
     "AsyncLetters": "session.imap.awaited_letters",
@@ -155,7 +155,7 @@ _HOMES = {
     "MergedMessage": "compose.merged",
     "Metrics": "outbox.metrics",
     "Moment": "outbox.encoding",
-    "OnRefused": "model.submission",
+    "OnRefused": "model.envelope",
     "OnUnsure": "outbox.store.base",
     "Operation": "outbox.attempts",
     "Part": "wire.mime.parts",
@@ -173,8 +173,8 @@ _HOMES = {
     "RouteKind": "delivery.urls.route",
     "Row": "compose.template",
     "SaveTarget": "session.saving",
-    "SecretKind": "delivery.settings.secrets",
-    "SecretReference": "delivery.settings.secrets",
+    "SecretKind": "delivery.secrets",
+    "SecretReference": "delivery.secrets",
     "Selection": "model.received.folder",
     "SendArguments": "model.typed",
     "SendFields": "delivery.send_fields",

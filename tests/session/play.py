@@ -26,8 +26,9 @@ import inside
 from courriel import AsyncSmtpSession, Envelope, Receipt, Server, SmtpSession, Transcript
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials
+from courriel.model.envelope import OnRefused
 from courriel.model.receipt import Result
-from courriel.model.submission import OnRefused, Submission
+from courriel.model.submission import Submission
 from courriel.session.encoding import Sendable
 
 Cut = Literal["whole", "line", "byte"]

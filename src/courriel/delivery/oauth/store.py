@@ -19,8 +19,8 @@ from pathlib import Path
 
 from courriel import errors
 from courriel.delivery.oauth.login import SECRETS, StoredLogin
-from courriel.delivery.settings.state_folder import own_folder
-from courriel.delivery.urls.percent import quote, unquote
+from courriel.delivery.percent import quote, unquote
+from courriel.delivery.state_folder import own_folder
 
 TYPE_CHECKING = False
 

@@ -24,7 +24,7 @@ from functools import cache
 from courriel import errors
 from courriel._dataclass import dataclass, replace
 from courriel._lazy_re import expression
-from courriel.delivery.urls.percent import LONGEST_URL, nearest, refusal
+from courriel.delivery.percent import LONGEST_URL, nearest, refusal
 from courriel.delivery.urls.route import Route
 from courriel.model.checks.shown import is_like_url, safely_shown
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from courriel.wlangage.mailboxes.open_mailbox import OpenMailbox
 from courriel.wlangage.problem import ErreurWLangage
-from courriel.wlangage.reading.mailbox import OpenMailbox
 from courriel.wlangage.structures.constants import Fetching, Section
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from courriel.errors import CourrielError
-from courriel.wlangage.reading.mailbox import OpenMailbox
+from courriel.wlangage.mailboxes.open_mailbox import OpenMailbox
 from courriel.wlangage.structures.constants import Fetching, Section
 
 if TYPE_CHECKING:
