@@ -2,11 +2,12 @@
 The redirect of a browser to this machine (RFC 8252 7.3): one request is answered with a page, then nobody listens.
 
 Browsers open connections ahead of need and ask for an icon: several connections are served side by side, and only a
-request for "/" whose query answers the login counts.
+request for the redirect's path whose query answers the login counts.
 """
 
 from __future__ import annotations
 
+import os
 import selectors
 import socket
 import time
@@ -46,18 +47,19 @@ _PAGE = """<!doctype html>
 class Loopback:
     """Listener for one redirect, on 127.0.0.1 and, for the name localhost, on ::1 with the same port.
 
-    Raises UsageError when no port of loopback can be had.
+    `port` is a free one unless it is given; `path` is what the redirect URI has behind the port. Raises UsageError when
+    the port, or no port of loopback, can be had.
     """
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
-        self._host = host
-        self._listeners = _listeners(both=host == "localhost")
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, path: str = "") -> None:
+        self._host, self._path = host, path
+        self._listeners = _listeners(port, both=host == "localhost")
         self.port: int = self._listeners[0].getsockname()[1]
 
     @property
     def redirect_uri(self) -> str:
         """The redirect URI to ask for."""
-        return f"http://{self._host}:{self.port}"
+        return f"http://{self._host}:{self.port}{self._path}"
 
     def wait(self, take: Callable[[str], str], *, deadline: float = DEADLINE) -> str:
         """Wait for the redirect; returns what `take` makes of its query.
@@ -127,14 +129,14 @@ class Loopback:
         return target
 
     def _target(self, request: bytes) -> str | None:
-        """The query of a request for "/" of ours that answers a login; None for any other request."""
+        """The query of a request for our path that answers a login; None for any other request."""
         head, *headers = request.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
         method, _, rest = head.partition(" ")
         path, mark, query = rest.partition(" ")[0].partition("?")
         hosts = [each.partition(":")[2].strip().lower() for each in headers if each.lower().startswith("host:")]
         ours = {f"{name}:{self.port}" for name in ("localhost", "127.0.0.1", "[::1]")}
         # A page of a name that somebody points to 127.0.0.1 has another Host.
-        if method != "GET" or path != "/" or not mark or len(hosts) != 1 or hosts[0] not in ours:
+        if method != "GET" or path != (self._path or "/") or not mark or len(hosts) != 1 or hosts[0] not in ours:
             return None
         return query if "code=" in query or "error=" in query else None
 
@@ -142,26 +144,41 @@ class Loopback:
 # The steps.
 
 
-def _listeners(*, both: bool) -> list[socket.socket]:
-    """Listening sockets; a port that is free on both addresses is looked for a few times."""
-    for _ in range(20):
-        four = _listen(socket.AF_INET, "127.0.0.1", 0)
+def _listeners(port: int, *, both: bool) -> list[socket.socket]:
+    """Listening sockets; without a port, one that is free on both addresses is looked for a few times."""
+    import errno
+
+    for _ in range(1 if port else 20):
+        try:
+            four = _listen(socket.AF_INET, "127.0.0.1", port)
+        except OSError as failed:
+            raise _unavailable(port, failed) from failed
         if not both or not socket.has_ipv6:
             return [four]
         try:
             return [four, _listen(socket.AF_INET6, "::1", four.getsockname()[1])]
         except OSError as failed:
-            import errno
-
             if failed.errno != errno.EADDRINUSE:
                 return [four]  # a machine without IPv6
             four.close()
-    raise errors.UsageError("no port of this machine is free for the browser's redirect", stage="authenticate")
+    raise _unavailable(port, None)
+
+
+def _unavailable(port: int, failed: OSError | None) -> errors.UsageError:
+    if not port:
+        return errors.UsageError("no port of this machine is free for the browser's redirect", stage="authenticate")
+    reason = failed.strerror if failed is not None else "Address already in use"
+    return errors.UsageError(
+        f"the browser's redirect cannot be received on port {port} of this machine: {reason}", stage="authenticate"
+    )
 
 
 def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
+        if port and os.name != "nt":
+            # The port of a login that ended a moment ago; one that listens still is not taken over. Windows would.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
         listener.listen(_MOST_CONNECTIONS)
         listener.setblocking(False)
