@@ -34,9 +34,8 @@ def by_browser(
     """
     request = AuthorizationRequest.make(client.provider, client.id, loopback.redirect_uri, user)
     _ = tell(request.url, open_browser and _has_screen() and _open(request.url))
-    code = loopback.wait(request.code_of, deadline=deadline)
-    loopback.close()
-    return client.by_code(request, code)
+    # The browser's page says how the login ended, and not only that the browser came back.
+    return loopback.wait(lambda query: client.by_code(request, request.code_of(query)), deadline=deadline)
 
 
 # The steps.

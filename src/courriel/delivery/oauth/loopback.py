@@ -13,35 +13,21 @@ import socket
 import time
 
 from courriel import errors
-from courriel.failures import language
+from courriel.delivery.oauth import pages
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import Self
+    from typing import Self, TypeVar
+
+    T = TypeVar("T")
 
 DEADLINE = 300.0
 """Seconds for the user to log in in the browser."""
 _LARGEST_REQUEST = 16 * 1024
 _MOST_CONNECTIONS = 20
-
-_PAGES = {
-    True: (
-        ("Connexion réussie", "Vous pouvez fermer cette fenêtre et retourner au terminal."),
-        ("Logged in", "You may close this window, and go back to the terminal."),
-    ),
-    False: (
-        ("La connexion n'a pas abouti", "Vous pouvez fermer cette fenêtre ; le terminal dit pourquoi."),
-        ("The login did not succeed", "You may close this window; the terminal says why."),
-    ),
-}
-
-_PAGE = """<!doctype html>
-<html lang="{language}"><meta charset="utf-8"><title>courriel: {title}</title>
-<body style="font-family: sans-serif; margin: 4em auto; max-width: 30em"><h1>{title}</h1><p>{text}</p>
-"""
 
 
 class Loopback:
@@ -61,8 +47,8 @@ class Loopback:
         """The redirect URI to ask for."""
         return f"http://{self._host}:{self.port}{self._path}"
 
-    def wait(self, take: Callable[[str], str], *, deadline: float = DEADLINE) -> str:
-        """Wait for the redirect; returns what `take` makes of its query.
+    def wait(self, take: Callable[[str], T], *, deadline: float = DEADLINE) -> T:
+        """Wait for the redirect; returns what `take` makes of its query, while the browser waits for its page.
 
         An error of `take` is raised here, once the browser has got its page. Raises TimedOut after `deadline` seconds.
         """
@@ -92,7 +78,7 @@ class Loopback:
 
     # The steps.
 
-    def _serve(self, selector: selectors.BaseSelector, take: Callable[[str], str], ends: float, deadline: float) -> str:
+    def _serve(self, selector: selectors.BaseSelector, take: Callable[[str], T], ends: float, deadline: float) -> T:
         while (left := ends - time.monotonic()) > 0:
             for key, _ in selector.select(left):
                 assert isinstance(key.fileobj, socket.socket)
@@ -200,23 +186,17 @@ def _accept(selector: selectors.BaseSelector, listener: socket.socket) -> None:
     selector.register(line, selectors.EVENT_READ, bytearray())
 
 
-def _answered(line: socket.socket, query: str, take: Callable[[str], str]) -> str:
+def _answered(line: socket.socket, query: str, take: Callable[[str], T]) -> T:
     try:
         taken = take(query)
-    except errors.CourrielError:
-        _reply(line, "400 Bad Request", _page(succeeded=False))
+    except errors.CourrielError as refused:
+        _reply(line, "400 Bad Request", pages.refused(refused))
         raise
     else:
-        _reply(line, "200 OK", _page(succeeded=True))
+        _reply(line, "200 OK", pages.succeeded())
         return taken
     finally:
         line.close()
-
-
-def _page(*, succeeded: bool) -> str:
-    spoken = language()
-    title, text = _PAGES[succeeded][0 if spoken == "fr" else 1]
-    return _PAGE.format(language=spoken, title=title, text=text)
 
 
 def _reply(line: socket.socket, status: str, page: str) -> None:
@@ -224,7 +204,7 @@ def _reply(line: socket.socket, status: str, page: str) -> None:
     head = (
         f"HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
         "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nX-Content-Type-Options: nosniff\r\n"
-        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\nConnection: close\r\n\r\n"
+        f"Content-Security-Policy: {pages.policy()}\r\nConnection: close\r\n\r\n"
     )
     try:
         line.settimeout(2)
