@@ -53,7 +53,8 @@ class Whole(click.IntRange):
         """Return the number."""
         if isinstance(value, str) and not _WHOLE.fullmatch(value):
             self.fail(f"{value!r} is not a number", param, ctx)  # reported in our own words, see usage_errors
-        return super().convert(value, param, ctx)
+        given: Any = value
+        return super().convert(given, param, ctx)
 
 
 class Seconds(click.FloatRange):
@@ -66,7 +67,8 @@ class Seconds(click.FloatRange):
         """Return the number."""
         if isinstance(value, str) and not _SECONDS.fullmatch(value):
             self.fail(f"{value!r} is not a number", param, ctx)
-        return super().convert(value, param, ctx)
+        given: Any = value
+        return super().convert(given, param, ctx)
 
 
 def option(*names: str, fr: str, en: str, value: Bilingual | str | None = None, **rest: object) -> Callable[[F], F]:

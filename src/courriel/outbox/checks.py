@@ -35,14 +35,14 @@ def text(name: str, value: object) -> str:
 
 
 def flag(name: str, value: object) -> bool:
-    """True or False."""
+    """A boolean argument; 0, 1 and texts are not."""
     if not isinstance(value, bool):
         raise errors.UsageError(f"{name}: True or False, not {shown(value)}")
     return value
 
 
 def whole(name: str, value: object, what: str, least: int = 1, most: int = 2**31 - 1) -> int:
-    """A whole number of something."""
+    """A whole number within limits, for an argument that counts something."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise errors.UsageError(f"{name}: a number of {what} from {least}, not {shown(value)}")
     return min(value, most)

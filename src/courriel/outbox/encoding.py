@@ -29,6 +29,7 @@ LIFETIME = timedelta(days=5)
 _KEY = expression(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 _PRIORITIES = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 _ABOUT_CONTENT = ("8bit", "utf8", "dotless", "binary")  # in the order in which Content has them
+_USUAL = {"dotless": True}  # all that is known of most mails
 _ON_UNSURE = {"resend": OnUnsure.RESEND, "hold": OnUnsure.HOLD}
 
 
@@ -102,7 +103,10 @@ def outgoing(
     """
     about = job.options
     pieces = job.body if job.body is not None else (_Stored(store, job.id, job.size, progress),)
-    content = Content(pieces, job.size, *(bool(about.get(word)) for word in _ABOUT_CONTENT))
+    if about == _USUAL:  # in half the time
+        content = Content(pieces, job.size, dotless=True)
+    else:
+        content = Content(pieces, job.size, *(bool(about.get(word)) for word in _ABOUT_CONTENT))
     if job.body is not None and sum(map(len, job.body)) != job.size:
         raise _incomplete(job.id)
     return Submission(

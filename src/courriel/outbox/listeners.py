@@ -39,7 +39,10 @@ class Listeners:
 
     def wanted(self, events: Iterable[Event]) -> bool:
         """Whether one of the events has a listener."""
-        return any(self._by_event[event] for event in events)
+        for event in events:  # noqa: SIM110 - called for each mail
+            if self._by_event[event]:
+                return True
+        return False
 
     def tell(self, events: Iterable[Event], ticket: Ticket) -> bool:
         """Call the listeners of these events; whether all returned without an exception."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from courriel import errors
 from courriel._lazy_re import expression
-from courriel.delivery.urls.percent import nearest
+from courriel.delivery.percent import nearest
 from courriel.model.checks.shown import is_like_url, safely_shown
 from courriel.model.submission import SendOptions
 from courriel.network.transcripts.transcript import Transcript

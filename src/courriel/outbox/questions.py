@@ -65,11 +65,11 @@ class Questions:
 
     @property
     def possible(self) -> bool:
-        """Whether there is somebody to ask."""
+        """True when the outbox has a `confirm` callback to ask."""
         return self._confirm is not None
 
     def ask(self, question: Question) -> bool:
-        """Ask soon, once; False when too many questions wait already."""
+        """Queue the question, once; returns False when too many questions wait already."""
         with self._changed:
             if self._closed or len(self._waiting) >= _MOST:
                 return False

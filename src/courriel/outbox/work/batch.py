@@ -15,7 +15,7 @@ and a result of the first does not end the second.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from threading import Lock
 from time import monotonic
 
@@ -98,12 +98,13 @@ class Batch:
         """Add mails that are leased since `since` (default: now); the first `marked` are already marked."""
         since = monotonic() if since is None else since
         with self._lock:
-            for job in jobs:
-                self._open[job.lease_id] = job
-                self._since[job.lease_id] = since
-            for job in jobs[:marked]:
-                self._marked[job.lease_id] = since
-                self.ahead.in_doubt.add(job.lease_id)
+            for place, job in enumerate(jobs):
+                lease = job.lease_id
+                self._open[lease] = job
+                self._since[lease] = since
+                if place < marked:
+                    self._marked[lease] = since
+                    self.ahead.in_doubt.add(lease)
 
     def queue(self, jobs: Sequence[Job]) -> None:
         """Append mails to be supplied."""
@@ -141,16 +142,17 @@ class Batch:
     def before_end(self, job: Job) -> bool:
         """Whether the end of this mail may leave now; True only after it is durably marked."""
         self.touch()
-        if not self._is_fresh(job.lease_id):
+        lease = job.lease_id
+        if not self._is_fresh(lease):
             self._marking.wait()
-        if not self._is_fresh(job.lease_id):
-            self._mark(job)
+            if not self._is_fresh(lease):
+                self._mark(job)
         with self._lock:
-            if self.ended or not self._is_fresh(job.lease_id):
+            if self.ended or not self._is_fresh(lease):
                 return False
-            self._left[job.lease_id] = self._marked[job.lease_id]
+            self._left[lease] = self._marked[lease]
             few = self.ahead.slow and self._unmarked and len(self._marked) - len(self._left) <= self.ahead.number // 3
-        self.ahead.permitted(job.lease_id, self.progress)
+        self.ahead.permitted(lease, self.progress)
         if few:
             self._marking.hurry()
         return True
@@ -158,14 +160,15 @@ class Batch:
     def answered(self, job: Job) -> bool:
         """Record the result of a mail; whether it is the first one, and so to be stored by this batch."""
         self.touch()
-        self.ahead.answered(job.lease_id, self.progress)
+        lease = job.lease_id
+        self.ahead.answered(lease, self.progress)
         with self._lock:
-            return self._open.pop(job.lease_id, None) is not None
+            return self._open.pop(lease, None) is not None
 
-    def written(self, lease: LeaseId) -> None:
-        """Record that the result of this lease is stored."""
+    def written(self, leases: Iterable[LeaseId]) -> None:
+        """Record that the results of these leases are stored."""
         with self._lock:
-            self.ahead.in_doubt.discard(lease)
+            self.ahead.in_doubt.difference_update(leases)
 
     # Marking ahead, by the thread that writes results down.
 
@@ -316,9 +319,10 @@ class Batch:
         queue, chosen = self._unmarked, list[Job]()
         while len(chosen) < most and queue:
             job = queue.popleft()
-            if job is not beside and job.lease_id in self._open and job.lease_id not in self._marked:
+            lease = job.lease_id
+            if job is not beside and lease in self._open and lease not in self._marked:
                 chosen.append(job)
-        self.ahead.in_doubt.update(job.lease_id for job in chosen)
+                self.ahead.in_doubt.add(lease)
         return chosen
 
 

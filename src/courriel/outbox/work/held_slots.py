@@ -37,7 +37,8 @@ class HeldSlots:
 
     def answered(self) -> None:
         """Record the answer to a mail."""
-        self._answered = monotonic()
+        if self._slots is not None:
+            self._answered = monotonic()
 
     def leave(self, used: int, *, in_hand: bool) -> None:
         """Give the slots back after `used` mails; one still `in_hand` may have reached the server until now."""

@@ -633,7 +633,7 @@ class Worker:
         self._advanced = self._advanced or decision.counted or decision.state.final
         events = _events(job, decision)
         now = time.time()
-        results = dict(job.results)
+        results = dict(job.results) if job.results else {}
         for name, (code, enhanced, text) in decision.words.items():
             results[name] = code, enhanced, _kept(text), now
         settlement = Settlement(

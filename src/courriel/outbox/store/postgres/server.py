@@ -148,6 +148,11 @@ class PostgresServer:
         self.name = self.read(lambda line: str(line.last("SELECT name FROM outbox_version")[0]))
         return self.name
 
+    @property
+    def prepares(self) -> bool:
+        """Whether statements are prepared: a connection is one session of the server, as far as it is known."""
+        return self._prepares
+
     def uncertain(self) -> errors.OutboxUncertain:
         """The error for a commit of which it is unknown whether it was written."""
         return errors.OutboxUncertain(

@@ -67,6 +67,19 @@ CROSS JOIN LATERAL (SELECT set_config('courriel.plain', CASE
     WHEN lane.stopped <> 0 OR lane.paused > :now OR lane.fails > 0 OR lane.cap IS NOT NULL OR lane.gap > 0 THEN '0'
     ELSE '1' END, true) = '1' AS plain) AS noted;
 
+-- name: look_briefly
+-- The same without asking whether something is due: for who goes on anyway, and where nothing is prepared, since most of
+-- its price is the plan.
+SELECT lane.name, lane.stopped, lane.paused - :now, lane.fails, lane.why, lane.cap, lane.gap, lane.tat - :now,
+       leases.late, set_config('courriel.plain', CASE
+    WHEN leases.late OR leases.lost THEN '0'
+    WHEN lane.stopped <> 0 OR lane.paused > :now OR lane.fails > 0 OR lane.cap IS NOT NULL OR lane.gap > 0 THEN '0'
+    ELSE '1' END, true) = '1'
+FROM (SELECT
+    EXISTS (SELECT 1 FROM outbox_mail WHERE state IN (1, 2) AND lane = :lane AND lease < :now) AS late,
+    EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = :lane AND due <= :now) AS lost) AS leases
+LEFT JOIN outbox_lane AS lane ON lane.name = :lane;
+
 -- name: settle_if_plain
 UPDATE outbox_mail
 SET state = :state, results = :results, rcpts = :rcpts, due = :now + :delay, why = :why, tries = tries - :uncounted,
