@@ -10,6 +10,14 @@ from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
 from courriel.model.address import Address
 
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+OnRefused: TypeAlias = "Literal['deliver', 'abandon']"
+"""What one refused recipient means for the others: "deliver" to them, or "abandon" the message before it is sent."""
+
 
 class Notify(Enum):
     """Events of a recipient that the sender wants a report about (DSN, RFC 3461 4.1)."""

@@ -14,7 +14,6 @@ and a result of the first does not end the second.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from threading import Lock
@@ -22,12 +21,13 @@ from time import monotonic
 
 from courriel import errors
 from courriel.model.submission import Submission
+from courriel.network.careful_log import CarefulLogger
 from courriel.outbox.encoding import outgoing
 from courriel.outbox.store.base import Job, LeaseId, Settlement, Store
 from courriel.outbox.work.ahead import Ahead
 from courriel.outbox.work.marking import Marking
 
-logger = logging.getLogger("courriel.outbox")
+logger = CarefulLogger("courriel.outbox")
 
 LEASE = 120.0  # seconds: the shortest lease until the end leaves; extended while there is progress
 _EXTEND = 30.0  # seconds after which that lease is extended, if there is progress
@@ -74,6 +74,8 @@ class Batch:
         """Hangs up the connection on which they are being sent."""
         self.ended = False
         """Whether no more ends are permitted, and later answers to mails in doubt do not count."""
+        self.broken = False
+        """Whether a mark could not be stored: then no more mails are begun, because their ends could not leave."""
         self.unsure = 0
         """Number of mails that were found to be unsure after the end."""
         self._store = store
@@ -85,6 +87,7 @@ class Batch:
         self._unmarked: deque[Job] = deque()  # supplied next
         self._marked: dict[LeaseId, float] = {}  # times at which marks began
         self._left: dict[LeaseId, float] = {}  # mails whose ends may have left, with the times of their marks
+        self._asked: dict[LeaseId, float] = {}  # mails that are asked about, with the times of their last extension
         self.lease_out(jobs)
         self.queue(jobs)
 
@@ -188,6 +191,20 @@ class Batch:
             self.extended = now
             self._extend()
 
+    def extend_alone(self, job: Job) -> None:
+        """Extend the lease of a mail that the batch has no more, and that is asked about; not oftener than needed.
+
+        Raises OutboxError.
+        """
+        now = monotonic()
+        if now - max(self._asked.get(job.lease_id, 0.0), self._since[job.lease_id]) < _EXTEND:
+            return
+        if job.lease_id in self._marked:
+            self._store.mark([job], lease=self.lease)
+        else:
+            self._store.extend([job], lease=self._waiting_lease)
+        self._asked[job.lease_id] = now
+
     # Ending.
 
     def end(self) -> list[Job]:
@@ -281,6 +298,7 @@ class Batch:
             )
             with self._lock:
                 self._marked.clear()
+                self.broken = True
             return
         self.note_marks(chosen, marked, began)
 
@@ -311,7 +329,7 @@ class _Supply:
 
     def __next__(self) -> Submission:
         batch = self._batch
-        if not batch._goes_on():
+        if batch.broken or not batch._goes_on():
             raise StopIteration
         while not self._waiting:
             if not self._look() and (self._together is True or not batch._more()):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from time import monotonic
 
 from courriel import errors
+from courriel.network.careful_log import CarefulLogger
 from courriel.outbox.store.base import Slots, Store
 
-logger = logging.getLogger("courriel.outbox")
+logger = CarefulLogger("courriel.outbox")
 
 
 class HeldSlots:

@@ -15,12 +15,13 @@ from typing import TypeVar
 
 from courriel import errors
 from courriel._dataclass import dataclass
+from courriel.network.careful_log import CarefulLogger
 from courriel.outbox.listeners import Event, Listeners
 from courriel.outbox.store.base import LeaseId, Settlement, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.work.marking import Marks
 
-logger = logging.getLogger("courriel.outbox")
+logger = CarefulLogger("courriel.outbox")
 
 T = TypeVar("T")
 
@@ -41,6 +42,15 @@ class Entry:
     """Called with the leases of all such entries when the results are stored."""
 
 
+@dataclass(frozen=True, slots=True)
+class _News:
+    """Events of a mail to be told; `noted` when the store remembers that they are untold."""
+
+    id: str
+    events: tuple[Event, ...]
+    noted: bool
+
+
 class ResultWriter:
     """A thread that settles mails. A failing store is retried without end, because the mails are delivered."""
 
@@ -58,7 +68,9 @@ class ResultWriter:
         self._due = 0.0  # when the first result is stored, unless a sender stores it before
         self._last = float("-inf")  # time of the last commit
         self._moment = _MOMENT
-        self._news: list[Entry] = []  # stored, and not told yet
+        self._news: list[_News] = []  # stored, and not told yet
+        self.trouble: errors.OutboxError | None = None
+        """Error for which results wait, while they do."""
         self._writing = 0
         self._commits = False  # whether a commit of the thread is running
         self._ended = False
@@ -82,6 +94,13 @@ class ResultWriter:
             if self._due < self._wakes:  # it is not woken for what a sender will have stored by then
                 self._work.notify()
 
+    def tell(self, event: Event, ident: str) -> None:
+        """Have listeners called for an event that is stored already, unless it is waiting to be told."""
+        with self._lock:
+            if self._listeners.wanted((event,)) and not any(each.id == ident for each in self._news):
+                self._news.append(_News(ident, (event,), noted=True))
+                self._work.notify()
+
     def settle_with(
         self, act: Callable[[Sequence[Settlement]], tuple[T, Sequence[bool]]], *, always: bool = False
     ) -> T | None:
@@ -97,6 +116,8 @@ class ResultWriter:
         except Exception as failed:  # noqa: BLE001 - the thread tries the results again, and meets the same error
             logger.warning("Results wait to be written down: %s", failed, extra={"action": "settle_failed"})
             self._put_back(entries)
+            if isinstance(failed, errors.OutboxError) and entries:
+                self.trouble = failed
             return None
         except BaseException:
             self._put_back(entries)  # the sender was interrupted, but its mails are sent
@@ -200,27 +221,30 @@ class ResultWriter:
                 # Canceled meanwhile, or claimed by another worker after our lease: the row belongs to the other.
                 logger.warning("A mail was no longer ours when its result came",
                                extra={"action": "lease_lost", "ticket": entry.settlement.id})  # fmt: skip
-        if logger.isEnabledFor(logging.INFO):
-            for entry in ours:
-                _log(entry.settlement)
         with self._lock:
-            self._news += [entry for entry in ours if self._listeners.wanted(entry.events)]
+            self._news += [
+                _News(entry.settlement.id, entry.events, entry.settlement.news)
+                for entry in ours
+                if self._listeners.wanted(entry.events)
+            ]
             self._writing -= len(entries)
-            self._last = monotonic()
+            self._last, self.trouble = monotonic(), None
             self._done.notify_all()
             if self._news:
                 self._work.notify()
         self._ring()
+        if logger.isEnabledFor(logging.INFO):
+            for entry in ours:
+                _log(entry.settlement)
 
     def _tell(self) -> None:
         with self._lock:
             news = list(self._news)
         told = []
-        for entry in news:
-            ident = entry.settlement.id
+        for each in news:
             self._busy_since = monotonic()
-            if self._listeners.tell(entry.events, self._ticket(ident)) and entry.settlement.news:
-                told.append(ident)
+            if self._listeners.tell(each.events, self._ticket(each.id)) and each.noted:
+                told.append(each.id)
         if told:
             self._forget_news(told)
         if not news:
@@ -254,6 +278,7 @@ class ResultWriter:
                 return self._store.settle(settlements)
             except errors.OutboxError as failed:
                 logger.error("Results wait to be written down: %s", failed, extra={"action": "settle_failed"})
+                self._waits_after(failed)
                 self._wait(pause)
                 self._busy_since = monotonic()
                 pause = min(pause * 2, _LATEST)
@@ -264,6 +289,12 @@ class ResultWriter:
                     return [done for each in settlements for done in self._settle([each])]
                 logger.exception("A result cannot be written down", extra={"action": "settle_impossible"})
                 return [False]
+
+    def _waits_after(self, failed: errors.OutboxError) -> None:
+        """Note why results wait; no sender waits for a commit that may take hours to succeed."""
+        with self._lock:
+            self.trouble, self._commits = failed, False
+            self._done.notify_all()
 
     def _wait(self, seconds: float) -> None:
         ends = monotonic() + seconds

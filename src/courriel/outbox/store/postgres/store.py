@@ -244,7 +244,9 @@ class PostgresStore(SqlStore):
         with in_our_words(self.place):
             line = PostgresConnection(conn)
             there = line.last("SELECT to_regclass('outbox_version') IS NOT NULL")[0]
-            if not there or line.last("SELECT name FROM outbox_version")[0] != self._server.name:
+            name = line.last("SELECT name FROM outbox_version")[0] if there else None
+            # The tables may have been made anew since.
+            if name is None or name not in (self._server.name, self._server.name_now()):
                 raise errors.UsageError(f"conn: another database, or schema, than that of the outbox, {self.place}")
         return conn
 
