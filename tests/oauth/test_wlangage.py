@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -10,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,6 +26,7 @@ from servers.oauth import Answer, OAuthServer
 from servers.postfix import Postfix
 
 USER = ADA.user
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(autouse=True)
@@ -185,6 +188,30 @@ def test_a_token_that_the_server_refuses_is_renewed_once(
 
     assert opened, wl.ErreurInfo(wl.errComplet)
     assert [form["grant_type"] for form in oauth.asked] == ["authorization_code", "refresh_token"]
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize(("page", "mark"), [("wlangage.md", "AuthIdentifie("), ("wlangage.en.md", "AuthIdentify(")])
+def test_the_program_of_the_page_sends(
+    postfix: Postfix, oauth: OAuthServer, browser: list[str], page: str, mark: str
+) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
+    (program,) = [each for each in blocks if mark in each]
+    wl.EmailRAZ()
+    wl.Email.Expéditeur, wl.Email.Destinataire, wl.Email.Sujet = USER, USER, "By the page"
+
+    # The servers of the tests.
+    for theirs, ours in (
+        ("https://login.microsoftonline.com", oauth.url),
+        ('"smtp.office365.com", 587', f'"localhost", {postfix.submission_port}'),
+        ("ada@firm.example", USER),
+    ):
+        assert theirs in program
+        program = program.replace(theirs, ours)
+    exec(program, {})
+
+    assert not wl.ErreurDétectée, wl.ErreurInfo(wl.errComplet)
+    assert postfix.letters(USER, containing=b"Subject: By the page")
 
 
 # The token.

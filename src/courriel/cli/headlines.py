@@ -114,7 +114,9 @@ def headline(error: errors.CourrielError, spoken: str, doing: str = "") -> str:
     else:
         said = (words.fr if french else words.en).replace("{server}", server)
     if failed is None:
-        return f"{said[:1].upper()}{said[1:]}."
+        # The name of a server stays as it is written.
+        begins_with_name = any(mark in said.partition(" ")[0] for mark in ".:")
+        return f"{said}." if begins_with_name else f"{said[:1].upper()}{said[1:]}."
     return f"{failed.fr} : {said}." if french else f"{failed.en}: {said}."
 
 
