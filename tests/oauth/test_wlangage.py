@@ -6,8 +6,6 @@ import re
 import socket
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -18,7 +16,6 @@ import pytest
 
 from courriel import Sandbox, errors, failures
 from courriel import wlangage as wl
-from courriel.delivery.oauth.browser import by_browser
 from courriel.wlangage.program_state import _context, program_state
 from servers.accounts import ADA
 from servers.dovecot import Dovecot
@@ -42,38 +39,6 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
                 half.close()
     failures.speak(None)
     _context.set(None)
-
-
-@pytest.fixture
-def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """A screen, and a browser that follows every redirect to its end; the pages that it showed."""
-    shown: list[str] = []
-    loading: list[threading.Thread] = []
-
-    def load(address: str) -> None:
-        try:
-            with urllib.request.urlopen(address, timeout=20) as page:
-                shown.append(page.read().decode())
-        except urllib.error.HTTPError as refused:
-            shown.append(refused.read().decode())
-
-    def open_(address: str) -> bool:
-        loading.append(threading.Thread(target=load, args=[address]))
-        loading[-1].start()
-        return True
-
-    monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setattr("webbrowser.open", open_)
-    yield shown
-    for each in loading:
-        each.join()
-
-
-@pytest.fixture
-def late(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The browser has a twentieth of a second to come back."""
-    defaults = by_browser.__kwdefaults__ | {"deadline": 0.05}
-    monkeypatch.setattr(by_browser, "__kwdefaults__", defaults)
 
 
 def parameters(oauth: OAuthServer, **more: object) -> wl.OAuth2Paramètres:
