@@ -246,7 +246,7 @@ def test_a_mail_that_may_have_left_is_not_said_to_have_reached_nobody(
     sent = spool.outbox.get(f"{number:032x}").info
     results = {"bob@example.org": (550, "5.1.1", "no such user", 0.0)} if refused else {}
     unsure = replace(sent, state=state, unsure=1, results=results, why="expired")
-    monkeypatch.setattr(spool_functions, "_found", lambda _: unsure)
+    monkeypatch.setattr(spool_functions, "_mail_of", lambda _: unsure)
 
     for language, words in (("fr", "est peut-être parti"), ("en", "may have left")):
         wl.LangueErreur(language)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from courriel import errors
 from courriel._dataclass import dataclass, field
 from courriel.model.server import Server
 from courriel.model.trust import Trust
-from courriel.network import happy_eyeballs, resolve
+from courriel.network.connecting import blocking as connecting
 from courriel.network.tls.contexts import client_context, finish, name_to_check
 from courriel.network.translate import translate
 
@@ -157,7 +157,7 @@ def _once(place: _Place, request: _Request) -> HttpsResponse:
 
 
 def _connect(server: Server, until: float) -> socket.socket:
-    line = happy_eyeballs.reach(resolve.places_in_time(server, until), until)
+    line = connecting.reach(server, until)
     line.settimeout(max(0.001, until - monotonic()))
     return line
 
@@ -192,7 +192,7 @@ class _Overdue:
 
     @property
     def late(self) -> bool:
-        """Whether the time is over."""
+        """State of the timer: the time is over, and the connection was cut."""
         return self._cut.is_set()
 
     def check(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from time import monotonic
 
 from courriel.model.server import Server
 
@@ -48,24 +47,6 @@ def ask(server: Server, done: Callable[[list[Place] | OSError], None]) -> None:
             done([(family, address) for family, _, _, _, address in found])
 
     Thread(target=look_up, name=f"resolve {server.host}", daemon=True).start()
-
-
-def places_in_time(server: Server, ends: float) -> list[Place]:
-    """Addresses of a server, waiting for the resolver until `ends` (monotonic). Raises OSError, TimeoutError."""
-    known = places_at_once(server)
-    if known is not None:
-        return known
-    from queue import Empty, SimpleQueue  # noqa: PLC0415 - not for addresses
-
-    answers: SimpleQueue[list[Place] | OSError] = SimpleQueue()
-    ask(server, answers.put)
-    try:
-        answer = answers.get(timeout=max(0.001, ends - monotonic()))
-    except Empty:
-        raise TimeoutError("the name service did not answer") from None
-    if isinstance(answer, OSError):
-        raise answer
-    return answer
 
 
 def our_name(own_address: object) -> bytes:
