@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from courriel import Sandbox, errors, failures
+from courriel import Sandbox, Server, errors, failures
 from courriel import wlangage as wl
 from courriel.wlangage.program_state import _context, program_state
 from servers.accounts import ADA
@@ -271,6 +271,25 @@ def test_a_server_that_does_not_rotate_leaves_the_refresh_token_valid(oauth: OAu
 
     assert token.Actualisation in oauth.refresh_tokens
     assert len(oauth.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("host", "bound"), [("bücher.example", "xn--bcher-kva.example"), ("Mail.Example.", "mail.example"), ("::1", "::1")]
+)
+def test_a_token_is_bound_to_the_host_as_a_connection_has_it(host: str, bound: str) -> None:
+    source = wl.AuthToken(Valeur="x").source(USER, host)
+
+    assert source.hosts == (bound,)
+    source.check_server(Server(host))
+
+
+@pytest.mark.parametrize("host", ["", "a b", "smtp://x"])
+def test_of_an_impossible_host_the_opening_says_so(host: str) -> None:
+    assert not wl.EmailOuvreSession(
+        wl.emailSessionSMTP(AdresseServeur=host, Nom=USER, JetonAuth=wl.AuthToken(Valeur="x"))
+    )
+
+    assert "is not the name of a server" in wl.ErreurInfo()
 
 
 # What goes wrong.

@@ -80,8 +80,8 @@ _PAGE = """<!doctype html>
 
 def succeeded() -> str:
     """The page after a login that has its tokens, in the language of the program."""
-    said = _TEXTS[language()]
-    return _page(said["succeeded"], f"<p>{said['go back']}</p>", said["promise"], good=True)
+    texts = _TEXTS[language()]
+    return _page(texts["succeeded"], f"<p>{texts['go back']}</p>", texts["promise"], good=True)
 
 
 def refused(error: CourrielError) -> str:
@@ -91,10 +91,10 @@ def refused(error: CourrielError) -> str:
     """
     from html import escape
 
-    said = _TEXTS[language()]
+    texts = _TEXTS[language()]
     cause = error.failure.cause.in_(language(), host=error.server) if error.failure else ""
     body = f'<p class="cause">{escape(cause)}</p>' if cause else ""
-    return _page(said["refused"], f"{body}<p>{said['see there']}</p>", said["kept"], good=False)
+    return _page(texts["refused"], f"{body}<p>{texts['see there']}</p>", texts["kept"], good=False)
 
 
 def policy() -> str:
