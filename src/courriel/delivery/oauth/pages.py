@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _SCRIPT = 'history.replaceState(null, "", location.pathname)'
 
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-"
+
 _TEXTS = {
     "fr": {
         "succeeded": "Vous êtes connecté",
@@ -103,7 +105,7 @@ def policy() -> str:
     from hashlib import sha256
 
     digest = b64encode(sha256(_SCRIPT.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    return _POLICY + digest + "'"
 
 
 # The steps.
