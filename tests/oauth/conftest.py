@@ -36,9 +36,9 @@ def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, authority: Authority)
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    sources._loaded.clear()
+    sources.loaded_logins.clear()
     yield tmp_path / "state" / "courriel" / "logins"
-    sources._loaded.clear()
+    sources.loaded_logins.clear()
     failures.speak(None)
 
 

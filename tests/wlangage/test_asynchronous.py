@@ -19,7 +19,7 @@ import courriel.wlangage as wl
 from courriel import Outbox, Sandbox
 from courriel.outbox.store.base import State
 from courriel.wlangage.sending import spool_functions
-from courriel.wlangage.sending.spool import lane_of, spool
+from courriel.wlangage.spool import lane_of, spool
 from wlangage.post_office import PostOffice
 
 HOST = "127.0.0.1"
@@ -170,7 +170,7 @@ DIES = """
 import os
 import re
 from courriel.wlangage import *
-from courriel.wlangage.sending.spool import spool
+from courriel.wlangage.spool import spool
 
 EmailOuvreSessionSMTP("ada@example.org", "secret", "127.0.0.1", {port}, emailAsynchrone)
 spool.outbox.pause("ada-40example.org")  # nothing leaves before we die

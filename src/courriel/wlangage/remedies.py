@@ -31,7 +31,7 @@ _COMPARE = Text(
     "provider (docs/login.md), read the server's words, then call AuthIdentify again.",
 )
 
-_IN_WLANGAGE = {
+IN_WLANGAGE = {
     "TLS-PORT-MIXUP": _PORTS,
     "PLAIN-ON-TLS-PORT": _PORTS,
     "TLS-REQUIRED-FIRST": _PORTS,
@@ -172,11 +172,11 @@ _READ_AGAIN = Text(
 def remedy(failure: Failure, protocol: str = "") -> Text:
     """The remedy for a WLangage program, by protocol; that of the failure table where it fits."""
     words = _READING.get(protocol)
-    if words is None or failure.id not in _IN_WLANGAGE:
-        return _IN_WLANGAGE.get(failure.id, failure.fix)
+    if words is None or failure.id not in IN_WLANGAGE:
+        return IN_WLANGAGE.get(failure.id, failure.fix)
     if failure.id == "SESSION-LOST":
         return _READ_AGAIN
-    text = _IN_WLANGAGE[failure.id]
+    text = IN_WLANGAGE[failure.id]
 
     def other(found: re.Match[str]) -> str:
         return words[found[0]]

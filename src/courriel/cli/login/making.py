@@ -70,7 +70,7 @@ class LoginMaker:
     def _with_secret(self, login: StoredLogin, reference: str) -> StoredLogin:
         if not reference:
             return login
-        from courriel.delivery.settings.secrets import SecretReference
+        from courriel.delivery.secrets import SecretReference
 
         where = SecretReference.parse(reference)
         if where.kind in ("prompt", "plain", "login"):
@@ -86,7 +86,7 @@ class LoginMaker:
     def _route_to_use(self, login: StoredLogin, server: str) -> Route:
         """The route to paste: the server, the user, the mechanism, and the login's name."""
         from courriel import Route
-        from courriel.delivery.settings.secrets import SecretReference
+        from courriel.delivery.secrets import SecretReference
 
         route = Route.parse(server)
         assert route.server is not None

@@ -78,7 +78,7 @@ class StoredLogin:
 
         provider, secret = self.made_by_provider, self.client_secret
         if self.secret_reference:
-            from courriel.delivery.settings.secrets import SecretReference
+            from courriel.delivery.secrets import SecretReference
 
             host = provider.token_url.partition("://")[2].partition("/")[0]
             secret = SecretReference.parse(self.secret_reference).read(user=self.client_id, host=host)

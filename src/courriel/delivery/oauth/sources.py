@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("courriel.oauth")
 
-_loaded: dict[str, tuple[object, StoredLogin]] = {}
+loaded_logins: dict[str, tuple[object, StoredLogin]] = {}
 """Logins read before, with the stamp of their file: a keyring takes tens of milliseconds to answer."""
 _MOST_LOADED = 100
 
@@ -205,16 +205,16 @@ def _token(login: StoredLogin) -> Token:
 
 
 def _load(name: str) -> StoredLogin:
-    known = _loaded.get(name)
+    known = loaded_logins.get(name)
     stamp = store.stamp(name)
     if known is not None and stamp is not None and known[0] == stamp:
         return known[1]
     login = store.load(name)
-    _loaded[name] = (stamp, login)
-    if len(_loaded) > _MOST_LOADED:
-        _loaded.pop(next(iter(_loaded)), None)
+    loaded_logins[name] = (stamp, login)
+    if len(loaded_logins) > _MOST_LOADED:
+        loaded_logins.pop(next(iter(loaded_logins)), None)
     return login
 
 
 def _remember(name: str, login: StoredLogin) -> None:
-    _loaded[name] = (store.stamp(name), replace(login))
+    loaded_logins[name] = (store.stamp(name), replace(login))

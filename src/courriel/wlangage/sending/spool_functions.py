@@ -8,7 +8,7 @@ from courriel import errors
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.problem import ErreurWLangage, Impossible, Problem
 from courriel.wlangage.program_state import here
-from courriel.wlangage.sending.spool import spool
+from courriel.wlangage.spool import spool
 from courriel.wlangage.structures.constants import Status
 
 if TYPE_CHECKING:
