@@ -62,13 +62,14 @@ class Cut(socket.socket):
     most = 1 << 20
     interrupted = False
     settled: threading.Event
+    gone: threading.Event
 
     def send(self, octets: bytes | memoryview, flags: int = 0) -> int:
         self.settled.clear()
         return super().send(octets, flags)
 
     def recv(self, number: int, flags: int = 0) -> bytes:
-        assert self.settled.wait(PATIENCE)
+        assert self.gone.is_set() or self.settled.wait(PATIENCE)
         octets = super().recv(min(number, self.most), flags)
         if self.interrupted:
             raise KeyboardInterrupt
@@ -92,25 +93,24 @@ class Host:
     def reach(self, server: Server, ends: float) -> socket.socket:
         there, theirs = socket.socketpair()
         ours = Cut(fileno=there.detach())
-        ours.most, ours.settled = self.cut or ours.most, threading.Event()
+        ours.most, ours.settled, ours.gone = self.cut or ours.most, threading.Event(), threading.Event()
         self.heard.append(b"")
         theirs.settimeout(PATIENCE)
         if self.room:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.room)
         answers = list(self.answers) if len(self.heard) == 1 else []
-        self.threads.append(
-            threading.Thread(target=self._serve, args=(theirs, ours.settled, len(self.heard) - 1, answers))
-        )
+        self.threads.append(threading.Thread(target=self._serve, args=(theirs, ours, len(self.heard) - 1, answers)))
         self.threads[-1].start()
         return ours
 
-    def _serve(self, line: socket.socket, settled: threading.Event, number: int, answers: list[bytes]) -> None:
+    def _serve(self, line: socket.socket, client: Cut, number: int, answers: list[bytes]) -> None:
         try:
             with line, suppress(OSError):
                 line.sendall(GREETING)
-                self._answer_all(line, settled, number, answers)
+                self._answer_all(line, client.settled, number, answers)
         finally:
-            settled.set()
+            client.gone.set()
+            client.settled.set()
 
     def _answer_all(self, line: socket.socket, settled: threading.Event, number: int, answers: list[bytes]) -> None:
         waiting, content = b"", False
@@ -313,14 +313,20 @@ def test_any_answers_have_the_same_consequences(answers: list[bytes], to: int, c
 
 
 @pytest.mark.parametrize("place", range(4))
-@pytest.mark.parametrize(
-    "limits", [Timeouts(sender=0.02, recipient=0.03, data=0.04, message=0.05), replace(LIMITS, total=0.03)]
-)
-def test_silence_has_the_same_consequences(both: Both, place: int, limits: Timeouts) -> None:
+def test_silence_has_the_same_consequences(both: Both, place: int) -> None:
+    limits = Timeouts(sender=0.02, recipient=0.03, data=0.04, message=0.05)
+
     script, flow = both(*USUAL[:place], SILENCE, timeouts=limits)
 
     assert script == flow
     assert script.outcomes[0][0] is errors.TimedOut  # type: ignore[index]
+
+
+def test_the_deadline_of_a_whole_call_has_the_same_consequences(both: Both) -> None:
+    script, flow = both(SILENCE, timeouts=replace(LIMITS, total=0.03))
+
+    assert script == flow
+    assert "the whole call" in script.outcomes[0][1]  # type: ignore[index]
 
 
 def test_a_message_that_fills_the_connection_is_written_to_its_end(both: Both) -> None:
