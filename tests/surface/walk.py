@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 INTERNAL = frozenset([
     "Transcript.sent", "Transcript.received",  # called by connections
-    "ImapSession.fetch_in_lots", "ImapSession.tell",  # called by Letters
+    "ImapSession.fetch_in_batches", "ImapSession.fetch_data",  # called by Letters
     "CapturedMessage.of", "Rate.of",
 ])  # fmt: skip
 """Methods without an underscore that only courriel calls."""
@@ -116,7 +116,9 @@ def _in_expression(node: ast.expr, module: str, said: str) -> Iterator[Use]:
         else:
             continue
         if home is not None and home.module.partition(".")[0] == "courriel" and not home.name.startswith("_"):
-            yield Use(home, said)
+            # Errors are of the package; their files are nobody else's concern.
+            module = "courriel.errors" if home.module.startswith("courriel.errors.") else home.module
+            yield Use(Home(module, home.name), said)
 
 
 def _unquoted(node: ast.expr) -> ast.expr:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def provided(route: Route) -> Transport:
     """The Transport that a route names, made on first use. Raises UsageError."""
-    return _shared.transport(route.target)
+    return shared.transport(route.target)
 
 
 async def provided_for_asyncio(route: Route) -> tuple[AsyncTransport, bool]:
@@ -41,23 +41,23 @@ async def provided_for_asyncio(route: Route) -> tuple[AsyncTransport, bool]:
     from asyncio import to_thread
     from inspect import iscoroutinefunction
 
-    found = await to_thread(_named, route.target)
+    found = await to_thread(_imported, route.target)
     if iscoroutinefunction(found):
         return check_async_transport(await found(), f"python:{route.target}"), True
     if is_awaited(found):
         return check_async_transport(found, f"python:{route.target}"), False
-    if is_transport(found) or not callable(found) or _shared.has(route.target):
-        return ThreadTransport(await to_thread(_shared.transport, route.target)), False
+    if is_transport(found) or not callable(found) or shared.has(route.target):
+        return ThreadTransport(await to_thread(shared.transport, route.target)), False
     made = await to_thread(found)
     if is_awaited(made):
         return check_async_transport(made, f"python:{route.target}"), True
-    return ThreadTransport(_shared.keep(route.target, made)), False
+    return ThreadTransport(shared.keep(route.target, made)), False
 
 
 # The steps.
 
 
-class _Shared:
+class SharedTransports:
     """Transports made in this process, by the names of their makers."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class _Shared:
         self._being_made: set[str] = set()
         self._lock = RLock()
         forks.renew_in_child(self, type(self)._after_fork)
-        atexit.register(self._close)
+        atexit.register(self.close)
 
     def _after_fork(self) -> None:
         """Make others in a child process: connections belong to the parent."""
@@ -77,7 +77,7 @@ class _Shared:
 
     def transport(self, target: str) -> Transport:
         """The transport of this name. Raises UsageError."""
-        found = _named(target)
+        found = _imported(target)
         if is_transport(found) or not callable(found):
             return check_transport(found, f"python:{target}")
         with self._lock:
@@ -102,44 +102,44 @@ class _Shared:
         from inspect import iscoroutinefunction
 
         if target in self._being_made:
-            raise _wrong(target, "it is made of a setting that names it again")
+            raise _unusable(target, "it is made of a setting that names it again")
         if iscoroutinefunction(maker):
-            raise _wrong(target, "this is for asyncio: asend() and aconnect() take it")
+            raise _unusable(target, "this is for asyncio: asend() and aconnect() take it")
         self._being_made.add(target)
         try:
             return check_transport(maker(), f"python:{target}")
         finally:
             self._being_made.discard(target)
 
-    def _close(self) -> None:
+    def close(self) -> None:
         for transport in self._made.values():
             transport.close()
         self._made.clear()
 
 
-_shared = _Shared()
+shared = SharedTransports()
 
 
-def _named(target: str) -> object:
+def _imported(target: str) -> object:
     """The object of this name; its module is imported. Raises UsageError."""
     from importlib import import_module
 
-    place, _, names = target.partition(":")
+    module_name, _, names = target.partition(":")
     try:
-        found: object = import_module(place)
+        found: object = import_module(module_name)
     except ImportError as missing:
-        raise _wrong(
+        raise _unusable(
             target, f"{missing} (a module is looked for on PYTHONPATH, and not in the current folder)"
         ) from missing
     except Exception as broken:
-        raise _wrong(target, f"importing {place} failed ({type(broken).__name__})") from broken
+        raise _unusable(target, f"importing {module_name} failed ({type(broken).__name__})") from broken
     for name in names.split("."):
         try:
             found = getattr(found, name)
         except AttributeError:
-            raise _wrong(target, f"{place} has no {names}") from None
+            raise _unusable(target, f"{module_name} has no {names}") from None
     return found
 
 
-def _wrong(target: str, reason: str) -> errors.UsageError:
+def _unusable(target: str, reason: str) -> errors.UsageError:
     return errors.UsageError(f"python:{target}: {reason}", stage="compose")

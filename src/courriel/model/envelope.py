@@ -10,6 +10,14 @@ from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
 from courriel.model.address import Address
 
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+OnRefused: TypeAlias = "Literal['deliver', 'abandon']"
+"""What one refused recipient means for the others: "deliver" to them, or "abandon" the message before it is sent."""
+
 
 class Notify(Enum):
     """Events of a recipient that the sender wants a report about (DSN, RFC 3461 4.1)."""
@@ -83,14 +91,14 @@ class Envelope:
 
         Raises InvalidAddress for text that is no address.
         """
-        unique = {address.spec: address for address in _all_of(recipients)}
+        unique = {address.spec: address for address in _parse_recipients(recipients)}
         origin = None if sender is None or sender == "" else Address.of(sender)
         return cls(origin, tuple(unique.values()), **options)  # type: ignore[arg-type]
 
     @classmethod
     def stored(cls, sender: Address | None, recipients: tuple[Address, ...], options: Mapping[str, object]) -> Envelope:
         """Make an envelope of options as `options` gives them; other names in the mapping do not matter."""
-        if options.keys().isdisjoint(STORED_OPTIONS):
+        if not options or options.keys().isdisjoint(STORED_OPTIONS):
             return cls(sender, recipients)
         given = {name: options[name] for name in STORED_OPTIONS if name in options}
         if "notify" in given:
@@ -102,14 +110,14 @@ class Envelope:
     @property
     def options(self) -> dict[str, object]:
         """Options that are set, as JSON can hold them; see `stored`."""
-        said: dict[str, object] = {}
+        options: dict[str, object] = {}
         for name in STORED_OPTIONS:
             value: object = getattr(self, name)
             if value:
-                said[name] = value.value if isinstance(value, Return) else value
+                options[name] = value.value if isinstance(value, Return) else value
         if self.notify:
-            said["notify"] = sorted(notice.value for notice in self.notify)
-        return said
+            options["notify"] = sorted(notice.value for notice in self.notify)
+        return options
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -139,6 +147,6 @@ STORED_OPTIONS = Envelope.__match_args__[2:]  # pyright: ignore[reportAttributeA
 # The steps.
 
 
-def _all_of(recipients: Address | str | Iterable[Address | str]) -> tuple[Address, ...]:
+def _parse_recipients(recipients: Address | str | Iterable[Address | str]) -> tuple[Address, ...]:
     """Parse one recipient or several; an empty string is an invalid address, not an empty list."""
     return (Address.of(recipients),) if isinstance(recipients, str) else Address.all_of(recipients)

@@ -13,19 +13,16 @@ from courriel import errors
 from courriel._dataclass import dataclass, replace
 from courriel.model.address import Address
 from courriel.model.content import Content
-from courriel.model.envelope import Envelope, Notify, Return
+from courriel.model.envelope import Envelope, Notify, OnRefused, Return
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Literal, TypeAlias
+    from typing import TypeAlias
 
     from courriel.model.message import Message
     from courriel.model.prepared import Prepared
     from courriel.model.ready_message import ReadyMessage
-
-OnRefused: TypeAlias = "Literal['deliver', 'abandon']"
-"""What one refused recipient means for the others: "deliver" to them, or "abandon" the message before it is sent."""
 
 WINDOW = 100
 """Submissions in flight, where the server takes whole messages at a time: enough to keep any connection busy."""
@@ -56,7 +53,7 @@ class SendOptions:
         if self.on_refused != "deliver":
             check_on_refused(self.on_refused)
         if self.notify != ():
-            object.__setattr__(self, "notify", _notified(self.notify))
+            object.__setattr__(self, "notify", _notify_conditions(self.notify))
         if self.sender is not None and self.sender != "":
             object.__setattr__(self, "sender", Address.of(self.sender))
         if self.to is not None:
@@ -157,7 +154,7 @@ def _check_reports(options: SendOptions) -> None:
     )
 
 
-def _notified(given: object) -> Iterable[Notify]:
+def _notify_conditions(given: object) -> Iterable[Notify]:
     """Conditions of delivery reports: a list of Notify, or one alone. Raises UsageError."""
     if isinstance(given, Notify):
         return (given,)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from courriel.delivery.secrets import SecretReference
 from courriel.delivery.settings import files, locations, profiles
 from courriel.delivery.settings.files import Owned, SettingsFile, objection
 from courriel.delivery.settings.profiles import NothingSet, explain, resolve
-from courriel.delivery.settings.secrets import SecretReference
 from courriel.errors import InvalidUrl, UsageError
 
 ME, EVE, MY_GROUP, STAFF = 1000, 666, 1000, 50
@@ -93,7 +93,7 @@ TEAMS = Owned(ME, STAFF, 0o2775)
 def test_a_file_is_believed_when_nobody_else_can_have_written_it(
     file: SettingsFile, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "_named", lambda user: f"user {user}")
+    monkeypatch.setattr(files, "_user_name", lambda user: f"user {user}")
 
     assert objection(file, ME, frozenset((MY_GROUP,))) == reason
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -45,7 +44,7 @@ class LoginMaker:
     def make(self, login: StoredLogin, secret: str) -> int:
         """Log in; returns the exit status. `secret` is the reference to the application's secret."""
         login = self._with_secret(login, secret)
-        urls = [self._url(login, each) for each in self._servers or _SERVERS[login.provider]]
+        urls = [self._route_to_use(login, each) for each in self._servers or _SERVERS[login.provider]]
         login = login.with_tokens(self._tokens(login), time.time())
         found = diagnosis.findings(login, time.time())
         for each in found:
@@ -56,14 +55,14 @@ class LoginMaker:
             return self._report.status
         with store.lock(login.name):
             store.save(login)
-        accepted = self._tried(urls[0], login) if self._trial else ""
+        accepted = self._try_login(urls[0], login) if self._trial else ""
         if self._report.status:
             self._report.aside(
                 say(f"La connexion est enregistrée : courriel login show {visible(login.name)}",
                     f"The login is stored: courriel login show {visible(login.name)}")
             )  # fmt: skip
             return self._report.status
-        self._tell(login, urls, accepted, found)
+        self._print_result(login, urls, accepted, found)
         return self._report.status
 
     # The steps.
@@ -71,7 +70,7 @@ class LoginMaker:
     def _with_secret(self, login: StoredLogin, reference: str) -> StoredLogin:
         if not reference:
             return login
-        from courriel.delivery.settings.secrets import SecretReference
+        from courriel.delivery.secrets import SecretReference
 
         where = SecretReference.parse(reference)
         if where.kind in ("prompt", "plain", "login"):
@@ -84,10 +83,10 @@ class LoginMaker:
             return replace(login, client_secret=where.read(user=login.client_id, host=login.provider))
         return replace(login, secret_reference=reference)
 
-    def _url(self, login: StoredLogin, server: str) -> Route:
+    def _route_to_use(self, login: StoredLogin, server: str) -> Route:
         """The route to paste: the server, the user, the mechanism, and the login's name."""
         from courriel import Route
-        from courriel.delivery.settings.secrets import SecretReference
+        from courriel.delivery.secrets import SecretReference
 
         route = Route.parse(server)
         assert route.server is not None
@@ -107,26 +106,22 @@ class LoginMaker:
         return self._by_device(client) if login.grant == "device" else self._by_browser(client, login.mailbox)
 
     def _by_browser(self, client: OAuthClient, mailbox: str) -> TokenAnswer:
-        from courriel.delivery.oauth.authorization import AuthorizationRequest
+        from courriel.delivery.oauth.browser import by_browser
         from courriel.delivery.oauth.loopback import DEADLINE, Loopback
 
-        with Loopback(client.provider.redirect_host) as loopback:
-            request = AuthorizationRequest.make(client.provider, client.id, loopback.redirect_uri, mailbox)
+        def tell(address: str, _opened: bool) -> None:
             minutes = f"{DEADLINE / 60:.0f}"
             print(
                 say(f"Connectez-vous dans le navigateur de cette machine, d'ici {minutes} minutes :",
                     f"Log in in a browser on this machine, within {minutes} minutes:"),
-                request.url,
+                address,
                 sep="\n",
                 file=sys.stderr,
                 flush=True,
             )  # fmt: skip
-            if self._browser and _has_screen():
-                import webbrowser
 
-                webbrowser.open(request.url)
-            code = loopback.wait(request.code_of)
-        return client.by_code(request, code)
+        with Loopback(client.provider.redirect_host) as loopback:
+            return by_browser(client, loopback, tell, user=mailbox, open_browser=self._browser)
 
     def _by_device(self, client: OAuthClient) -> TokenAnswer:
         device = client.ask_device_code()
@@ -138,7 +133,7 @@ class LoginMaker:
         )  # fmt: skip
         return client.by_device_code(device)
 
-    def _tried(self, route: Route, login: StoredLogin) -> str:
+    def _try_login(self, route: Route, login: StoredLogin) -> str:
         """Open a session with the token, and close it; returns who accepted it. A refusal is reported."""
         assert route.server is not None
         source = sources.stored(login.name)
@@ -158,7 +153,9 @@ class LoginMaker:
             return ""
         return str(route.server)
 
-    def _tell(self, login: StoredLogin, urls: list[Route], accepted: str, found: list[diagnosis.TokenFinding]) -> None:
+    def _print_result(
+        self, login: StoredLogin, urls: list[Route], accepted: str, found: list[diagnosis.TokenFinding]
+    ) -> None:
         content: dict[str, object] = {
             "ok": True,
             "name": login.name,
@@ -202,13 +199,3 @@ def client_in_file(path: str) -> tuple[str, str]:
             hint_id="OAUTH-KEY-UNREADABLE",
         )
     return client_id, secret
-
-
-# The steps.
-
-
-def _has_screen() -> bool:
-    """Whether a browser would open beside the terminal; one in the terminal would take its place."""
-    return sys.platform in ("win32", "darwin") or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
-    )

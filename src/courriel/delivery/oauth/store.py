@@ -19,8 +19,8 @@ from pathlib import Path
 
 from courriel import errors
 from courriel.delivery.oauth.login import SECRETS, StoredLogin
-from courriel.delivery.settings.state_folder import own_folder
-from courriel.delivery.urls.percent import quote, unquote
+from courriel.delivery.percent import quote, unquote
+from courriel.delivery.state_folder import own_folder
 
 TYPE_CHECKING = False
 
@@ -61,15 +61,15 @@ def names() -> list[str]:
 def stamp(name: str) -> object:
     """A value that changes when the login is stored again; None when it is not there."""
     try:
-        there = _path(name).stat()
+        status = path_of(name).stat()
     except OSError:
         return None
-    return there.st_mtime_ns, there.st_size, there.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def load(name: str) -> StoredLogin:
     """The login of this name. Raises UsageError (LOGIN-NOT-FOUND, LOGIN-NOT-STORED)."""
-    path = _path(name)
+    path = path_of(name)
     try:
         content = json.loads(_read(path, name))
         if content.get("kept") == "keyring":
@@ -93,7 +93,7 @@ class LoginFile:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._path = _path(name)
+        self._path = path_of(name)
         self._temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.{time.monotonic_ns()}")
         self._file = -1
         try:
@@ -144,7 +144,7 @@ def save(login: StoredLogin) -> None:
 def forget(name: str) -> None:
     """Remove a login and its secrets. Raises UsageError (LOGIN-NOT-FOUND)."""
     with lock(name):
-        path = _path(name)
+        path = path_of(name)
         try:
             path.unlink()
         except FileNotFoundError:
@@ -159,7 +159,7 @@ def forget(name: str) -> None:
                 keyring.delete_password(_SERVICE, name)
             except Exception as failed:  # noqa: BLE001 - back ends raise what they like, and most often it was not there
                 logger.debug("The keyring removed nothing (%s)", type(failed).__name__)
-    _path(name, ".lock").unlink(missing_ok=True)
+    path_of(name, ".lock").unlink(missing_ok=True)
 
 
 @contextmanager
@@ -168,7 +168,7 @@ def lock(name: str, limit: float = LOCK_LIMIT) -> Generator[None]:
 
     Every holder opens the file itself: `flock` excludes threads of one process as well.
     """
-    path = _path(name, ".lock")
+    path = path_of(name, ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
@@ -196,7 +196,7 @@ def lock(name: str, limit: float = LOCK_LIMIT) -> Generator[None]:
 def uses_keyring(name: str) -> bool:
     """Whether the secrets of a login are in the keyring."""
     try:
-        return bool(json.loads(_read(_path(name), name)).get("kept") == "keyring")
+        return bool(json.loads(_read(path_of(name), name)).get("kept") == "keyring")
     except (OSError, ValueError, AttributeError):
         return False
 
@@ -204,15 +204,15 @@ def uses_keyring(name: str) -> bool:
 # The steps.
 
 
-def _path(name: str, ending: str = ".json") -> Path:
+def path_of(name: str, ending: str = ".json") -> Path:
     return folder() / f"{quote(normal(name), safe='@+')}{ending}"
 
 
 def _read(path: Path, name: str) -> bytes:
     file = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     try:
-        there = os.fstat(file)
-        if os.name != "nt" and (there.st_uid != os.geteuid() or there.st_mode & 0o077):
+        status = os.fstat(file)
+        if os.name != "nt" and (status.st_uid != os.geteuid() or status.st_mode & 0o077):
             raise _unreadable(name, f"others than you own or may read it: chmod 600 {path}")
         raw = b""
         while (more := os.read(file, _LARGEST + 1 - len(raw))) and len(raw) <= _LARGEST:
@@ -231,11 +231,11 @@ def _write(file: int, content: bytes) -> None:
 def _sync_folder(path: Path) -> None:
     if os.name == "nt":
         return
-    there = os.open(path, os.O_RDONLY)
+    folder = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(there)
+        os.fsync(folder)
     finally:
-        os.close(there)
+        os.close(folder)
 
 
 def _unreadable(name: str, failed: OSError | str) -> errors.UsageError:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 from courriel import errors
 from courriel.model.credentials import Credentials
+from courriel.model.envelope import OnRefused
 from courriel.model.receipt import Receipt, Result
-from courriel.model.submission import WINDOW, OnRefused, Submission
+from courriel.model.submission import WINDOW, Submission
 from courriel.session.encoding import Sendable
 from courriel.session.message_source import one_by_one
 from courriel.session.pool.base import Counting, PooledLike
@@ -85,7 +86,7 @@ class PooledSession(PooledLike, SmtpSession):
         try:
             self._line.run(self._dialogue.exchange.expect_silence("hello"))
         except errors.CourrielError:
-            self._found_dead()
+            self._found_closed()
             self.open()
 
 
@@ -150,5 +151,5 @@ class AsyncPooledSession(PooledLike, AsyncSmtpSession):
         try:
             await self._line.run(self._dialogue.exchange.expect_silence("hello"))
         except errors.CourrielError:
-            self._found_dead()
+            self._found_closed()
             await self.open()

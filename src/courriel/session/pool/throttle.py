@@ -149,12 +149,12 @@ def asks_to_slow_down(outcome: Receipt | errors.CourrielError) -> bool:
     the first command any 421 counts. A limit of messages per session asks for another session instead.
     """
     if isinstance(outcome, Receipt):
-        return not outcome.complete and any(map(_complains, outcome.refused.values()))
+        return not outcome.complete and any(map(_asks_to_slow_down, outcome.refused.values()))
     if outcome.reply is None or outcome.hint_id == SESSION_FULL:
         return False
     if outcome.reply.code == CLOSING:
         return _closes_for_the_rate(outcome, outcome.reply)
-    if _complains(outcome.reply) or any(map(_complains, outcome.refused.values())):
+    if _asks_to_slow_down(outcome.reply) or any(map(_asks_to_slow_down, outcome.refused.values())):
         return True
     # A reply about one recipient (a mailbox that gets too much mail) does not concern our rate.
     return outcome.stage != "recipient" and _is_about_the_rate(outcome)
@@ -177,7 +177,7 @@ def _is_about_the_rate(outcome: errors.CourrielError) -> bool:
     return known is not None and known.id == "RATE-LIMITED"
 
 
-def _complains(reply: Reply) -> bool:
+def _asks_to_slow_down(reply: Reply) -> bool:
     return reply.code == 432 or (reply.kind == 4 and reply.enhanced == EnhancedCode(4, 7, 0))
 
 
@@ -187,11 +187,11 @@ class Slots:
     def __init__(self, rate: Rate | None) -> None:
         self._rate = rate
         self._memory = max(_LONGEST_GAP, rate.seconds if rate else 0)  # seconds for which reservations are kept
-        self._given: list[float] = []  # in order
+        self.given: list[float] = []  # in order
 
     def reserve(self, now: float, gap: float = 0.0) -> float:
         """Reserve the time at which the next message may be sent: `now`, or later."""
-        given = self._given
+        given = self.given
         del given[: bisect_right(given, now - self._memory)]
         moment = max(now, given[-1] + gap) if given else now
         if self._rate is not None and len(given) >= self._rate.messages:
@@ -201,5 +201,5 @@ class Slots:
 
     def release(self, moment: float) -> None:
         """Release a reservation that was not used."""
-        if moment in self._given:
-            self._given.remove(moment)
+        if moment in self.given:
+            self.given.remove(moment)
