@@ -12,6 +12,7 @@ Every error courriel raises, as one tree:
         * MissingExtra (ImportError)    a part that is installed apart; the text holds the command
     * ConnectionFailed (ConnectionError)    no answer from the server, or the connection was lost
         * NameNotFound
+        * ProxyError                    the proxy could not be reached, or did not open the way to the server
         * TimedOut (TimeoutError)
         * TlsFailed
     * ProtocolError                 a violation of the protocol; the session is closed
@@ -296,6 +297,17 @@ class ConnectionFailed(CourrielError, ConnectionError):
 
 class NameNotFound(ConnectionFailed):
     """Host name that DNS does not know."""
+
+
+class ProxyError(ConnectionFailed):
+    """A proxy that cannot be reached, or that opened no way to the mail server: it refused, or gave a wrong answer.
+
+    `proxy` is the proxy without its login ("socks5h://proxy.example.org:1080"), `answer` its own words. They are not
+    the mail server's: `reply` is None. A proxy that is silent is a TimedOut.
+    """
+
+    proxy: str = ""
+    answer: str = ""
 
 
 class TimedOut(ConnectionFailed, TimeoutError):

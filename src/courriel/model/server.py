@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     AnyEnum = TypeVar("AnyEnum", bound=Enum)
 
+    from courriel.model.proxy import Proxy
     from courriel.model.trust import ClientCertificate, Trust
 
 
@@ -119,8 +120,8 @@ class Server:
     means the strongest offered. Credentials are never sent unencrypted to another machine unless
     `allow_clear_credentials` says so. With `binary` files are sent without base64 where the server offers BINARYMIME
     and CHUNKING (RFC 3030): a quarter fewer octets. With `chunking` messages are sent by BDAT where the server offers
-    CHUNKING; without, always by DATA, for servers and proxies that offer it without supporting it. `security` and
-    `dialect` may be given as words, "starttls". Raises InvalidServer for a value of a wrong type or kind.
+    CHUNKING; without, always by DATA, for servers and proxies that offer it without supporting it. `proxy`
+    is what the server is reached through. `security` and `dialect` may be given as words, "starttls". Raises InvalidServer for a value of a wrong type or kind.
     """
 
     host: str
@@ -136,15 +137,16 @@ class Server:
     dialect: Dialect = Dialect.SMTP
     binary: bool = False
     chunking: bool = True
+    proxy: Proxy | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "host", _checked_host(self.host))
+        object.__setattr__(self, "host", checked_host(self.host))
         if not (isinstance(self.security, Security) and isinstance(self.dialect, Dialect)):
             object.__setattr__(self, "security", _word("security", Security, self.security))
             object.__setattr__(self, "dialect", _word("dialect", Dialect, self.dialect))
         self._check_kinds()
         if self.tls_name:
-            object.__setattr__(self, "tls_name", _checked_host(self.tls_name))
+            object.__setattr__(self, "tls_name", checked_host(self.tls_name))
         if not self.port:
             object.__setattr__(self, "port", usual_port(self.dialect, self.security))
         if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
@@ -181,14 +183,31 @@ class Server:
             )
         if self.auth != ():
             object.__setattr__(self, "auth", _mechanisms(self.auth))
+        if self.proxy is not None:
+            self._check_proxy(self.proxy)
         for name in ("allow_clear_credentials", "binary"):
             if not isinstance(getattr(self, name), bool):
                 raise errors.InvalidServer(f"{name}: True or False, not {safely_shown(getattr(self, name))}")
 
+    def _check_proxy(self, proxy: object) -> None:
+        from courriel.model.proxy import Proxy  # noqa: PLC0415 - most servers have none
+
+        if not isinstance(proxy, Proxy):
+            raise errors.InvalidServer(
+                f'proxy: Proxy.parse("socks5h://…"), or Proxy("http", host, 3128), not {type(proxy).__name__}'
+            )
+        if self.host.startswith("/"):
+            raise errors.InvalidServer("proxy: a local socket is not reached through one")
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the host is this machine itself, by its name or address; with a proxy it is the proxy's machine."""
+        return _LOOPBACK.fullmatch(self.host) is not None
+
     @property
     def local(self) -> bool:
-        """Whether the connection stays on this machine."""
-        return _LOOPBACK.fullmatch(self.host) is not None
+        """Whether the connection stays on this machine. The environment's proxy is not asked for this machine itself."""
+        return self.loopback and (self.proxy is None or self.proxy.by_environment)
 
     @property
     def expected_name(self) -> str:
@@ -213,7 +232,7 @@ def usual_port(dialect: Dialect, security: Security) -> int:
             return _PORTS[security]
 
 
-def _checked_host(host: str) -> str:
+def checked_host(host: str) -> str:
     """Check a host and return its ASCII form: a DNS name, an IP address, or a path."""
     host = text_of(host) or ""
     if "://" in host:

@@ -10,13 +10,31 @@ from courriel.model.server import Server
 from courriel.network import resolve
 from courriel.network.happy_eyeballs import HappyEyeballs
 
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from courriel.model.proxy import Proxy
+
 
 async def reach(server: Server, ends: float) -> socket.socket:
-    """A socket connected to the server before `ends` (monotonic). Raises OSError, TimeoutError among them."""
+    """A socket connected to the server before `ends` (monotonic), through its proxy where it has one.
+
+    Raises OSError, TimeoutError among them, and ProxyError.
+    """
+    if server.proxy is not None:
+        from courriel.network.proxy import awaiting, environment  # noqa: PLC0415 - most servers have none
+
+        proxy = environment.proxy_of(server)
+        if proxy is not None:
+            return await awaiting.reach(server, proxy, ends, _places, _reach_directly)
+    return await _reach_directly(server, ends)
+
+
+async def _reach_directly(server: Server | Proxy, ends: float) -> socket.socket:
     return await _reach_one_of(await _places(server, ends), ends)
 
 
-async def _places(server: Server, ends: float) -> list[resolve.Place]:
+async def _places(server: Server | Proxy, ends: float) -> list[resolve.Place]:
     known = resolve.places_at_once(server)
     if known is not None:
         return known

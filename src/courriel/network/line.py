@@ -11,7 +11,7 @@ from courriel.errors import Stage
 from courriel.model.credentials import Token
 from courriel.model.server import Server
 from courriel.network.happy_eyeballs import AddressesFailed
-from courriel.network.translate import opened_too_slowly, overdue, silent, translate
+from courriel.network.translate import ProxySilent, by_proxy, opened_too_slowly, overdue, proxy_silent, silent, translate
 
 TYPE_CHECKING = False
 
@@ -138,9 +138,13 @@ class Deadlines:
             error = opened_too_slowly(self._server, stage, timeouts.opening)
         elif over and not self._opening and timeouts.total is not None:
             error = overdue(self._server, stage, timeouts.total)
+        elif isinstance(broken, ProxySilent):
+            error = proxy_silent(self._server, stage, timeouts.of(stage), broken)
         else:
             tried = str(broken) if isinstance(broken, AddressesFailed) else ""
             error = silent(self._server, stage, self._server.timeouts.of(stage), tried)
+        if isinstance(broken, ProxySilent) and not error.hint_id:
+            by_proxy(error, broken)
         error.__cause__ = broken
         return error
 

@@ -10,6 +10,14 @@ from courriel.errors import Stage
 from courriel.model.server import Server
 
 
+class ProxySilent(TimeoutError):
+    """A proxy that was silent at the time limit of connecting, and what it was silent to."""
+
+    def __init__(self, proxy: str, silence: str, hint_id: str) -> None:
+        super().__init__(f"the proxy {proxy} {silence}")
+        self.hint_id = hint_id
+
+
 def translate(broken: OSError, server: Server, stage: Stage) -> errors.ConnectionFailed:
     """Our error for a failed connection; raise the result `from` the original."""
     tls = sys.modules.get("ssl")
@@ -32,6 +40,18 @@ def silent(server: Server, stage: Stage, seconds: float, tried: str = "") -> err
     what = "did not answer" if stage == "connect" else "was silent"
     where = f": {tried}" if tried else ""
     return errors.TimedOut(f"{server} {what} for {seconds:g} s ({stage}){where}", stage=stage, server=str(server))
+
+
+def by_proxy(error: errors.CourrielError, why: ProxySilent) -> errors.CourrielError:
+    """The error of a time-out with the proxy that caused it."""
+    error.args = (f"{error.detail}; {why}",)
+    error.hint_id = why.hint_id
+    return error
+
+
+def proxy_silent(server: Server, stage: Stage, seconds: float, why: ProxySilent) -> errors.TimedOut:
+    """Error for a proxy that did not answer in time."""
+    return errors.TimedOut(f"{why} for {seconds:g} s ({stage})", stage=stage, server=str(server), hint_id=why.hint_id)
 
 
 def overdue(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:
