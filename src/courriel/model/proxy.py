@@ -91,14 +91,15 @@ class Proxy:
         if text is None:
             raise errors.InvalidServer(f"proxy: {_FORM}, not {type(url).__name__}")
         if text == ENVIRONMENT:
-            return cls(ENVIRONMENT)
+            return cls.environment()
         if _SPACE.search(text):
             raise errors.InvalidServer("proxy: no space and no control character stands in a URL")
         if "://" not in text:
             raise errors.InvalidServer(f"proxy: {_FORM}")
-        scheme = text.partition("://")[0].lower()
-        if scheme not in SCHEMES:
-            raise _unknown_scheme(scheme)
+        word = text.partition("://")[0].lower()
+        scheme = next((each for each in SCHEMES if each == word), None)
+        if scheme is None:
+            raise _unknown_scheme(word)
         whole = _URL.fullmatch(text)
         if whole is None:
             raise errors.InvalidServer(f"proxy: {_FORM}; {_ENCODE}")
@@ -113,7 +114,7 @@ class Proxy:
     def environment(cls) -> Proxy:
         """The proxy that ALL_PROXY, or else HTTPS_PROXY, names when a connection is opened, for servers that NO_PROXY
         does not name; none when neither variable is set."""
-        return cls(ENVIRONMENT)
+        return cls("environment")
 
     @property
     def by_environment(self) -> bool:

@@ -121,7 +121,8 @@ class Server:
     `allow_clear_credentials` says so. With `binary` files are sent without base64 where the server offers BINARYMIME
     and CHUNKING (RFC 3030): a quarter fewer octets. With `chunking` messages are sent by BDAT where the server offers
     CHUNKING; without, always by DATA, for servers and proxies that offer it without supporting it. `proxy`
-    is what the server is reached through. `security` and `dialect` may be given as words, "starttls". Raises InvalidServer for a value of a wrong type or kind.
+    is what the server is reached through. `security` and `dialect` may be given as words, "starttls". Raises
+    InvalidServer for a value of a wrong type or kind.
     """
 
     host: str
@@ -206,7 +207,7 @@ class Server:
 
     @property
     def local(self) -> bool:
-        """Whether the connection stays on this machine. The environment's proxy is not asked for this machine itself."""
+        """Whether the connection stays on this machine: with a proxy of its own it does not, wherever the proxy is."""
         return self.loopback and (self.proxy is None or self.proxy.by_environment)
 
     @property

@@ -1,10 +1,9 @@
-"""Connecting through a proxy from an event loop."""
+"""Connecting through a proxy with a blocking socket."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from time import monotonic
 
 from courriel import errors
@@ -12,23 +11,23 @@ from courriel.dialogue.proxy.tunnel import open_tunnel
 from courriel.dialogue.proxy.wants import Glance, Hear, Say, Tunnel
 from courriel.model.proxy import Proxy
 from courriel.model.server import Server
-from courriel.network import resolve
-from courriel.network.proxy.common import GLANCE, hosts_of, may_try_next, unanswered, unreachable
+from courriel.network.connecting import resolve
+from courriel.network.connecting.proxy.common import GLANCE, hosts_of, may_try_next, unanswered, unreachable
 
-Resolve = Callable[[Server, float], Awaitable[list[resolve.Place]]]
+Resolve = Callable[[Server, float], list[resolve.Place]]
 """Resolves a host before a time (monotonic). Raises OSError."""
-Reach = Callable[[Proxy, float], Awaitable[socket.socket]]
+Reach = Callable[[Proxy, float], socket.socket]
 """Connects to a proxy before a time (monotonic). Raises OSError."""
 
 
-async def reach(server: Server, proxy: Proxy, ends: float, places: Resolve, connect: Reach) -> socket.socket:
+def reach(server: Server, proxy: Proxy, ends: float, places: Resolve, connect: Reach) -> socket.socket:
     """A socket connected to the server through the proxy, before `ends`. Raises OSError, ProxyError."""
-    hosts = hosts_of(await places(server, ends)) if proxy.scheme == "socks5" else [server.host]
+    hosts = hosts_of(places(server, ends)) if proxy.scheme == "socks5" else [server.host]
     while True:
         host = hosts.pop(0)
-        line = await _reach_proxy(proxy, ends, connect)
+        line = _reach_proxy(proxy, ends, connect)
         try:
-            return await _tunnelled(line, proxy, host, server.port, ends)
+            return _tunnelled(line, proxy, host, server.port, ends)
         except errors.ProxyError as failed:
             if not (hosts and may_try_next(failed)):
                 raise
@@ -37,18 +36,17 @@ async def reach(server: Server, proxy: Proxy, ends: float, places: Resolve, conn
 # The steps.
 
 
-async def _reach_proxy(proxy: Proxy, ends: float, connect: Reach) -> socket.socket:
+def _reach_proxy(proxy: Proxy, ends: float, connect: Reach) -> socket.socket:
     try:
-        return await connect(proxy, ends)
+        return connect(proxy, ends)
     except OSError as broken:
         raise unreachable(proxy, broken) from broken
 
 
-async def _tunnelled(line: socket.socket, proxy: Proxy, host: str, port: int, ends: float) -> socket.socket:
+def _tunnelled(line: socket.socket, proxy: Proxy, host: str, port: int, ends: float) -> socket.socket:
     """The same socket, when the proxy has connected it to the host; else it is closed."""
     try:
-        async with asyncio.timeout(ends - monotonic()):
-            await _converse(line, open_tunnel(proxy, host, port))
+        _converse(line, open_tunnel(proxy, host, port), ends)
     except errors.CourrielError:
         line.close()
         raise
@@ -61,18 +59,21 @@ async def _tunnelled(line: socket.socket, proxy: Proxy, host: str, port: int, en
     return line
 
 
-async def _converse(line: socket.socket, tunnel: Tunnel) -> None:
+def _converse(line: socket.socket, tunnel: Tunnel, ends: float) -> None:
     """Carry out the wants of the tunnel until it is open."""
-    loop = asyncio.get_running_loop()
     try:
         want = next(tunnel)
         while True:
+            left = ends - monotonic()
+            if left <= 0:
+                raise TimeoutError
+            line.settimeout(left)
             match want:
                 case Say(data):
-                    await loop.sock_sendall(line, data)
+                    line.sendall(data)
                     want = tunnel.send(b"")
                 case Hear(octets):
-                    want = tunnel.send(await _exactly(line, octets))
+                    want = tunnel.send(_exactly(line, octets, ends))
                 case Glance():
                     want = tunnel.send(_glance(line))
     except StopIteration:
@@ -81,11 +82,11 @@ async def _converse(line: socket.socket, tunnel: Tunnel) -> None:
         tunnel.close()
 
 
-async def _exactly(line: socket.socket, octets: int) -> bytes:
-    loop = asyncio.get_running_loop()
+def _exactly(line: socket.socket, octets: int, ends: float) -> bytes:
     heard = b""
     while len(heard) < octets:
-        data = await loop.sock_recv(line, octets - len(heard))
+        line.settimeout(max(0.001, ends - monotonic()))
+        data = line.recv(octets - len(heard))
         if not data:
             raise ConnectionResetError("the proxy hung up")
         heard += data
@@ -93,6 +94,7 @@ async def _exactly(line: socket.socket, octets: int) -> bytes:
 
 
 def _glance(line: socket.socket) -> bytes:
+    line.settimeout(0)
     try:
         return line.recv(GLANCE)
     except BlockingIOError:

@@ -1,8 +1,8 @@
 """
 The proxy that the environment names: ALL_PROXY, or else HTTPS_PROXY, unless NO_PROXY names the server.
 
-It is asked only where a setting says `proxy=environment`. As in curl, the lower-case spelling of a variable comes first,
-and a value without a scheme is an HTTP proxy. This machine itself is always reached directly, as in Go.
+It is asked only where a setting says `proxy=environment`. As in curl, the lower-case spelling of a variable comes
+first, and a value without a scheme is an HTTP proxy. This machine itself is always reached directly, as in Go.
 
     NO_PROXY=example.org          example.org and what is below it (.example.org and *.example.org say the same)
     NO_PROXY=example.org:25       the same, on this port only

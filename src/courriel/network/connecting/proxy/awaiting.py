@@ -1,9 +1,10 @@
-"""Connecting through a proxy with a blocking socket."""
+"""Connecting through a proxy from an event loop."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 
 from courriel import errors
@@ -11,21 +12,23 @@ from courriel.dialogue.proxy.tunnel import open_tunnel
 from courriel.dialogue.proxy.wants import Glance, Hear, Say, Tunnel
 from courriel.model.proxy import Proxy
 from courriel.model.server import Server
-from courriel.network import happy_eyeballs, resolve
-from courriel.network.proxy.common import GLANCE, hosts_of, may_try_next, unanswered, unreachable
+from courriel.network.connecting import resolve
+from courriel.network.connecting.proxy.common import GLANCE, hosts_of, may_try_next, unanswered, unreachable
 
-Resolve = Callable[[Server | Proxy, float], list[resolve.Place]]
+Resolve = Callable[[Server, float], Awaitable[list[resolve.Place]]]
 """Resolves a host before a time (monotonic). Raises OSError."""
+Reach = Callable[[Proxy, float], Awaitable[socket.socket]]
+"""Connects to a proxy before a time (monotonic). Raises OSError."""
 
 
-def reach(server: Server, proxy: Proxy, ends: float, places: Resolve) -> socket.socket:
+async def reach(server: Server, proxy: Proxy, ends: float, places: Resolve, connect: Reach) -> socket.socket:
     """A socket connected to the server through the proxy, before `ends`. Raises OSError, ProxyError."""
-    hosts = hosts_of(places(server, ends)) if proxy.scheme == "socks5" else [server.host]
+    hosts = hosts_of(await places(server, ends)) if proxy.scheme == "socks5" else [server.host]
     while True:
         host = hosts.pop(0)
-        line = _reach_proxy(proxy, ends, places)
+        line = await _reach_proxy(proxy, ends, connect)
         try:
-            return _tunnelled(line, proxy, host, server.port, ends)
+            return await _tunnelled(line, proxy, host, server.port, ends)
         except errors.ProxyError as failed:
             if not (hosts and may_try_next(failed)):
                 raise
@@ -34,17 +37,18 @@ def reach(server: Server, proxy: Proxy, ends: float, places: Resolve) -> socket.
 # The steps.
 
 
-def _reach_proxy(proxy: Proxy, ends: float, places: Resolve) -> socket.socket:
+async def _reach_proxy(proxy: Proxy, ends: float, connect: Reach) -> socket.socket:
     try:
-        return happy_eyeballs.reach(places(proxy, ends), ends)
+        return await connect(proxy, ends)
     except OSError as broken:
         raise unreachable(proxy, broken) from broken
 
 
-def _tunnelled(line: socket.socket, proxy: Proxy, host: str, port: int, ends: float) -> socket.socket:
+async def _tunnelled(line: socket.socket, proxy: Proxy, host: str, port: int, ends: float) -> socket.socket:
     """The same socket, when the proxy has connected it to the host; else it is closed."""
     try:
-        _converse(line, open_tunnel(proxy, host, port), ends)
+        async with asyncio.timeout(ends - monotonic()):
+            await _converse(line, open_tunnel(proxy, host, port))
     except errors.CourrielError:
         line.close()
         raise
@@ -57,21 +61,18 @@ def _tunnelled(line: socket.socket, proxy: Proxy, host: str, port: int, ends: fl
     return line
 
 
-def _converse(line: socket.socket, tunnel: Tunnel, ends: float) -> None:
+async def _converse(line: socket.socket, tunnel: Tunnel) -> None:
     """Carry out the wants of the tunnel until it is open."""
+    loop = asyncio.get_running_loop()
     try:
         want = next(tunnel)
         while True:
-            left = ends - monotonic()
-            if left <= 0:
-                raise TimeoutError
-            line.settimeout(left)
             match want:
                 case Say(data):
-                    line.sendall(data)
+                    await loop.sock_sendall(line, data)
                     want = tunnel.send(b"")
                 case Hear(octets):
-                    want = tunnel.send(_exactly(line, octets, ends))
+                    want = tunnel.send(await _exactly(line, octets))
                 case Glance():
                     want = tunnel.send(_glance(line))
     except StopIteration:
@@ -80,11 +81,11 @@ def _converse(line: socket.socket, tunnel: Tunnel, ends: float) -> None:
         tunnel.close()
 
 
-def _exactly(line: socket.socket, octets: int, ends: float) -> bytes:
+async def _exactly(line: socket.socket, octets: int) -> bytes:
+    loop = asyncio.get_running_loop()
     heard = b""
     while len(heard) < octets:
-        line.settimeout(max(0.001, ends - monotonic()))
-        data = line.recv(octets - len(heard))
+        data = await loop.sock_recv(line, octets - len(heard))
         if not data:
             raise ConnectionResetError("the proxy hung up")
         heard += data
@@ -92,7 +93,6 @@ def _exactly(line: socket.socket, octets: int, ends: float) -> bytes:
 
 
 def _glance(line: socket.socket) -> bytes:
-    line.settimeout(0)
     try:
         return line.recv(GLANCE)
     except BlockingIOError:

@@ -7,8 +7,8 @@ import socket
 from courriel import errors
 from courriel.dialogue.proxy.answers import refusal
 from courriel.model.proxy import Proxy
-from courriel.network import resolve
-from courriel.network.happy_eyeballs import interleaved
+from courriel.network.connecting import resolve
+from courriel.network.connecting.happy_eyeballs import interleaved
 from courriel.network.translate import ProxySilent
 
 GLANCE = 512
