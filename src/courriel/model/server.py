@@ -9,7 +9,7 @@ from courriel import errors
 from courriel._dataclass import dataclass, field, replace
 from courriel._lazy_re import expression
 from courriel.model.checks.shown import safely_shown
-from courriel.model.checks.text import text_of
+from courriel.model.host import checked_host
 
 TYPE_CHECKING = False
 
@@ -43,10 +43,7 @@ class Dialect(Enum):
 _PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25, Security.OPPORTUNISTIC: 25}
 _POP_PORTS = {Security.TLS: 995, Security.STARTTLS: 110, Security.NONE: 110, Security.OPPORTUNISTIC: 110}
 _IMAP_PORTS = {Security.TLS: 993, Security.STARTTLS: 143, Security.NONE: 143, Security.OPPORTUNISTIC: 143}
-_NAME = expression(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
 _EHLO = expression(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]")
-_ADDRESS = expression(r"[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?")
-_WITH_PORT = expression(r"[A-Za-z0-9.-]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}")
 _LOOPBACK = expression(r"(?i)localhost\.?|127(?:\.\d{1,3}){3}|::1|/.*")
 
 
@@ -233,39 +230,6 @@ def usual_port(dialect: Dialect, security: Security) -> int:
             return _PORTS[security]
 
 
-def checked_host(host: str) -> str:
-    """Check a host and return its ASCII form: a DNS name, an IP address, or a path."""
-    host = text_of(host) or ""
-    if "://" in host:
-        raise errors.InvalidServer(
-            "host: a name such as smtp.example.org; a URL is read by courriel.send(via=…), courriel.mailbox(…) "
-            "and Route.parse(…)",
-            stage="compose",
-            hint_id="HOST-MALFORMED",
-        )
-    if host.startswith("/") and not host.startswith("//") and "\0" not in host and host.isprintable():
-        return host
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if ":" in bare:
-        if _ADDRESS.fullmatch(bare) and bare.count(":") > 1:
-            return bare
-    else:
-        name = bare if bare.isascii() else _to_ascii(bare)
-        if (
-            len(name) <= 253
-            and _NAME.fullmatch(name)
-            and all(0 < len(part) < 64 for part in name.rstrip(".").split("."))
-        ):
-            return name
-    advice = "a port is given beside it: Server(host, 587)" if _WITH_PORT.fullmatch(host) else "and nothing else"
-    raise errors.InvalidServer(
-        f"{safely_shown(host)} is not the name of a server: a name such as smtp.example.org, or an IP address;"
-        f" {advice}",
-        stage="compose",
-        hint_id="HOST-MALFORMED",
-    )
-
-
 def _word(field: str, kind: type[AnyEnum], given: object) -> AnyEnum:
     """Member of an enumeration from itself or from its word in any case; the error lists the words."""
     if isinstance(given, kind):
@@ -286,12 +250,3 @@ def _mechanisms(given: object) -> tuple[str, ...]:
             raise errors.InvalidServer(f'auth: mechanisms such as ("plain", "login"), not {safely_shown(given)}')
         words.append(each.lower())
     return tuple(words)
-
-
-def _to_ascii(host: str) -> str:
-    import idna  # noqa: PLC0415 - most servers have ASCII names
-
-    try:
-        return idna.encode(host, uts46=True).decode("ascii")
-    except idna.IDNAError:
-        return ""

@@ -14,7 +14,7 @@ from courriel import errors
 from courriel._dataclass import dataclass, replace
 from courriel._lazy_re import expression
 from courriel.delivery.settings.secrets import FORMS, MASK, SecretReference
-from courriel.delivery.urls import schemes
+from courriel.delivery.urls import proxies, schemes
 from courriel.delivery.urls.percent import check_characters, nearest, refusal, unquote
 from courriel.delivery.urls.route import Route, RouteKind, default_port, default_security
 from courriel.delivery.urls.route_checks import is_target
@@ -259,8 +259,6 @@ def _options(cut: _Cut, usable: tuple[str, ...]) -> Options:
 
 
 def _unusable(cut: _Cut, name: str, usable: tuple[str, ...]) -> errors.InvalidUrl:
-    if name in schemes.LATER_OPTIONS:
-        return refusal(schemes.LATER_OPTIONS[name])
     if name in schemes.SERVER_OPTIONS:
         return refusal(
             f"{name}= makes no sense with {cut.scheme}: {', '.join(f'{each}=' for each in usable)} can stand here"
@@ -281,7 +279,8 @@ def _assembled(
 ) -> Route:
     """Build the route; all option names have been checked."""
     user, password = _merged_login(user, password, options)
-    local = Server(host).local
+    proxy, proxy_password = proxies.read(options, SecretReference.parse)
+    local = Server(host, proxy=proxy).local
     security = _security(scheme, _single(options, "tls"), local=local)
     if security is Security.NONE:
         _refuse_tls_options(scheme, options, local)
@@ -304,6 +303,7 @@ def _assembled(
         dialect=dialect,
         binary=_flag(options, "binary", "1"),
         chunking=not _flag(options, "chunking", "0"),
+        proxy=proxy,
     )
     return Route(
         dialect.value,
@@ -315,6 +315,7 @@ def _assembled(
         pool=_number(options, "pool"),
         rate=_single(options, "rate"),
         max_messages=_number(options, "max_messages"),
+        proxy_password=proxy_password,
     )
 
 
