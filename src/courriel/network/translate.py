@@ -11,11 +11,13 @@ from courriel.model.server import Server
 
 
 class ProxySilent(TimeoutError):
-    """A proxy that was silent at the time limit of connecting, and what it was silent to."""
+    """A proxy that was silent at the time limit of connecting: when it was called, or when it was `asked`."""
 
-    def __init__(self, proxy: str, silence: str, hint_id: str) -> None:
+    def __init__(self, proxy: str, *, asked: bool) -> None:
+        silence = "was asked, and gave no answer" if asked else "did not answer"
         super().__init__(f"the proxy {proxy} {silence}")
-        self.hint_id = hint_id
+        self.proxy, self.asked = proxy, asked
+        self.hint_id = "PROXY-NO-ANSWER" if asked else "PROXY-UNREACHABLE"
 
 
 def translate(broken: OSError, server: Server, stage: Stage) -> errors.ConnectionFailed:
@@ -43,7 +45,7 @@ def silent(server: Server, stage: Stage, seconds: float, tried: str = "") -> err
 
 
 def by_proxy(error: errors.CourrielError, why: ProxySilent) -> errors.CourrielError:
-    """The error of a time-out with the proxy that caused it."""
+    """The error of a deadline, with the proxy that caused it."""
     error.args = (f"{error.detail}; {why}",)
     error.hint_id = why.hint_id
     return error
@@ -51,7 +53,11 @@ def by_proxy(error: errors.CourrielError, why: ProxySilent) -> errors.CourrielEr
 
 def proxy_silent(server: Server, stage: Stage, seconds: float, why: ProxySilent) -> errors.TimedOut:
     """Error for a proxy that did not answer in time."""
-    return errors.TimedOut(f"{why} for {seconds:g} s ({stage})", stage=stage, server=str(server), hint_id=why.hint_id)
+    if why.asked:
+        sentence = f"the proxy {why.proxy} was asked, and gave no answer for {seconds:g} s ({stage})"
+    else:
+        sentence = f"the proxy {why.proxy} did not answer for {seconds:g} s ({stage})"
+    return errors.TimedOut(sentence, stage=stage, server=str(server), hint_id=why.hint_id)
 
 
 def overdue(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:

@@ -34,7 +34,7 @@ def may_try_next(error: errors.ProxyError) -> bool:
 def unreachable(proxy: Proxy, broken: OSError) -> OSError | errors.ProxyError:
     """The error for a proxy to which no connection was made; a time-out is explained by the clock of the caller."""
     if isinstance(broken, TimeoutError):
-        return ProxySilent(proxy.name, "did not answer", "PROXY-UNREACHABLE")
+        return ProxySilent(proxy.name, asked=False)
     said = broken.strerror or str(broken) or type(broken).__name__
     lost = isinstance(broken, socket.gaierror) and broken.errno != socket.EAI_AGAIN
     return refusal(proxy, f"cannot be reached: {said}", "PROXY-NOT-FOUND" if lost else "PROXY-UNREACHABLE")
@@ -43,5 +43,5 @@ def unreachable(proxy: Proxy, broken: OSError) -> OSError | errors.ProxyError:
 def unanswered(proxy: Proxy, broken: OSError) -> OSError | errors.ProxyError:
     """The error for a proxy that was reached, and did not answer to the end."""
     if isinstance(broken, TimeoutError):
-        return ProxySilent(proxy.name, "was asked, and gave no answer", "PROXY-NO-ANSWER")
+        return ProxySilent(proxy.name, asked=True)
     return refusal(proxy, "hung up before its answer was complete", "PROXY-NO-ANSWER")
