@@ -37,7 +37,7 @@ PACKAGES = {
     "dante-server": "the tests behind a SOCKS proxy that has rules",
     "microsocks": "the tests behind a SOCKS proxy that asks for a login",
     "tinyproxy-bin": "the tests behind an HTTP proxy",
-    "squid-openssl": "the tests behind an HTTP proxy that is reached by TLS",
+    "squid": "the tests behind the HTTP proxy of most companies",
 }
 SERVICES = {
     "postfix": ["postfix.service"],
@@ -47,7 +47,7 @@ SERVICES = {
     "redis-server": ["redis-server.service"],
     "dante-server": ["danted.service"],
     "microsocks": ["microsocks.service"],
-    "squid-openssl": ["squid.service"],
+    "squid": ["squid.service"],
 }
 APT = [
     "apt-get",

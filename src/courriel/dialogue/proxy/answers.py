@@ -21,7 +21,7 @@ _SPEAKERS = (
 
 def refusal(proxy: Proxy, sentence: str, hint_id: str, answer: bytes = b"") -> errors.ProxyError:
     """The error of a proxy whose answer means this."""
-    said = printable(answer[:_LONGEST_SHOWN]).strip()
+    said = printable(answer[:_LONGEST_SHOWN].rstrip(b"\r\n")).strip()
     text = f"the proxy {proxy} {sentence}{f': {said}' if said else ''}"
     error = errors.ProxyError(text, stage="connect", hint_id=hint_id)
     error.proxy, error.answer = proxy.name, said
