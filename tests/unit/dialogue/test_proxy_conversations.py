@@ -137,6 +137,7 @@ HTTP_REFUSALS: list[tuple[bytes, str, str, bool]] = [
     (b"407 x\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n", "PROXY-LOGIN-KIND", "Negotiate, NTLM",
      False),
     (b"407 x\r\nProxy-Authenticate: Negotiate, Basic realm=\"a, b\"\r\n", "PROXY-LOGIN-REFUSED", "407 x", False),
+    (b"401 Unauthorized\r\n", "PROXY-LOGIN-REFUSED", "401", False),  # so says tinyproxy
     (b"403 Forbidden\r\n", "PROXY-REFUSES-SERVER", "403 Forbidden", False),
     (b"451 Unavailable For Legal Reasons\r\n", "PROXY-REFUSES-SERVER", "451", False),
     (b"400 Bad Request\r\n", "PROXY-NOT-A-PROXY", "400", False),

@@ -9,7 +9,8 @@ from courriel.model.proxy import Proxy
 from courriel.wire.proxy import http_connect
 
 _NO_PROXY = (400, 404, 405, 501)  # what servers of web pages answer to CONNECT
-_FORBIDDEN = (401, 402, 403, 451)
+_LOGIN = (401, 407)  # tinyproxy answers 401 to a wrong password
+_FORBIDDEN = (402, 403, 451)
 
 
 def open_tunnel(proxy: Proxy, host: str, port: int) -> Tunnel:
@@ -38,7 +39,7 @@ def open_tunnel(proxy: Proxy, host: str, port: int) -> Tunnel:
 
 def _refusal(proxy: Proxy, place: str, status: int, head: bytes) -> errors.ProxyError:
     line = head.partition(b"\n")[0]
-    if status == 407:
+    if status in _LOGIN:
         known = http_connect.logins(head)
         if known and "basic" not in (each.lower() for each in known):
             return refusal(proxy, f"takes no login but by {', '.join(known)}", "PROXY-LOGIN-KIND", line)
