@@ -281,15 +281,19 @@ def test_an_outbox_sends_through_the_proxy_and_stores_no_password(
     assert proxy.password.encode() not in kept
 
 
-def test_an_outbox_waits_while_the_proxy_refuses_and_loses_nothing(
+@pytest.mark.parametrize("pool", ["", "&pool=2"])
+def test_an_outbox_waits_while_the_proxy_refuses_and_then_reads_the_password_again(
     postfix: Postfix,
     run_proxy: Callable[[str], RunningProxy],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
+    pool: str,
 ) -> None:
     proxy = run_proxy("microsocks with login")
     monkeypatch.setenv("PROXY_PASSWORD", "another")
-    url = url_of(proxy, f"smtps://localhost:{postfix.submissions_port}", f"ca={postfix.ca_file}")
+    monkeypatch.setenv("ADA", ADA.password)
+    place = f"smtps://ada%40example.org@localhost:{postfix.submissions_port}"
+    url = url_of(proxy, place, "password=env:ADA", f"ca={postfix.ca_file}") + pool
 
     with Outbox(str(tmp_path / "outbox.db"), ways={"office": url}) as outbox:
         ticket = outbox.put(to_bob(), via="office")
@@ -297,6 +301,12 @@ def test_an_outbox_waits_while_the_proxy_refuses_and_loses_nothing(
 
         assert ticket.status is State.READY
         assert "refuses the login of 'ada'" in str(outbox.lanes())
+
+        monkeypatch.setenv("PROXY_PASSWORD", proxy.password)
+        outbox.resume("office")
+        outbox.run_once()
+
+        assert ticket.status is State.SENT
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system knows no fork()")

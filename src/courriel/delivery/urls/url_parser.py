@@ -14,7 +14,7 @@ from courriel import errors
 from courriel._dataclass import dataclass, replace
 from courriel._lazy_re import expression
 from courriel.delivery.settings.secrets import FORMS, MASK, SecretReference
-from courriel.delivery.urls import proxies, schemes
+from courriel.delivery.urls import schemes
 from courriel.delivery.urls.percent import check_characters, nearest, refusal, unquote
 from courriel.delivery.urls.route import Route, RouteKind, default_port, default_security
 from courriel.delivery.urls.route_checks import is_target
@@ -279,7 +279,11 @@ def _assembled(
 ) -> Route:
     """Build the route; all option names have been checked."""
     user, password = _merged_login(user, password, options)
-    proxy, proxy_password = proxies.read(options, SecretReference.parse)
+    proxy, proxy_password = None, None
+    if "proxy" in options or "proxy_password" in options:
+        from courriel.delivery.urls import proxies
+
+        proxy, proxy_password = proxies.read(options, SecretReference.parse)
     local = Server(host, proxy=proxy).local
     security = _security(scheme, _single(options, "tls"), local=local)
     if security is Security.NONE:
