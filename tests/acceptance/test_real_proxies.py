@@ -32,6 +32,7 @@ from courriel import (
     Trust,
 )
 from courriel._dataclass import replace
+from courriel.network.connecting import resolve
 from servers import proxies
 from servers.accounts import ADA, BOB, CLEO
 from servers.dovecot import Dovecot
@@ -45,6 +46,19 @@ pytestmark = pytest.mark.acceptance
 KINDS = [kind for kind in proxies.KINDS if not kind.startswith("strict")]
 WITH_LOGIN = [kind for kind in KINDS if kind.endswith("login")]
 Open = Callable[[Server], Session]
+
+
+@pytest.fixture(autouse=True)
+def only_proxies_are_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse to connect this process to anything but a proxy: the mail servers could be reached directly as well."""
+    places_at_once = resolve.places_at_once
+
+    def of_a_proxy(host: Server | Proxy) -> list[resolve.Place] | None:
+        if isinstance(host, Server) and (host.proxy is None or host.proxy.scheme != "socks5"):
+            raise AssertionError(f"{host} would be reached directly")
+        return places_at_once(host)
+
+    monkeypatch.setattr(resolve, "places_at_once", of_a_proxy)
 
 
 @pytest.fixture(scope="module")

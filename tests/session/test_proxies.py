@@ -419,13 +419,14 @@ def test_a_transcript_names_the_proxy_and_begins_with_the_mail_server(colour: Ca
 
 
 def test_the_environment_is_asked_only_where_a_setting_says_so(
-    colour: Callable[..., Session], monkeypatch: pytest.MonkeyPatch
+    colour: Callable[..., Session], monkeypatch: pytest.MonkeyPatch, names: dict[str, object]
 ) -> None:
+    names[HOST] = ["127.0.0.1"]
     monkeypatch.setenv("ALL_PROXY", "socks5h://127.0.0.1:1")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
 
     with stranger(answering([])) as server:
-        session = colour(Server("127.0.0.1", server.port, Security.NONE))
+        session = colour(Server(HOST, server.port, Security.NONE))
         session.open()
         session.close()
         session.leave()
