@@ -268,6 +268,33 @@ def test_a_pool_opens_all_its_sessions_through_the_proxy(
     assert len(postfix.letters(BOB.user, 12)) == 12
 
 
+@pytest.mark.parametrize("pool", ["", "pool=3"])
+def test_every_way_to_send_reads_the_password_of_the_proxy(
+    postfix: Postfix,
+    run_proxy: Callable[[str], RunningProxy],
+    proxy_password: Callable[[RunningProxy], None],
+    monkeypatch: pytest.MonkeyPatch,
+    pool: str,
+) -> None:
+    proxy = run_proxy("squid with login")
+    proxy_password(proxy)
+    monkeypatch.setenv("ADA", ADA.password)
+    place = f"smtps://ada%40example.org@localhost:{postfix.submissions_port}"
+    url = url_of(proxy, place, "password=env:ADA", f"ca={postfix.ca_file}", *([pool] if pool else []))
+
+    async def awaited() -> None:
+        async with await courriel.aconnect(url) as transport:
+            assert (await transport.send(to_bob())).complete
+        assert (await courriel.asend(to_bob(), via=url)).complete
+
+    with courriel.connect(url) as transport:
+        assert transport.send(to_bob()).complete
+    assert courriel.send(to_bob(), via=url).complete
+    asyncio.run(awaited())
+
+    assert len(postfix.letters(BOB.user, 4)) == 4
+
+
 @pytest.mark.parametrize("kind", ["microsocks with login", "squid with login"])
 def test_an_outbox_sends_through_the_proxy_and_stores_no_password(
     postfix: Postfix,
@@ -295,7 +322,7 @@ def test_an_outbox_sends_through_the_proxy_and_stores_no_password(
     assert proxy.password.encode() not in kept
 
 
-@pytest.mark.parametrize("pool", ["", "&pool=2"])
+@pytest.mark.parametrize("pool", ["", "&pool=1"])  # a pool of its own: another of this URL has the right password
 def test_an_outbox_waits_while_the_proxy_refuses_and_then_reads_the_password_again(
     postfix: Postfix,
     run_proxy: Callable[[str], RunningProxy],
