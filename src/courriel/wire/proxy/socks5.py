@@ -40,7 +40,7 @@ def login(user: str, password: str) -> bytes:
 
 
 def connect(host: str, port: int) -> bytes:
-    """The request for a connection to a host: a name in ASCII, or an IP address."""
+    """The request for a connection to a host: a name in ASCII, as `Server` holds it, or an IP address (hazard H84)."""
     return bytes((VERSION, _CONNECT, 0)) + _address(host) + port.to_bytes(2, "big")
 
 
