@@ -97,7 +97,7 @@ class Proxy:
         if "://" not in text:
             raise errors.InvalidServer(f"proxy: {_FORM}")
         word = text.partition("://")[0].lower()
-        scheme = next((each for each in SCHEMES if each == word), None)
+        scheme: ProxyScheme | None = next((each for each in SCHEMES if each == word), None)
         if scheme is None:
             raise _unknown_scheme(word)
         whole = _URL.fullmatch(text)

@@ -94,7 +94,7 @@ def test_a_wrong_value_is_refused(make: object) -> None:
 
 @pytest.mark.parametrize("host", hostile("proxy_targets"))
 def test_no_line_break_gets_into_a_request(host: str) -> None:
-    """(hazard H84)"""
+    """(hazard H41)"""
     with pytest.raises(InvalidServer):
         Server(host, proxy=Proxy("http", "proxy.example.org", 3128))
     with pytest.raises(InvalidServer):

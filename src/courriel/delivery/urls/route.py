@@ -157,7 +157,7 @@ class Route:
         from courriel.network.connecting.proxy.environment import proxy_of
 
         proxy = proxy_of(self.server)
-        if proxy is self.server.proxy and proxy.user:
+        if proxy is not None and proxy is self.server.proxy and proxy.user:
             proxy = proxy.with_password(self._read_proxy_password(proxy))
         return replace(self.server, proxy=proxy)
 

@@ -40,7 +40,7 @@ def login(user: str, password: str) -> bytes:
 
 
 def connect(host: str, port: int) -> bytes:
-    """The request for a connection to a host: a name in ASCII, as `Server` holds it, or an IP address (hazard H84)."""
+    """The request for a connection to a host: a name in ASCII, as `Server` holds it, or an IP address (hazard H41)."""
     return bytes((VERSION, _CONNECT, 0)) + _address(host) + port.to_bytes(2, "big")
 
 
@@ -51,7 +51,7 @@ def length_of_address(kind: int, first: int) -> int | None:
 
 
 def reason(reply: int) -> str:
-    """What a reply other than success means, in words."""
+    """Meaning of a reply other than success, in words."""
     return REASONS.get(reply, f"reply {reply:#04x}")
 
 

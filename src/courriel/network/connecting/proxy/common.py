@@ -1,4 +1,4 @@
-"""What both colours share: addresses to ask a proxy for, and errors of the connection to it."""
+"""Addresses to ask a proxy for, and errors of the connection to it, for both colours."""
 
 from __future__ import annotations
 
