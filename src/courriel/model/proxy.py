@@ -25,6 +25,7 @@ ENVIRONMENT = "environment"
 _SOCKS_PORT = 1080
 _LONGEST_SOCKS = 255  # octets of a user name or a password (RFC 1929 2)
 _LONGEST = 1024  # octets of a user name or a password in an HTTP header
+_LONGEST_URL = 8192  # characters
 _MASK = "***"  # as in the masked URLs of routes
 _URL = expression(r"([A-Za-z][A-Za-z0-9+.-]*)://(?:([^@/?#]*)@)?(\[[^\]@/?#]*\]|[^:@/?#\[\]]*)(?::([0-9]*))?/?")
 _STRAY = expression(r"%(?![0-9A-Fa-f]{2})")
@@ -92,6 +93,8 @@ class Proxy:
             raise errors.InvalidServer(f"proxy: {_FORM}, not {type(url).__name__}")
         if text == ENVIRONMENT:
             return cls.environment()
+        if len(text) > _LONGEST_URL:
+            raise errors.InvalidServer(f"proxy: a URL of {len(text)} characters: {_LONGEST_URL} are the most")
         if _SPACE.search(text):
             raise errors.InvalidServer("proxy: no space and no control character stands in a URL")
         if "://" not in text:
