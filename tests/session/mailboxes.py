@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import inside
 from courriel import AsyncImapSession, ImapSession, Server
 from courriel.model.credentials import Credentials
 from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter, AsyncWatch
@@ -40,7 +41,7 @@ class AwaitingMailbox:
 
     def leave(self) -> None:
         self.session.hang_up()
-        self.session._worker.close()
+        inside.worker_of(self.session).close()
         self.runner.close()
 
     def __enter__(self) -> AwaitingMailbox:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import trustme
 
+import inside
 from courriel import ImapSession, Password, ReadLimits, Security, Server, Timeouts, Token, TokenSource, Trust, errors
 from courriel.model.credentials import Credentials
 from session.imap_stranger import GREETING, imap_server
@@ -57,7 +58,7 @@ def opened(call: Call) -> Call:
 
 def blocking(session: Mailbox) -> ImapSession:
     """The underlying blocking session."""
-    return session if isinstance(session, BlockingMailbox) else session.session._session
+    return session if isinstance(session, BlockingMailbox) else inside.blocking_of(session.session)
 
 
 def say_everything(session: Mailbox) -> None:

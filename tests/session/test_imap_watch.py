@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import inside
 from courriel import AsyncImapSession, FolderPosition, ImapSession, Password, Security, Server, Timeouts, errors
 from courriel.wire.imap.syntax import read_uid_set
 from session.imap_stranger import GREETING, SELECTED, imap_server
@@ -101,7 +102,7 @@ def at(server: Stranger) -> Server:
 
 
 def blocking(session: Mailbox) -> ImapSession:
-    return session if isinstance(session, BlockingMailbox) else session.session._session
+    return session if isinstance(session, BlockingMailbox) else inside.blocking_of(session.session)
 
 
 def test_letters_are_returned_as_they_are_announced(call: Call) -> None:

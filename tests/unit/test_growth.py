@@ -18,9 +18,9 @@ from courriel.compose.placeholders import Pattern
 from courriel.delivery.urls import url_parser
 from courriel.network.connecting.proxy.environment import is_excepted
 from courriel.reply import EnhancedCode
+from courriel.wire.html.to_text import text_of
 from courriel.wire.imap import syntax
 from courriel.wire.mime.headers import encoded_words, text_field
-from courriel.wire.mime.html_to_text import text_of
 from courriel.wire.parse.addresses import received_addresses
 from courriel.wire.parse.charsets import decoded
 from courriel.wire.parse.dates import moment_of
@@ -152,7 +152,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "the login of a proxy": refused(lambda text: Proxy.parse(f"http://{text}@b.org:1")),
     "exceptions of a proxy": lambda text: is_excepted("b.org", 25, text),
     "logins of a proxy": lambda text: http_connect.logins(octets(f"Proxy-Authenticate: {text}")),
-    "the head of a proxy's answer": lambda text: http_connect.is_page(octets(f"HTTP/1.1 200 x\r\nContent-Type: {text}")),
+    "the head of a proxy's answer": lambda text: http_connect.is_page(octets(f"HTTP/1.1 200\r\nContent-Type: {text}")),
     "holes of a template": refused(lambda text: Pattern.parse("text", text)),
     "a hole of a template": refused(lambda text: Pattern.parse("html", "{{" + text, html=True)),
     "a field that we write": lambda text: text_field("Subject", text.encode("ascii",
@@ -215,7 +215,7 @@ def test_work_that_grows_with_the_square_is_found() -> None:
 
 
 def test_expressions_that_go_back_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("courriel.wire.mime.html_to_text._CONTROL", re.compile(r"<[^>]*>"))
+    monkeypatch.setattr("courriel.wire.html.to_text._CONTROL", re.compile(r"<[^>]*>"))
 
     with pytest.raises(AssertionError):
         check(["&lt;"], text_of)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from courriel import errors
-from courriel.delivery.urls.percent import refusal
+from courriel.delivery.percent import refusal
 
 TYPE_CHECKING = False
 
