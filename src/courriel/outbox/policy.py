@@ -196,7 +196,7 @@ def _of_the_lane(error: errors.CourrielError) -> LaneProblem | None:
     """Problem of the lane behind a failure; None for a failure of the mail."""
     if isinstance(error, errors.AuthenticationRefused):
         return LaneProblem.of(error, login=error.reply.kind == 5)
-    if isinstance(error, errors.TokenRefused):
+    if isinstance(error, errors.TokenRefused) or error.hint_id == "PROXY-LOGIN-REFUSED":
         return LaneProblem.of(error, login=True)
     if error.stage in _OPENING or isinstance(error, errors.ConnectionFailed) or error.hint_id == "SESSION-BUSY":
         return LaneProblem.of(error)

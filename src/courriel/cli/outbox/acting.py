@@ -99,7 +99,7 @@ def _for_each(
 
 
 def _known(info: MailInfo) -> str:
-    """What is known of earlier attempts: who has the mail already, and that somebody may have it."""
+    """Sentence on earlier attempts: who has the mail already, and that somebody may have it."""
     names = ", ".join(map(visible, info.accepted[:_NAMES])) + (", …" if len(info.accepted) > _NAMES else "")
     accepted = say(f" ; déjà accepté pour {names}", f"; already accepted for {names}") if info.accepted else ""
     doubt = say(" ; incertain : il est peut-être déjà arrivé", "; in doubt: it may have arrived already")
