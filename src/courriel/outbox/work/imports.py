@@ -19,7 +19,7 @@ _NEEDED = (
         "adapters", "local", "percent", "provided", "rendering", "secrets", "settings.files", "settings.locations",
         "settings.profiles", "urls.foreign", "urls.providers", "urls.route_checks", "urls.url_parser",
     )),
-    *("courriel.dialogue." + name for name in ("authenticate", "login_replies", "login_rule")),
+    *("courriel.dialogue." + name for name in ("authenticate", "login_replies", "login_rule", "smtp.usual_mail")),
     *("courriel.network." + name for name in (
         "blocking", "connecting.blocking", "connecting.happy_eyeballs", "connecting.resolve", "line", "timed_socket",
         "tls.contexts", "tls.reasons", "tls.sessions", "translate",
