@@ -68,7 +68,7 @@ class Report:
         for fate in taken:
             words = fate.reply or receipt.reply
             accepted = say(f"accepté par {receipt.server} ({words})", f"accepted by {receipt.server} ({words})")
-            self._out.line(f"{fate.recipient}{say(' : ', ': ')}{accepted}")
+            self._out.line(visible(f"{fate.recipient}{say(' : ', ': ')}{accepted}"))
         for fate, problem in zip(missing, problems, strict=True):
             self._recipient(fate, problem, receipt.server)
         for note in receipt.notes:

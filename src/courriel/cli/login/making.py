@@ -146,7 +146,7 @@ class LoginMaker:
             else:
                 from courriel import SmtpSession
 
-                with SmtpSession(route.server, source):
+                with SmtpSession(route.server_to_reach(), source):
                     pass
         except errors.CourrielError as refused:
             self._report.failed(refused)
