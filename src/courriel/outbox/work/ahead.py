@@ -119,11 +119,13 @@ class Ahead:
         none.
         """
         self._heaps += 1
+        # From near by they come in bursts only after a pause, of ours or of the server: it counts, and so do they.
+        since = now if self._shortest > _FAR else self._last
         if self._began is None and self._heaps > 1:  # the first burst answers the first mail, which was sent alone
-            self._began, self._answers = now, 0
-        elif self._began is not None and self._answers and now - self._began >= self._round:
-            self._measure(now - self._began)
-            self._began, self._answers = now, 0
+            self._began, self._answers = since, 0
+        elif self._began is not None and self._answers and since - self._began >= self._round:
+            self._measure(since - self._began)
+            self._began, self._answers = since, 0
 
     @property
     def _round(self) -> float:
