@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from courriel.outbox.metrics import WorkerStatus as WorkerStatus
     from courriel.outbox.outbox import IfKnown as IfKnown
     from courriel.outbox.put_arguments import PutArguments as PutArguments
+    from courriel.outbox.questions import Confirm as Confirm
     from courriel.outbox.store.base import Answer as Answer
     from courriel.outbox.store.base import Count as Count
     from courriel.outbox.store.base import IntegrityFinding as IntegrityFinding
@@ -76,7 +77,6 @@ if TYPE_CHECKING:
     from courriel.outbox.work.health import Health as Health
     from courriel.outbox.work.liveness import InHand as InHand
     from courriel.outbox.work.liveness import Life as Life
-    from courriel.outbox.work.worker import Confirm as Confirm
     from courriel.outbox.work.worker import Worker as Worker
     from courriel.reply import EnhancedCode as EnhancedCode
     from courriel.sandbox.letter import CapturedMessage as CapturedMessage
@@ -122,7 +122,7 @@ _HOMES = {
     "Attempt": "outbox.attempts",
     "AttemptListener": "outbox.attempts",
     "CapturedMessage": "sandbox.letter",
-    "Confirm": "outbox.work.worker",
+    "Confirm": "outbox.questions",
     "Connected": "delivery.connect",
     "Content": "model.content",
     "Count": "outbox.store.base",

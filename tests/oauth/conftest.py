@@ -12,10 +12,10 @@ from courriel import failures
 from courriel.delivery.oauth import sources
 from courriel.delivery.oauth.login import StoredLogin
 from servers.authority import Authority
-from servers.fixtures import authority, dovecot
+from servers.fixtures import authority, dovecot, postfix, postfix_server
 from servers.oauth import OAuthServer, oauth_server
 
-__all__ = ["authority", "dovecot"]
+__all__ = ["authority", "dovecot", "postfix", "postfix_server"]
 
 
 @pytest.fixture(autouse=True)

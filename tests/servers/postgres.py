@@ -88,6 +88,14 @@ class Postgres:
         self._say("postgres", f"CREATE DATABASE {name} OWNER {ROLE} STRATEGY wal_log")
         return name
 
+    def drop(self, name: str) -> None:
+        """Drop a database under its clients."""
+        self._say("postgres", f"DROP DATABASE {name} WITH (FORCE)")
+
+    def make_again(self, name: str) -> None:
+        """Make a database of this name, empty, for the role."""
+        self._say("postgres", f"CREATE DATABASE {name} OWNER {ROLE} STRATEGY wal_log")
+
     def kill(self) -> None:
         """End all of it at once, in whatever it is doing: SIGKILL."""
         for pid in self.daemon.members():

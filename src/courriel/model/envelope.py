@@ -98,7 +98,7 @@ class Envelope:
     @classmethod
     def stored(cls, sender: Address | None, recipients: tuple[Address, ...], options: Mapping[str, object]) -> Envelope:
         """Make an envelope of options as `options` gives them; other names in the mapping do not matter."""
-        if options.keys().isdisjoint(STORED_OPTIONS):
+        if not options or options.keys().isdisjoint(STORED_OPTIONS):
             return cls(sender, recipients)
         given = {name: options[name] for name in STORED_OPTIONS if name in options}
         if "notify" in given:
