@@ -8,8 +8,11 @@ from itertools import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from courriel.outbox.store.base import Job, Query, State, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.facts import Query
+from courriel.outbox.store.jobs import Job
 from courriel.outbox.store.sql_store import at_once
+from courriel.outbox.store.states import State
 from fast_part import examples
 from outbox.conftest import claim, new_mail, settled
 

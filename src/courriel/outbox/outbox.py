@@ -29,18 +29,11 @@ from courriel.outbox.lanes import Lanes
 from courriel.outbox.listeners import Event, Listeners, TicketListener, checked_function
 from courriel.outbox.questions import Confirm
 from courriel.outbox.rate import in_lane
-from courriel.outbox.store.base import (
-    Count,
-    IntegrityFinding,
-    KnownMail,
-    LaneInfo,
-    MailInfo,
-    NewMail,
-    Query,
-    State,
-    Store,
-)
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.facts import Count, IntegrityFinding, LaneInfo, MailInfo, Query
+from courriel.outbox.store.jobs import KnownMail, NewMail
 from courriel.outbox.store.pruning import Pruning
+from courriel.outbox.store.states import State
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.work.ahead import MOST
 from courriel.outbox.work.idle_sessions import PER_HOST

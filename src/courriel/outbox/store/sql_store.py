@@ -11,33 +11,14 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from courriel import errors
-from courriel.outbox.metrics import Activity
 from courriel.outbox.store import rows
-from courriel.outbox.store.base import (
-    CHUNK,
-    DAMAGED,
-    LARGE,
-    POISON_AFTER,
-    Action,
-    Count,
-    IntegrityFinding,
-    Job,
-    KnownMail,
-    LaneInfo,
-    LeaseTerms,
-    MailInfo,
-    NewMail,
-    Pruned,
-    Query,
-    Recovered,
-    Settlement,
-    State,
-    Taken,
-    WorkerInfo,
-)
+from courriel.outbox.store.chunks import CHUNK, LARGE
+from courriel.outbox.store.facts import Activity, Count, IntegrityFinding, LaneInfo, MailInfo, Query, Taken, WorkerInfo
+from courriel.outbox.store.jobs import Job, KnownMail, LeaseTerms, NewMail, Pruned, Recovered, Settlement
 from courriel.outbox.store.sql_rates import SqlRates
 from courriel.outbox.store.standing import Standing
 from courriel.outbox.store.statements import in_order
+from courriel.outbox.store.states import DAMAGED, POISON_AFTER, Action, State
 
 if TYPE_CHECKING:
     from pathlib import Path

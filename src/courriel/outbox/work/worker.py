@@ -32,7 +32,10 @@ from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners, checked_function
 from courriel.outbox.questions import Confirm, Question, Questions
 from courriel.outbox.rate import in_lane
-from courriel.outbox.store.base import FOUND, Claimed, Job, LaneInfo, LeaseTerms, Settlement, State, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.facts import LaneInfo
+from courriel.outbox.store.jobs import Claimed, Job, LeaseTerms, Settlement
+from courriel.outbox.store.states import FOUND, State
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.work.ahead import MOST
 from courriel.outbox.work.batch import Batch, lease_of_mark

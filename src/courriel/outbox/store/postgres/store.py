@@ -13,21 +13,10 @@ from uuid import uuid4
 
 from courriel import errors
 from courriel._dataclass import dataclass, replace
-from courriel.outbox.metrics import Activity
 from courriel.outbox.store import rows
-from courriel.outbox.store.base import (
-    LARGE,
-    POISON_AFTER,
-    Claimed,
-    Job,
-    Known,
-    LaneInfo,
-    LeaseTerms,
-    NewMail,
-    Recovered,
-    Settlement,
-    State,
-)
+from courriel.outbox.store.chunks import LARGE
+from courriel.outbox.store.facts import Activity, LaneInfo
+from courriel.outbox.store.jobs import Claimed, Job, Known, LeaseTerms, NewMail, Recovered, Settlement
 from courriel.outbox.store.postgres.connection import (
     Connection,
     PostgresConnection,
@@ -40,6 +29,7 @@ from courriel.outbox.store.postgres.group_commit import PendingPut, PutGroup
 from courriel.outbox.store.postgres.pipeline import RefusedError, Said, Statement, UnfinishedError
 from courriel.outbox.store.postgres.server import BEGIN_LIGHTLY, DURABLY, Answer, PostgresServer
 from courriel.outbox.store.sql_store import SqlConnection, SqlStore, Values, portions
+from courriel.outbox.store.states import POISON_AFTER, State
 
 T = TypeVar("T")
 

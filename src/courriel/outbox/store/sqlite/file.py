@@ -22,13 +22,13 @@ from typing import NoReturn, TypeVar
 from weakref import WeakSet
 
 from courriel import errors
-from courriel.outbox.store.base import DAMAGED, FORBIDDEN, FULL, MISSING
 from courriel.outbox.store.group_commit import GroupCommit
 from courriel.outbox.store.rows import text_of
 from courriel.outbox.store.sqlite import contents, filesystem, wal
 from courriel.outbox.store.sqlite.content_check import ContentCheck, leave_open, new_mark, replaced
 from courriel.outbox.store.sqlite.lockfile import LockFile, identity
 from courriel.outbox.store.statements import script
+from courriel.outbox.store.states import DAMAGED, FORBIDDEN, FULL, MISSING
 from courriel.outbox.store.versions import FIRST_VERSION, check_era, era_of
 
 T = TypeVar("T")
