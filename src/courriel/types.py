@@ -64,8 +64,8 @@ if TYPE_CHECKING:
     from courriel.outbox.metrics import LastError as LastError
     from courriel.outbox.metrics import Metrics as Metrics
     from courriel.outbox.metrics import WorkerStatus as WorkerStatus
-    from courriel.outbox.outbox import IfKnown as IfKnown
     from courriel.outbox.put_arguments import PutArguments as PutArguments
+    from courriel.outbox.put_terms import IfKnown as IfKnown
     from courriel.outbox.questions import Confirm as Confirm
     from courriel.outbox.store.facts import Count as Count
     from courriel.outbox.store.facts import IntegrityFinding as IntegrityFinding
@@ -137,7 +137,7 @@ _HOMES = {
     "Folder": "model.received.folder",
     "FolderStatus": "model.received.folder",
     "Health": "outbox.work.health",
-    "IfKnown": "outbox.outbox",
+    "IfKnown": "outbox.put_terms",
     "ImapLetterRefs": "session.imap.session",
     "InHand": "outbox.work.liveness",
     "IntegrityFinding": "outbox.store.facts",

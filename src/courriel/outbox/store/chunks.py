@@ -40,6 +40,9 @@ class LazyChunks:
             )
 
 
+# The steps.
+
+
 def _rechunked(pieces: Iterable[bytes]) -> Iterator[bytes]:
     held = bytearray()
     for piece in pieces:

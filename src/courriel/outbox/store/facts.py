@@ -183,6 +183,9 @@ class Activity:
     error_at: float = 0.0
 
 
+# The steps.
+
+
 def _fate(recipient: str, answer: Answer) -> RecipientResult:
     code, enhanced, text, _ = answer
     if not code:

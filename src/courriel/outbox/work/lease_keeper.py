@@ -24,7 +24,7 @@ from courriel.outbox.work.batch import Batch
 from courriel.outbox.work.takeover import REST, Tell, take_over
 
 if TYPE_CHECKING:
-    from courriel.outbox.work.worker import Tools
+    from courriel.outbox.work.tools import Tools
 
 logger = CarefulLogger("courriel.outbox")
 

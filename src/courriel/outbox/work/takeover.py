@@ -14,7 +14,7 @@ from courriel.outbox.work.liveness import Life
 
 if TYPE_CHECKING:
     from courriel.outbox.listeners import Event
-    from courriel.outbox.work.worker import Tools
+    from courriel.outbox.work.tools import Tools
 
 logger = CarefulLogger("courriel.outbox")
 
