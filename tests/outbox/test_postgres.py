@@ -307,7 +307,8 @@ def test_workers_on_several_machines_send_each_mail_once(url: str, sandbox: Sand
 CLAIMER = """
 import sys
 from courriel.outbox.store.postgres.store import PostgresStore
-from courriel.outbox.store.base import Settlement, State
+from courriel.outbox.store.jobs import Settlement
+from courriel.outbox.store.states import State
 store = PostgresStore(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()

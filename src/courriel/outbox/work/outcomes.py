@@ -6,6 +6,8 @@ import logging
 from random import random
 
 from courriel import errors
+from courriel._dataclass import replace
+from courriel.model.receipt import Receipt
 from courriel.network.careful_log import CarefulLogger
 from courriel.outbox import policy
 from courriel.outbox.lanes import shown
@@ -56,6 +58,12 @@ class LaneOutcome:
 
 
 def decision_on(job: Job, result: policy.Result, batch: Batch) -> policy.Decision:
+    tried = batch.tried(job)
+    if isinstance(result, Receipt):
+        batch.ahead.took(len(tried), policy.crowd_limit(result))
+    if len(tried) < len(job.recipients) and isinstance(result, Receipt | errors.RecipientsRefused):
+        mail = replace(recipients_of(job, batch), recipients=tried)
+        return policy.with_rest(policy.decide(result, mail, random()), job.recipients[len(tried) :], mail)  # noqa: S311
     sent = None if job.results else policy.taken_by_all(result, job.recipients)
     return sent or policy.decide(result, recipients_of(job, batch), random())  # noqa: S311
 
