@@ -17,7 +17,7 @@ from courriel import errors, failures
 _NEEDED = (
     *("courriel.delivery." + name for name in (
         "adapters", "local", "provided", "rendering", "settings.files", "settings.locations", "settings.profiles",
-        "settings.secrets", "urls.foreign", "urls.percent", "urls.providers", "urls.route_checks", "urls.url_parser",
+        "secrets", "urls.foreign", "percent", "urls.providers", "urls.route_checks", "urls.url_parser",
     )),
     *("courriel.dialogue." + name for name in ("authenticate", "login_replies", "login_rule")),
     *("courriel.network." + name for name in (
