@@ -65,16 +65,16 @@ if TYPE_CHECKING:
     from courriel.outbox.metrics import LastError as LastError
     from courriel.outbox.metrics import Metrics as Metrics
     from courriel.outbox.metrics import WorkerStatus as WorkerStatus
-    from courriel.outbox.outbox import IfKnown as IfKnown
     from courriel.outbox.put_arguments import PutArguments as PutArguments
+    from courriel.outbox.put_terms import IfKnown as IfKnown
     from courriel.outbox.questions import Confirm as Confirm
-    from courriel.outbox.store.base import Answer as Answer
-    from courriel.outbox.store.base import Count as Count
-    from courriel.outbox.store.base import IntegrityFinding as IntegrityFinding
-    from courriel.outbox.store.base import LaneInfo as LaneInfo
-    from courriel.outbox.store.base import MailInfo as MailInfo
-    from courriel.outbox.store.base import OnUnsure as OnUnsure
+    from courriel.outbox.store.facts import Count as Count
+    from courriel.outbox.store.facts import IntegrityFinding as IntegrityFinding
+    from courriel.outbox.store.facts import LaneInfo as LaneInfo
+    from courriel.outbox.store.facts import MailInfo as MailInfo
     from courriel.outbox.store.standing import Standing as Standing
+    from courriel.outbox.store.states import Answer as Answer
+    from courriel.outbox.store.states import OnUnsure as OnUnsure
     from courriel.outbox.work.health import Health as Health
     from courriel.outbox.work.liveness import InHand as InHand
     from courriel.outbox.work.liveness import Life as Life
@@ -107,7 +107,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AddressTexts": "compose.rich",
     "Addresses": "model.address",
-    "Answer": "outbox.store.base",
+    "Answer": "outbox.store.states",
     "Answerable": "model.received.answerable",
     "AsyncConnected": "delivery.connect",
     "AsyncImapLetterRefs": "session.imap.awaited",
@@ -126,7 +126,7 @@ _HOMES = {
     "Confirm": "outbox.questions",
     "Connected": "delivery.connect",
     "Content": "model.content",
-    "Count": "outbox.store.base",
+    "Count": "outbox.store.facts",
     "Credentials": "model.credentials",
     "EndGuard": "model.submission",
     "EnhancedCode": "reply",
@@ -138,18 +138,18 @@ _HOMES = {
     "Folder": "model.received.folder",
     "FolderStatus": "model.received.folder",
     "Health": "outbox.work.health",
-    "IfKnown": "outbox.outbox",
+    "IfKnown": "outbox.put_terms",
     "ImapLetterRefs": "session.imap.session",
     "InHand": "outbox.work.liveness",
-    "IntegrityFinding": "outbox.store.base",
+    "IntegrityFinding": "outbox.store.facts",
     "KeptMessage": "delivery.local",
     "KeptMessages": "delivery.local",
-    "LaneInfo": "outbox.store.base",
+    "LaneInfo": "outbox.store.facts",
     "LastError": "outbox.metrics",
     "Letters": "session.imap.letters",
     "Life": "outbox.work.liveness",
     "LocalTransport": "delivery.local",
-    "MailInfo": "outbox.store.base",
+    "MailInfo": "outbox.store.facts",
     "Standing": "outbox.store.standing",
     "Mailbox": "session.mailbox",
     "MailboxLetter": "session.imap.letters",
@@ -157,7 +157,7 @@ _HOMES = {
     "Metrics": "outbox.metrics",
     "Moment": "outbox.encoding",
     "OnRefused": "model.envelope",
-    "OnUnsure": "outbox.store.base",
+    "OnUnsure": "outbox.store.states",
     "Operation": "outbox.attempts",
     "Part": "wire.mime.parts",
     "Piece": "model.typed",

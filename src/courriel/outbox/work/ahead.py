@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from courriel.outbox.store.base import LeaseId
+    from courriel.outbox.store.states import LeaseId
 
 FIRST, LEAST, MOST = 12, 4, 32
 """Mails marked ahead at the start, at least (unless the user sets fewer), and at most (unless the user sets more)."""
