@@ -238,7 +238,7 @@ class Line(BaseLine):
         line = connecting.reach(self.server, self._clock.for_connecting())
         self._socket = TimedSocket(line)
         self.broken, self.inherited, self.tls_version = False, False, ""
-        self._note(f"connected to {self.server}")
+        self._note_connected()
         return resolve.our_name(line.getsockname())
 
     def _secure(self) -> bytes:
