@@ -42,18 +42,23 @@ class BusyGuard:
 
     def __init__(self) -> None:
         self._taken = allocate_lock()
+        self.release = self._taken.release
 
     @property
     def taken(self) -> bool:
         """Whether a call is running."""
         return self._taken.locked()
 
-    def __enter__(self) -> None:
-        if not self._taken.acquire(blocking=False):
+    def take(self) -> None:
+        """Take the lock, to be given back by `release`: for the call whose cost counts. Raises UsageError."""
+        if not self._taken.acquire(False):  # by name it takes twice the time
             raise errors.UsageError(
                 "this session is busy: one conversation at a time; open another session to send in parallel",
                 hint_id="SESSION-BUSY",
             )
+
+    def __enter__(self) -> None:
+        self.take()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
