@@ -13,7 +13,7 @@ import pytest
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "debian_packages.py"
 ALL = (
     "postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop swaks libnet-ssleay-perl gcc libc6-dev postgresql pgbouncer"
-    " redis-server systemd"
+    " redis-server nsd unbound systemd"
 )
 
 
@@ -84,7 +84,7 @@ def test_what_is_missing_is_installed_without_removing_anything(machine: Machine
     [call] = machine.calls_of("apt-get")[:1]
     assert call.endswith("install --yes --no-install-recommends --no-remove "
                          "dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop libnet-ssleay-perl gcc libc6-dev "
-                         "postgresql pgbouncer redis-server systemd")  # fmt: skip
+                         "postgresql pgbouncer redis-server nsd unbound systemd")  # fmt: skip
 
 
 def test_the_lists_are_fetched_only_when_apt_does_not_know_a_package(machine: Machine) -> None:
