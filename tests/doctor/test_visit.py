@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+from base64 import b64encode
+from collections.abc import Callable
 
 import pytest
 
@@ -144,6 +146,24 @@ def test_an_answer_to_mail_that_asks_for_content_is_an_error() -> None:
 
     (wrong,) = [step for step in found.session_steps if step.status == "failed"]
     assert (wrong.name, wrong.failure) == ("sender", "PROTOCOL-BROKEN")
+
+
+@pytest.mark.parametrize("auth", ["plain", "xoauth2"])
+@pytest.mark.parametrize("stage", ["sender", "recipient"])
+@pytest.mark.parametrize("form", [str, lambda secret: b64encode(secret.encode()).decode(), str.upper])
+def test_a_server_that_repeats_the_secret_after_the_login_is_not_shown(
+    with_login: str, sandbox: Sandbox, stage: str, auth: str, form: Callable[[str], str]
+) -> None:
+    sandbox.answer(stage, f"550 5.7.1 not with {form(PASSWORD)}")
+
+    found = look(with_login.replace("?", f"?auth={auth}&"), recipient="bob@example.net")
+
+    shown = json.dumps(found.as_object(), ensure_ascii=False) + json.dumps(found.as_object("fr")) + repr(found)
+    assert form(PASSWORD) not in shown
+    assert statuses(found)[stage] == "failed"
+    assert (found.session_steps[-1].said, found.session_steps[-1].finding.en) == (
+        "", "(not shown: it repeats the login)",
+    )  # fmt: skip
 
 
 # The ways beside.

@@ -6,6 +6,7 @@ from courriel import errors
 from courriel._dataclass import replace
 from courriel.delivery.urls.route import Route
 from courriel.doctor.examination import Examination
+from courriel.doctor.redaction import redacted
 from courriel.doctor.step import Step, in_both, with_error
 from courriel.doctor.target import Target
 from courriel.doctor.visit import addresses, certificates, neighbours, tls_look
@@ -13,12 +14,19 @@ from courriel.doctor.visit.sending import send_one
 from courriel.doctor.visit.session_steps import TlsLook, envelope_steps, steps_of
 from courriel.doctor.visit.walk import Walk, walk
 from courriel.model.address import Address
-from courriel.model.credentials import Credentials, TokenSource
+from courriel.model.credentials import Credentials, Password, Token, TokenSource
 from courriel.model.envelope import Envelope
 from courriel.model.server import Server, Timeouts
 from courriel.network.connecting.proxy.environment import proxy_of
 from courriel.network.connecting.resolve import Place
 from courriel.network.transcripts.transcript import Transcript
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 
 class Visit:
@@ -41,7 +49,8 @@ class Visit:
         self._server = _hurried(route.server_to_reach(), timeout)
         self._transcript = Transcript()
         self._secret_error: errors.CourrielError | None = None
-        self._credentials = self._read_secret() if login else None
+        self._secrets: list[str] = []
+        self._credentials = self._kept(self._read_secret()) if login else None
 
     def examined(self, start: Examination, send_to: Address | None) -> Examination:
         """Look at everything in turn; what depends on a step that failed is left out."""
@@ -56,7 +65,7 @@ class Visit:
             assert self._sender is not None
             step, accepted = send_one(self._server, self._credentials, self._sender, send_to, self._transcript)
             steps.append(step)
-        return replace(
+        examination = replace(
             start,
             url=replace(self._route, server=self._original()).url,
             server=str(self._server),
@@ -68,6 +77,7 @@ class Visit:
             accepted=accepted,
             transcript=tuple(self._transcript),
         )
+        return redacted(examination, self._secrets)
 
     def _session(self) -> tuple[list[Step], Walk | None, TlsLook]:
         nothing = TlsLook({})
@@ -134,6 +144,24 @@ class Visit:
         except errors.CourrielError as unreadable:
             self._secret_error = unreadable
             return None
+
+    def _kept(self, credentials: Credentials | None) -> Credentials | None:
+        """The same credentials; their secrets are kept, to be recognised in what the server says."""
+        if isinstance(credentials, Password):
+            self._secrets.append(credentials.secret)
+        if not isinstance(credentials, TokenSource):
+            return credentials
+        fetch, refresh = credentials.fetch, credentials.refresh
+
+        def kept(token: T) -> T:
+            self._secrets.append(token.value if isinstance(token, Token) else str(token))
+            return token
+
+        return replace(
+            credentials,
+            fetch=lambda: kept(fetch()),
+            refresh=(lambda refused: kept(refresh(refused))) if refresh is not None else None,
+        )
 
     def _from_keyring(self) -> Credentials | None:
         """The password that the keyring holds, when it holds one; none was asked for by name."""
