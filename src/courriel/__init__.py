@@ -19,6 +19,7 @@ __version__ = "0.1.0.dev0"
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from courriel import doctor as doctor
     from courriel import errors as errors
     from courriel import types as types
     from courriel.compose.rich import RichTemplate as RichTemplate
@@ -213,6 +214,7 @@ _HOMES = {
 
 __all__ = [  # noqa: PLE0604 - made of the table, so that the two cannot disagree
     "__version__",
+    "doctor",
     "errors",
     "types",
     *_HOMES,  # pyright: ignore[reportUnsupportedDunderAll]
@@ -221,7 +223,7 @@ __all__ = [  # noqa: PLE0604 - made of the table, so that the two cannot disagre
 
 def __getattr__(name: str) -> object:
     # By the built-in function: importlib brings `warnings` along, and would be half of what `import courriel` costs.
-    if name in ("errors", "types"):
+    if name in ("doctor", "errors", "types"):
         return getattr(__import__(f"courriel.{name}"), name)
     if name not in _HOMES:
         raise AttributeError(f"module 'courriel' has no attribute {name!r}")

@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from courriel.delivery.urls.route import RouteKind as RouteKind
     from courriel.delivery.urls.route import Via as Via
     from courriel.dialogue.server.handler import ServerLimits as ServerLimits
+    from courriel.doctor.examination import Examination as Examination
+    from courriel.doctor.probing import Door as Door
+    from courriel.doctor.probing import ProbeReport as ProbeReport
+    from courriel.doctor.step import Step as Step
+    from courriel.doctor.step import StepName as StepName
+    from courriel.doctor.step import StepStatus as StepStatus
+    from courriel.doctor.visit.certificates import CertificateFacts as CertificateFacts
+    from courriel.doctor.visit.neighbours import Neighbour as Neighbour
     from courriel.errors import Stage as Stage
     from courriel.model.address import Addresses as Addresses
     from courriel.model.attachment import Attachments as Attachments
@@ -123,14 +131,17 @@ _HOMES = {
     "Attempt": "outbox.attempts",
     "AttemptListener": "outbox.attempts",
     "CapturedMessage": "sandbox.letter",
+    "CertificateFacts": "doctor.visit.certificates",
     "Confirm": "outbox.questions",
     "Connected": "delivery.connect",
     "Content": "model.content",
     "Count": "outbox.store.facts",
     "Credentials": "model.credentials",
+    "Door": "doctor.probing",
     "EndGuard": "model.submission",
     "EnhancedCode": "reply",
     "Event": "outbox.listeners",
+    "Examination": "doctor.examination",
     "FileIdentity": "model.attachment",
     "FilePath": "model.trust",
     "Filed": "model.received.folder",
@@ -156,6 +167,7 @@ _HOMES = {
     "MergedMessage": "compose.merged",
     "Metrics": "outbox.metrics",
     "Moment": "outbox.encoding",
+    "Neighbour": "doctor.visit.neighbours",
     "OnRefused": "model.envelope",
     "OnUnsure": "outbox.store.states",
     "Operation": "outbox.attempts",
@@ -166,6 +178,7 @@ _HOMES = {
     "PopLetter": "session.pop3.letter",
     "PopLetterRef": "session.pop3.mailbox",
     "Prepared": "model.prepared",
+    "ProbeReport": "doctor.probing",
     "ProvidedTransport": "delivery.adapters",
     "ProxyScheme": "model.proxy",
     "PutArguments": "outbox.put_arguments",
@@ -185,6 +198,10 @@ _HOMES = {
     "ServerLimits": "dialogue.server.handler",
     "SessionFacts": "session.mailbox",
     "Stage": "errors",
+    "Standing": "outbox.store.standing",
+    "Step": "doctor.step",
+    "StepName": "doctor.step",
+    "StepStatus": "doctor.step",
     "ThreadWakeup": "network.stepping",
     "TicketListener": "outbox.listeners",
     "TokenFetch": "model.credentials",

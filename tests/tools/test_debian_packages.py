@@ -13,7 +13,7 @@ import pytest
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "debian_packages.py"
 ALL = (
     "postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop swaks libnet-ssleay-perl gcc libc6-dev postgresql pgbouncer"
-    " redis-server systemd dante-server microsocks tinyproxy-bin squid"
+    " redis-server nsd unbound systemd dante-server microsocks tinyproxy-bin squid"
 )
 
 
@@ -85,7 +85,7 @@ def test_what_is_missing_is_installed_without_removing_anything(machine: Machine
     assert call.endswith(
         "install --yes --no-install-recommends --no-remove "
         "dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop libnet-ssleay-perl gcc libc6-dev "
-        "postgresql pgbouncer redis-server systemd"
+        "postgresql pgbouncer redis-server nsd unbound systemd"
         " dante-server microsocks tinyproxy-bin squid"
     )
 
