@@ -161,7 +161,6 @@ _HOMES = {
     "Life": "outbox.work.liveness",
     "LocalTransport": "delivery.local",
     "MailInfo": "outbox.store.facts",
-    "Standing": "outbox.store.standing",
     "Mailbox": "session.mailbox",
     "MailboxLetter": "session.imap.letters",
     "MergedMessage": "compose.merged",

@@ -157,11 +157,11 @@ class Visit:
             self._secrets.append(token.value if isinstance(token, Token) else str(token))
             return token
 
-        return replace(
-            credentials,
-            fetch=lambda: kept(fetch()),
-            refresh=(lambda refused: kept(refresh(refused))) if refresh is not None else None,
-        )
+        def renewed(refused: str) -> Token | str | Awaitable[Token | str]:
+            assert refresh is not None, "handed on only where there is one"
+            return kept(refresh(refused))
+
+        return replace(credentials, fetch=lambda: kept(fetch()), refresh=renewed if refresh is not None else None)
 
     def _from_keyring(self) -> Credentials | None:
         """The password that the keyring holds, when it holds one; none was asked for by name."""
