@@ -11,7 +11,10 @@ from courriel.errors import RemoteProtocolError, UsageError
 from courriel.wire.smtp.client_syntax import printable
 
 _CONTROL = expression("[\x00-\x1f\x7f]")
-_STATUS = re.compile(rb"(OK|NO|BAD|BYE|PREAUTH)(?: (?:\[([^\]]*)\] ?)?(.*))?", re.IGNORECASE | re.DOTALL)
+_CONTROL_OCTET = expression(rb"[\x00-\x1f\x7f]")
+_STATUS = re.compile(rb"(OK|NO|BAD|BYE|PREAUTH)(?: (.*))?", re.IGNORECASE | re.DOTALL)
+# A keyword in PERMANENTFLAGS may hold "]".
+_CODES = (re.compile(rb"\[((?:[^\[\]()]|\([^()]*\))*+)\] ?"), re.compile(rb"\[([^\]]*)\] ?"))
 _COUNTED = re.compile(rb"\{(\d{1,18})\+?\}\r?\n?\Z")
 _OVERLONG = re.compile(rb"[0-9]{20}\+?\}\r?\n?\Z")
 _COUNTLESS = 10**18
@@ -54,7 +57,9 @@ def read_status(line: bytes) -> Status | None:
     found = _STATUS.fullmatch(line.rstrip(b"\r\n"))
     if found is None:
         return None
-    return Status(found[1].decode("ascii").upper(), printable(found[2] or b""), printable(found[3] or b"").strip())
+    word, text = found[1].decode("ascii").upper(), found[2] or b""
+    code = next((code for each in _CODES if (code := each.match(text))), None)
+    return Status(word, printable(code[1]) if code else "", printable(text[code.end() if code else 0 :]).strip())
 
 
 def counted_at_end(line: bytes) -> int | None:
@@ -88,6 +93,13 @@ def text(what: str, value: str) -> bytes:
         return Counted(value.encode())
     except UnicodeEncodeError:
         raise UsageError(f"{what} holds half a character (a lone surrogate)") from None
+
+
+def octets(value: bytes) -> bytes:
+    """Write octets as an argument: quoted, as servers list them too; a literal where a control character is in them."""
+    if len(value) >= 1000 or _CONTROL_OCTET.search(value):
+        return Counted(value)
+    return b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
 def secret(value: str) -> bytes:
