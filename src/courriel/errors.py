@@ -82,7 +82,7 @@ class _Notes:
     def __get__(self, error: CourrielError | None, kind: type) -> object:
         if error is None:
             return self
-        notes = [*error._notes_made(), *error.__dict__.pop("_notes_added", ())]  # noqa: SLF001 - a part of that class
+        notes = [*error._made_notes(), *error.__dict__.pop("_notes_added", ())]  # noqa: SLF001 - a part of that class
         error.__dict__["__notes__"] = notes
         return notes
 
@@ -126,7 +126,7 @@ class CourrielError(Exception):
         more = [self.server] if self.server and not _names_server(text, self.server) else []
         if self.in_doubt and self.message_id and self.message_id not in text:
             more.append(f"Message-ID {self.message_id}")
-        return _with_place(text, more, self._place_open(text)) if more else text
+        return _with_bracket(text, more, self._ends_with_bracket(text)) if more else text
 
     @property
     def detail(self) -> str:
@@ -157,7 +157,7 @@ class CourrielError(Exception):
         known = self.failure
         if known is None:
             return ""
-        return self._filled(known.fix)
+        return self._with_names_filled_in(known.fix)
 
     @property
     def cause(self) -> str:
@@ -165,13 +165,13 @@ class CourrielError(Exception):
         known = self.failure
         if known is None:
             return ""
-        return self._filled(known.cause)
+        return self._with_names_filled_in(known.cause)
 
     @property
     def advice_against(self) -> str:
         """Common advice that makes the failure worse; often ""."""
         known = self.failure
-        return self._filled(known.dont) if known else ""
+        return self._with_names_filled_in(known.dont) if known else ""
 
     @property
     def sysexit(self) -> int:
@@ -180,7 +180,7 @@ class CourrielError(Exception):
             return 69
         return self.failure.sysexit if self.failure else 70
 
-    def _notes_made(self) -> Iterator[_Note]:
+    def _made_notes(self) -> Iterator[_Note]:
         """Cause, remedy and what not to do, a note each, in the language of `failures.language()`."""
         try:
             from courriel.failures import language  # noqa: PLC0415
@@ -191,11 +191,11 @@ class CourrielError(Exception):
             if text:
                 yield _Note((fr if french else en) + text)
 
-    def _place_open(self, text: str) -> bool:
+    def _ends_with_bracket(self, text: str) -> bool:
         """Whether the text ends with a bracket of this class, to which the server can be added."""
         return False
 
-    def _filled(self, text: Text) -> str:
+    def _with_names_filled_in(self, text: Text) -> str:
         from courriel.failures import language  # noqa: PLC0415
 
         host, colon, port = self.server.rpartition(":")
@@ -337,7 +337,7 @@ class Refused(CourrielError):
         super().__init__(text, stage=stage, server=server, reply=reply, refused=refused)
         self.about = about
 
-    def _place_open(self, text: str) -> bool:
+    def _ends_with_bracket(self, text: str) -> bool:
         return bool(self.about) and text.endswith(")")
 
 
@@ -369,13 +369,13 @@ class AuthenticationRefused(Refused):
             return Text(f"{tried} ; aucun autre n'est proposé", f"{tried}; no other is offered")
         return Text(f"{tried} ; proposés mais non essayés : {untried}", f"{tried}; offered but not tried: {untried}")
 
-    def _notes_made(self) -> Iterator[_Note]:
+    def _made_notes(self) -> Iterator[_Note]:
         if self.tried:
             from courriel.failures import language  # noqa: PLC0415
 
-            french, told = language() == "fr", self.mechanisms
-            yield _Note(f"Essayé : {told.fr}" if french else f"Tried: {told.en}")
-        yield from super()._notes_made()
+            french, mechanisms = language() == "fr", self.mechanisms
+            yield _Note(f"Essayé : {mechanisms.fr}" if french else f"Tried: {mechanisms.en}")
+        yield from super()._made_notes()
 
 
 class SenderRefused(Refused):
@@ -524,9 +524,9 @@ def _names_server(text: str, server: str) -> bool:
     return server in text or text.startswith(f"{server.rpartition(':')[0] or server}:")
 
 
-def _with_place(text: str, more: list[str], is_open: bool) -> str:
-    place = ", ".join(more)
-    return f"{text[:-1]}, {place})" if is_open else f"{text} ({place})"
+def _with_bracket(text: str, more: list[str], is_open: bool) -> str:
+    names = ", ".join(more)
+    return f"{text[:-1]}, {names})" if is_open else f"{text} ({names})"
 
 
 def _revive(kind: type[CourrielError], args: tuple[object, ...], state: dict[str, object]) -> CourrielError:

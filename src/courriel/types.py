@@ -82,14 +82,14 @@ if TYPE_CHECKING:
     from courriel.sandbox.letter import CapturedMessage as CapturedMessage
     from courriel.session.encoding import Sendable as Sendable
     from courriel.session.imap.append import Putable as Putable
-    from courriel.session.imap.awaited import AsyncImapWhich as AsyncImapWhich
+    from courriel.session.imap.awaited import AsyncImapLetterRefs as AsyncImapLetterRefs
     from courriel.session.imap.awaited_letters import AsyncLetters as AsyncLetters
     from courriel.session.imap.awaited_letters import AsyncMailboxLetter as AsyncMailboxLetter
     from courriel.session.imap.awaited_letters import AsyncWatch as AsyncWatch
+    from courriel.session.imap.letters import FolderLetter as FolderLetter
     from courriel.session.imap.letters import Letters as Letters
     from courriel.session.imap.letters import MailboxLetter as MailboxLetter
-    from courriel.session.imap.letters import Placed as Placed
-    from courriel.session.imap.session import ImapWhich as ImapWhich
+    from courriel.session.imap.session import ImapLetterRefs as ImapLetterRefs
     from courriel.session.imap.watch import Watch as Watch
     from courriel.session.mailbox import AsyncMailbox as AsyncMailbox
     from courriel.session.mailbox import Mailbox as Mailbox
@@ -98,7 +98,7 @@ if TYPE_CHECKING:
     from courriel.session.pool.throttle import Rate as Rate
     from courriel.session.pop3.letter import AsyncPopLetter as AsyncPopLetter
     from courriel.session.pop3.letter import PopLetter as PopLetter
-    from courriel.session.pop3.mailbox import PopWhich as PopWhich
+    from courriel.session.pop3.mailbox import PopLetterRef as PopLetterRef
     from courriel.session.saving import SaveTarget as SaveTarget
     from courriel.wire.mime.checks import Finding as Finding
     from courriel.wire.mime.parts import Part as Part
@@ -109,7 +109,7 @@ _HOMES = {
     "Answer": "outbox.store.base",
     "Answerable": "model.typed",
     "AsyncConnected": "delivery.connect",
-    "AsyncImapWhich": "session.imap.awaited",
+    "AsyncImapLetterRefs": "session.imap.awaited",
     "AsyncLetters": "session.imap.awaited_letters",
     "AsyncMailbox": "session.mailbox",
     "AsyncMailboxLetter": "session.imap.awaited_letters",
@@ -138,7 +138,7 @@ _HOMES = {
     "FolderStatus": "model.received.folder",
     "Health": "outbox.work.health",
     "IfKnown": "outbox.outbox",
-    "ImapWhich": "session.imap.session",
+    "ImapLetterRefs": "session.imap.session",
     "InHand": "outbox.work.liveness",
     "IntegrityFinding": "outbox.store.base",
     "KeptMessage": "delivery.local",
@@ -160,10 +160,10 @@ _HOMES = {
     "Operation": "outbox.attempts",
     "Part": "wire.mime.parts",
     "Piece": "model.typed",
-    "Placed": "session.imap.letters",
+    "FolderLetter": "session.imap.letters",
     "PoolLimits": "session.pool.state",
     "PopLetter": "session.pop3.letter",
-    "PopWhich": "session.pop3.mailbox",
+    "PopLetterRef": "session.pop3.mailbox",
     "Prepared": "model.prepared",
     "ProvidedTransport": "delivery.adapters",
     "PutArguments": "outbox.put_arguments",

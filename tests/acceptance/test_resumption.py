@@ -37,6 +37,6 @@ def test_the_second_session_takes_up_the_first_and_delivers(
 def was_taken_up(session: SmtpSession | AsyncSmtpSession) -> bool:
     line = session._line
     secured = (
-        line._socket if isinstance(session, SmtpSession) else line._arrivals.transport.get_extra_info("ssl_object")
+        line._socket.raw if isinstance(session, SmtpSession) else line._arrivals.transport.get_extra_info("ssl_object")
     )  # type: ignore[union-attr]
     return bool(secured.session_reused)  # type: ignore[union-attr]

@@ -21,7 +21,7 @@ PATH = re.compile(r"(?<![\w/.<:-])(?![ab]/src/)(?:[\w-]+/)+[\w-]+\.(?:py|sql|tom
 MODULE = re.compile(
     r"`(?:courriel\.)?((?:wire|dialogue|network|model|compose|delivery|failures|cli|wlangage)(?:\.[a-z]\w*)+)`"
 )
-"""A dotted name in a storey, as in `network.connect`; not `outbox.put`, which begins with a variable."""
+"""A dotted name in a storey, as in `network.blocking`; not `outbox.put`, which begins with a variable."""
 STOREY = re.compile(r"(?<![\w.])courriel((?:\.[a-z_]\w*){2,})")
 """A dotted name with two parts or more behind the package, as in `courriel.outbox.work`."""
 ELSEWHERE = {".peers/quick.md", "tests/transcripts/x.txt"}
@@ -89,7 +89,7 @@ def test_comments_and_docstrings_name_modules_that_exist() -> None:
 
 
 def test_paths_and_modules_that_do_not_exist_are_found() -> None:
-    text = "`wire/smtp.py`, `network.calling`, courriel.outbox.carrier, `wire/smtp/envelope.py`, `network.connect`"
+    text = "`wire/smtp.py`, `network.calling`, courriel.outbox.carrier, `wire/smtp/envelope.py`, `network.blocking`"
 
     assert missing_paths(text, ROOT) == ["wire/smtp.py"]
     assert missing_modules(text) == ["network.calling", "outbox.carrier"]

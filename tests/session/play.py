@@ -203,8 +203,8 @@ class Blocking:
 
     def wait_for_words(self) -> None:
         """Wait until unread data has arrived, or the server has closed."""
-        line = self.session._line._socket
-        assert line is not None
+        assert self.session._line._socket is not None
+        line = self.session._line._socket.raw
         if not has_unread(self.session):
             assert select.select([line], [], [], PATIENCE)[0], "nothing came"
 

@@ -73,8 +73,8 @@ class BlockingBox:
         """Wait until unread data has arrived, or the server has closed."""
         import select
 
-        line = self.session._line._socket
-        assert line is not None
+        assert self.session._line._socket is not None
+        line = self.session._line._socket.raw
         assert select.select([line], [], [], PATIENCE)[0], "nothing came"
 
     def break_off(self, error: BaseException) -> None:

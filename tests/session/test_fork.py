@@ -278,7 +278,7 @@ def test_a_child_holds_no_connection_of_its_parent_open() -> None:
         os.read(read, 1)  # until the parent has seen what it waits for
         os._exit(0)
 
-    session._line._socket.close()  # type: ignore[union-attr]  # as the system does when a process is killed
+    session._line._socket.raw.close()  # type: ignore[union-attr]  # as the system does when a process is killed
     try:
         crowd.wait("connections", 0)
     finally:

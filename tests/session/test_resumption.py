@@ -252,7 +252,7 @@ def test_a_mailbox_is_opened_anew_with_less_work_too() -> None:
     with Sandbox() as sandbox:
         for _ in range(2):
             with PopSession(sandbox.pop_server(Security.TLS), Password("bob@example.org", "any")) as box:
-                taken_up.append(cast("ssl.SSLSocket", box._line._socket).session_reused)
+                taken_up.append(cast("ssl.SSLSocket", box._line._socket.raw).session_reused)
 
     assert taken_up == [False, True]
 

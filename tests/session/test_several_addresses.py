@@ -13,8 +13,9 @@ import pytest
 from courriel import errors
 from courriel.dialogue.flow import Connect, Flow
 from courriel.model.server import Security, Server, Timeouts
-from courriel.network import awaiting, blocking, resolve
-from courriel.network.happy_eyeballs import HEAD_START, HappyEyeballs, interleaved
+from courriel.network import awaiting, blocking
+from courriel.network.connecting import resolve
+from courriel.network.connecting.happy_eyeballs import HEAD_START, HappyEyeballs, interleaved
 
 Reach = Callable[[Server], float]
 V4, V6 = socket.AF_INET, socket.AF_INET6

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 INTERNAL = frozenset([
     "Transcript.sent", "Transcript.received",  # called by connections
-    "ImapSession.fetch_in_lots", "ImapSession.tell",  # called by Letters
+    "ImapSession.fetch_in_batches", "ImapSession.fetch_data",  # called by Letters
     "CapturedMessage.of", "Rate.of",
 ])  # fmt: skip
 """Methods without an underscore that only courriel calls."""

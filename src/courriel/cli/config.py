@@ -36,23 +36,23 @@ def show(manner: GlobalOptions) -> int:
 
     report = Report(manner)
     locations = explain()
-    status = CONFIGURATION if any(_is_wrong(each) for each in locations) else 0
+    status = CONFIGURATION if any(_is_invalid(each) for each in locations) else 0
     rows = [{"name": each.name, "value": each.value, "source": each.source} for each in locations]
     if not report.values({"ok": status == 0, "settings": rows, "sysexit": status}):
-        wide = max((len(_name(each.name)) for each in locations), default=0)
+        wide = max((len(_profile_name(each.name)) for each in locations), default=0)
         for each in locations:
-            value = visible(_in_words(each.value))
-            report.line(f"{_name(each.name).ljust(wide)}  {value}\n{'':{wide}}    ← {visible(_in_words(each.source))}")
+            value, source = visible(_shown_value(each.value)), visible(_shown_value(each.source))
+            report.line(f"{_profile_name(each.name).ljust(wide)}  {value}\n{'':{wide}}    ← {source}")
     return status
 
 
-def _in_words(text: str) -> str:
+def _shown_value(text: str) -> str:
     """A value or a source in the current language; an error is in brackets."""
     in_brackets = text.startswith("(") and text.endswith(")")
     return f"({spoken(text[1:-1])})" if in_brackets else spoken(text)
 
 
-def _name(name: str) -> str:
+def _profile_name(name: str) -> str:
     return spoken(name) if name == "file" else say("attention", "warning") if name == "warning" else name
 
 
@@ -77,13 +77,13 @@ def trust(manner: GlobalOptions, file: str | None) -> int:
     from courriel.delivery.settings import files, locations
 
     report = Report(manner)
-    found = _found(file)
+    found = _settings_file(file)
     if found is None:
-        report.failing(NO_INPUT, "NotFound", _nothing_there(file))
+        report.failing(NO_INPUT, "NotFound", _no_settings_sentence(file))
         return report.status
     files.approve(found, locations.approvals_file())
-    told: dict[str, object] = {"ok": True, "file": str(found.path), "digest": found.digest, "sysexit": 0}
-    if not report.values(told):
+    document: dict[str, object] = {"ok": True, "file": str(found.path), "digest": found.digest, "sysexit": 0}
+    if not report.values(document):
         for profile in locations.project_file(found.path).profiles.values():
             report.line(f"{visible(profile.name)}  {visible(profile.route().url)}")
         report.line(
@@ -122,7 +122,7 @@ def untrust(manner: GlobalOptions, file: str) -> int:
 # The steps.
 
 
-def _found(file: str | None) -> SettingsFile | None:
+def _settings_file(file: str | None) -> SettingsFile | None:
     """The given file, or the nearest one with settings of ours."""
     from courriel.delivery.settings import files, locations
 
@@ -131,7 +131,7 @@ def _found(file: str | None) -> SettingsFile | None:
     return next((found for path in locations.project_files() if (found := locations.holds_settings(path))), None)
 
 
-def _nothing_there(file: str | None) -> str:
+def _no_settings_sentence(file: str | None) -> str:
     if file is not None:
         return say(f"« {file} » n'existe pas", f'"{file}" does not exist')
     return say(
@@ -139,7 +139,7 @@ def _nothing_there(file: str | None) -> str:
     )
 
 
-def _is_wrong(setting: Setting) -> bool:
+def _is_invalid(setting: Setting) -> bool:
     """True for a setting that is wrong; a missing setting is not."""
     return setting.source != "nowhere" and setting.value.startswith("(")
 

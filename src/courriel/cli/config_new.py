@@ -76,10 +76,10 @@ def command(manner: GlobalOptions, address: str, attempt: bool, password: str | 
         )
         return report.status
     route = _route(found, password)
-    mechanism = _tried(report, route, manner) if attempt else ""
+    mechanism = _try_login(report, route, manner) if attempt else ""
     if report.status:
         return report.status
-    if not report.values(_as_object(found, route, mechanism)):
+    if not report.values(_proposal_object(found, route, mechanism)):
         _show(report, found, password, mechanism)
     return 0
 
@@ -97,7 +97,7 @@ def _route(found: Proposal, password: str | None) -> Route:
     return replace(route, password=SecretReference.parse(password)) if password else route
 
 
-def _tried(report: Report, route: Route, manner: GlobalOptions) -> str:
+def _try_login(report: Report, route: Route, manner: GlobalOptions) -> str:
     """Open a session and log in; return the mechanism. An error is reported, with its cause and remedy."""
     from courriel import SmtpSession, errors
     from courriel.cli.password_prompt import with_password
@@ -119,9 +119,9 @@ def _show(report: Report, found: Proposal, password: str | None, mechanism: str)
     if found.foreign:
         hosts = ", ".join(found.foreign)
         report.line(say(f"# Hors du domaine, à vérifier : {hosts}", f"# Outside the domain, check before use: {hosts}"))
-    report.line(f"url = {_toml(found.sending)}")
-    report.line(f"password = {_toml(password or 'keyring')}")
-    report.line(f"from = {_toml(found.address.spec)}")
+    report.line(f"url = {_toml_string(found.sending)}")
+    report.line(f"password = {_toml_string(password or 'keyring')}")
+    report.line(f"from = {_toml_string(found.address.spec)}")
     for url in found.reading:
         report.line(f"# {say('lire', 'read')}{say(' : ', ': ')}courriel inbox {visible(url)} list")
     if mechanism:
@@ -133,14 +133,14 @@ def _show(report: Report, found: Proposal, password: str | None, mechanism: str)
         )
 
 
-def _toml(text: str) -> str:
+def _toml_string(text: str) -> str:
     """A basic string of TOML."""
     import json
 
     return json.dumps(text, ensure_ascii=False)
 
 
-def _as_object(found: Proposal, route: Route, mechanism: str) -> dict[str, object]:
+def _proposal_object(found: Proposal, route: Route, mechanism: str) -> dict[str, object]:
     return {
         "ok": True,
         "address": found.address.spec,

@@ -48,13 +48,13 @@ def command(manner: GlobalOptions, folder: str | None) -> int:
         if not manner.json:
             _introduce(report, open_stage)
         for played in open_stage.play():
-            if not report.values(_object(played)):
+            if not report.values(_step_object(played)):
                 _show(report, played)
             if played.failure:
                 wrong.append(played.number)
     status = SOFTWARE if wrong else 0
     if not report.values({"ok": not wrong, "folder": str(where), "sysexit": status}):
-        _conclude(report, where, wrong)
+        _print_end(report, where, wrong)
     return status
 
 
@@ -82,18 +82,18 @@ def _show(report: Report, played: Played) -> None:
     for line in played.code.splitlines():
         report.line(f"   │ {line}".rstrip())
     report.line("")
-    for line in played.said.splitlines():
+    for line in played.output.splitlines():
         first, *more = wrap(visible(line), _WIDTH - 5, break_long_words=False, break_on_hyphens=False) or [""]
         report.line(f"   → {first}")
         for each in more:
             report.line(f"     {each}")
     for letter in played.letters:
-        _tell(report, letter)
+        _print_letter(report, letter)
     if played.failure:
         report.line(f"   ✗ {visible(played.failure)}")
 
 
-def _tell(report: Report, letter: CapturedMessage) -> None:
+def _print_letter(report: Report, letter: CapturedMessage) -> None:
     """Print one mail received by the server."""
     to = ", ".join(letter.recipients)
     line = letter.tls_version or say("en clair", "in clear")
@@ -116,7 +116,7 @@ def _tell(report: Report, letter: CapturedMessage) -> None:
     report.line(f"     {' · '.join([*parts, name])}")
 
 
-def _conclude(report: Report, folder: Path, wrong: list[int]) -> None:
+def _print_end(report: Report, folder: Path, wrong: list[int]) -> None:
     if wrong:
         steps = ", ".join(map(str, wrong))
         report.line(
@@ -129,13 +129,13 @@ def _conclude(report: Report, folder: Path, wrong: list[int]) -> None:
         report.line(f"   {path.name}")
 
 
-def _object(played: Played) -> dict[str, object]:
+def _step_object(played: Played) -> dict[str, object]:
     return {
         "scene": played.number,
         "ok": not played.failure,
         "title": played.title,
         "code": played.code,
-        "said": played.said,
+        "said": played.output,
         "letters": [str(letter.path) for letter in played.letters],
         "mishap": played.failure or None,
     }

@@ -47,7 +47,7 @@ def command(manner: GlobalOptions, words: tuple[str, ...]) -> int:
     from courriel.cli.reporting import Report
     from courriel.failures.explain import explain
 
-    text = _asked(manner, words)
+    text = _text_to_explain(manner, words)
     report = Report(manner)
     is_word = len(text.split()) == 1 and len(text) < 300
     if is_word and (provider := provider_facts.find(text)):
@@ -55,7 +55,7 @@ def command(manner: GlobalOptions, words: tuple[str, ...]) -> int:
         return 0
     found = explain(text)
     if found.failure is None:
-        return _unknown(report, found, provider_facts.nearest(text) if is_word else "")
+        return _report_unknown(report, found, provider_facts.nearest(text) if is_word else "")
     if found.mistyped:
         report.aside(
             say(
@@ -70,7 +70,7 @@ def command(manner: GlobalOptions, words: tuple[str, ...]) -> int:
 # The steps.
 
 
-def _asked(manner: GlobalOptions, words: tuple[str, ...]) -> str:
+def _text_to_explain(manner: GlobalOptions, words: tuple[str, ...]) -> str:
     """The text to explain: the arguments, or standard input."""
     text = "" if words == ("-",) else " ".join(words)
     if not text and sys.stdin is not None:
@@ -105,11 +105,11 @@ def _show_provider(report: Report, provider: Provider) -> None:
         provider_facts.show(report, provider)
 
 
-def _unknown(report: Report, found: Explanation, near: str) -> int:
+def _report_unknown(report: Report, found: Explanation, near: str) -> int:
     """Say that the text is not known, what its codes mean, and which provider has nearly this name."""
-    told = [f"{code}{say(' : ', ': ')}{meaning.in_()}" for code, meaning in found.told]
+    parts = [f"{code}{say(' : ', ': ')}{meaning.in_()}" for code, meaning in found.code_meanings]
     if near:
-        told.append(say(f"vouliez-vous dire {near} ?", f"did you mean {near}?"))
+        parts.append(say(f"vouliez-vous dire {near} ?", f"did you mean {near}?"))
     sentence = say("je ne connais pas cette erreur", "I do not know this one")
-    report.failing(DATA, "NotKnown", say(" ; ", "; ").join([sentence, *told]))
+    report.failing(DATA, "NotKnown", say(" ; ", "; ").join([sentence, *parts]))
     return report.status

@@ -110,12 +110,12 @@ def headline(error: errors.CourrielError, spoken: str, doing: str = "") -> str:
     )
     server = error.server or ("le serveur" if french else "the server")
     if words is None:
-        said = failures.spoken(error.detail)
+        text = failures.spoken(error.detail)
     else:
-        said = (words.fr if french else words.en).replace("{server}", server)
+        text = (words.fr if french else words.en).replace("{server}", server)
     if failed is None:
-        return f"{said[:1].upper()}{said[1:]}."
-    return f"{failed.fr} : {said}." if french else f"{failed.en}: {said}."
+        return f"{text[:1].upper()}{text[1:]}."
+    return f"{failed.fr} : {text}." if french else f"{failed.en}: {text}."
 
 
 def remedy(error: errors.CourrielError) -> str:

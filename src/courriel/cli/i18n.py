@@ -37,12 +37,12 @@ def choose(arguments: Sequence[str]) -> None:
     value.
     """
     speak(None)
-    for place, word in enumerate(arguments):
+    for index, word in enumerate(arguments):
         if word == "--":
             return
         name, _, value = word.partition("=")
         if name == "--lang":
-            chosen = value or (arguments[place + 1] if place + 1 < len(arguments) else "")
+            chosen = value or (arguments[index + 1] if index + 1 < len(arguments) else "")
             if chosen in ("fr", "en"):
                 speak("fr" if chosen == "fr" else "en")
 

@@ -17,14 +17,14 @@ class _Shown(logging.Handler):
     def __init__(self, show: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
         self._show = show
-        self._told: set[str] = set()
+        self._printed: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
-        if getattr(record, "action", "") == _UNCHECKED and any("verify=0" in told for told in self._told):
+        if getattr(record, "action", "") == _UNCHECKED and any("verify=0" in line for line in self._printed):
             return
-        if text not in self._told:
-            self._told.add(text)
+        if text not in self._printed:
+            self._printed.add(text)
             self._show(f"{label('attention', 'warning')}{visible(spoken(text))}")
 
 

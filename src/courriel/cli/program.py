@@ -92,7 +92,7 @@ def run(arguments: list[str]) -> int:
         status = program.main(arguments, "courriel", standalone_mode=False, obj=manner)
         sys.stdout.flush()
     except Exception as error:  # noqa: BLE001 - outermost handler: users see a sentence, never a traceback
-        return _told(error, manner)
+        return _print_error(error, manner)
     except KeyboardInterrupt:
         return _interrupted()
     finally:
@@ -105,7 +105,7 @@ def run(arguments: list[str]) -> int:
 # The steps.
 
 
-def _told(error: Exception, manner: GlobalOptions) -> int:
+def _print_error(error: Exception, manner: GlobalOptions) -> int:
     """Print the error, and return the exit status."""
     if isinstance(error, click.Abort):
         return _interrupted()

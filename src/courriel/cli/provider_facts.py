@@ -50,10 +50,10 @@ def show(report: Report, provider: Provider) -> None:
     places = [f"{host} {port}" for host, port in ((provider.imap, 993), (provider.pop, 995)) if host]
     report.entry("Lecture", "Reading", ", ".join(places))
     report.entry("Nom", "Login", _login(provider))
-    report.entry("Accepte", "Accepts", _accepted(provider))
+    report.entry("Accepte", "Accepts", _accepted_logins(provider))
     for text in _limits(provider.limits):
         report.entry("Limites", "Limits", text)
-    report.entry("Aide", "Help", _help(provider))
+    report.entry("Aide", "Help", _help_page(provider))
     report.entry("URL", "URL", url(provider))
 
 
@@ -99,19 +99,19 @@ def _in_brackets(domains: tuple[str, ...]) -> str:
 
 
 def _login(provider: Provider) -> str:
-    whole = say(f"l'adresse entière : {provider.example}", f"the whole address: {provider.example}")
+    user_name = say(f"l'adresse entière : {provider.example}", f"the whole address: {provider.example}")
     local = say(
         f"ce qui précède l'arobase : {provider.example.partition('@')[0]}",
         f"what stands before the at sign: {provider.example.partition('@')[0]}",
     )
-    sending = whole if provider.login == "full" else local
+    sending = user_name if provider.login == "full" else local
     if provider.imap_login == provider.login:
         return sending
-    reading = whole if provider.imap_login == "full" else local
+    reading = user_name if provider.imap_login == "full" else local
     return say(f"{sending} ; pour lire, {reading}", f"{sending}; for reading, {reading}")
 
 
-def _accepted(provider: Provider) -> str:
+def _accepted_logins(provider: Provider) -> str:
     accepted = say(" ou ", " or ").join(_ACCEPTED[name].in_() for name in provider.accepts)
     return f"{accepted} ({provider.app_password})" if provider.app_password else accepted
 
@@ -126,11 +126,13 @@ def _limits(limits: SendingLimits) -> list[str]:
         (limits.per_message, say("destinataires par message", "recipients of one message")),
         (limits.connections, say("connexions à la fois", "connections at once")),
     )
-    said = ", ".join(f"{number} {unit}" for number, unit in known if number)
+    numbers = ", ".join(f"{number} {unit}" for number, unit in known if number)
     note = say(*limits.note)
-    return [each for each in (said, note) if each] or [say("non publiées, ou inconnues", "not published, or not known")]
+    return [each for each in (numbers, note) if each] or [
+        say("non publiées, ou inconnues", "not published, or not known")
+    ]
 
 
-def _help(provider: Provider) -> str:
+def _help_page(provider: Provider) -> str:
     looked_up = say(f"consultée le {provider.checked}", f"looked up on {provider.checked}") if provider.checked else ""
     return f"{provider.help} ({looked_up})" if looked_up else provider.help

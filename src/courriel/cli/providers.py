@@ -36,7 +36,7 @@ def command(manner: GlobalOptions, name: str | None) -> int:
     elif found := provider_facts.find(name):
         chosen = (found,)
     else:
-        report.failing(NO_INPUT, "NotFound", _unknown(name))
+        report.failing(NO_INPUT, "NotFound", _unknown_provider(name))
         return report.status
     listed = [provider_facts.as_object(each) for each in chosen]
     if report.values({"ok": True, "providers": listed, "sysexit": 0}):
@@ -51,7 +51,7 @@ def command(manner: GlobalOptions, name: str | None) -> int:
     return 0
 
 
-def _unknown(name: str) -> str:
+def _unknown_provider(name: str) -> str:
     from courriel.cli.provider_facts import nearest
 
     unknown = say(f"« {name} » n'est pas un fournisseur connu", f'"{name}" is no known provider')

@@ -34,8 +34,8 @@ class Report:
     def __init__(self, manner: GlobalOptions) -> None:
         self._json = manner.json
         self._doing = manner.doing
-        self._out = _Pen(sys.stdout, manner.color)
-        self._err = _Pen(sys.stderr, manner.color)
+        self._out = _StreamWriter(sys.stdout, manner.color)
+        self._err = _StreamWriter(sys.stderr, manner.color)
         self._statuses: list[int] = []
         self._something_left = False
         show_warnings(self.aside)
@@ -63,7 +63,7 @@ class Report:
         self._something_left = self._something_left or bool(taken)
         self._statuses += [UNAVAILABLE if taken else problem.sysexit for problem in problems]
         if self._json:
-            self._object(_receipt_object(receipt, problems, file))
+            self._print_object(_receipt_object(receipt, problems, file))
             return
         for fate in taken:
             words = fate.reply or receipt.reply
@@ -91,7 +91,7 @@ class Report:
         self._something_left = self._something_left or error.in_doubt
         if self._json:
             notes = [f"This way out was set by {setting}."] if setting else []
-            self._object(_error_object(error, file, tuple(to), message_id, notes))
+            self._print_object(_error_object(error, file, tuple(to), message_id, notes))
             return
         where = f"{visible(file)}{say(' : ', ': ')}" if file else ""
         color = _YELLOW if error.in_doubt else _RED
@@ -110,7 +110,7 @@ class Report:
 
     def misuse(self, sentence: str, help_line: str) -> None:
         """Report an error in the command line."""
-        self._plain("Usage", 64, sentence, help_line)
+        self._print_plain("Usage", 64, sentence, help_line)
 
     def system(self, error: OSError) -> None:
         """Report an operating system error: a file, a folder, a port."""
@@ -118,12 +118,12 @@ class Report:
             66 if isinstance(error, FileNotFoundError) else 77 if isinstance(error, PermissionError) else INPUT_OUTPUT
         )
         named = f"{visible(str(error.filename))}{say(' : ', ': ')}" if error.filename else ""
-        self._plain(type(error).__name__, status, f"{named}{spoken(error.strerror or str(error))}")
+        self._print_plain(type(error).__name__, status, f"{named}{spoken(error.strerror or str(error))}")
 
     def our_fault(self, error: Exception) -> None:
         """Report an internal error in one line."""
         what = visible(f"{type(error).__name__}: {error}")
-        self._plain(
+        self._print_plain(
             type(error).__name__,
             SOFTWARE,
             say(
@@ -134,7 +134,7 @@ class Report:
 
     def failing(self, status: int, kind: str, sentence: str) -> None:
         """Report an error not about a mail, with this status."""
-        self._plain(kind, status, sentence)
+        self._print_plain(kind, status, sentence)
 
     def count(self, status: int) -> None:
         """Count a failure that is reported elsewhere."""
@@ -144,7 +144,7 @@ class Report:
     def values(self, content: dict[str, object]) -> bool:
         """Print the result as JSON if --json is set; return whether it is."""
         if self._json:
-            self._object(content)
+            self._print_object(content)
         return self._json
 
     def line(self, text: str) -> None:
@@ -188,16 +188,18 @@ class Report:
         self._err.entry(*_NOT, error.advice_against)
         self._err.entry(*_REFERENCE, error.failure.id if error.failure else "")
 
-    def _plain(self, kind: str, status: int, *sentences: str) -> None:
+    def _print_plain(self, kind: str, status: int, *sentences: str) -> None:
         self._statuses.append(status)
         if self._json:
-            self._object(_empty_object() | {"ok": False, "error": kind, "message": sentences[0], "sysexit": status})
+            self._print_object(
+                _empty_object() | {"ok": False, "error": kind, "message": sentences[0], "sysexit": status}
+            )
             return
         self._err.line(f"{self._err.paint('✗', _RED)} {sentences[0]}")
         for each in sentences[1:]:
             self._err.line(f"  {each}")
 
-    def _object(self, content: dict[str, object]) -> None:
+    def _print_object(self, content: dict[str, object]) -> None:
         # Lone surrogates (from undecodable arguments) must not cause an encoding error.
         written = json.dumps(content, ensure_ascii=(self._out.stream.encoding or "").lower() != "utf-8")
         print(written if written.isprintable() else _escaped(written), file=self._out.stream)
@@ -220,7 +222,7 @@ _NOT = ("À éviter", "Avoid")
 _REFERENCE = ("Référence", "Reference")
 
 
-class _Pen:
+class _StreamWriter:
     """Writer on one stream: with colours and wrapped lines on a terminal."""
 
     def __init__(self, stream: TextIO, color: str) -> None:
@@ -238,12 +240,12 @@ class _Pen:
         """Print a label and its text beside it; nothing for an empty text."""
         if not text:
             return
-        first, *more = self._wrapped(visible(text))
+        first, *more = self._wrapped_lines(visible(text))
         self.line(f"  {self.paint(say(fr, en).ljust(10), _BOLD)} {first}")
         for each in more:
             self.line(f"{'':13}{each}")
 
-    def _wrapped(self, text: str) -> list[str]:
+    def _wrapped_lines(self, text: str) -> list[str]:
         if not self._terminal:
             return [text]  # logs are searched by line
         from shutil import get_terminal_size
@@ -290,15 +292,15 @@ def _empty_object() -> dict[str, object]:
 def _receipt_object(receipt: Receipt, problems: list[errors.CourrielError], file: str) -> dict[str, object]:
     content = _empty_object()
     if problems:
-        content |= _about(min(problems, key=lambda each: _GRAVITY.index(each.sysexit)))
+        content |= _error_facts(min(problems, key=lambda each: _GRAVITY.index(each.sysexit)))
         # Accepted recipients have the mail: the command must not be repeated unchanged.
         content["retryable"] = False
         if receipt.accepted:
             content["sysexit"] = UNAVAILABLE
     return content | {
         "server": receipt.server,
-        "reply": _reply(receipt.reply),
-        "fates": [_fate(fate.recipient, fate.outcome, fate.reply) for fate in receipt.fates],
+        "reply": _reply_object(receipt.reply),
+        "fates": [_recipient_object(fate.recipient, fate.outcome, fate.reply) for fate in receipt.fates],
         "notes": list(receipt.notes),
         "message_id": receipt.message_id,
         "file": file or None,
@@ -316,18 +318,18 @@ def _error_object(
     error: errors.CourrielError, file: str, to: tuple[str, ...], message_id: str, notes: Sequence[str] = ()
 ) -> dict[str, object]:
     mechanisms = _mechanisms(error)
-    fates = [_fate(name, Outcome.REFUSED, reply) for name, reply in error.refused.items()]
+    fates = [_recipient_object(name, Outcome.REFUSED, reply) for name, reply in error.refused.items()]
     if error.in_doubt:
-        fates += [_fate(name, Outcome.IN_DOUBT, None) for name in to if name not in error.refused]
+        fates += [_recipient_object(name, Outcome.IN_DOUBT, None) for name in to if name not in error.refused]
     return (
         _empty_object()
-        | _about(error)
-        | {"reply": _reply(error.reply), "fates": fates, "message_id": message_id or None, "file": file or None}
+        | _error_facts(error)
+        | {"reply": _reply_object(error.reply), "fates": fates, "message_id": message_id or None, "file": file or None}
         | {"notes": [*notes, *([mechanisms] if mechanisms else [])]}
     )
 
 
-def _about(error: errors.CourrielError) -> dict[str, object]:
+def _error_facts(error: errors.CourrielError) -> dict[str, object]:
     return {
         "ok": False,
         "stage": error.stage or None,
@@ -344,9 +346,9 @@ def _about(error: errors.CourrielError) -> dict[str, object]:
     }
 
 
-def _fate(recipient: str, outcome: Outcome, reply: Reply | None) -> dict[str, object]:
-    return {"recipient": recipient, "outcome": outcome.value, "reply": _reply(reply)}
+def _recipient_object(recipient: str, outcome: Outcome, reply: Reply | None) -> dict[str, object]:
+    return {"recipient": recipient, "outcome": outcome.value, "reply": _reply_object(reply)}
 
 
-def _reply(reply: Reply | None) -> dict[str, object] | None:
+def _reply_object(reply: Reply | None) -> dict[str, object] | None:
     return None if reply is None else {"code": reply.code, "text": str(reply), "lines": list(reply.lines)}

@@ -38,7 +38,7 @@ def asked_to_end(also: Callable[[], object] = lambda: None) -> Generator[Ending,
         ended.set()
         also()
 
-    with _handled(end):
+    with _handling(end):
         yield ended
 
 
@@ -56,7 +56,7 @@ def interrupted_in_time(ask: Callable[[], object], grace: float) -> Generator[No
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, max(grace, 0.001))
 
-    with _handled(end):
+    with _handling(end):
         try:
             yield
         finally:
@@ -65,7 +65,7 @@ def interrupted_in_time(ask: Callable[[], object], grace: float) -> Generator[No
 
 
 @contextmanager
-def _handled(handler: Callable[[int, FrameType | None], None]) -> Generator[None, None, None]:
+def _handling(handler: Callable[[int, FrameType | None], None]) -> Generator[None, None, None]:
     numbers = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGALRM"):
         numbers.append(signal.SIGALRM)

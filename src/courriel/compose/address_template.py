@@ -53,29 +53,29 @@ class AddressPlaceholder:
 class AddressTemplate:
     """The addresses of one header field, some of them with placeholders."""
 
-    __slots__ = ("_several", "field", "fixed", "placeholders")
+    __slots__ = ("_items", "field", "fixed", "placeholders")
 
     def __init__(self, field: str, given: str | Address | Iterable[str | Address]) -> None:
         self.field = field
         items = one_or_several(field, given)
-        self._several = [_read(field, item) for item in items]
+        self._items = [_read(field, item) for item in items]
         self.placeholders = tuple(
             placeholder
-            for each in self._several
+            for each in self._items
             if isinstance(each, AddressPlaceholder)
             for placeholder in each.pattern.placeholders
         )
         self.fixed: tuple[Address, ...] = (
-            () if self.placeholders else tuple(each for each in self._several if isinstance(each, Address))
+            () if self.placeholders else tuple(each for each in self._items if isinstance(each, Address))
         )
         """All of them, when none has a placeholder."""
 
     def __len__(self) -> int:
-        return len(self._several)
+        return len(self._items)
 
     def fill(self, values: Mapping[str, str]) -> tuple[Address, ...]:
         """The addresses for these values. Raises InvalidAddress."""
-        return self.fixed or tuple([each if isinstance(each, Address) else each.fill(values) for each in self._several])
+        return self.fixed or tuple([each if isinstance(each, Address) else each.fill(values) for each in self._items])
 
 
 # The steps.
@@ -94,7 +94,7 @@ def one_or_several(field: str, given: object) -> list[str | Address]:
     return [each if isinstance(each, Address) else as_text(field, each) for each in given]
 
 
-def _several(pieces: list[str]) -> str:
+def _list_refusal(pieces: list[str]) -> str:
     listed = f"{[piece.strip() for piece in pieces]!r:.200}"
     return f"one string is one address; give a list, {listed}, or put quotes around a name that holds a comma"
 
@@ -108,5 +108,5 @@ def _read(field: str, item: str | Address) -> Address | AddressPlaceholder:
         return Address.parse(pattern.fill({}))
     pieces = pieces_of(item)
     if len(pieces) > 1 and (len([piece for piece in pieces if "{" in piece or "@" in piece]) > 1):
-        raise refusal(field, _several(pieces))
+        raise refusal(field, _list_refusal(pieces))
     return AddressPlaceholder(field, item)

@@ -34,18 +34,18 @@ class Fixed:
 class BodyTemplate:
     """One text with placeholders, split at line ends: encoding, length and leading dot of each line are independent."""
 
-    __slots__ = ("_long", "_stretches", "ascii", "dotless", "format", "kind", "pattern", "room")
+    __slots__ = ("_lines", "_long", "ascii", "dotless", "format", "kind", "pattern", "room")
 
     def __init__(self, kind: str, pattern: Pattern) -> None:
         self.kind = kind
         self.pattern = Pattern.of(*[p if isinstance(p, Placeholder) else _with_lf(p) for p in pattern.pieces])
-        self._stretches = _stretches(self.pattern)
-        fixed = [each for each in self._stretches if isinstance(each, Fixed)]
+        self._lines = _fixed_and_variable_lines(self.pattern)
+        fixed = [each for each in self._lines if isinstance(each, Fixed)]
         self._long = any(each.long for each in fixed)
         self.dotless = all(each.dotless for each in fixed)
         self.ascii = "".join(piece for piece in pattern.pieces if isinstance(piece, str)).isascii()
         """Whether the text without its placeholders is ASCII."""
-        self.format, self.room = self._in_one()
+        self.format, self.room = self._as_one_format()
 
     def part_of_lines(self, octets: Mapping[bytes, bytes], longest: int, eight_bit: bool) -> Part | None:
         """The same as `part`, for single-line values of `longest` bytes in all: one formatting step.
@@ -63,7 +63,7 @@ class BodyTemplate:
         """The encoded body part for these values, equal to what `wire.mime` makes of the filled text."""
         pieces: list[bytes] = []
         long, dotless = self._long, self.dotless
-        for stretch in self._stretches:
+        for stretch in self._lines:
             if isinstance(stretch, str):
                 data = with_crlf(stretch % values)
                 long = long or has_long_line(data)
@@ -77,11 +77,11 @@ class BodyTemplate:
                 return encoded_part(self.kind, "7bit", whole, dotless)
             if eight_bit:
                 return encoded_part(self.kind, "8bit", whole, dotless)
-        return self._coded(pieces, whole)
+        return self._encoded_part(pieces, whole)
 
     # The steps.
 
-    def _in_one(self) -> tuple[bytes, int]:
+    def _as_one_format(self) -> tuple[bytes, int]:
         """The whole as one bytes format, and the most bytes of values for which no line becomes too long.
 
         The number is -1 when no value is safe, also where a line starts with a dot, or with a placeholder, which may
@@ -110,15 +110,15 @@ class BodyTemplate:
                 literal, placeholders = "\n" + after.rpartition("\n")[2], 0
         return b"".join(written), max(room, -1)
 
-    def _coded(self, pieces: list[bytes], whole: bytes) -> Part:
+    def _encoded_part(self, pieces: list[bytes], whole: bytes) -> Part:
         foreign = 0
-        for stretch, data in zip(self._stretches, pieces, strict=True):
+        for stretch, data in zip(self._lines, pieces, strict=True):
             foreign += stretch.foreign if isinstance(stretch, Fixed) else foreign_octets(data)
         if pays_as_base64(foreign, len(whole)):
             return encoded_part(self.kind, "base64", encode_base64(whole), True)
         coded: list[bytes] = []
         dotless = True
-        for stretch, data in zip(self._stretches, pieces, strict=True):
+        for stretch, data in zip(self._lines, pieces, strict=True):
             if isinstance(stretch, Fixed):
                 coded.append(stretch.qp)
                 dotless = dotless and stretch.dotless_qp
@@ -132,7 +132,7 @@ def _with_lf(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _stretches(pattern: Pattern) -> tuple[str | Fixed, ...]:
+def _fixed_and_variable_lines(pattern: Pattern) -> tuple[str | Fixed, ...]:
     """Complete lines without placeholders, encoded, and complete lines with them, as formats; in order."""
     stretches: list[str | Fixed] = []
     live: list[str | Placeholder] = []

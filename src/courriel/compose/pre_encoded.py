@@ -26,7 +26,7 @@ class PreEncoded:
         self._some_ascii = any(body.ascii for body in bodies)
         keys = {placeholder.key for body in bodies for placeholder in body.pattern.placeholders}
         self._keys = tuple((key, key.encode()) for key in keys)
-        self._format, self._marks = self._put_together(bodies)
+        self._format, self._marks = self._joined_format(bodies)
         # The fixed text contains no start of a boundary, not even where the value between two parts is empty.
         self._unlike = b"=_" not in self._format % dict.fromkeys([key for _, key in self._keys] + [_BOUNDARY], b"")
 
@@ -48,7 +48,7 @@ class PreEncoded:
 
     # The steps.
 
-    def _put_together(self, bodies: tuple[BodyTemplate, ...]) -> tuple[bytes, int]:
+    def _joined_format(self, bodies: tuple[BodyTemplate, ...]) -> tuple[bytes, int]:
         """The format, and the number of boundaries in it."""
         parts = [text_header(body.kind, "7bit" if body.ascii else "8bit") + body.format for body in bodies]
         if len(parts) == 1:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 AddressTexts: TypeAlias = "str | Address | Iterable[str | Address]"
 """Addresses as callers give them, with placeholders in their texts."""
 
-Said: TypeAlias = "Callable[[Row], str]"
+Render: TypeAlias = "Callable[[Row], str]"
 """Function that renders a template for a row. Raises InvalidMessage."""
 
 _NAMED = re.compile(r"\s*(.*?)\s*<([^<>]*)>\s*", re.DOTALL)
@@ -80,19 +80,22 @@ class RichTemplate(WithFiles):
         list_unsubscribe: str | Iterable[str] = (),
         one_click: bool = False,
     ) -> None:
-        plain, pages = _Maker(folder, html=False), _Maker(folder, html=True)
-        self._sender = _places(plain, "sender", sender)
+        plain, pages = _TemplateReader(folder, html=False), _TemplateReader(folder, html=True)
+        self._sender = _address_templates(plain, "sender", sender)
         if len(self._sender) != 1:
             raise refusal("sender", "a message comes from one address")
-        self._to, self._cc = _places(plain, "to", to), _places(plain, "cc", cc)
-        self._bcc, self._reply_to = _places(plain, "bcc", bcc), _places(plain, "reply_to", reply_to)
+        self._to, self._cc = _address_templates(plain, "to", to), _address_templates(plain, "cc", cc)
+        self._bcc, self._reply_to = (
+            _address_templates(plain, "bcc", bcc),
+            _address_templates(plain, "reply_to", reply_to),
+        )
         self._subject = plain.read("subject", subject)
         self._text = plain.body("text", text, text_file)
         self._html = pages.body("html", html, html_file)
         self._headers = [(name, plain.read(name, value)) for name, value in pairs_of(headers)]
         links = texts_of("list_unsubscribe", list_unsubscribe)
         self._links = [plain.read("list_unsubscribe", link) for link in links if link]
-        self._styled = _Stylist() if inline_css else None
+        self._styled = _StyleInliner() if inline_css else None
         self._files = attachments_of(attachments)
         self._rest: dict[str, object] = {
             "priority": priority, "read_receipt": read_receipt,
@@ -117,7 +120,7 @@ class RichTemplate(WithFiles):
 
     # The steps.
 
-    def _with(self, attachment: Attachment) -> RichTemplate:
+    def _with_attachment(self, attachment: Attachment) -> RichTemplate:
         from copy import copy
 
         other = copy(self)
@@ -137,11 +140,11 @@ class RichTemplate(WithFiles):
     def _message(self, row: Row) -> Message:
         html = self._html(row)
         return Message(
-            sender=next(iter(_filled(self._sender, row)), ""),
-            to=_filled(self._to, row),
-            cc=_filled(self._cc, row),
-            bcc=_filled(self._bcc, row),
-            reply_to=_filled(self._reply_to, row),
+            sender=next(iter(_filled_addresses(self._sender, row)), ""),
+            to=_filled_addresses(self._to, row),
+            cc=_filled_addresses(self._cc, row),
+            bcc=_filled_addresses(self._bcc, row),
+            reply_to=_filled_addresses(self._reply_to, row),
             subject=self._subject(row),
             text=self._text(row),
             html=self._styled(html) if self._styled is not None and html else html,
@@ -152,7 +155,7 @@ class RichTemplate(WithFiles):
         )
 
 
-class _Maker:
+class _TemplateReader:
     """Jinja2 environment of one kind: with HTML escaping, or without."""
 
     def __init__(self, folder: str | os.PathLike[str] | None, *, html: bool) -> None:
@@ -168,28 +171,28 @@ class _Maker:
             loader=_loader(folder) if folder is not None else None,
             autoescape=html,
             undefined=StrictUndefined,
-            finalize=_there,
+            finalize=_refuse_none,
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
 
-    def body(self, field: str, source: str, file: str) -> Said:
+    def body(self, field: str, source: str, file: str) -> Render:
         """A template given as text, or as a file of the folder."""
         if not file:
             return self.read(field, source)
         if source or self._folder is None:
             raise refusal(f"{field}_file", f"it is a file of `folder`, and {field} is not given then")
-        return self._said(field, lambda: self._environment.get_template(file))
+        return self._render_function(field, lambda: self._environment.get_template(file))
 
-    def read(self, field: str, source: str) -> Said:
+    def read(self, field: str, source: str) -> Render:
         """A template given as text."""
-        said = as_text(field, source)
-        return self._said(field, lambda: self._environment.from_string(said))
+        text = as_text(field, source)
+        return self._render_function(field, lambda: self._environment.from_string(text))
 
     # The steps.
 
-    def _said(self, field: str, read: Callable[[], jinja2.Template]) -> Said:
+    def _render_function(self, field: str, read: Callable[[], jinja2.Template]) -> Render:
         import jinja2
 
         try:
@@ -218,10 +221,10 @@ def _loader(folder: str | os.PathLike[str]) -> jinja2.BaseLoader:
     return Folder(folder)
 
 
-class _Place:
+class _RichAddress:
     """Template of one address: `{{ email }}`, `{{ name }} <{{ email }}>`."""
 
-    def __init__(self, maker: _Maker, field: str, text: str) -> None:
+    def __init__(self, maker: _TemplateReader, field: str, text: str) -> None:
         named = _NAMED.fullmatch(text)
         self._name = maker.read(field, _unquoted(named[1])) if named is not None else None
         self._spec = maker.read(field, named[2] if named is not None else text)
@@ -240,7 +243,7 @@ class _Place:
         return address.with_name(name) if name else address
 
 
-class _Stylist:
+class _StyleInliner:
     """CSS inliner: copies `<style>` rules into the elements; media queries stay. Nothing is downloaded."""
 
     def __init__(self) -> None:
@@ -260,19 +263,19 @@ class _Stylist:
             raise refusal("html", f"its styles cannot be written into it: {wrong}") from wrong
 
 
-def _places(maker: _Maker, field: str, given: AddressTexts) -> list[Address | _Place]:
+def _address_templates(maker: _TemplateReader, field: str, given: AddressTexts) -> list[Address | _RichAddress]:
     """Fixed addresses, and address templates."""
-    places: list[Address | _Place] = []
+    places: list[Address | _RichAddress] = []
     for each in one_or_several(field, given):
         if isinstance(each, str) and "{" in each:
-            places.append(_Place(maker, field, each))
+            places.append(_RichAddress(maker, field, each))
         elif each:
             places.append(Address.of(each))
     return places
 
 
-def _filled(places: list[Address | _Place], row: Row) -> list[Address]:
-    filled = [each if isinstance(each, Address) else each.fill(row) for each in places]
+def _filled_addresses(templates: list[Address | _RichAddress], row: Row) -> list[Address]:
+    filled = [each if isinstance(each, Address) else each.fill(row) for each in templates]
     return [address for address in filled if address is not None]
 
 
@@ -291,7 +294,7 @@ def _rendered(field: str, template: jinja2.Template, row: Row) -> str:
         raise refusal(field, f"{wrong}" or type(wrong).__name__) from wrong
 
 
-def _there(value: object) -> object:
+def _refuse_none(value: object) -> object:
     """Filter for output values: None is an error, as its name would appear in the mail."""
     if value is None:
         raise ValueError("a value is None; {{ value or '' }} writes nothing there")

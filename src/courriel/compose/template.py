@@ -82,8 +82,10 @@ class Template(WithFiles):
         if not (len(self._to) or len(self._cc) or len(self._bcc)):
             raise refusal("to, cc, bcc", 'no recipient was given: to="{email}" takes each from its row', "NO-RECIPIENT")
         # Fields without placeholders are the same for all; the others have a position to be filled in.
-        self._people: list[tuple[Address, ...]] = [place.fixed for place in self._places]
-        self._live = [(position, place) for position, place in enumerate(self._places) if place.placeholders]
+        self._fixed_addresses: list[tuple[Address, ...]] = [template.fixed for template in self._address_templates]
+        self._address_templates_in_use = [
+            (position, template) for position, template in enumerate(self._address_templates) if template.placeholders
+        ]
         self._subject = Pattern.parse("subject", as_text("subject", subject))
         self._headers = tuple((name, Pattern.parse(name, value)) for name, value in pairs_of(headers))
         links = texts_of("list_unsubscribe", list_unsubscribe)
@@ -93,12 +95,12 @@ class Template(WithFiles):
         self._date = date
         self.receipt_to_sender = read_receipt is True
         self._names = self._find_names()
-        self.sample = self._make_specimen(
+        self.sample = self._make_sample(
             attachments=attachments_of(attachments), priority=priority, read_receipt=read_receipt, date=date,
             delivery_receipt=delivery_receipt, in_reply_to=in_reply_to, references=references, one_click=one_click,
         )  # fmt: skip
-        self._bodies = self._cut()
-        self.frame = self._framed()
+        self._bodies = self._body_templates()
+        self.frame = self._pre_encoded()
         self._files: dict[tuple[bool, bool], list[tuple[bool, Part]]] = {}
         # Text or HTML of placeholders only may be empty for a row, and the mail has other parts then.
         self.may_lack_parts = any(
@@ -166,16 +168,16 @@ class Template(WithFiles):
     # Parsing.
 
     def _find_names(self) -> frozenset[str]:
-        placeholders = [placeholder for place in self._places for placeholder in place.placeholders]
+        placeholders = [placeholder for template in self._address_templates for placeholder in template.placeholders]
         patterns = (self._subject, self._text, self._html, *self._links, *(value for _, value in self._headers))
         placeholders += [placeholder for pattern in patterns for placeholder in pattern.placeholders]
         return frozenset(placeholder.name for placeholder in placeholders)
 
     @property
-    def _places(self) -> tuple[AddressTemplate, ...]:
+    def _address_templates(self) -> tuple[AddressTemplate, ...]:
         return self._sender, self._to, self._cc, self._bcc, self._reply_to
 
-    def _make_specimen(self, **fields: object) -> Message:
+    def _make_sample(self, **fields: object) -> Message:
         """A sample message with a value in each placeholder: an error in it is an error of all messages."""
         values = dict.fromkeys([*self._names, *(placeholder.key for placeholder in self._html.placeholders)], "x")
         links = dict.fromkeys(self._names, "https://x")
@@ -193,7 +195,7 @@ class Template(WithFiles):
             **fields,  # type: ignore[arg-type]
         )
 
-    def _cut(self) -> tuple[BodyTemplate, ...]:
+    def _body_templates(self) -> tuple[BodyTemplate, ...]:
         """The text and HTML bodies, split into fixed lines and lines with placeholders."""
         bodies = [
             BodyTemplate(kind, template)
@@ -204,35 +206,35 @@ class Template(WithFiles):
             bodies = [BodyTemplate("plain", self._text)]
         return tuple(bodies)
 
-    def _framed(self) -> PreEncoded | None:
+    def _pre_encoded(self) -> PreEncoded | None:
         """All bodies as one format, where there is no attachment and no text has to be made of the HTML."""
         complete = self._bodies and self._bodies[0].kind == "plain"
         return PreEncoded(self._bodies) if complete and not self.sample.attachments else None
 
-    def _with(self, attachment: Attachment) -> Template:
+    def _with_attachment(self, attachment: Attachment) -> Template:
         from copy import copy
 
         other = copy(self)
         other.sample = replace(self.sample, attachments=(*self.sample.attachments, attachment))
         other._files = {}
-        other._bodies = other._cut()
-        other.frame = other._framed()
+        other._bodies = other._body_templates()
+        other.frame = other._pre_encoded()
         return other
 
     # Filling.
 
     def _fill_row(self, number: int, row: Row) -> MergedMessage:
         if type(row) is not dict and not isinstance(row, Mapping):
-            raise _refused(number, f"a row is a mapping of names to values, not {type(row).__name__}")
+            raise _refused_row(number, f"a row is a mapping of names to values, not {type(row).__name__}")
         return self._fill(number, row)
 
     def _fill_strictly(self, number: int, row: Row) -> MergedMessage:
         if type(row) is not dict and not isinstance(row, Mapping):
-            raise _refused(number, f"a row is a mapping of names to values, not {type(row).__name__}")
+            raise _refused_row(number, f"a row is a mapping of names to values, not {type(row).__name__}")
         if len(row) != len(self._names):
             for name in row:
                 if name not in self._names:
-                    raise _refused(number, f"{name!r:.60} has no place in the template")
+                    raise _refused_row(number, f"{name!r:.60} has no place in the template")
         return self._fill(number, row)
 
     def _fill(self, number: int, row: Row) -> MergedMessage:
@@ -241,20 +243,20 @@ class Template(WithFiles):
             try:
                 value = row[name]
             except KeyError:
-                raise _refused(number, f"there is no value for {{{name}}}") from None
+                raise _refused_row(number, f"there is no value for {{{name}}}") from None
             values[name] = value if type(value) is str else _as_text(number, name, value)
         try:
             whole = "".join(values.values())
             check_body("", whole)
-            people = self._people.copy()
-            for position, place in self._live:
-                people[position] = place.fill(values)
+            people = self._fixed_addresses.copy()
+            for position, template in self._address_templates_in_use:
+                people[position] = template.fill(values)
             subject = self._subject.fill(values)
             check_text("subject", subject)
             headers = self._filled_headers(values) if self._headers else ()
             links = self._filled_links(values) if self._links else ()
         except (InvalidMessage, InvalidAddress) as broken:
-            raise self._explained(number, values, broken) from None
+            raise self._located_error(number, values, broken) from None
         plain = not needs_escaping(whole)
         for key, name in self._escaped:
             values[key] = values[name] if plain else escaped(values[name])
@@ -275,27 +277,35 @@ class Template(WithFiles):
 
     # Locating an error.
 
-    def _explained(
+    def _located_error(
         self, number: int, values: Mapping[str, str], broken: InvalidMessage | InvalidAddress
     ) -> InvalidMessage | InvalidAddress:
         """The same error, naming row and placeholder: searched for only after an error."""
-        for field, names, attempt in self._attempts(values):
+        for field, names, attempt in self._checks(values):
             try:
                 attempt()
             except (InvalidMessage, InvalidAddress) as again:
-                guilty = [name for name in names if _breaks_a_line(values[name])] or names
+                guilty = [name for name in names if _holds_line_break(values[name])] or names
                 placeholders = ", ".join(f"{{{name}}}" for name in dict.fromkeys(guilty))
-                where = f"{_row(number)}{placeholders} in {field}: " if field else f"{_row(number)}{placeholders}: "
+                where = (
+                    f"{_row_name(number)}{placeholders} in {field}: "
+                    if field
+                    else f"{_row_name(number)}{placeholders}: "
+                )
                 reason = str(again).removeprefix(f"{field}: ")
                 return type(again)(where + reason, stage="compose", hint_id=again.hint_id)
         return broken
 
-    def _attempts(self, values: Mapping[str, str]) -> Iterator[tuple[str, list[str], Callable[[], object]]]:
+    def _checks(self, values: Mapping[str, str]) -> Iterator[tuple[str, list[str], Callable[[], object]]]:
         """Each check that may fail: its field, its placeholders, and a function that runs it."""
         for name in sorted(self._names):
             yield "", [name], partial(check_body, "", values[name])
-        for place in self._places:
-            yield place.field, [placeholder.name for placeholder in place.placeholders], partial(place.fill, values)
+        for template in self._address_templates:
+            yield (
+                template.field,
+                [placeholder.name for placeholder in template.placeholders],
+                partial(template.fill, values),
+            )
         for field, pattern in (("subject", self._subject), *self._headers):
             yield (
                 field,
@@ -309,12 +319,12 @@ class Template(WithFiles):
 # The steps.
 
 
-def _row(number: int) -> str:
+def _row_name(number: int) -> str:
     return f"row {number}: " if number else ""
 
 
-def _refused(number: int, reason: str) -> InvalidMessage:
-    return InvalidMessage(_row(number) + reason, stage="compose")
+def _refused_row(number: int, reason: str) -> InvalidMessage:
+    return InvalidMessage(_row_name(number) + reason, stage="compose")
 
 
 def _as_text(number: int, name: str, value: object) -> str:
@@ -323,10 +333,10 @@ def _as_text(number: int, name: str, value: object) -> str:
         return text
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_NUMBER:
         return str(int(value))
-    raise _refused(number, f"{{{name}}} takes text or a whole number, not {type(value).__name__}")
+    raise _refused_row(number, f"{{{name}}} takes text or a whole number, not {type(value).__name__}")
 
 
-def _breaks_a_line(value: str) -> bool:
+def _holds_line_break(value: str) -> bool:
     try:
         check_text("", value)
     except InvalidMessage:

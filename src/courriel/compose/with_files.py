@@ -17,7 +17,7 @@ class WithFiles(ABC):
     """Mixin of templates that returns a copy with one more attachment."""
 
     @abstractmethod
-    def _with(self, attachment: Attachment) -> Self:
+    def _with_attachment(self, attachment: Attachment) -> Self:
         """A copy of this template with this attachment."""
 
     def with_attachment(
@@ -33,7 +33,7 @@ class WithFiles(ABC):
 
         See `Message.with_attachment`. This template stays unchanged.
         """
-        return self._with(
+        return self._with_attachment(
             Attachment.file(path, name=name, content_type=content_type, inline=inline, content_id=content_id)
         )
 
@@ -50,7 +50,7 @@ class WithFiles(ABC):
 
         See `Message.with_data`. This template stays unchanged.
         """
-        return self._with(
+        return self._with_attachment(
             Attachment.data(content, name, content_type=content_type, inline=inline, content_id=content_id)
         )
 

@@ -157,7 +157,7 @@ class ThreadTransport:
         from asyncio import get_running_loop, to_thread
 
         if submission.before_end is not None:
-            submission = replace(submission, before_end=_asked_in(get_running_loop(), submission.before_end))
+            submission = replace(submission, before_end=_guard_in_loop(get_running_loop(), submission.before_end))
         return await to_thread(self._transport.submit, submission)
 
     async def submit_many(
@@ -206,7 +206,7 @@ class _awaited:  # noqa: N801 - read as a participle: an awaited iterator
             raise StopAsyncIteration from None
 
 
-def _asked_in(loop: object, guard: EndGuard) -> EndGuard:
+def _guard_in_loop(loop: object, guard: EndGuard) -> EndGuard:
     """The same guard for another thread: called, and awaited where it has to be, in the event loop."""
     from asyncio import AbstractEventLoop, run_coroutine_threadsafe
     from inspect import isawaitable

@@ -86,12 +86,12 @@ class KeptMessages(Sequence[KeptMessage]):
             self._octets = 0
 
     @overload
-    def __getitem__(self, place: int) -> KeptMessage: ...
+    def __getitem__(self, index: int) -> KeptMessage: ...
     @overload
-    def __getitem__(self, place: slice) -> list[KeptMessage]: ...
-    def __getitem__(self, place: int | slice) -> KeptMessage | list[KeptMessage]:
+    def __getitem__(self, index: slice) -> list[KeptMessage]: ...
+    def __getitem__(self, index: int | slice) -> KeptMessage | list[KeptMessage]:
         with self._lock:
-            return self._kept[place] if isinstance(place, int) else list(self._kept)[place]
+            return self._kept[index] if isinstance(index, int) else list(self._kept)[index]
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -225,10 +225,10 @@ class FolderTransport(LocalTransport):
 
     def _keep(self, submission: Submission) -> Receipt:
         folder = Path(self.path)
-        with _said_in_our_words(self.path):
+        with _translated_errors(self.path):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             final = folder / f"{_unique_name()}.eml"
-            _write(final.with_name(f".{final.name}.{_unforeseen()}.part"), final, submission.content, submission)
+            _write(final.with_name(f".{final.name}.{_random_part()}.part"), final, submission.content, submission)
         return _receipt(self.name, submission.envelope, f"written to {final}")
 
 
@@ -247,7 +247,7 @@ class MaildirTransport(LocalTransport):
 
     def _keep(self, submission: Submission) -> Receipt:
         folder = Path(self.path)
-        with _said_in_our_words(self.path):
+        with _translated_errors(self.path):
             for name in ("tmp", "new", "cur"):
                 (folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
             name = _maildir_name()
@@ -275,7 +275,7 @@ def transport_of(route: Route) -> LocalTransport | None:
 # The steps.
 
 
-class _said_in_our_words:  # noqa: N801 - read as a sentence after `with`
+class _translated_errors:  # noqa: N801 - read as a sentence after `with`
     """Context manager that translates OSError into CourrielError."""
 
     def __init__(self, path: str) -> None:
@@ -325,7 +325,7 @@ def _force_to_disk(folder: Path) -> None:
         os.close(handle)
 
 
-def _moment() -> tuple[int, int]:
+def _seconds_and_microseconds() -> tuple[int, int]:
     import time
 
     return divmod(time.time_ns() // 1000, 1_000_000)
@@ -335,12 +335,12 @@ def _unique_name() -> str:
     """A name that sorts by time, unique among processes."""
     import time
 
-    seconds, micro = _moment()
+    seconds, micro = _seconds_and_microseconds()
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
     return f"{stamp}.{micro:06d}Z-{os.getpid()}-{next(_serial)}"
 
 
-def _unforeseen() -> str:
+def _random_part() -> str:
     """An unpredictable name part: no file or link of that name can exist beforehand."""
     return os.urandom(8).hex()
 
@@ -349,9 +349,9 @@ def _maildir_name() -> str:
     """File name time.RrandomMmicrosecondsPpidQserial.host, as maildir prescribes."""
     import socket
 
-    seconds, micro = _moment()
+    seconds, micro = _seconds_and_microseconds()
     host = socket.gethostname().replace("/", "\\057").replace(":", "\\072") or "localhost"
-    return f"{seconds}.R{_unforeseen()}M{micro}P{os.getpid()}Q{next(_serial)}.{host}"
+    return f"{seconds}.R{_random_part()}M{micro}P{os.getpid()}Q{next(_serial)}.{host}"
 
 
 def _with_line_feeds(chunks: Iterable[bytes]) -> Iterator[bytes]:

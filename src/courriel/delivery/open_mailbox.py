@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from courriel.session.pop3.session import AsyncPopSession, PopSession
 
 
-def mailbox(way: str | Route | Server, *, transcript: Transcript | None = None) -> PopSession | ImapSession:
+def mailbox(setting: str | Route | Server, *, transcript: Transcript | None = None) -> PopSession | ImapSession:
     """Make the POP3 or IMAP session for a URL, a Route or a Server; open it with `with` or `open()`.
 
     Both kinds yield letters (`for letter in box`); the URL decides which it is, and courriel.types.Mailbox is what both
     have. Raises InvalidUrl for a URL for sending, and what
     `Route.credentials` raises when the password cannot be read.
     """
-    route = _route(way)
+    route = _route(setting)
     assert route.server is not None
     if route.kind == "imap":
         from courriel.session.imap.session import ImapSession
@@ -44,7 +44,7 @@ def mailbox(way: str | Route | Server, *, transcript: Transcript | None = None) 
 
 
 async def amailbox(
-    way: str | Route | Server, *, transcript: Transcript | None = None
+    setting: str | Route | Server, *, transcript: Transcript | None = None
 ) -> AsyncPopSession | AsyncImapSession:
     """`mailbox` for asyncio: `async with await courriel.amailbox(url) as box`.
 
@@ -52,7 +52,7 @@ async def amailbox(
     """
     from asyncio import to_thread
 
-    route = _route(way)
+    route = _route(setting)
     assert route.server is not None
     if route.kind == "imap":
         from courriel.session.imap.awaited import AsyncImapSession
@@ -66,8 +66,8 @@ async def amailbox(
 # The steps.
 
 
-def _route(way: str | Route | Server) -> Route:
-    route = Route.of(way)
+def _route(setting: str | Route | Server) -> Route:
+    route = Route.of(setting)
     if not route.reads:
         raise refusal(f"{route.name} is for sending mail, and none is read by it: write pops://… or imaps://… to read")
     route.say_warnings()

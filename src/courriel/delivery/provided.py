@@ -41,7 +41,7 @@ async def provided_for_asyncio(route: Route) -> tuple[AsyncTransport, bool]:
     from asyncio import to_thread
     from inspect import iscoroutinefunction
 
-    found = await to_thread(_named, route.target)
+    found = await to_thread(_imported, route.target)
     if iscoroutinefunction(found):
         return check_async_transport(await found(), f"python:{route.target}"), True
     if is_awaited(found):
@@ -77,7 +77,7 @@ class _Shared:
 
     def transport(self, target: str) -> Transport:
         """The transport of this name. Raises UsageError."""
-        found = _named(target)
+        found = _imported(target)
         if is_transport(found) or not callable(found):
             return check_transport(found, f"python:{target}")
         with self._lock:
@@ -102,9 +102,9 @@ class _Shared:
         from inspect import iscoroutinefunction
 
         if target in self._being_made:
-            raise _wrong(target, "it is made of a setting that names it again")
+            raise _unusable(target, "it is made of a setting that names it again")
         if iscoroutinefunction(maker):
-            raise _wrong(target, "this is for asyncio: asend() and aconnect() take it")
+            raise _unusable(target, "this is for asyncio: asend() and aconnect() take it")
         self._being_made.add(target)
         try:
             return check_transport(maker(), f"python:{target}")
@@ -120,26 +120,26 @@ class _Shared:
 _shared = _Shared()
 
 
-def _named(target: str) -> object:
+def _imported(target: str) -> object:
     """The object of this name; its module is imported. Raises UsageError."""
     from importlib import import_module
 
-    place, _, names = target.partition(":")
+    module_name, _, names = target.partition(":")
     try:
-        found: object = import_module(place)
+        found: object = import_module(module_name)
     except ImportError as missing:
-        raise _wrong(
+        raise _unusable(
             target, f"{missing} (a module is looked for on PYTHONPATH, and not in the current folder)"
         ) from missing
     except Exception as broken:
-        raise _wrong(target, f"importing {place} failed ({type(broken).__name__})") from broken
+        raise _unusable(target, f"importing {module_name} failed ({type(broken).__name__})") from broken
     for name in names.split("."):
         try:
             found = getattr(found, name)
         except AttributeError:
-            raise _wrong(target, f"{place} has no {names}") from None
+            raise _unusable(target, f"{module_name} has no {names}") from None
     return found
 
 
-def _wrong(target: str, reason: str) -> errors.UsageError:
+def _unusable(target: str, reason: str) -> errors.UsageError:
     return errors.UsageError(f"python:{target}: {reason}", stage="compose")

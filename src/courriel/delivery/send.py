@@ -54,7 +54,7 @@ def send(message: Sendable | None = None, /, *, via: Via | Transport = None, **f
         return _by_transport(via, message, fields)
     route = _route(via)
     del via  # it may hold a password, and error reporters record the locals of frames
-    message, options = _made(message, fields, route)
+    message, options = _message_and_options(message, fields, route)
     if route.server is None:
         return _send_without_server(route, message, options)
     route.say_warnings()
@@ -91,7 +91,7 @@ async def asend(
 
     route = await to_thread(_route, via)
     del via
-    message, options = _made(message, fields, route)
+    message, options = _message_and_options(message, fields, route)
     if route.server is None:
         return await _asend_without_server(route, message, options)
     route.say_warnings()
@@ -123,14 +123,16 @@ def _route(via: Via) -> Route:
     return route
 
 
-def _made(message: Sendable | None, fields: SendFields, route: Route | None) -> tuple[Sendable, SendArguments]:
+def _message_and_options(
+    message: Sendable | None, fields: SendFields, route: Route | None
+) -> tuple[Sendable, SendArguments]:
     """The message and its send options. Raises UsageError for unknown fields."""
     from courriel.session.encoding import check_sendable
 
     options: dict[str, object] = {name: value for name, value in fields.items() if name in _OPTIONS}
     rest: dict[str, object] = {name: value for name, value in fields.items() if name not in _OPTIONS}
     if message is None:
-        message = _message(rest, route)
+        message = _composed(rest, route)
     else:
         check_sendable(message)
         for name, value in rest.items():
@@ -143,7 +145,7 @@ def _made(message: Sendable | None, fields: SendFields, route: Route | None) -> 
     return message, {name: getattr(checked, name) for name in options}  # type: ignore[return-value]
 
 
-def _message(fields: dict[str, object], route: Route | None) -> Message:
+def _composed(fields: dict[str, object], route: Route | None) -> Message:
     """The message made of the fields; its sender may be that of the route."""
     if not fields.get("sender"):
         if route is None or route.sender is None:
@@ -206,11 +208,11 @@ def _by_transport(transport: Transport, message: Sendable | None, fields: SendFi
     from courriel.delivery.transport import is_awaited, is_transport, send_by
 
     if not is_transport(transport) or is_awaited(transport):
-        raise _wrong_way(
+        raise _wrong_transport(
             transport,
             "send() takes a URL, a profile, a Route, a Server or a Transport such as an open SmtpSession or SmtpPool",
         )
-    message, options = _made(message, fields, None)
+    message, options = _message_and_options(message, fields, None)
     captured = profiles.capture()
     return send_by(_without_server(captured) if captured is not None else transport, message, options)
 
@@ -220,12 +222,12 @@ async def _by_async_transport(transport: AsyncTransport, message: Sendable | Non
     from courriel.delivery.transport import asend_by, is_awaited, is_transport
 
     if not is_transport(transport) or not is_awaited(transport):
-        raise _wrong_way(
+        raise _wrong_transport(
             transport,
             "asend() takes a URL, a profile, a Route, a Server or an AsyncTransport such as an open AsyncSmtpSession or"
             " AsyncSmtpPool",
         )
-    message, options = _made(message, fields, None)
+    message, options = _message_and_options(message, fields, None)
     captured = profiles.capture()
     if captured:
         return await _asend_without_server(captured, message, options)
@@ -237,8 +239,8 @@ def _refuse_transcript(transcript: Transcript | None) -> None:
         raise errors.UsageError("transcript: an open session has its own; give it to SmtpSession", stage="compose")
 
 
-def _wrong_way(way: object, sentence: str) -> errors.UsageError:
-    return errors.UsageError(f"via: {sentence}, and not {type(way).__name__}", stage="compose")
+def _wrong_transport(transport: object, sentence: str) -> errors.UsageError:
+    return errors.UsageError(f"via: {sentence}, and not {type(transport).__name__}", stage="compose")
 
 
 def _by_shared_pool(route: Route, message: Sendable, options: SendArguments, transcript: Transcript | None) -> Receipt:

@@ -157,30 +157,30 @@ def _in_seven_bits(message: Sendable, options: SendArguments) -> Submission:
 _NAMES = ("name", "answer_limit", "parallel", "submit", "submit_many", "hang_up", "close")
 
 
-def check_transport(value: object, said: str = "via") -> Transport:
+def check_transport(value: object, argument: str = "via") -> Transport:
     """The value, which has everything that a Transport has. Raises UsageError."""
     if is_awaited(value):
         raise errors.UsageError(
-            f"{said}: {type(value).__name__} is an AsyncTransport, and asend() and aconnect() take those",
+            f"{argument}: {type(value).__name__} is an AsyncTransport, and asend() and aconnect() take those",
             stage="compose",
         )
-    _check_names(value, _NAMES, said)
+    _check_names(value, _NAMES, argument)
     return value  # type: ignore[return-value]
 
 
-def check_async_transport(value: object, said: str = "via") -> AsyncTransport:
+def check_async_transport(value: object, argument: str = "via") -> AsyncTransport:
     """The value, which has everything that an AsyncTransport has. Raises UsageError."""
-    _check_names(value, [name for name in _NAMES if name != "hang_up"], said)
+    _check_names(value, [name for name in _NAMES if name != "hang_up"], argument)
     return value  # type: ignore[return-value]
 
 
-def _check_names(value: object, names: Iterable[str], said: str) -> None:
+def _check_names(value: object, names: Iterable[str], argument: str) -> None:
     if isinstance(value, type):
-        raise errors.UsageError(f"{said}: an object is wanted, and not the class {value.__name__}", stage="compose")
+        raise errors.UsageError(f"{argument}: an object is wanted, and not the class {value.__name__}", stage="compose")
     missing = [name for name in names if not hasattr(value, name)]
     if missing:
         raise errors.UsageError(
-            f"{said}: {type(value).__name__} has no {', '.join(missing)}, and a Transport has {', '.join(names)}",
+            f"{argument}: {type(value).__name__} has no {', '.join(missing)}, and a Transport has {', '.join(names)}",
             stage="compose",
         )
 

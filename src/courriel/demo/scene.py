@@ -32,7 +32,7 @@ class Played:
     number: int
     title: str
     code: str
-    said: str
+    output: str
     letters: tuple[CapturedMessage, ...]
     failure: str
     """The error, or a difference from the expected result; empty on success."""
@@ -58,7 +58,7 @@ class Scene:
 def one_letter(*, tls: bool, user: str = "ada", html: bool = False) -> Proof:
     """Check that one mail arrived, with or without TLS, after this login."""
 
-    def holds(said: str, letters: Sequence[CapturedMessage]) -> bool:
+    def holds(output: str, letters: Sequence[CapturedMessage]) -> bool:
         if len(letters) != 1:
             return False
         (letter,) = letters
@@ -71,8 +71,10 @@ def one_letter(*, tls: bool, user: str = "ada", html: bool = False) -> Proof:
 def explained_as(*failure_ids: str) -> Proof:
     """Check that no mail arrived, and that the output explains each of these failures in the current language."""
 
-    def holds(said: str, letters: Sequence[CapturedMessage]) -> bool:
+    def holds(output: str, letters: Sequence[CapturedMessage]) -> bool:
         known = [by_id(each) for each in failure_ids]
-        return not letters and all(each is not None and (each.id in said or each.cause.in_() in said) for each in known)
+        return not letters and all(
+            each is not None and (each.id in output or each.cause.in_() in output) for each in known
+        )
 
     return holds

@@ -11,19 +11,19 @@ if TYPE_CHECKING:
     from courriel.types import CapturedMessage
 
 
-def _one_of_two(said: str, letters: Sequence[CapturedMessage]) -> bool:
+def _one_recipient_refused(output: str, letters: Sequence[CapturedMessage]) -> bool:
     """Check that one recipient got the mail, and the receipt shows the other's refusal."""
-    return [letter.recipients for letter in letters] == [("bob@example.org",)] and "550 5.1.1" in said
+    return [letter.recipients for letter in letters] == [("bob@example.org",)] and "550 5.1.1" in output
 
 
-def _read_back(said: str, letters: Sequence[CapturedMessage]) -> bool:
+def _read_equals_sent(output: str, letters: Sequence[CapturedMessage]) -> bool:
     """Check that the mail read is the mail sent."""
-    return len(letters) == 1 and said.count(" - ") == 2 and letters[0].subject in said
+    return len(letters) == 1 and output.count(" - ") == 2 and letters[0].subject in output
 
 
-def _sent_by_another(said: str, letters: Sequence[CapturedMessage]) -> bool:
+def _sent_by_other_process(output: str, letters: Sequence[CapturedMessage]) -> bool:
     """Check that the mail survived its program on disk, and arrived once, sent by another."""
-    first, last = (*said.splitlines(), "", "")[:2]
+    first, last = (*output.splitlines(), "", "")[:2]
     return "READY" in first and "SENT client@example.org" in last and len(letters) == 1
 
 
@@ -121,7 +121,7 @@ READ = Scene(
         EmailCloseSession("ada")
         """,
     ),
-    _read_back,
+    _read_equals_sent,
 )
 
 IN_PYTHON = Scene(
@@ -190,7 +190,7 @@ ONE_REFUSED = Scene(
             print("refused: ", address, "-", reply)
         """,
     ),
-    _one_of_two,
+    _one_recipient_refused,
 )
 
 WRONG_PASSWORD = Scene(
@@ -281,7 +281,7 @@ OUTBOX = Scene(
         print("another process has sent it:", invoice.state.name, *invoice.accepted)
         """,
     ),
-    _sent_by_another,
+    _sent_by_other_process,
 )
 
 SCENES = (IN_CLEAR, SECURED, READ, IN_PYTHON, ONE_REFUSED, WRONG_PASSWORD, WRONG_PORT, OUTBOX)

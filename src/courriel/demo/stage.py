@@ -32,7 +32,7 @@ class Stage:
 
     def play(self) -> Iterator[Played]:
         """Run the steps one after the other in one namespace; each is checked at once."""
-        place: dict[str, object] = {"__name__": "demo", "sandbox": self.sandbox}
+        namespace: dict[str, object] = {"__name__": "demo", "sandbox": self.sandbox}
         places = {
             "port": self.sandbox.port,
             "tls_port": self.sandbox.tls_port,
@@ -42,22 +42,22 @@ class Stage:
             "outbox": self.outbox.as_posix(),
         }
         for number, scene in enumerate(SCENES, start=1):
-            yield self._played(number, scene, scene.written(**places), place)
+            yield self._played(number, scene, scene.written(**places), namespace)
 
-    def _played(self, number: int, scene: Scene, code: str, place: dict[str, object]) -> Played:
+    def _played(self, number: int, scene: Scene, code: str, namespace: dict[str, object]) -> Played:
         before = len(self.sandbox.letters)
-        said = io.StringIO()
+        output = io.StringIO()
         failure = ""
-        with redirect_stdout(said), redirect_stderr(said):
+        with redirect_stdout(output), redirect_stderr(output):
             try:
                 # The lines shown are the lines run: there is no second copy.
-                exec(compile(code, f"<{number}>", "exec"), place)  # noqa: S102 - our own text, out of scenes.py
+                exec(compile(code, f"<{number}>", "exec"), namespace)  # noqa: S102 - our own text, out of scenes.py
             except Exception as error:  # noqa: BLE001 - any exception of a step is reported, and the demo goes on
                 failure = f"{type(error).__name__}: {error}"
         letters = tuple(self.sandbox.letters[before:])
-        if not failure and not scene.proof(said.getvalue(), letters):
+        if not failure and not scene.proof(output.getvalue(), letters):
             failure = str(_OTHERWISE)
-        return Played(number, str(scene.title), code, said.getvalue().rstrip(), letters, failure)
+        return Played(number, str(scene.title), code, output.getvalue().rstrip(), letters, failure)
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def stage(folder: Path) -> Generator[Stage, None, None]:
         with (
             TemporaryDirectory(prefix="courriel-outbox-", ignore_cleanup_errors=True) as private,
             Sandbox(folder=folder, users=USERS) as sandbox,
-            _believed(sandbox.ca),
+            _practice_ca_trusted(sandbox.ca),
         ):
             yield Stage(sandbox, _closed_port(), Path(private) / "outbox.db")
     finally:
@@ -80,11 +80,11 @@ def stage(folder: Path) -> Generator[Stage, None, None]:
 
 
 @contextmanager
-def _believed(authority: Path) -> Generator[None, None, None]:
+def _practice_ca_trusted(authority: Path) -> Generator[None, None, None]:
     """Trust the practice CA in this process, as if an administrator had added it to the system store."""
     if sys.platform in ("win32", "darwin"):
         # There the system itself verifies, and takes no file.
-        with _system_means(Trust.file(str(authority))):
+        with _system_trust(Trust.file(str(authority))):
             yield
         return
     former = os.environ.get("SSL_CERT_FILE")
@@ -99,7 +99,7 @@ def _believed(authority: Path) -> Generator[None, None, None]:
 
 
 @contextmanager
-def _system_means(trust: Trust) -> Generator[None, None, None]:
+def _system_trust(trust: Trust) -> Generator[None, None, None]:
     former = Trust.__dict__["system"]
     Trust.system = staticmethod(lambda: trust)  # type: ignore[method-assign]
     try:

@@ -110,10 +110,10 @@ class _Login:
         while left:
             name = left.pop(0)
             try:
-                failure = yield from self._try(name, known[name], failed)
+                failure = yield from self._try_mechanism(name, known[name], failed)
             except errors.InvalidServer as unsayable:
                 # The mechanism cannot carry this name or password (RFC 4013); nothing was sent, and another one may.
-                unusable, left = unsayable, self._not_weaker(left, name)
+                unusable, left = unsayable, self._no_weaker_ones(left, name)
                 continue
             if failure is None:
                 self._remember(name)
@@ -121,14 +121,14 @@ class _Login:
             failed = failure
             self._forget(name)
             # Another session may have found out meanwhile which mechanism works.
-            left = self._with_remembered_first((yield from self._following(left, failed)))
+            left = self._with_remembered_first((yield from self._next_mechanisms(left, failed)))
         if failed is not None:
-            raise self._told(failed)
-        raise unusable or _nothing_offered(self._line.offered)
+            raise self._with_mechanisms_tried(failed)
+        raise unusable or _no_mechanism_offered(self._line.offered)
 
     # The steps.
 
-    def _try(self, name: str, login: OneLogin, before: FailedLogin | None) -> Flow[FailedLogin | None]:
+    def _try_mechanism(self, name: str, login: OneLogin, before: FailedLogin | None) -> Flow[FailedLogin | None]:
         self._tried.append(name)
         try:
             return (yield from login())
@@ -140,18 +140,18 @@ class _Login:
                 raise
             # The server hung up after a failed login: the refusal is reported, not the end of the connection.
             _ = self._tried.pop()
-            raise self._told(before) from gone
+            raise self._with_mechanisms_tried(before) from gone
         except errors.RemoteProtocolError as broken:
             if self._tried[:-1]:
-                broken.args = (f"{broken} ({_names(self._tried[:-1])} had failed before)",)
+                broken.args = (f"{broken} ({_joined_names(self._tried[:-1])} had failed before)",)
             raise
 
-    def _following(self, left: list[str], failed: FailedLogin) -> Flow[list[str]]:
+    def _next_mechanisms(self, left: list[str], failed: FailedLogin) -> Flow[list[str]]:
         """Mechanisms that may still follow (docs/decisions/0025)."""
         name, outcome = failed.mechanism, failed.outcome
         if outcome is MechanismOutcome.FINAL:
             return []
-        if outcome is MechanismOutcome.JUDGED and (yield from self._refreshed()):
+        if outcome is MechanismOutcome.JUDGED and (yield from self._refresh_token()):
             # The token may have been revoked before its expiry: the same mechanism again, with another token.
             return [name, *left]
         if outcome is MechanismOutcome.JUDGED:
@@ -161,32 +161,32 @@ class _Login:
             if not strength(name):
                 # The password itself was refused: the old commands would only send it again.
                 left = [each for each in left if each not in self._commands or strength(each)]
-        return self._not_weaker(left, name)
+        return self._no_weaker_ones(left, name)
 
-    def _not_weaker(self, left: list[str], name: str) -> list[str]:
+    def _no_weaker_ones(self, left: list[str], name: str) -> list[str]:
         """In clear to another machine, only mechanisms that reveal no more of the secret than the one that failed."""
         return left if self._alone else [each for each in left if strength(each) >= strength(name)]
 
-    def _refreshed(self) -> Flow[bool]:
+    def _refresh_token(self) -> Flow[bool]:
         """Fetch another token, once; False for other credentials, and the second time."""
         if not isinstance(self._credentials, TokenSource) or self._token.fresh:
             return False
         self._token.value, self._token.fresh = (yield Fetch(self._credentials, self._token.value)).decode(), True
         return True
 
-    def _told(self, failed: FailedLogin) -> errors.AuthenticationRefused:
+    def _with_mechanisms_tried(self, failed: FailedLogin) -> errors.AuthenticationRefused:
         """The refusal, with the names of all mechanisms that were tried."""
         refusal = failed.refusal
-        refusal.tried, refusal.judged = tuple(self._tried), tuple(self._judged_with(failed))
+        refusal.tried, refusal.judged = tuple(self._tried), tuple(self._refused_mechanisms(failed))
         refusal.offered, refusal.user = self._line.offered, self._credentials.user
         refusal.final = failed.outcome is MechanismOutcome.FINAL
         if failed.intercepted:
             refusal.hint_id = "LOGIN-BINDING-REFUSED"
         if len(self._tried) > 1:
-            refusal.args = (f"{refusal.detail} (tried {_names(self._tried)})",)
+            refusal.args = (f"{refusal.detail} (tried {_joined_names(self._tried)})",)
         return refusal
 
-    def _judged_with(self, failed: FailedLogin) -> Iterator[str]:
+    def _refused_mechanisms(self, failed: FailedLogin) -> Iterator[str]:
         yield from self._judged
         if failed.proved and failed.outcome is MechanismOutcome.FINAL:
             yield failed.mechanism
@@ -251,7 +251,7 @@ def _mechanisms(
             yield "EXTERNAL", lambda: client_mechanisms.ExternalMechanism(user)
 
 
-def _nothing_offered(offered: tuple[str, ...]) -> errors.NotSupported:
+def _no_mechanism_offered(offered: tuple[str, ...]) -> errors.NotSupported:
     return errors.NotSupported(
         f"the server offers no login that these credentials can serve (it offers: {' '.join(offered) or 'none'})",
         capability="AUTH",
@@ -260,5 +260,5 @@ def _nothing_offered(offered: tuple[str, ...]) -> errors.NotSupported:
     )
 
 
-def _names(tried: Sequence[str]) -> str:
+def _joined_names(tried: Sequence[str]) -> str:
     return ", ".join(tried)

@@ -85,11 +85,11 @@ class SaidAtLogin:
         if len(octets) < _WORTH_ENCODING:
             return
         self._add_form(octets.hex())
-        for place in range(3):
+        for position in range(3):
             # Within a longer text its base64 depends on its offset; the first and last characters depend on the text
             # beside it.
-            encoded = b64encode(b"\0" * place + octets).decode("ascii").rstrip("=")
-            self._add_form(encoded[(0, 2, 3)[place] : len(encoded) - 1])
+            encoded = b64encode(b"\0" * position + octets).decode("ascii").rstrip("=")
+            self._add_form(encoded[(0, 2, 3)[position] : len(encoded) - 1])
 
     def repeated_in(self, text: str) -> bool:
         """Whether the text repeats a secret, or enough of one."""
@@ -101,7 +101,9 @@ class SaidAtLogin:
             folded = read.casefold()
             if any(short in folded for short in self._short):
                 return True
-            if any(folded[place : place + _ENOUGH] in self._parts for place in range(len(folded) - _ENOUGH + 1)):
+            if any(
+                folded[position : position + _ENOUGH] in self._parts for position in range(len(folded) - _ENOUGH + 1)
+            ):
                 return True
         return False
 
@@ -157,7 +159,7 @@ class SaidAtLogin:
     def _add_form(self, form: str) -> None:
         folded = form.casefold()
         if len(folded) > _ENOUGH:
-            self._parts.update(folded[place : place + _ENOUGH] for place in range(len(folded) - _ENOUGH + 1))
+            self._parts.update(folded[position : position + _ENOUGH] for position in range(len(folded) - _ENOUGH + 1))
         elif folded.strip():
             self._short.add(folded)
 
@@ -189,16 +191,16 @@ def discreetly(login: Flow[T]) -> Flow[T]:
         raise
 
 
-def conceal(error: errors.CourrielError, said: SaidAtLogin) -> None:
+def conceal(error: errors.CourrielError, secrets: SaidAtLogin) -> None:
     """Remove the secrets of a login from an error and its causes."""
     link: BaseException | None = error
     for _ in range(10):
         if link is None:
             return
         if isinstance(link, errors.CourrielError):
-            _conceal_one(link, said)
+            _conceal_one(link, secrets)
         above = link.__cause__ or link.__context__
-        if above is not None and not isinstance(above, errors.CourrielError) and said.repeated_in(str(above)):
+        if above is not None and not isinstance(above, errors.CourrielError) and secrets.repeated_in(str(above)):
             link.__cause__ = link.__context__ = None
             return
         link = above
@@ -223,8 +225,8 @@ def _secret_of(decoded: str) -> str | None:
     return decoded  # LOGIN
 
 
-def _conceal_one(error: errors.CourrielError, said: SaidAtLogin) -> None:
-    repeated = any(map(said.repeated_in, _texts(error)))
+def _conceal_one(error: errors.CourrielError, secrets: SaidAtLogin) -> None:
+    repeated = any(map(secrets.repeated_in, _texts_of(error)))
     if not repeated:
         return
     if error.reply is not None:
@@ -236,7 +238,7 @@ def _conceal_one(error: errors.CourrielError, said: SaidAtLogin) -> None:
     _ = error.__dict__.pop("__notes__", None)  # they may quote the reply; the next access makes them again
 
 
-def _texts(error: errors.CourrielError) -> Iterator[str]:
+def _texts_of(error: errors.CourrielError) -> Iterator[str]:
     yield from (str(argument) for argument in error.args)
     if error.reply is not None:
         yield error.reply.text

@@ -57,11 +57,11 @@ class FailedLogin:
     @property
     def outcome(self) -> MechanismOutcome:
         """Consequence for the next mechanisms."""
-        if self._final():
+        if self._is_final():
             return MechanismOutcome.FINAL
-        if not self.proved or self.server_error in _SCRAM_NOT_DONE or _cannot(self.refusal.reply):
+        if not self.proved or self.server_error in _SCRAM_NOT_DONE or _is_unsupported(self.refusal.reply):
             return MechanismOutcome.NOT_JUDGED
-        if self._bound:
+        if self._is_bound:
             # SMTP's 501 means that the answer could not be parsed, not that it was wrong (RFC 4954 4): Cyrus.
             unread = not self.refusal.reply.word and self.refusal.reply.code == 501
             return MechanismOutcome.NOT_JUDGED if unread else MechanismOutcome.FINAL
@@ -72,15 +72,17 @@ class FailedLogin:
         """Whether the refusal is the one that a man in the middle would get (RFC 5802 7)."""
         if self.server_error in _SCRAM_INTERCEPTED:
             return True
-        return self._bound and self.proved and self.refusal.reply.kind == 5 and self.outcome is MechanismOutcome.FINAL
+        return (
+            self._is_bound and self.proved and self.refusal.reply.kind == 5 and self.outcome is MechanismOutcome.FINAL
+        )
 
     # The steps.
 
     @property
-    def _bound(self) -> bool:
+    def _is_bound(self) -> bool:
         return self.mechanism.endswith("-PLUS")
 
-    def _final(self) -> bool:
+    def _is_final(self) -> bool:
         reply = self.refusal.reply
         if reply.kind == 4 or self.foreign_nonce or self.server_error in _SCRAM_FINAL:
             return True
@@ -154,7 +156,7 @@ _ACCOUNT = re.compile(
 _EXPIRED = re.compile(r"\bexpired?\b", re.IGNORECASE)
 
 
-def _cannot(reply: Reply) -> bool:
+def _is_unsupported(reply: Reply) -> bool:
     """Whether the server says that it does not support this mechanism, whatever was sent by then."""
     if reply.word == "BAD" or (not reply.word and reply.code in _CANNOT_CODES):
         return True

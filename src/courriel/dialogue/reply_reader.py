@@ -38,9 +38,9 @@ class ReplyReader(ABC):
             data = yield RECEIVE_PENDING[stage]
             if not data:
                 return
-            self._keep(data, stage)
+            self._append(data, stage)
         reply = yield from self.read_reply(stage)
-        if self._says_goodbye(reply):
+        if self._announces_close(reply):
             raise closed(reply, stage)
         raise errors.RemoteProtocolError(f"the server spoke without being asked: {reply}", stage=stage)
 
@@ -57,7 +57,7 @@ class ReplyReader(ABC):
         if self.idle:
             data = yield ReceivePending(stage, seconds)
             if data:
-                self._keep(data, stage)
+                self._append(data, stage)
 
     @property
     @abstractmethod
@@ -71,11 +71,11 @@ class ReplyReader(ABC):
     # The steps.
 
     @abstractmethod
-    def _keep(self, data: bytes, stage: Stage) -> None:
+    def _append(self, data: bytes, stage: Stage) -> None:
         """Append received octets."""
 
     @abstractmethod
-    def _says_goodbye(self, reply: Reply) -> bool:
+    def _announces_close(self, reply: Reply) -> bool:
         """Whether an unsolicited reply announces that the server closes the connection."""
 
 

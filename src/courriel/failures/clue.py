@@ -120,6 +120,6 @@ def _code_fits(codes: tuple[str, ...], code: int | None) -> int:
     return int(f"{code // 100}xx" in codes)
 
 
-def _is_practice(said: str) -> bool:
+def _is_practice(text: str) -> bool:
     """Whether a server, or a text about one, tells of this machine and of a port that no mail server has."""
-    return bool(_ON_THIS_MACHINE.search(said))
+    return bool(_ON_THIS_MACHINE.search(text))

@@ -1,5 +1,5 @@
 """
-Explanation of a pasted text: the record that fits, or else what could be told.
+Explanation of a pasted text: the record that fits, or else the meaning of its codes.
 
 A text that this library printed itself is known by its reference or its cause. A text of unknown origin is explained
 only by evidence: no answer is better than a guess.
@@ -29,14 +29,14 @@ _NEAR = 0.75
 class Explanation:
     """Record and facts of a pasted text.
 
-    `failure` is the record, or None; `mistyped` says that it is the nearest to an id that does not exist. `told` is
-    known without a record, as pairs of a word of the text ("550") and its meaning.
+    `failure` is the record, or None; `mistyped`: it is the nearest to an id that does not exist. `code_meanings`
+    are known without a record, as pairs of a word of the text ("550") and its meaning.
     """
 
     facts: Facts
     failure: Failure | None = None
     mistyped: bool = False
-    told: tuple[tuple[str, Text], ...] = ()
+    code_meanings: tuple[tuple[str, Text], ...] = ()
 
 
 def explain(text: str) -> Explanation:
@@ -49,7 +49,7 @@ def explain(text: str) -> Explanation:
         return Explanation(facts, found)
     if nearest := _nearest(asked):
         return Explanation(Facts(hint_id=nearest.id), nearest, mistyped=True)
-    return Explanation(facts, told=tuple(_told(facts)))
+    return Explanation(facts, code_meanings=tuple(_code_meanings(facts)))
 
 
 # The steps.
@@ -57,17 +57,17 @@ def explain(text: str) -> Explanation:
 
 def _by_cause(text: str) -> Failure | None:
     """The record whose cause stands in the text, in either language; the last one of several."""
-    folded = _folded(text[-LONGEST_PASTED:])
+    folded = _comparable(text[-LONGEST_PASTED:])
     places = [
-        (place, record)
+        (position, record)
         for record in records()
         for cause in (record.cause.fr, record.cause.en)
-        if (place := folded.rfind(_folded(cause))) >= 0
+        if (position := folded.rfind(_comparable(cause))) >= 0
     ]
     return max(places, key=lambda found: found[0])[1] if places else None
 
 
-def _folded(text: str) -> str:
+def _comparable(text: str) -> str:
     return _BLANKS.sub(" ", text).strip()
 
 
@@ -89,11 +89,11 @@ def _nearest(asked: str) -> Failure | None:
     return by_id()[best] if nearness(best) >= _NEAR else None
 
 
-def _told(facts: Facts) -> list[tuple[str, Text]]:
+def _code_meanings(facts: Facts) -> list[tuple[str, Text]]:
     """The meaning of the codes in a text that no record explains."""
-    told: list[tuple[str, Text]] = []
+    meanings: list[tuple[str, Text]] = []
     if facts.code is not None:
-        told.append((str(facts.code), meaning(facts.code)))
+        meanings.append((str(facts.code), meaning(facts.code)))
     if facts.enhanced and (about := subject(facts.enhanced)):
-        told.append((facts.enhanced, about))
-    return told
+        meanings.append((facts.enhanced, about))
+    return meanings

@@ -40,10 +40,10 @@ def rank(facts: Facts) -> list[tuple[tuple[bool, Strength], Clue, Failure]]:
 
 def _best(facts: Facts, *, guess: bool = True) -> Failure | None:
     ranked = [found for found in rank(facts) if guess or not found[1].guess]
-    return _told_by(ranked[0][2], ranked[0][1]) if ranked else None
+    return _as_suggested_by(ranked[0][2], ranked[0][1]) if ranked else None
 
 
-def _told_by(record: Failure, clue: Clue) -> Failure:
+def _as_suggested_by(record: Failure, clue: Clue) -> Failure:
     """Return the record with the changes of this clue: the same words are permanent with 550 and temporary with 421."""
     if not (clue.retry or clue.more or clue.dont):
         return record

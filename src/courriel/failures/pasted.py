@@ -67,12 +67,12 @@ def read(pasted: str, *, stage: str = "") -> Facts:
     """Extract the facts from a pasted text; `stage` is the stage of the conversation, when the caller knows it."""
     text, function = _without_frames(_in_lines(pasted[-LONGEST_PASTED:]))
     text = text[-LONGEST_TEXT:]
-    code, place = _last_reply(text)
+    code, position = _last_reply(text)
     errno, reason, verify_code = _first(_ERRNO, text), _first(_REASON, text), _first(_VERIFY_CODE, text)
     return Facts(
         stage=stage or stage_of(text, function),
         code=code,
-        enhanced=_enhanced(text, code, place),
+        enhanced=_enhanced(text, code, position),
         text=text,
         exceptions=_exceptions(text),
         errno=int(errno) if errno else None,
@@ -178,11 +178,11 @@ def _is_reply(text: str, found: re.Match[str]) -> bool:
     return int(code) in _SPOKEN_CODES and bool(_CUE.search(before)) and not _OTHER_NUMBER.search(before)
 
 
-def _enhanced(text: str, code: int | None, place: int) -> str:
+def _enhanced(text: str, code: int | None, position: int) -> str:
     """The enhanced status code behind the code of the reply; without a code, one that stands alone."""
     if code is None:
         return _first(_ENHANCED_ALONE, text)
-    line = text[place : place + 300]
+    line = text[position : position + 300]
     return next(
         (found[1] for found in _ENHANCED.finditer(line) if found[1][0] == str(code)[0]), _first(_ENHANCED, line)
     )

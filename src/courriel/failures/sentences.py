@@ -24,14 +24,14 @@ def french(sentence: str, depth: int = 0) -> str:
     """Translate a sentence of this library: by the matching template with most words, its inserted parts too."""
     if len(sentence) > LONGEST or depth > _DEEPEST:
         return sentence
-    whole, templates = catalogue()
-    if found := whole.get(sentence):
+    literal_sentences, templates = catalogue()
+    if found := literal_sentences.get(sentence):
         return found
     for english, words, order in templates:
         parts = _parts(sentence, english)
         if parts is not None:
             translated = [french(part, depth + 1) for part in parts]
-            return words[0] + "".join(translated[place] + word for place, word in zip(order, words[1:], strict=True))
+            return words[0] + "".join(translated[index] + word for index, word in zip(order, words[1:], strict=True))
     return sentence
 
 
@@ -45,9 +45,9 @@ def catalogue() -> tuple[dict[str, str], tuple[Template, ...]]:
     if data is None:  # pragma: no cover - a loader without data files could not import the package
         raise FileNotFoundError("french.toml")
     pairs: dict[str, str] = tomllib.loads(data.decode())["sentences"]
-    whole = {english: translated for english, translated in pairs.items() if "{}" not in english}
+    literal_sentences = {english: translated for english, translated in pairs.items() if "{}" not in english}
     templates = [_template(english, translated) for english, translated in pairs.items() if "{}" in english]
-    return whole, tuple(sorted(templates, key=lambda each: -sum(map(len, each[0]))))
+    return literal_sentences, tuple(sorted(templates, key=lambda each: -sum(map(len, each[0]))))
 
 
 # The steps.
@@ -76,12 +76,12 @@ def _parts(sentence: str, words: tuple[str, ...]) -> list[str] | None:
     if len(sentence) < sum(map(len, words)) or not (sentence.startswith(first) and sentence.endswith(last)):
         return None
     end = len(sentence) - len(last)
-    place = len(first)
+    index = len(first)
     parts: list[str] = []
     for word in middle:
-        found = sentence.find(word, place, end)
+        found = sentence.find(word, index, end)
         if found < 0:
             return None
-        parts.append(sentence[place:found])
-        place = found + len(word)
-    return [*parts, sentence[place:end]]
+        parts.append(sentence[index:found])
+        index = found + len(word)
+    return [*parts, sentence[index:end]]

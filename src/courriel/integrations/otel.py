@@ -38,10 +38,10 @@ def export(outbox: Outbox, provider: MeterProvider | None = None) -> None:
     The attempts of this process's workers are counted and timed as well, from now on.
     """
     meter = (get_meter_provider() if provider is None else provider).get_meter("courriel.outbox", __version__)
-    look = _Look(outbox)
+    look = _MetricsCache(outbox)
     for figure in names.FIGURES:
         make = meter.create_observable_up_down_counter if figure.adds_up else meter.create_observable_gauge
-        make(figure.name, [_observed(figure, look)], figure.unit, figure.text)
+        make(figure.name, [_callback(figure, look)], figure.unit, figure.text)
     name, unit, text = names.UP
     meter.create_observable_gauge(name, [lambda _: [Observation(int(look() is not None))]], unit, text)
     count = meter.create_counter(names.OPERATION_COUNT, "{operation}", names.OPERATION_COUNT_TEXT)
@@ -62,7 +62,7 @@ def export(outbox: Outbox, provider: MeterProvider | None = None) -> None:
 # The steps.
 
 
-class _Look:
+class _MetricsCache:
     """Cache of the metrics for one collection; None when the outbox cannot be read."""
 
     def __init__(self, outbox: Outbox) -> None:
@@ -82,7 +82,7 @@ class _Look:
             return self._found
 
 
-def _observed(figure: names.Figure, look: _Look) -> Callable[[CallbackOptions], Iterable[Observation]]:
+def _callback(figure: names.Figure, look: _MetricsCache) -> Callable[[CallbackOptions], Iterable[Observation]]:
     def observe(_: CallbackOptions) -> Iterable[Observation]:
         found = look()
         for value, labels in () if found is None else figure.read(found):

@@ -81,11 +81,11 @@ class Address:
     def __post_init__(self) -> None:
         for part in ("local", "domain", "name"):
             if type(getattr(self, part)) is not str:
-                object.__setattr__(self, part, _text(f"{part} of an address", getattr(self, part)))
+                object.__setattr__(self, part, _part_text(f"{part} of an address", getattr(self, part)))
         _check_name(self.name)
         whole = f"{self.local}@{self.domain}"
         local = _checked_local(self.local, whole)
-        domain, dns_domain = _domain_of(self.domain, whole)
+        domain, dns_domain = _map_domain(self.domain, whole)
         if len(local.encode()) + 1 + max(len(domain.encode()), len(dns_domain)) > LONGEST_ADDRESS:
             raise _refusal(whole, f"it is longer than {LONGEST_ADDRESS} octets")
         object.__setattr__(self, "domain", domain)
@@ -99,7 +99,7 @@ class Address:
 
         Raises InvalidAddress, also for two addresses in one string.
         """
-        return _parsed(text) if type(text) is str else _one(text)
+        return _parse(text) if type(text) is str else _converted(text)
 
     @classmethod
     def parse_list(cls, text: str) -> tuple[Address, ...]:
@@ -108,17 +108,17 @@ class Address:
         Only for a text that is a list by definition: one recipient from a form or a database is for `parse`. Raises
         InvalidAddress when one of them is not an address, and for an empty item between two commas.
         """
-        text = text if type(text) is str else _text("list of addresses", text)
+        text = text if type(text) is str else _part_text("list of addresses", text)
         if len(text) > LONGEST_LIST:
             raise _refusal(text, f"the list is longer than {LONGEST_LIST} characters")
         if not text.strip(" \t"):
             return ()
-        return tuple(map(_parsed, _split(text))) if "," in text else (_parsed(text),)
+        return tuple(map(_parse, _split_list(text))) if "," in text else (_parse(text),)
 
     @classmethod
     def of(cls, value: str | Address) -> Address:
         """Convert one address: text, or an Address. Raises InvalidAddress."""
-        return value if isinstance(value, Address) else _parsed(value) if type(value) is str else _one(value)
+        return value if isinstance(value, Address) else _parse(value) if type(value) is str else _converted(value)
 
     @classmethod
     def all_of(cls, values: str | Address | Iterable[str | Address]) -> tuple[Address, ...]:
@@ -132,14 +132,14 @@ class Address:
         if type(values) is tuple or type(values) is list:  # called for each message of a million
             return tuple([value if isinstance(value, Address) else cls.of(value) for value in values])
         if (text := values if type(values) is str else text_of(values)) is not None:
-            return (_parsed(text),) if text.strip(" \t") else ()
+            return (_parse(text),) if text.strip(" \t") else ()
         if isinstance(values, bytes | bytearray | Mapping) or not isinstance(values, Iterable):
             raise InvalidAddress(_not_addresses(values), stage="compose")
         return tuple([value if isinstance(value, Address) else cls.of(value) for value in values])
 
     def with_name(self, name: str) -> Address:
         """Return the same address under this display name. Raises InvalidAddress for an invalid name."""
-        name = name if type(name) is str else _text("name of an address", name)
+        name = name if type(name) is str else _part_text("name of an address", name)
         _check_name(name)
         address = object.__new__(Address)
         _values.fill(address, self.local, self.domain, name, self.spec, self.dns_domain, self.narrow)
@@ -176,7 +176,7 @@ class Address:
                 hint_id="ADDRESS-NEEDS-SMTPUTF8",
             )
         local = self.spec[: self.spec.rindex("@")]
-        return f"{local}@{self.dns_domain if _narrows(self.domain) else self.domain}"
+        return f"{local}@{self.dns_domain if _truncates_to_line_break(self.domain) else self.domain}"
 
     def __str__(self) -> str:
         """Display form: `Ada <a@b.org>`, the name in quotes when it needs them, nothing encoded."""
@@ -191,7 +191,7 @@ class Address:
 
 
 @lru_cache(maxsize=4096)
-def _parsed(text: str) -> Address:
+def _parse(text: str) -> Address:
     """Parse one address; results are cached, errors are not."""
     if len(text) > LONGEST_TEXT:
         raise _refusal(text, f"it is longer than {LONGEST_TEXT} characters, and one string is one address")
@@ -211,7 +211,7 @@ def _parsed(text: str) -> Address:
         if not rest.endswith(">"):
             raise _refusal(text, "text follows the closing bracket, or the bracket is never closed")
         rest = rest[1:-1]
-    local, domain = _mailbox(rest, text)
+    local, domain = _split_mailbox(rest, text)
     return Address(local, domain, name)
 
 
@@ -223,8 +223,8 @@ def _plain_address(text: str) -> Address | None:
     if len(text) > LONGEST_ADDRESS:
         return None
     try:
-        domain, dns_domain = _mapped_domain(domain)
-    except _Unfit:
+        domain, dns_domain = _map_domain_cached(domain)
+    except _PartError:
         return None
     if domain is not dns_domain:
         return None
@@ -243,7 +243,7 @@ def without_local_part(domain: str) -> Address:
     `Address` refuses it, because hardly any such mailbox can be answered; a server has to take what clients send.
     """
     spec = f'""@{domain}'
-    shown, dns_domain = _domain_of(domain, spec)
+    shown, dns_domain = _map_domain(domain, spec)
     address = object.__new__(Address)
     _values.fill(address, "", shown, "", f'""@{shown}', dns_domain, f'""@{dns_domain}')
     return address
@@ -265,7 +265,7 @@ def _take_name(text: str) -> tuple[str, str]:
     return " ".join(words), text[position:]
 
 
-def _mailbox(text: str, whole: str) -> tuple[str, str]:
+def _split_mailbox(text: str, whole: str) -> tuple[str, str]:
     """Split `local@domain`, the quotes of the local part removed (RFC 5321 4.1.2)."""
     if text.startswith('"'):
         quoted = _QUOTED.match(text)
@@ -278,11 +278,11 @@ def _mailbox(text: str, whole: str) -> tuple[str, str]:
     if not at:
         raise _refusal(whole, "an address in angle brackets is empty" if not text else "it has no @")
     if not _DOT_STRING.fullmatch(local):
-        raise _refusal(whole, _what_is_wrong_with(local))
+        raise _refusal(whole, _local_part_fault(local))
     return local, domain
 
 
-def _what_is_wrong_with(local: str) -> str:
+def _local_part_fault(local: str) -> str:
     """Reason why this is not a local part without quotes."""
     if not local:
         return "nothing stands before the @"
@@ -324,31 +324,31 @@ def _check_international(local: str, whole: str) -> None:
             raise _refusal(whole, f"{_code_point(character)} cannot stand before the @")
     if not unicodedata.is_normalized("NFC", local):
         raise _refusal(whole, "the part before the @ is not in Unicode's normal form C")
-    if _narrows(local):
+    if _truncates_to_line_break(local):
         raise _refusal(whole, "a character before the @ becomes a line break where only its low byte is kept")
 
 
-def _narrows(text: str) -> bool:
+def _truncates_to_line_break(text: str) -> bool:
     """Whether a character becomes CR or LF when only its low byte is kept."""
     return any(ord(character) & 0xFF in (10, 13) for character in text)
 
 
-class _Unfit(ValueError):
+class _PartError(ValueError):
     """Error in a part of an address; the caller, who has the whole text, raises InvalidAddress with this reason."""
 
 
-def _domain_of(domain: str, whole: str) -> tuple[str, str]:
+def _map_domain(domain: str, whole: str) -> tuple[str, str]:
     """Map a domain. Raises InvalidAddress with the whole address in its text."""
     if len(domain) > LONGEST_DOMAIN:
         raise _refusal(whole, f"the domain is longer than {LONGEST_DOMAIN} octets")
     try:
-        return _mapped_domain(domain)
-    except _Unfit as unfit:
+        return _map_domain_cached(domain)
+    except _PartError as unfit:
         raise _refusal(whole, str(unfit)) from unfit.__cause__
 
 
 @lru_cache(maxsize=1024)
-def _mapped_domain(domain: str) -> tuple[str, str]:
+def _map_domain_cached(domain: str) -> tuple[str, str]:
     """Map a domain (UTS 46): return it as shown to people, and in ASCII. Results are cached.
 
     The mapping comes first, so that a domain is compared, shown and written in the very form that is looked up.
@@ -359,9 +359,9 @@ def _mapped_domain(domain: str) -> tuple[str, str]:
     if not domain.isascii() or dns.startswith("xn--") or ".xn--" in dns:
         shown, dns = _international(domain)
     if not _DOMAIN.fullmatch(dns):
-        raise _Unfit(_what_is_wrong_with_domain(dns))
+        raise _PartError(_domain_fault(dns))
     if dns[dns.rfind(".") + 1 :].isdigit():
-        raise _Unfit("an IP address stands in brackets, [192.0.2.1], and no domain ends in a number")
+        raise _PartError("an IP address stands in brackets, [192.0.2.1], and no domain ends in a number")
     return shown, dns
 
 
@@ -373,7 +373,7 @@ def _international(domain: str) -> tuple[str, str]:
         labels = [_international_label(label) for label in mapped.split(".")]
     except UnicodeError as broken:
         reason = ascii(str(broken))[1:-1]
-        raise _Unfit(f"the domain is not an international domain name ({reason})") from broken
+        raise _PartError(f"the domain is not an international domain name ({reason})") from broken
     return ".".join([shown for shown, _ in labels]), ".".join([dns for _, dns in labels])
 
 
@@ -410,7 +410,7 @@ def _is_label_of_symbols(label: str) -> bool:
     return any(kind[0] == "S" for kind in kinds) and all(kind[0] in "LMNS" for kind in kinds)
 
 
-def _what_is_wrong_with_domain(domain: str) -> str:
+def _domain_fault(domain: str) -> str:
     """Reason why this is not a domain."""
     if not domain:
         return "nothing stands after the @"
@@ -439,9 +439,9 @@ def _checked_literal(domain: str) -> str:
         try:
             ipaddress.IPv6Address(domain[6:-1])
         except ValueError as broken:
-            raise _Unfit("this is not an IPv6 address") from broken
+            raise _PartError("this is not an IPv6 address") from broken
         return domain
-    raise _Unfit("an address literal is [192.0.2.1] or [IPv6:2001:db8::1]")
+    raise _PartError("an address literal is [192.0.2.1] or [IPv6:2001:db8::1]")
 
 
 def _check_name(name: str) -> None:
@@ -453,7 +453,7 @@ def _check_name(name: str) -> None:
         raise _refusal(name, f"the name is longer than {LONGEST_NAME} characters")
 
 
-def _split(text: str) -> list[str]:
+def _split_list(text: str) -> list[str]:
     """Split a list at its commas, in one pass: not inside quotes, brackets or literals."""
     parts = pieces_of(text, strict=True)
     if not all(part.strip(" \t") for part in parts):
@@ -498,14 +498,14 @@ def pieces_of(text: str, *, strict: bool = False) -> list[str]:
     return parts
 
 
-def _one(value: object) -> Address:
+def _converted(value: object) -> Address:
     """Convert a value that is not a plain `str`. Raises InvalidAddress."""
     if (text := text_of(value)) is not None:
-        return _parsed(text)
+        return _parse(text)
     raise InvalidAddress(_not_addresses(value), stage="compose")
 
 
-def _text(part: str, value: object) -> str:
+def _part_text(part: str, value: object) -> str:
     """Convert a part of an address to text. Raises InvalidAddress."""
     if (text := text_of(value)) is not None:
         return text

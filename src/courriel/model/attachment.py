@@ -128,7 +128,7 @@ class Attachment:
         machine: URLs, network shares, devices, pipes, folders.
         """
         where = _checked_path(path)
-        known = _looked_at(where)
+        known = _open_and_stat(where)
         named = os.path.basename(where) if name is None else name  # noqa: PTH119
         # Not normalised: with a symbolic link, "link/.." is another folder than the current one.
         absolute = os.path.join(os.getcwd(), where)  # noqa: PTH109, PTH118
@@ -186,7 +186,7 @@ def attachments_of(given: object) -> tuple[Attachment, ...]:
     """
     if isinstance(given, str | os.PathLike | Attachment) or _is_octets(given) or not isinstance(given, Iterable):
         given = (given,)
-    return tuple([each if isinstance(each, Attachment) else _attached(each) for each in given])
+    return tuple([each if isinstance(each, Attachment) else _as_attachment(each) for each in given])
 
 
 def check_identity(attachment: Attachment, known: os.stat_result) -> None:
@@ -199,9 +199,9 @@ def check_identity(attachment: Attachment, known: os.stat_result) -> None:
     raise replaced(attachment)
 
 
-def gone(attachment: Attachment, why: OSError) -> InvalidMessage:
+def gone(attachment: Attachment, error: OSError) -> InvalidMessage:
     """Error: the file existed when it was attached, and cannot be read any more."""
-    text = f"attachment {attachment.source!r}: {why.strerror or why}"
+    text = f"attachment {attachment.source!r}: {error.strerror or error}"
     return InvalidMessage(text, stage="compose", hint_id="ATTACHMENT-MISSING")
 
 
@@ -242,7 +242,7 @@ def check_name(name: str) -> None:
 # The steps.
 
 
-def _attached(given: object) -> Attachment:
+def _as_attachment(given: object) -> Attachment:
     """Make an attachment of one item of `attachments=`; a string is a path."""
     if isinstance(given, str | os.PathLike):
         return Attachment.file(given)
@@ -277,7 +277,7 @@ def open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | _READ_ONLY)
 
 
-def _looked_at(where: str) -> os.stat_result:
+def _open_and_stat(where: str) -> os.stat_result:
     """Open the file and return its fstat: an unreadable file is reported now and not while the message is sent."""
     try:
         # Not opened before it is known to be a file: a pipe would block until it has a writer, and a device might act.

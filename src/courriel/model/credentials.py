@@ -209,26 +209,26 @@ def check_credentials(given: object) -> None:
     raise errors.InvalidServer(f"credentials: {advice}, not {type(given).__name__}")
 
 
-def check_sayable(what: str, text: str) -> None:
+def check_sayable(field: str, text: str) -> None:
     """Check that a mechanism can send the text: no NUL, no lone surrogate. The error never shows the text."""
     if "\0" in text:
-        raise errors.InvalidServer(f"the {what} holds a NUL character")
+        raise errors.InvalidServer(f"the {field} holds a NUL character")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise errors.InvalidServer(f"the {what} holds half a character (a lone surrogate)") from None
+        raise errors.InvalidServer(f"the {field} holds half a character (a lone surrogate)") from None
 
 
 # The steps.
 
 
-def _text(what: str, value: object) -> str:
+def _text(field: str, value: object) -> str:
     """Check a text that a mechanism sends, and return it. The error never shows the text."""
     text = text_of(value)
     if text is None:
         kind = described(value) if value is not None else "None"
-        raise errors.InvalidServer(f"the {what} is text, not {kind}")
+        raise errors.InvalidServer(f"the {field} is text, not {kind}")
     if not text:
-        raise errors.InvalidServer(f"an empty {what} cannot log in")
-    check_sayable(what, text)
+        raise errors.InvalidServer(f"an empty {field} cannot log in")
+    check_sayable(field, text)
     return text

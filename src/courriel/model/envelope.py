@@ -83,7 +83,7 @@ class Envelope:
 
         Raises InvalidAddress for text that is no address.
         """
-        unique = {address.spec: address for address in _all_of(recipients)}
+        unique = {address.spec: address for address in _parse_recipients(recipients)}
         origin = None if sender is None or sender == "" else Address.of(sender)
         return cls(origin, tuple(unique.values()), **options)  # type: ignore[arg-type]
 
@@ -102,14 +102,14 @@ class Envelope:
     @property
     def options(self) -> dict[str, object]:
         """Options that are set, as JSON can hold them; see `stored`."""
-        said: dict[str, object] = {}
+        options: dict[str, object] = {}
         for name in STORED_OPTIONS:
             value: object = getattr(self, name)
             if value:
-                said[name] = value.value if isinstance(value, Return) else value
+                options[name] = value.value if isinstance(value, Return) else value
         if self.notify:
-            said["notify"] = sorted(notice.value for notice in self.notify)
-        return said
+            options["notify"] = sorted(notice.value for notice in self.notify)
+        return options
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -139,6 +139,6 @@ STORED_OPTIONS = Envelope.__match_args__[2:]  # pyright: ignore[reportAttributeA
 # The steps.
 
 
-def _all_of(recipients: Address | str | Iterable[Address | str]) -> tuple[Address, ...]:
+def _parse_recipients(recipients: Address | str | Iterable[Address | str]) -> tuple[Address, ...]:
     """Parse one recipient or several; an empty string is an invalid address, not an empty list."""
     return (Address.of(recipients),) if isinstance(recipients, str) else Address.all_of(recipients)

@@ -119,7 +119,7 @@ class Message:
             field = "reply_to"
             reply_to = Address.all_of(reply_to) if reply_to else ()
         except InvalidAddress as wrong:
-            raise _named(field, wrong) from wrong
+            raise _in_field(field, wrong) from wrong
         if not (to or cc or bcc):
             raise refusal("to, cc, bcc", "no recipient was given", "NO-RECIPIENT")
         if type(subject) is not str:
@@ -135,8 +135,8 @@ class Message:
         if not isinstance(priority, Priority):
             priority = _priority(priority)
         if delivery_receipt is not False or one_click is not False:
-            delivery_receipt = _yes_or_no("delivery_receipt", delivery_receipt)
-            one_click = _yes_or_no("one_click", one_click)
+            delivery_receipt = _checked_flag("delivery_receipt", delivery_receipt)
+            one_click = _checked_flag("one_click", one_click)
         if read_receipt is not None:
             read_receipt = _receipt_address(read_receipt, origin)
         headers = checked_headers(headers) if headers else ()
@@ -333,7 +333,7 @@ _values = Filler(Message)
 _SUCCESS_AND_FAILURE = frozenset((Notify.SUCCESS, Notify.FAILURE))
 
 
-def _named(field: str, wrong: InvalidAddress) -> InvalidAddress:
+def _in_field(field: str, wrong: InvalidAddress) -> InvalidAddress:
     return InvalidAddress(f"{field}: {wrong}", stage="compose", hint_id=wrong.hint_id)
 
 
@@ -342,7 +342,7 @@ def _address(field: str, value: str | Address) -> Address:
     try:
         return Address.of(value)
     except InvalidAddress as wrong:
-        raise _named(field, wrong) from wrong
+        raise _in_field(field, wrong) from wrong
 
 
 def _addresses(field: str, values: Addresses) -> tuple[Address, ...]:
@@ -350,7 +350,7 @@ def _addresses(field: str, values: Addresses) -> tuple[Address, ...]:
     try:
         return Address.all_of(values)
     except InvalidAddress as wrong:
-        raise _named(field, wrong) from wrong
+        raise _in_field(field, wrong) from wrong
 
 
 def _files(given: Attachments) -> tuple[Attachment, ...]:
@@ -359,7 +359,7 @@ def _files(given: Attachments) -> tuple[Attachment, ...]:
     return attachments_of(given)
 
 
-def _yes_or_no(field: str, value: object) -> bool:
+def _checked_flag(field: str, value: object) -> bool:
     if isinstance(value, bool):
         return value
     raise refusal(field, f"True or False, not {safely_shown(value):.50}")

@@ -60,7 +60,7 @@ def written(moment: datetime) -> str:
         return latest.written
     offset = moment.utcoffset()
     minutes = (offset.days * 86_400 + offset.seconds) // 60 if offset is not None else 0
-    return _written(moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second, minutes)
+    return _id_text(moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second, minutes)
 
 
 # The steps.
@@ -68,18 +68,18 @@ def written(moment: datetime) -> str:
 _latest: _Second | None = None
 
 
-def _forget() -> None:
+def _after_fork() -> None:
     """Drop the random number after a fork: the child would make the same ids as its parent in this second."""
     global _latest  # noqa: PLW0603 - see above
     _latest = None
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @lru_cache(maxsize=64)
-def _written(year: int, month: int, day: int, hour: int, minute: int, second: int, offset: int) -> str:
+def _id_text(year: int, month: int, day: int, hour: int, minute: int, second: int, offset: int) -> str:
     from datetime import date  # noqa: PLC0415 - see above
 
     weekday = _DAYS[date(year, month, day).weekday()]

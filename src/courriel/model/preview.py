@@ -26,17 +26,17 @@ def preview(message: Message, path: str | os.PathLike[str] | None, *, browser: b
         from tempfile import mkstemp
 
         descriptor, made = mkstemp(prefix="courriel-", suffix=".html")  # mode 0600
-        place = Path(made)
+        target = Path(made)
         with os.fdopen(descriptor, "wb") as file:
             file.write(page_of(message).encode())
     else:
-        place = Path(path)
-        place.write_bytes(page_of(message).encode())
+        target = Path(path)
+        target.write_bytes(page_of(message).encode())
     if browser:
         import webbrowser
 
-        webbrowser.open(place.absolute().as_uri())
-    return place
+        webbrowser.open(target.absolute().as_uri())
+    return target
 
 
 def page_of(message: Message) -> str:

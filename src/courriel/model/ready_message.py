@@ -60,7 +60,7 @@ class ReadyMessage:
         header = head if _HIDDEN.isdisjoint(known) else _without_hidden(head, fields)
         message_id = known.get("message-id", "").strip()
         if not message_id or "date" not in known:
-            message_id, added = _completed(known, message_id)
+            message_id, added = _missing_fields(known, message_id)
             header += added
         if header is not head or end == len(data):
             data = b"".join((header, data[end:] or b"\r\n"))
@@ -125,7 +125,7 @@ def _addressed(fields: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
 
 def _sender(addressed: dict[str, list[str]]) -> Address | None:
     for name in ("sender", "from"):
-        if name in addressed and (found := _all_in(addressed[name])):
+        if name in addressed and (found := _addresses_in(addressed[name])):
             return found[0]
     return None
 
@@ -134,11 +134,11 @@ def _recipients(addressed: dict[str, list[str]]) -> tuple[Address, ...]:
     found: tuple[Address, ...] = ()
     for name in ("to", "cc", "bcc"):
         if name in addressed:
-            found += _all_in(addressed[name])
+            found += _addresses_in(addressed[name])
     return found if len(found) == 1 else tuple({address.spec: address for address in found}.values())
 
 
-def _all_in(values: list[str]) -> tuple[Address, ...]:
+def _addresses_in(values: list[str]) -> tuple[Address, ...]:
     found: tuple[Address, ...] = ()
     for value in values:
         group = _GROUP.fullmatch(value) if ":" in value else None
@@ -179,7 +179,7 @@ def _with_clean_lines(data: bytes, normalise: bool) -> bytes:
 def _long_line(data: bytes) -> InvalidMessage:
     """Error for a line that is too long, with the name of the header field when it is one."""
     end = data.find(b"\r\n\r\n")
-    for line in _folded_by_lf(data[: end + 2]).split(b"\r\n") if end > 0 else ():
+    for line in _with_lf_folds(data[: end + 2]).split(b"\r\n") if end > 0 else ():
         name = _FIELD_NAME.match(line)
         if name and has_long_line(line):
             reason = f"its line is longer than {LONGEST_LINE} octets"
@@ -202,24 +202,24 @@ def _end_of_header(data: bytes) -> int:
 def _fields(head: bytes) -> tuple[tuple[str, str], ...]:
     """Parse the header fields: name in lower case, and value on one line."""
     try:
-        block = _folded_by_lf(head).decode()
+        block = _with_lf_folds(head).decode()
     except UnicodeDecodeError as broken:
-        raise _what_is_wrong_with(head) from broken
+        raise _header_error(head) from broken
     found = _FIELD.findall(block)
     # A line that is no field is not found.
     if len(found) != block.count("\r\n") or len(found) > MOST_FIELDS:
-        raise _what_is_wrong_with(head)
+        raise _header_error(head)
     return tuple([(name.lower(), value.replace("\n", "").strip(" \t")) for name, value in found])
 
 
-def _folded_by_lf(head: bytes) -> bytes:
+def _with_lf_folds(head: bytes) -> bytes:
     """Header with LF for each fold, so that CRLF ends a field."""
     return head.replace(b"\r\n ", b"\n ").replace(b"\r\n\t", b"\n\t")
 
 
-def _what_is_wrong_with(head: bytes) -> InvalidMessage:
+def _header_error(head: bytes) -> InvalidMessage:
     """Error for the header field that is invalid or cannot be decoded."""
-    lines = _folded_by_lf(head)[:-2].split(b"\r\n")
+    lines = _with_lf_folds(head)[:-2].split(b"\r\n")
     for number, line in enumerate(lines[: MOST_FIELDS + 1], 1):
         name = _FIELD_NAME.match(line)
         if name is None:
@@ -233,12 +233,12 @@ def _what_is_wrong_with(head: bytes) -> InvalidMessage:
 
 def _without_hidden(head: bytes, fields: tuple[tuple[str, str], ...]) -> bytes:
     """Header without Bcc and Resent-Bcc, which belong to the envelope (hazard H34)."""
-    lines = _folded_by_lf(head).split(b"\r\n")
+    lines = _with_lf_folds(head).split(b"\r\n")
     kept = [line + b"\r\n" for line, (name, _) in zip(lines, fields, strict=False) if name not in _HIDDEN]
     return b"".join(kept).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
-def _completed(known: dict[str, str], message_id: str) -> tuple[str, bytes]:
+def _missing_fields(known: dict[str, str], message_id: str) -> tuple[str, bytes]:
     """The Message-ID, and the header lines to add for a missing Message-ID or Date (hint MESSAGE-ID-MISSING)."""
     added = b""
     if not message_id:

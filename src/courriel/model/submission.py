@@ -56,7 +56,7 @@ class SendOptions:
         if self.on_refused != "deliver":
             check_on_refused(self.on_refused)
         if self.notify != ():
-            object.__setattr__(self, "notify", _notified(self.notify))
+            object.__setattr__(self, "notify", _notify_conditions(self.notify))
         if self.sender is not None and self.sender != "":
             object.__setattr__(self, "sender", Address.of(self.sender))
         if self.to is not None:
@@ -143,7 +143,7 @@ def _check_reports(options: SendOptions) -> None:
     )
 
 
-def _notified(given: object) -> Iterable[Notify]:
+def _notify_conditions(given: object) -> Iterable[Notify]:
     """Conditions of delivery reports: a list of Notify, or one alone. Raises UsageError."""
     if isinstance(given, Notify):
         return (given,)

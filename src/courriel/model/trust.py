@@ -123,7 +123,7 @@ class Trust:
             if word.lower().startswith("sha256:"):
                 pins.append(word)
             else:
-                sources.append(_of_word(word))
+                sources.append(_from_word(word))
         if not sources:
             return cls.pin(*pins)
         union = sources[0]
@@ -292,7 +292,7 @@ def _fingerprint(text: str) -> str:
     )
 
 
-def _of_word(word: str) -> Trust:
+def _from_word(word: str) -> Trust:
     match word:
         case "system":
             return Trust.system()

@@ -10,7 +10,7 @@ from courriel import errors
 from courriel.errors import Stage
 from courriel.model.credentials import Token
 from courriel.model.server import Server
-from courriel.network.happy_eyeballs import AddressesFailed
+from courriel.network.connecting.happy_eyeballs import AddressesFailed
 from courriel.network.translate import opened_too_slowly, overdue, silent, translate
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
 
-    from courriel.network import awaiting, blocking
+    from courriel.network.transcripts.transcript import Transcript
 
 
 PROBING = 5  # seconds to probe whether a port speaks TLS
@@ -154,7 +154,47 @@ class Deadlines:
         return stage == "connect" or self._patience - self._deadline < _AS_GOOD_AS
 
 
-def refuse_if_broken(line: blocking.Line | awaiting.Line) -> None:
+class BaseLine:
+    """Base of both connections: what neither waits for nor needs a socket."""
+
+    def __init__(self, server: Server, transcript: Transcript | None = None) -> None:
+        self.server = server
+        self.broken = True  # until a flow connects
+        self.inherited = False  # from the parent process, by a fork
+        self.tls_version = ""
+        self.turn = BusyGuard()
+        self._transcript = transcript
+        self._clock = Deadlines(server)
+
+    def count_as_one_call(self) -> None:
+        """Put all calls from the next one on under one total deadline."""
+        self._clock.count_as_one_call()
+
+    def follow(self, server: Server) -> None:
+        """Replace the time limits, from the next wait on; `server` differs in its time-outs only."""
+        self.server = server
+        self._clock.follow(server)
+
+    @property
+    def maybe_stale(self) -> bool:
+        """Whether the last reply is so long ago that the connection may be dead."""
+        return self._clock.maybe_stale()
+
+    def listen(self, transcript: Transcript | None) -> Transcript | None:
+        """Set the transcript; returns the previous one."""
+        before, self._transcript = self._transcript, transcript
+        return before
+
+    def hang_up(self) -> None:
+        """Close the connection without QUIT."""
+        raise NotImplementedError
+
+    def _note(self, text: str) -> None:
+        if self._transcript is not None:
+            self._transcript.noted(text)
+
+
+def refuse_if_broken(line: BaseLine) -> None:
     """Raise ConnectionFailed for a closed connection: data on it may belong to another command."""
     if line.broken:
         refuse_if_inherited(line)
@@ -163,7 +203,7 @@ def refuse_if_broken(line: blocking.Line | awaiting.Line) -> None:
         )
 
 
-def refuse_if_inherited(line: blocking.Line | awaiting.Line) -> None:
+def refuse_if_inherited(line: BaseLine) -> None:
     """Raise ConnectionFailed for a session that was open when this process was forked."""
     if line.inherited:
         raise errors.ConnectionFailed(

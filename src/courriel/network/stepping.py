@@ -65,11 +65,11 @@ class SteppingLine(blocking.Line):
             flow.close()
 
     def _receive_pending(self, seconds: float) -> bytes:
-        if not seconds or self.bell is None or self._early:
-            return super()._receive_pending(seconds)
         line = self._open_socket("connect")
+        if not seconds or self.bell is None or line.early:
+            return super()._receive_pending(seconds)
         with DefaultSelector() as waiting:
-            waiting.register(line, EVENT_READ)
+            waiting.register(line.raw, EVENT_READ)
             waiting.register(self.bell.heard, EVENT_READ)
             said = [key.fileobj for key, _ in waiting.select(self._clock.at_most(seconds))]
-        return super()._receive_pending(0) if line in said else b""
+        return super()._receive_pending(0) if line.raw in said else b""

@@ -75,12 +75,12 @@ class CapturedMail:
         ends = monotonic() + seconds
         with self._arrived:
             while True:
-                letter = self._first(to, subject)
+                letter = self._first_match(to, subject)
                 if letter is not None:
                     return letter
                 left = ends - monotonic()
                 if left <= 0:
-                    raise self._nothing(to, subject, seconds)
+                    raise self._nothing_arrived(to, subject, seconds)
                 self._arrived.wait(left)
 
     async def awaited(self, to: str | None, subject: str | None, seconds: float) -> CapturedMessage:
@@ -94,22 +94,22 @@ class CapturedMail:
                 while True:
                     event.clear()
                     with self._arrived:
-                        letter = self._first(to, subject)
+                        letter = self._first_match(to, subject)
                     if letter is not None:
                         return letter
                     await event.wait()
         except TimeoutError:
-            raise self._nothing(to, subject, seconds) from None
+            raise self._nothing_arrived(to, subject, seconds) from None
         finally:
             with self._arrived:
                 self._waiting.remove(entry)
 
     # The steps.
 
-    def _first(self, to: str | None, subject: str | None) -> CapturedMessage | None:
+    def _first_match(self, to: str | None, subject: str | None) -> CapturedMessage | None:
         return next((letter for letter in self._letters if letter.fits(to, subject)), None)
 
-    def _nothing(self, to: str | None, subject: str | None, seconds: float) -> errors.TimedOut:
+    def _nothing_arrived(self, to: str | None, subject: str | None, seconds: float) -> errors.TimedOut:
         wanted = " and ".join(
             words
             for words in (f"to {to}" if to else "", f"with {subject!r} in its subject" if subject else "")

@@ -56,8 +56,8 @@ class Faults:
             raise errors.UsageError("nth and times count from 1")
         if within and stage not in ("data", "letter"):
             raise errors.UsageError('within the content: that is the stage "data", or "letter" in POP3')
-        said = read_answer(answer)
-        script = DuringData(said) if within else said
+        parsed = read_answer(answer)
+        script = DuringData(parsed) if within else parsed
         with self._lock:
             self._faults.append(Fault(stage, script, when.lower(), nth - 1, times))
 
@@ -66,10 +66,10 @@ class Faults:
         known = failures.by_id(failure_id)
         if known is None:
             raise errors.UsageError(f"there is no failure {failure_id!r}")
-        said = next((each for each in known.examples if _LINE.match(each) or _STATUS.match(each)), None)
-        if said is None or known.stage not in STAGES:
+        reply = next((each for each in known.examples if _LINE.match(each) or _STATUS.match(each)), None)
+        if reply is None or known.stage not in STAGES:
             raise errors.UsageError(f"{failure_id} is nothing that a server says, so that it cannot be played")
-        self.add(known.stage, said, **where)  # type: ignore[arg-type]
+        self.add(known.stage, reply, **where)  # type: ignore[arg-type]
 
     def clear(self) -> None:
         """Remove all faults."""
@@ -80,7 +80,7 @@ class Faults:
         """The reply of the first matching fault; `about` are the words that `when` is matched with."""
         with self._lock:
             for fault in self._faults:
-                if fault.stage != stage or not _fits(fault.when, about) or fault.times == 0:
+                if fault.stage != stage or not _matches(fault.when, about) or fault.times == 0:
                     continue
                 if fault.skip:
                     fault.skip -= 1
@@ -91,25 +91,25 @@ class Faults:
         return None
 
 
-def read_answer(said: str | bytes) -> Reply | bytes | Disconnect | Stall:
+def read_answer(text: str | bytes) -> Reply | bytes | Disconnect | Stall:
     """Parse a reply: "550 5.1.1 no" (or several lines), "-ERR no", "hang up", "silence"; bytes stay bytes."""
-    if isinstance(said, bytes):
-        return said
-    if said == "hang up":
+    if isinstance(text, bytes):
+        return text
+    if text == "hang up":
         return Disconnect()
-    if said == "silence":
+    if text == "silence":
         return Stall()
-    if status := _STATUS.fullmatch(said):
+    if status := _STATUS.fullmatch(text):
         return Reply(200 if status[1] == "+OK" else 500, (status[2] or "",))
-    lines = [_LINE.fullmatch(line) for line in said.splitlines()]
+    lines = [_LINE.fullmatch(line) for line in text.splitlines()]
     codes = {line[1] for line in lines if line}
     if None in lines or len(codes) != 1:
         raise errors.UsageError(
-            f'{said!r} is not an answer; write "550 5.1.1 no such user" (in POP3 "-ERR [IN-USE] locked"), "hang up" or'
+            f'{text!r} is not an answer; write "550 5.1.1 no such user" (in POP3 "-ERR [IN-USE] locked"), "hang up" or'
             ' "silence", or give bytes'
         )
     return Reply(int(codes.pop()), tuple(line[2] or "" for line in lines if line))
 
 
-def _fits(when: str, about: tuple[str, ...]) -> bool:
+def _matches(when: str, about: tuple[str, ...]) -> bool:
     return not when or any(fnmatchcase(word.lower(), when) for word in about)

@@ -34,7 +34,9 @@ class Mailboxes:
             self._open.add(name)
             gone = self._deleted.get(name, set())
         letters = [letter for letter in self._captured.letters if _is_for(letter, name)]
-        return _Opened(self, name, [(_uid(letter), letter.content) for letter in letters if _uid(letter) not in gone])
+        return _OpenMailbox(
+            self, name, [(_uid(letter), letter.content) for letter in letters if _uid(letter) not in gone]
+        )
 
     def remove(self, name: str, uids: Sequence[str]) -> None:
         """Delete letters from one mailbox."""
@@ -52,7 +54,7 @@ class Mailboxes:
             self._deleted.clear()
 
 
-class _Opened(Maildrop):
+class _OpenMailbox(Maildrop):
     """One open mailbox."""
 
     def __init__(self, mailboxes: Mailboxes, name: str, letters: Sequence[tuple[str, bytes]]) -> None:

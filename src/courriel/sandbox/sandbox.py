@@ -119,32 +119,32 @@ class Sandbox:
     @property
     def url(self) -> str:
         """URL for `courriel.send(via=…)`, without TLS."""
-        return f"{'lmtp' if self._terms.dialect is Dialect.LMTP else 'smtp'}://{self._place(self.port)}?tls=none"
+        return f"{'lmtp' if self._terms.dialect is Dialect.LMTP else 'smtp'}://{self._host_port(self.port)}?tls=none"
 
     @property
     def starttls_url(self) -> str:
         """URL of the same port with STARTTLS, including the CA to trust. Raises MissingExtra."""
-        return f"smtp+starttls://{self._place(self.port)}?ca={_quoted(self.ca)}"
+        return f"smtp+starttls://{self._host_port(self.port)}?ca={_quoted(self.ca)}"
 
     @property
     def tls_url(self) -> str:
         """URL of the port with TLS from the first byte. Raises MissingExtra."""
-        return f"smtps://{self._place(self.tls_port)}?ca={_quoted(self.ca)}"
+        return f"smtps://{self._host_port(self.tls_port)}?ca={_quoted(self.ca)}"
 
     @property
     def pop_url(self) -> str:
         """URL for reading by POP3, without TLS."""
-        return f"pop://{self._place(self.pop_port)}?tls=none"
+        return f"pop://{self._host_port(self.pop_port)}?tls=none"
 
     @property
     def pop_starttls_url(self) -> str:
         """URL of the same port with STLS. Raises MissingExtra."""
-        return f"pop3+starttls://{self._place(self.pop_port)}?ca={_quoted(self.ca)}"
+        return f"pop3+starttls://{self._host_port(self.pop_port)}?ca={_quoted(self.ca)}"
 
     @property
     def pops_url(self) -> str:
         """URL for reading by POP3, with TLS from the first byte. Raises MissingExtra."""
-        return f"pops://{self._place(self.pops_port)}?ca={_quoted(self.ca)}"
+        return f"pops://{self._host_port(self.pops_port)}?ca={_quoted(self.ca)}"
 
     @property
     def ca(self) -> Path:
@@ -322,7 +322,7 @@ class Sandbox:
         trust = Trust.system() if security is Security.NONE else Trust.file(str(self.ca))
         return Server(self.host, port, security, trust=trust, dialect=dialect)
 
-    def _place(self, port: int) -> str:
+    def _host_port(self, port: int) -> str:
         return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
 
 

@@ -35,12 +35,12 @@ class BaseSession:
     @property
     def capabilities(self) -> dict[str, str]:
         """Capabilities of the server, by name, for example `{"SIZE": "10240000", "PIPELINING": ""}`."""
-        return dict(self._talk_of().capabilities)
+        return dict(self._dialogue_of().capabilities)
 
     @property
     def greeting(self) -> str:
         """Greeting text of the server."""
-        return self._talk_of().greeting
+        return self._dialogue_of().greeting
 
     @property
     def tls_version(self) -> str:
@@ -50,7 +50,7 @@ class BaseSession:
     @property
     def mechanism(self) -> str:
         """SASL mechanism of the login, for example "SCRAM-SHA-256", or "USER" in POP3; empty without a login."""
-        return self._talk_of().mechanism
+        return self._dialogue_of().mechanism
 
     @property
     def busy(self) -> bool:
@@ -63,7 +63,7 @@ class BaseSession:
 
     def change_timeouts(self, timeouts: Timeouts) -> None:
         """Replace the time limits, from the next wait on; a total deadline starts with the next call."""
-        self.server = self._talk_of().server = replace(self.server, timeouts=timeouts)
+        self.server = self._dialogue_of().server = replace(self.server, timeouts=timeouts)
         self._known.follow(self.server)
 
     def _refuse_if_inherited(self) -> None:
@@ -75,5 +75,5 @@ class BaseSession:
         state = "open" if self.usable else "closed"
         return f"<{type(self).__name__} {self.server} {self.server.security.name} {state}>"
 
-    def _talk_of(self) -> Dialogue:
+    def _dialogue_of(self) -> Dialogue:
         raise NotImplementedError

@@ -53,7 +53,7 @@ def fields_of(message: Sendable, extensions: Extensions, options: SendOptions | 
         return (
             message.envelope, message.content, message.message_id, message.notes, message.before_end, message.on_refused
         )  # fmt: skip
-    ready = message if isinstance(message, _OURS) else _ready_of(_of_the_library(message), extensions)
+    ready = message if isinstance(message, _OURS) else _as_ready_message(_standard_message(message), extensions)
     envelope = ready.envelope() if options is None else options.envelope_of(ready)
     content = content_of(ready, eight_bit=extensions.eight_bit, utf8=extensions.utf8, binary=extensions.binary)
     notes: tuple[str, ...] = _NO_REPORTS if envelope.wants_reports and not extensions.reports else ()
@@ -69,7 +69,7 @@ def fields_of(message: Sendable, extensions: Extensions, options: SendOptions | 
 def check_sendable(message: object) -> None:
     """Raise UsageError, with advice, for anything that is not a message, before a connection is opened."""
     if not isinstance(message, (*_OURS, Submission)):
-        _of_the_library(message)
+        _standard_message(message)
 
 
 def check_several(messages: object) -> None:
@@ -83,7 +83,7 @@ def check_several(messages: object) -> None:
 # The steps.
 
 
-def _ready_of(message: EmailMessage, extensions: Extensions) -> ReadyMessage:
+def _as_ready_message(message: EmailMessage, extensions: Extensions) -> ReadyMessage:
     from courriel.wire.mime.library_message import ready_of
 
     return ready_of(message, eight_bit=extensions.eight_bit)
@@ -96,7 +96,7 @@ def _long(address: Address) -> str:
     )
 
 
-def _of_the_library(message: object) -> EmailMessage:
+def _standard_message(message: object) -> EmailMessage:
     """An EmailMessage of the standard library. Raises UsageError, with advice, for anything else."""
     if callable(getattr(message, "as_bytes", None)) and callable(getattr(message, "get_content_type", None)):
         return message  # type: ignore[return-value]  # pyright: ignore[reportReturnType]

@@ -18,7 +18,7 @@ _SLOW = 0.02
 """Seconds; when the iterable takes longer for a message, those in hand are finished before the next is requested."""
 
 
-class _Supply:
+class _MessageSource:
     """State of an iterable of messages, common to both kinds.
 
     An error it raises is kept until the messages before it have their results. An iterator that continues after an
@@ -36,14 +36,14 @@ class _Supply:
         check_several(messages)
         self._goes_on = not isinstance(messages, GeneratorType | AsyncGeneratorType)
 
-    def _raised(self, failure: Exception, sender: BatchSender) -> None:
+    def _record_failure(self, failure: Exception, sender: BatchSender) -> None:
         if self._goes_on and isinstance(failure, errors.UsageError):
             sender.put(failure)
         else:
             self.ended, self.failure = True, failure
 
 
-class Supply(_Supply):
+class Supply(_MessageSource):
     """Messages from an iterable."""
 
     def __init__(self, messages: Iterable[Sendable], on_refused: OnRefused = "deliver") -> None:
@@ -59,7 +59,7 @@ class Supply(_Supply):
             except StopIteration:
                 self.ended = True
             except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it
-                self._raised(failure, sender)
+                self._record_failure(failure, sender)
             if self.ended or (now := monotonic()) - began > _SLOW:
                 self.pauses = True
                 return
@@ -67,7 +67,7 @@ class Supply(_Supply):
         self.pauses = False
 
 
-class AsyncSupply(_Supply):
+class AsyncSupply(_MessageSource):
     """Messages from an iterable or an async iterable."""
 
     def __init__(
@@ -85,7 +85,7 @@ class AsyncSupply(_Supply):
             except StopAsyncIteration:
                 self.ended = True
             except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it
-                self._raised(failure, sender)
+                self._record_failure(failure, sender)
             if self.ended or (now := monotonic()) - began > _SLOW:
                 self.pauses = True
                 return

@@ -15,23 +15,23 @@ SaveTarget: TypeAlias = "str | os.PathLike[str] | BinaryIO"
 
 
 @contextmanager
-def saving(place: SaveTarget) -> Generator[Callable[[bytes], object]]:
+def saving(target: SaveTarget) -> Generator[Callable[[bytes], object]]:
     """Context manager that yields a write function. A file created here is removed unless it was written completely."""
-    if not isinstance(place, str | os.PathLike):
-        if not hasattr(place, "write"):
-            raise UsageError(f"save: the path of a new file, or a binary file, not {type(place).__name__}")
-        yield place.write
+    if not isinstance(target, str | os.PathLike):
+        if not hasattr(target, "write"):
+            raise UsageError(f"save: the path of a new file, or a binary file, not {type(target).__name__}")
+        yield target.write
         return
-    path = Path(place)
+    path = Path(target)
     # Readable by its owner alone, whatever the umask: mail is private.
     with open(path, "xb", opener=_for_the_owner) as file:
-        whole = False
+        complete = False
         try:
             yield file.write
-            whole = True
+            complete = True
         finally:
             file.close()
-            if not whole:
+            if not complete:
                 path.unlink(missing_ok=True)
 
 

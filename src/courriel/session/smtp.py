@@ -60,7 +60,7 @@ class _Session(BaseSession):
         """Put all calls from the next one (`open`) until close under one total deadline."""
         self._known.count_as_one_call()
 
-    def _talk_of(self) -> SmtpDialogue:
+    def _dialogue_of(self) -> SmtpDialogue:
         return self._dialogue
 
     def _refuse_if_closed(self) -> None:

@@ -15,7 +15,7 @@ class ErreurWLangage(errors.UsageError):
 
     def __init__(self, fr: str, en: str) -> None:
         super().__init__(fr if language() == "fr" else en)
-        self.said = Text(fr, en)
+        self.wording = Text(fr, en)
 
 
 class UnknownProperty(ErreurWLangage, AttributeError):
@@ -27,7 +27,7 @@ class Impossible(CourrielError):
 
     def __init__(self, fr: str, en: str, *, because: CourrielError | None = None, hint_id: str = "") -> None:
         super().__init__(en, stage="compose", hint_id=hint_id or (because.hint_id if because else ""))
-        self.said = Text(fr, en)
+        self.wording = Text(fr, en)
         self.because = because
 
 
@@ -60,19 +60,19 @@ class Problem:
         )
 
     @classmethod
-    def notice(cls, *said: Text) -> Problem:
+    def notice(cls, *texts: Text) -> Problem:
         """Make a warning for the program's author, which is no error."""
-        return cls(headline=said[0], is_error=False, notices=said[1:])
+        return cls(headline=texts[0], is_error=False, notices=texts[1:])
 
     def message(self, spoken: Language) -> str:
         """One or two sentences on what happened, with the server's reply."""
-        said = [self._tell(each, spoken) for each in (self.headline, *self.notices)]
-        if self.reply and self.reply not in said[0]:
-            said.append(_SERVER_SAID.in_(spoken).replace("{server}", self.server).replace("{reply}", self.reply))
-        elif self.server and self.server not in said[0]:
-            said.insert(0, f"{self.server} : " if spoken == "fr" else f"{self.server}: ")
-            said[:2] = ["".join(said[:2])]
-        return " ".join(said)
+        sentences = [self._filled(each, spoken) for each in (self.headline, *self.notices)]
+        if self.reply and self.reply not in sentences[0]:
+            sentences.append(_SERVER_SAID.in_(spoken).replace("{server}", self.server).replace("{reply}", self.reply))
+        elif self.server and self.server not in sentences[0]:
+            sentences.insert(0, f"{self.server} : " if spoken == "fr" else f"{self.server}: ")
+            sentences[:2] = ["".join(sentences[:2])]
+        return " ".join(sentences)
 
     def complete(self, spoken: Language) -> str:
         """The message with remedy, what to avoid, and technical details."""
@@ -80,7 +80,7 @@ class Problem:
         if self.failure is not None:
             for label, text in ((_TO_DO, remedy(self.failure, self.protocol)), (_TO_AVOID, warning(self.failure))):
                 if text:
-                    lines.append(f"{label.in_(spoken)}{self._tell(text, spoken)}")
+                    lines.append(f"{label.in_(spoken)}{self._filled(text, spoken)}")
         technical = french(self.technical) if spoken == "fr" else self.technical
         if technical and technical not in lines[0]:
             lines.append(f"{_TECHNICAL.in_(spoken)}{technical}")
@@ -93,7 +93,7 @@ class Problem:
         """Id of the failure, constant across languages and versions; empty when it has none."""
         return self.failure.id if self.failure else ""
 
-    def _tell(self, text: Text, spoken: Language) -> str:
+    def _filled(self, text: Text, spoken: Language) -> str:
         host, _, port = self.server.rpartition(":")
         return text.in_(
             spoken,
@@ -121,14 +121,14 @@ _CODE = Text("Code : ", "Code: ")
 
 def _headline(error: CourrielError) -> Text:
     if isinstance(error, ErreurWLangage | Impossible):
-        return error.said
+        return error.wording
     if error.in_doubt and error.failure:
         return error.failure.cause
     if isinstance(error, errors.RecipientsRefused):
-        who = ", ".join(f"{name} ({reply})" for name, reply in error.refused.items())
+        recipients = ", ".join(f"{name} ({reply})" for name, reply in error.refused.items())
         return Text(
-            f"Personne n'a reçu le message, car le serveur {error.server} a refusé : {who}.",
-            f"Nobody received the message, because the server {error.server} refused: {who}.",
+            f"Personne n'a reçu le message, car le serveur {error.server} a refusé : {recipients}.",
+            f"Nobody received the message, because the server {error.server} refused: {recipients}.",
         )
     if error.failure:
         return error.failure.cause

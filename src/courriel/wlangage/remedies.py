@@ -110,12 +110,12 @@ def remedy(failure: Failure, protocol: str = "") -> Text:
         return _IN_WLANGAGE.get(failure.id, failure.fix)
     if failure.id == "SESSION-LOST":
         return _READ_AGAIN
-    said = _IN_WLANGAGE[failure.id]
+    text = _IN_WLANGAGE[failure.id]
 
     def other(found: re.Match[str]) -> str:
         return words[found[0]]
 
-    return Text(_SENDING_WORD.sub(other, said.fr), _SENDING_WORD.sub(other, said.en))
+    return Text(_SENDING_WORD.sub(other, text.fr), _SENDING_WORD.sub(other, text.en))
 
 
 def warning(failure: Failure) -> Text:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
-import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 import pytest
 import trustme
@@ -23,8 +21,10 @@ from courriel.delivery.discovery.proposal import FoundServer
 from courriel.delivery.urls import providers
 from courriel.delivery.urls.route import Route
 from courriel.model.address import Address
-from courriel.model.server import Dialect, Security
+from courriel.model.server import Dialect, Security, Server
+from courriel.network import https
 from fast_part import examples
+from servers.web import ok, web
 
 Zone = dict[tuple[str, str], list[str]]
 ADA = Address.parse("ada@firm.example")
@@ -61,7 +61,7 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Zone]:
         asked = resolver.Resolver(configure=False)
         asked.nameservers, asked.port = ["127.0.0.1"], line.getsockname()[1]
         monkeypatch.setattr(resolver, "default_resolver", asked)
-        monkeypatch.setattr(fetch, "_connect", _nobody)
+        monkeypatch.setattr(https, "_connect", _nobody)
         yield zone
         line.sendto(b"", line.getsockname())
         thread.join()
@@ -86,8 +86,8 @@ def _answer(zone: Zone, data: bytes) -> bytes:
     return reply.to_wire()
 
 
-def _nobody(host: str, seconds: float) -> socket.socket:
-    raise socket.gaierror(socket.EAI_NONAME, f"{host} is not there")
+def _nobody(server: Server, until: float) -> socket.socket:
+    raise socket.gaierror(socket.EAI_NONAME, f"{server} is not there")
 
 
 # The sources.
@@ -286,64 +286,6 @@ def test_any_host_makes_a_url_or_an_error(host: str) -> None:
 # The fetch, over real TLS.
 
 
-@contextmanager
-def web(
-    authority: trustme.CA, *names: str, answer: Callable[[bytes], bytes | None]
-) -> Iterator[Callable[..., socket.socket]]:
-    """An HTTPS server on loopback for these names; `answer` gives the response to a request, None to drip."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*names).configure_cert(context)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def serve() -> None:
-            while True:
-                raw, _ = listening.accept()
-                try:
-                    raw.settimeout(10)
-                    with context.wrap_socket(raw, server_side=True) as line:
-                        request = line.recv(4096)
-                        if request.startswith(b"STOP"):
-                            return
-                        if (said := answer(request)) is not None:
-                            line.sendall(said)
-                        else:
-                            _drip(line)
-                except OSError:
-                    continue
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        port = listening.getsockname()[1]
-
-        def connect(host: str, seconds: float) -> socket.socket:
-            return socket.create_connection(("127.0.0.1", port), timeout=seconds)
-
-        try:
-            yield connect
-        finally:
-            client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
-            with client.wrap_socket(connect("", 10)) as line:
-                line.sendall(b"STOP")
-            thread.join()
-
-
-def _drip(line: ssl.SSLSocket) -> None:
-    """Send a header, octet by octet, as slowly as a limit of silence allows, until the client is gone."""
-    line.sendall(b"HTTP/1.1 200 OK\r\nX: ")
-    line.settimeout(0.02)
-    while True:
-        try:
-            if not line.recv(1):
-                return
-        except TimeoutError:
-            line.sendall(b"x")
-
-
-def ok(body: bytes) -> bytes:
-    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body
-
-
 @pytest.fixture
 def authority() -> trustme.CA:
     return trustme.CA()
@@ -362,8 +304,8 @@ def test_the_domains_own_file_is_fetched_without_the_address(
         asked.append(request)
         return ok(CONFIG.encode())
 
-    with web(authority, "autoconfig.firm.example", answer=answer) as connect:
-        monkeypatch.setattr(fetch, "_connect", connect)
+    with web(authority, "autoconfig.firm.example", answer=answer) as site:
+        monkeypatch.setattr(https, "_connect", site.connect)
         found = discover("ada@firm.example", trust=trusting(authority))
 
     assert found is not None
@@ -380,8 +322,8 @@ def test_the_well_known_file_is_the_second(zone: Zone, authority: trustme.CA, mo
         well_known = request.startswith(b"GET /.well-known/autoconfig/mail/config-v1.1.xml")
         return ok(CONFIG.encode()) if well_known else b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
-    with web(authority, "autoconfig.firm.example", "firm.example", answer=answer) as connect:
-        monkeypatch.setattr(fetch, "_connect", connect)
+    with web(authority, "autoconfig.firm.example", "firm.example", answer=answer) as site:
+        monkeypatch.setattr(https, "_connect", site.connect)
         found = discover("ada@firm.example", trust=trusting(authority))
 
     assert found is not None
@@ -389,8 +331,8 @@ def test_the_well_known_file_is_the_second(zone: Zone, authority: trustme.CA, mo
 
 
 def test_another_certificate_is_refused(zone: Zone, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
-    with web(authority, "other.example", answer=lambda _: ok(CONFIG.encode())) as connect:
-        monkeypatch.setattr(fetch, "_connect", connect)
+    with web(authority, "other.example", answer=lambda _: ok(CONFIG.encode())) as site:
+        monkeypatch.setattr(https, "_connect", site.connect)
         with pytest.raises(errors.TlsFailed):
             discover("ada@firm.example", trust=trusting(authority))
 
@@ -418,8 +360,8 @@ def test_a_redirect_is_followed_on_the_same_host_only(
             return ok(b"here")
         return b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % location.encode()
 
-    with web(authority, "a.example", answer=answer) as connect:
-        monkeypatch.setattr(fetch, "_connect", connect)
+    with web(authority, "a.example", answer=answer) as site:
+        monkeypatch.setattr(https, "_connect", site.connect)
         content = fetch.get("https://a.example/x.xml", time.monotonic() + 10, trusting(authority))
 
     assert content == (b"here" if found else None)
@@ -439,16 +381,16 @@ def test_a_redirect_is_followed_on_the_same_host_only(
 def test_a_hostile_web_server_gives_nothing_or_little(
     authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, said: bytes, longest: int | None
 ) -> None:
-    with web(authority, "a.example", answer=lambda _: said) as connect:
-        monkeypatch.setattr(fetch, "_connect", connect)
+    with web(authority, "a.example", answer=lambda _: said) as site:
+        monkeypatch.setattr(https, "_connect", site.connect)
         content = fetch.get("https://a.example/x.xml", time.monotonic() + 10, trusting(authority))
 
     assert (None if content is None else len(content)) == longest
 
 
 def test_a_web_server_that_drips_is_left_in_time(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
-    with web(authority, "a.example", answer=lambda _: None) as connect:
-        monkeypatch.setattr(fetch, "_connect", connect)
+    with web(authority, "a.example", answer=lambda _: None) as site:
+        monkeypatch.setattr(https, "_connect", site.connect)
 
         assert fetch.get("https://a.example/x.xml", time.monotonic() + 0.3, trusting(authority)) is None
 
@@ -460,7 +402,7 @@ def test_without_dnspython_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -
     import sys
 
     monkeypatch.setitem(sys.modules, "dns", None)
-    monkeypatch.setattr(fetch, "_connect", _nobody)
+    monkeypatch.setattr(https, "_connect", _nobody)
 
     with pytest.raises(errors.MissingExtra, match=r"courriel\[doctor\]"):
         discover("ada@firm.example")

@@ -93,7 +93,7 @@ TEAMS = Owned(ME, STAFF, 0o2775)
 def test_a_file_is_believed_when_nobody_else_can_have_written_it(
     file: SettingsFile, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "_named", lambda user: f"user {user}")
+    monkeypatch.setattr(files, "_user_name", lambda user: f"user {user}")
 
     assert objection(file, ME, frozenset((MY_GROUP,))) == reason
 

@@ -13,7 +13,7 @@ SOURCE = Path(errors.__file__).parent
 NOT_OURS = ("cli", "demo", "wlangage", "sandbox/faults.py")  # they hold their own French
 _FORMAT = re.compile(r"%(?:0?\d|\.\d)?[sdrfgo]")
 _LOGS = {"info", "warning", "error", "log"}
-_COMPLAINTS = {"complain", "_complain"}  # about a letter
+_DEFECT_REPORTS = {"report_defect", "_report_defect"}  # about a letter
 _CLASSES = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
 
 
@@ -25,7 +25,7 @@ def sentences() -> dict[str, str]:
         if not str(path.relative_to(SOURCE)).startswith(NOT_OURS)
     }
     derived = {name for tree in trees.values() for name in _derived(tree)}
-    makers = _CLASSES | _COMPLAINTS | derived | {name for tree in trees.values() for name in _makers(tree)}
+    makers = _CLASSES | _DEFECT_REPORTS | derived | {name for tree in trees.values() for name in _makers(tree)}
     found: dict[str, str] = {}
     for path, tree in trees.items():
         for node in tree:

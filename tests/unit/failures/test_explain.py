@@ -88,10 +88,10 @@ def test_a_guess_is_no_answer(text: str) -> None:
 def test_what_the_code_means_is_told_when_nothing_else_is_known() -> None:
     found = explain("550 5.7.1 no")
 
-    assert [code for code, _ in found.told] == ["550", "5.7.1"]
-    assert "policy" in found.told[0][1].en
-    assert "sécurité" in found.told[1][1].fr
-    assert explain("I have 500 questions").told == ()
+    assert [code for code, _ in found.code_meanings] == ["550", "5.7.1"]
+    assert "policy" in found.code_meanings[0][1].en
+    assert "sécurité" in found.code_meanings[1][1].fr
+    assert explain("I have 500 questions").code_meanings == ()
 
 
 @pytest.mark.parametrize("record", failures.all(), ids=lambda record: record.id)

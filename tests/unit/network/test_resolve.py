@@ -9,7 +9,7 @@ import pytest
 
 from courriel import Security, Server
 from courriel.model.server import Dialect
-from courriel.network import resolve
+from courriel.network.connecting import resolve
 
 
 @pytest.mark.parametrize(

@@ -75,8 +75,8 @@ def test_a_status_cannot_steer_the_terminal() -> None:
     status = syntax.read_status(b"NO [\x1b[31mX] \x1b[2J gone")
 
     assert status is not None
-    assert "\x1b" not in status.said
-    assert status.said.startswith("NO ")
+    assert "\x1b" not in status.shown
+    assert status.shown.startswith("NO ")
 
 
 @given(st.binary())

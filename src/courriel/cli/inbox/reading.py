@@ -75,16 +75,16 @@ class InboxReader:
                     self._box.select(self._wanted.folder or "INBOX", read_only=action != "watch")
                 match action:
                     case "show":
-                        self._each(numbers, self._show)
+                        self._for_each(numbers, self._show)
                     case "save":
                         target = Path(folder or ".")
                         target.mkdir(parents=True, exist_ok=True)
-                        self._each(numbers, lambda found: self._save(found, target))
+                        self._for_each(numbers, lambda found: self._save(found, target))
                     case "watch":
                         self._watch()
                     case _:
                         for found in self._list():
-                            self._tell(found)
+                            self._print_summary(found)
         finally:
             for line in self._transcript or ():
                 print(transcript_line(line), file=sys.stderr)
@@ -110,13 +110,13 @@ class InboxReader:
 
     def _list(self) -> Iterator[Found]:
         if isinstance(self._box, ImapSession):
-            return map(_filed, self._box.search(**self._wanted.search())[-self._wanted.last :])
+            return map(_found_in_folder, self._box.search(**self._wanted.search())[-self._wanted.last :])
         count = len(self._box)
-        return (_popped(self._box[place]) for place in range(max(0, count - self._wanted.last), count))
+        return (_found_in_maildrop(self._box[index]) for index in range(max(0, count - self._wanted.last), count))
 
-    def _each(self, numbers: Iterable[int], act: Callable[[Found], None]) -> None:
+    def _for_each(self, numbers: Iterable[int], action: Callable[[Found], None]) -> None:
         for number in numbers:
-            found = self._numbered(number)
+            found = self._by_number(number)
             if found is None:
                 self._report.failing(
                     _NOT_FOUND,
@@ -124,15 +124,15 @@ class InboxReader:
                     say(f"il n'y a pas de message {number}", f"there is no letter {number}"),
                 )
             else:
-                act(found)
+                action(found)
 
-    def _numbered(self, number: int) -> Found | None:
+    def _by_number(self, number: int) -> Found | None:
         if isinstance(self._box, ImapSession):
-            return next(map(_filed, self._box.fetch(number)), None)
-        return _popped(self._box[number - 1]) if number <= len(self._box) else None
+            return next(map(_found_in_folder, self._box.fetch(number)), None)
+        return _found_in_maildrop(self._box[number - 1]) if number <= len(self._box) else None
 
-    def _tell(self, found: Found) -> None:
-        if self._report.values(_object(found)):
+    def _print_summary(self, found: Found) -> None:
+        if self._report.values(_letter_object(found)):
             return
         when = found.letter.date or found.received
         day = f"{when:%Y-%m-%d %H:%M}" if when else " " * 16
@@ -143,7 +143,7 @@ class InboxReader:
 
     def _show(self, found: Found) -> None:
         letter = found.letter.load()
-        if self._report.values(_object(found) | _content(letter)):
+        if self._report.values(_letter_object(found) | _content_object(letter)):
             return
         for fr, en, value in (
             ("De", "From", str(letter.sender or "")),
@@ -183,18 +183,18 @@ class InboxReader:
                 say("En attente de nouveaux messages ; Ctrl-C pour finir.", "Waiting for new letters; Ctrl-C to end.")
             )
             for letter in watch:
-                self._tell(_filed(letter))
+                self._print_summary(_found_in_folder(letter))
 
 
-def _filed(letter: MailboxLetter) -> Found:
+def _found_in_folder(letter: MailboxLetter) -> Found:
     return Found(letter.uid, letter, letter.size, tuple(sorted(letter.flags)), letter.received)
 
 
-def _popped(letter: PopLetter) -> Found:
+def _found_in_maildrop(letter: PopLetter) -> Found:
     return Found(letter.number, letter, letter.size)
 
 
-def _object(found: Found) -> dict[str, object]:
+def _letter_object(found: Found) -> dict[str, object]:
     letter = found.letter
     return {
         "number": found.number,
@@ -209,7 +209,7 @@ def _object(found: Found) -> dict[str, object]:
     }
 
 
-def _content(letter: Letter) -> dict[str, object]:
+def _content_object(letter: Letter) -> dict[str, object]:
     return {
         "text": letter.text,
         "attachments": [

@@ -45,7 +45,7 @@ def list_(manner: GlobalOptions) -> int:
         except CourrielError as broken:
             report.failed(broken)
             continue
-        if not report.values({"ok": True, **_object(login), "sysexit": 0}):
+        if not report.values({"ok": True, **_login_object(login), "sysexit": 0}):
             report.line(f"{visible(name)}  {login.provider}  {_GRANTS[login.grant]}  {visible(', '.join(login.hosts))}")
     return report.status
 
@@ -70,7 +70,7 @@ def show(manner: GlobalOptions, name: str) -> int:
     report = Report(manner)
     login = store.load(store.normal(name))
     found = diagnosis.findings(login, time.time())
-    content: dict[str, object] = {"ok": True, **_object(login)}
+    content: dict[str, object] = {"ok": True, **_login_object(login)}
     content["findings"] = [{"sentence": each.sentence, "failure": each.failure or None} for each in found]
     if report.values(content | {"sysexit": 0}):
         return 0
@@ -82,7 +82,7 @@ def show(manner: GlobalOptions, name: str) -> int:
         (say("Application", "Application"), login.client_id),
         (say("Par", "By"), str(_GRANTS[login.grant])),
         (say("Serveurs", "Servers"), ", ".join(login.hosts)),
-        (say("Jeton jusqu'à", "Token until"), _moment(login.expires_at)),
+        (say("Jeton jusqu'à", "Token until"), _date_text(login.expires_at)),
         (say("Rangée dans", "Kept in"), kept),
     )
     for title, text in rows:
@@ -111,8 +111,8 @@ def refresh(manner: GlobalOptions, name: str) -> int:
 
     report = Report(manner)
     login = sources.renew(store.normal(name), force=True)
-    if not report.values({"ok": True, **_object(login), "sysexit": 0}):
-        until = _moment(login.expires_at)
+    if not report.values({"ok": True, **_login_object(login), "sysexit": 0}):
+        until = _date_text(login.expires_at)
         report.line(
             say(
                 f"Nouveau jeton pour {visible(login.name)}, valable jusqu'à {until}",
@@ -150,7 +150,7 @@ def forget(manner: GlobalOptions, name: str) -> int:
 # The steps.
 
 
-def _object(login: StoredLogin) -> dict[str, object]:
+def _login_object(login: StoredLogin) -> dict[str, object]:
     return {
         "name": login.name,
         "provider": login.provider,
@@ -164,7 +164,7 @@ def _object(login: StoredLogin) -> dict[str, object]:
     }
 
 
-def _moment(seconds: float | None) -> str:
+def _date_text(seconds: float | None) -> str:
     if seconds is None:
         return say("inconnu", "unknown")
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

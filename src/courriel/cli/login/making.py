@@ -45,7 +45,7 @@ class LoginMaker:
     def make(self, login: StoredLogin, secret: str) -> int:
         """Log in; returns the exit status. `secret` is the reference to the application's secret."""
         login = self._with_secret(login, secret)
-        urls = [self._url(login, each) for each in self._servers or _SERVERS[login.provider]]
+        urls = [self._route_to_use(login, each) for each in self._servers or _SERVERS[login.provider]]
         login = login.with_tokens(self._tokens(login), time.time())
         found = diagnosis.findings(login, time.time())
         for each in found:
@@ -56,14 +56,14 @@ class LoginMaker:
             return self._report.status
         with store.lock(login.name):
             store.save(login)
-        accepted = self._tried(urls[0], login) if self._trial else ""
+        accepted = self._try_login(urls[0], login) if self._trial else ""
         if self._report.status:
             self._report.aside(
                 say(f"La connexion est enregistrée : courriel login show {visible(login.name)}",
                     f"The login is stored: courriel login show {visible(login.name)}")
             )  # fmt: skip
             return self._report.status
-        self._tell(login, urls, accepted, found)
+        self._print_result(login, urls, accepted, found)
         return self._report.status
 
     # The steps.
@@ -84,7 +84,7 @@ class LoginMaker:
             return replace(login, client_secret=where.read(user=login.client_id, host=login.provider))
         return replace(login, secret_reference=reference)
 
-    def _url(self, login: StoredLogin, server: str) -> Route:
+    def _route_to_use(self, login: StoredLogin, server: str) -> Route:
         """The route to paste: the server, the user, the mechanism, and the login's name."""
         from courriel import Route
         from courriel.delivery.settings.secrets import SecretReference
@@ -138,7 +138,7 @@ class LoginMaker:
         )  # fmt: skip
         return client.by_device_code(device)
 
-    def _tried(self, route: Route, login: StoredLogin) -> str:
+    def _try_login(self, route: Route, login: StoredLogin) -> str:
         """Open a session with the token, and close it; returns who accepted it. A refusal is reported."""
         assert route.server is not None
         source = sources.stored(login.name)
@@ -158,7 +158,9 @@ class LoginMaker:
             return ""
         return str(route.server)
 
-    def _tell(self, login: StoredLogin, urls: list[Route], accepted: str, found: list[diagnosis.TokenFinding]) -> None:
+    def _print_result(
+        self, login: StoredLogin, urls: list[Route], accepted: str, found: list[diagnosis.TokenFinding]
+    ) -> None:
         content: dict[str, object] = {
             "ok": True,
             "name": login.name,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _FILE = Bilingual("FICHIER", "FILE")
 
 
-def _common(function: F) -> F:
+def _common_options(function: F) -> F:
     """The options of both providers."""
     for add in (
         option(
@@ -95,7 +95,7 @@ def _common(function: F) -> F:
     usage=Bilingual("ADRESSE", "ADDRESS"),
 )
 @click.argument("address")
-@_common
+@_common_options
 @option("--tenant", value=Bilingual("ORGANISATION", "TENANT"), default="",
         fr="Domaine ou numéro de l'annuaire ; par défaut le domaine de l'adresse.",
         en="Domain or directory id; default: the domain of the address.")  # fmt: skip
@@ -125,7 +125,7 @@ def microsoft(
     from courriel.cli.login.making import LoginMaker
 
     if not client_id:
-        raise click.UsageError(_missing("--client-id"))
+        raise click.UsageError(_missing_option("--client-id"))
     if secret and certificate:
         raise click.UsageError(say("--secret ou --certificate, pas les deux", "--secret or --certificate, not both"))
     program = bool(secret or certificate)
@@ -136,9 +136,9 @@ def microsoft(
         )  # fmt: skip
     grant: Grant = "program" if program else "device" if device else "browser"
     maker = LoginMaker(manner, servers, browser=not no_browser, trial=not no_try)
-    login = _described(
+    login = _login_without_tokens(
         address, name, servers, grant=grant, provider="microsoft", client_id=client_id, authority=authority,
-        tenant=tenant or address.rpartition("@")[2], certificate=_whole(certificate), key=_whole(key),
+        tenant=tenant or address.rpartition("@")[2], certificate=_absolute_path(certificate), key=_absolute_path(key),
     )  # fmt: skip
     return maker.make(login, secret)
 
@@ -159,7 +159,7 @@ def microsoft(
     usage=Bilingual("ADRESSE", "ADDRESS"),
 )
 @click.argument("address")
-@_common
+@_common_options
 @option("--client-file", value=_FILE, default="", fr="Fichier JSON du client « Application de bureau ».",
         en="JSON file of the Desktop app client.")  # fmt: skip
 @option("--service-account", value=_FILE, default="", fr="Clé JSON d'un compte de service, avec délégation.",
@@ -185,16 +185,16 @@ def google(
     if client_file:
         client_id, typed = client_in_file(client_file)
     if not service_account and not client_id:
-        raise click.UsageError(_missing("--client-file"))
+        raise click.UsageError(_missing_option("--client-file"))
     if not service_account and not (typed or secret):
         raise click.UsageError(
             say("les clients de bureau de Google ont un secret : --client-file FICHIER, ou --secret RÉFÉRENCE",
                 "Google's desktop clients have a secret: --client-file FILE, or --secret REFERENCE")
         )  # fmt: skip
     maker = LoginMaker(manner, servers, browser=not no_browser, trial=not no_try)
-    login = _described(
+    login = _login_without_tokens(
         address, name, servers, grant="service-account" if service_account else "browser", provider="google",
-        client_id=client_id, authority=authority, service_account=_whole(service_account), client_secret=typed,
+        client_id=client_id, authority=authority, service_account=_absolute_path(service_account), client_secret=typed,
     )  # fmt: skip
     return maker.make(login, secret)
 
@@ -202,7 +202,7 @@ def google(
 # The steps.
 
 
-def _described(address: str, name: str, servers: tuple[str, ...], **more: object) -> StoredLogin:
+def _login_without_tokens(address: str, name: str, servers: tuple[str, ...], **more: object) -> StoredLogin:
     """The login without tokens; its hosts are those of the servers, by default the provider's."""
     from courriel import Address, Route
     from courriel.delivery.oauth import store
@@ -223,12 +223,12 @@ def _described(address: str, name: str, servers: tuple[str, ...], **more: object
     return replace(plain, hosts=plain.made_by_provider.hosts)
 
 
-def _whole(path: str) -> str:
+def _absolute_path(path: str) -> str:
     """The path from the root: the login is used from any folder later."""
     return os.path.abspath(path) if path else ""  # noqa: PTH100 - pathlib would be imported for this alone
 
 
-def _missing(name: str) -> str:
+def _missing_option(name: str) -> str:
     return say(
         f"{name} manque : le client est le vôtre, et docs/login.fr.md dit comment le déclarer chez le fournisseur",
         f"{name} is missing: the client is your own, and docs/login.md says how to register it at the provider",

@@ -34,11 +34,11 @@ def watch(
         try:
             with Sandbox(host, port, tls_port=tls_port, folder=where, users=users, keep=_LETTERS_IN_MEMORY) as sandbox:
                 _introduce(report, sandbox, where, users)
-                _tell_of_letters(report, sandbox, ended)
+                _print_letters(report, sandbox, ended)
         except OSError as refused:
             if isinstance(refused, errors.CourrielError):
                 raise
-            _tell_of_place(report, refused, host, port)
+            _print_addresses(report, refused, host, port)
             return report.status
     report.aside(say("Fermé.", "Closed."))
     return report.status
@@ -62,7 +62,11 @@ def _folder(named: str | None) -> Generator[str, None, None]:
 
 
 def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str, str] | None) -> None:
-    clear, starttls, tls = sandbox.url, _if_there(lambda: sandbox.starttls_url), _if_there(lambda: sandbox.tls_url)
+    clear, starttls, tls = (
+        sandbox.url,
+        _existing_url(lambda: sandbox.starttls_url),
+        _existing_url(lambda: sandbox.tls_url),
+    )
     if report.values(
         {
             "event": "open",
@@ -70,7 +74,7 @@ def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str
             "starttls_url": starttls,
             "tls_url": tls,
             "pop_url": sandbox.pop_url,
-            "pops_url": _if_there(lambda: sandbox.pops_url),
+            "pops_url": _existing_url(lambda: sandbox.pops_url),
             "folder": folder,
             "users": list(users or ()),
         }
@@ -120,19 +124,19 @@ def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str
     report.line(say("Ctrl-C pour fermer.", "Ctrl-C to close."))
 
 
-def _tell_of_letters(report: Report, sandbox: Sandbox, ended: Ending) -> None:
-    told = 0  # letters of earlier runs are not in memory
+def _print_letters(report: Report, sandbox: Sandbox, ended: Ending) -> None:
+    last_shown = 0  # letters of earlier runs are not in memory
     while True:
         last_look = ended.wait(_LOOK_AGAIN)
         for letter in sandbox.letters:
-            if letter.number > told:
-                told = letter.number
-                _tell(report, letter)
+            if letter.number > last_shown:
+                last_shown = letter.number
+                _print_letter(report, letter)
         if last_look:
             return
 
 
-def _tell(report: Report, letter: CapturedMessage) -> None:
+def _print_letter(report: Report, letter: CapturedMessage) -> None:
     path = str(letter.path) if letter.path else ""
     to = [*letter.recipients]
     if report.values(
@@ -151,16 +155,16 @@ def _tell(report: Report, letter: CapturedMessage) -> None:
     )
 
 
-def _if_there(url: Callable[[], str]) -> str | None:
+def _existing_url(url: Callable[[], str]) -> str | None:
     try:
         return url()
     except errors.MissingExtra:
         return None
 
 
-def _tell_of_place(report: Report, refused: OSError, host: str, port: int) -> None:
+def _print_addresses(report: Report, refused: OSError, host: str, port: int) -> None:
     """Report why the server cannot listen."""
-    place = f"{host}:{port}"
+    address = f"{host}:{port}"
     if refused.errno == errno.EADDRINUSE:
         sentence = say(
             f"le port {port} est déjà pris sur {host} ; --port 0 en prend un libre",
@@ -169,16 +173,16 @@ def _tell_of_place(report: Report, refused: OSError, host: str, port: int) -> No
         report.failing(UNAVAILABLE, "PortTaken", sentence)
     elif isinstance(refused, PermissionError):
         sentence = say(
-            f"{refused.filename or place} : permission refusée ; les ports au-dessous de 1024 sont réservés",
-            f"{refused.filename or place}: permission denied; ports below 1024 are reserved",
+            f"{refused.filename or address} : permission refusée ; les ports au-dessous de 1024 sont réservés",
+            f"{refused.filename or address}: permission denied; ports below 1024 are reserved",
         )
         report.failing(NOT_PERMITTED, "PermissionError", sentence)
     elif refused.filename is not None:
         report.system(refused)
     else:
         sentence = say(
-            f"impossible d'écouter sur {place} : {spoken(refused.strerror or str(refused))}",
-            f"cannot listen at {place}: {refused}",
+            f"impossible d'écouter sur {address} : {spoken(refused.strerror or str(refused))}",
+            f"cannot listen at {address}: {refused}",
         )
         report.failing(
             NO_HOST if type(refused).__name__ == "gaierror" else UNAVAILABLE, type(refused).__name__, sentence

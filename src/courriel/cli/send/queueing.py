@@ -39,7 +39,7 @@ def queue(
         resolve(via)  # a name that is unknown here is a slip of the pen
     report = Report(manner)
     with open_outbox(terms.place, references=terms.references) as outbox:
-        for name, message in _read(report, files) if files else _made(wishes, via):
+        for name, message in _read(report, files) if files else _composed_messages(wishes, via):
             try:
                 _put(report, outbox, name, message, via, wishes if files else None, wishes, terms)
             except errors.CourrielError as error:
@@ -50,7 +50,7 @@ def queue(
 # The steps.
 
 
-def _made(wishes: MessageOptions, via: str | None) -> Iterator[tuple[str, Message]]:
+def _composed_messages(wishes: MessageOptions, via: str | None) -> Iterator[tuple[str, Message]]:
     from courriel.delivery.settings.profiles import resolve
 
     yield "", wishes.message(None if wishes.sender else resolve(via).sender)
@@ -84,9 +84,9 @@ def _put(
         message, via=via, key=terms.key, on_unsure=terms.on_unsure, priority=wishes.priority or "normal", **options
     )
     info = ticket.info
-    told: dict[str, object] = {"ok": True, "ticket": info.id, "key": info.key, "state": info.state.name.lower(),
+    document: dict[str, object] = {"ok": True, "ticket": info.id, "key": info.key, "state": info.state.name.lower(),
             "existed": ticket.existed, "message_id": info.message_id, "file": file or None, "sysexit": 0}  # fmt: skip
-    if report.values(told):
+    if report.values(document):
         return
     where = f"{file}{say(' : ', ': ')}" if file else ""
     if ticket.existed:

@@ -28,7 +28,7 @@ def servers(xml: bytes, address: Address) -> list[FoundServer]:
     Raises RemoteProtocolError for a file that is too long, too deep, no XML, or has a document type.
     """
     if len(xml) > LONGEST:
-        raise _wrong(f"it is longer than {LONGEST // 1024} KiB")
+        raise _unreadable(f"it is longer than {LONGEST // 1024} KiB")
     reader = _Reader()
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -40,7 +40,7 @@ def servers(xml: bytes, address: Address) -> list[FoundServer]:
     try:
         parser.Parse(xml, True)
     except (expat.ExpatError, LookupError, ValueError) as broken:
-        raise _wrong(f"it is no XML: {broken}") from None
+        raise _unreadable(f"it is no XML: {broken}") from None
     return [server for entry in reader.entries if (server := _server(entry, address))]
 
 
@@ -68,7 +68,7 @@ class _Reader:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self._path.append(name)
         if len(self._path) > _DEEPEST:
-            raise _wrong(f"its elements are nested more than {_DEEPEST} deep")
+            raise _unreadable(f"its elements are nested more than {_DEEPEST} deep")
         self._text = ""
         if self._path == ["clientConfig", "emailProvider", name] and name in ("incomingServer", "outgoingServer"):
             self._entry = _Entry(attributes.get("type", "").lower())
@@ -90,13 +90,13 @@ class _Reader:
             self._text += more[:_LONGEST_TEXT]
 
     def refuse(self, *_: object) -> None:
-        raise _wrong("it declares a document type or an entity")
+        raise _unreadable("it declares a document type or an entity")
 
 
 def _server(entry: _Entry, address: Address) -> FoundServer | None:
     dialect, security = _DIALECTS.get(entry.kind), _SECURITY.get(entry.texts.get("socketType", "").upper())
-    host, port = _filled(entry.texts.get("hostname", ""), address), entry.texts.get("port", "")
-    user = _filled(entry.texts.get("username", ""), address)
+    host, port = _with_address_filled_in(entry.texts.get("hostname", ""), address), entry.texts.get("port", "")
+    user = _with_address_filled_in(entry.texts.get("username", ""), address)
     if dialect is None or security is None or not (port.isascii() and port.isdigit() and len(port) <= 5):
         return None
     if not user or not user.isprintable():
@@ -108,7 +108,7 @@ def _server(entry: _Entry, address: Address) -> FoundServer | None:
         return None
 
 
-def _filled(text: str, address: Address) -> str:
+def _with_address_filled_in(text: str, address: Address) -> str:
     for name, value in (
         ("%EMAILADDRESS%", address.spec), ("%EMAILLOCALPART%", address.local), ("%EMAILDOMAIN%", address.domain),
     ):  # fmt: skip
@@ -116,5 +116,5 @@ def _filled(text: str, address: Address) -> str:
     return text
 
 
-def _wrong(reason: str) -> errors.RemoteProtocolError:
+def _unreadable(reason: str) -> errors.RemoteProtocolError:
     return errors.RemoteProtocolError(f"the autoconfiguration cannot be used: {reason}")

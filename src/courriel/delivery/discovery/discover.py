@@ -34,7 +34,7 @@ def discover(address: Address | str, *, total: float = TOTAL, trust: Trust | Non
         return by_provider(parsed, "provider", known.title, known)
     until = monotonic() + total
     sources: tuple[Callable[[], Proposal | None], ...] = (
-        lambda: _by_exchangers(parsed, until),
+        lambda: _by_mail_exchangers(parsed, until),
         lambda: by_servers(parsed, "srv", f"SRV {parsed.domain}", records.services(parsed, until)),
         lambda: _by_autoconfig(parsed, until, trust),
     )
@@ -53,7 +53,7 @@ def discover(address: Address | str, *, total: float = TOTAL, trust: Trust | Non
 # The steps.
 
 
-def _by_exchangers(address: Address, until: float) -> Proposal | None:
+def _by_mail_exchangers(address: Address, until: float) -> Proposal | None:
     for host in records.exchangers(address.domain, until):
         if known := providers.by_exchanger(host):
             return by_provider(address, "mx", f"MX {host}", known)

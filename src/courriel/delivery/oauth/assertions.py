@@ -110,12 +110,12 @@ def _signed(header: dict[str, str], claims: dict[str, Any], key_pem: bytes) -> s
         raise _unusable("the key is not an RSA key, and these servers take no other")
     text = ".".join(_base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
     sha256 = hashes.SHA256()
-    way = (
+    algorithm = (
         padding.PSS(mgf=padding.MGF1(sha256), salt_length=sha256.digest_size)
         if header["alg"] == "PS256"
         else padding.PKCS1v15()
     )
-    return f"{text}.{_base64url(key.sign(text.encode(), way, sha256))}"
+    return f"{text}.{_base64url(key.sign(text.encode(), algorithm, sha256))}"
 
 
 def _cryptography(part: str) -> Any:
@@ -141,7 +141,7 @@ def _base64url(octets: bytes) -> str:
     return urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
-def _unusable(what: str) -> errors.UsageError:
+def _unusable(reason: str) -> errors.UsageError:
     return errors.UsageError(
-        f"the key for a login cannot be used: {what}", stage="authenticate", hint_id="OAUTH-KEY-UNREADABLE"
+        f"the key for a login cannot be used: {reason}", stage="authenticate", hint_id="OAUTH-KEY-UNREADABLE"
     )

@@ -99,7 +99,7 @@ class Loopback:
                     continue
                 query = self._query_of(selector, key.fileobj, key.data)
                 if query is not None:
-                    return _answered(key.fileobj, query, take)
+                    return _take_redirect(key.fileobj, query, take)
         raise errors.TimedOut(
             f"the browser did not come back within {deadline:g} s",
             stage="authenticate",
@@ -183,7 +183,7 @@ def _accept(selector: selectors.BaseSelector, listener: socket.socket) -> None:
     selector.register(line, selectors.EVENT_READ, bytearray())
 
 
-def _answered(line: socket.socket, query: str, take: Callable[[str], str]) -> str:
+def _take_redirect(line: socket.socket, query: str, take: Callable[[str], str]) -> str:
     try:
         taken = take(query)
     except errors.CourrielError:

@@ -135,13 +135,13 @@ class _LoginReader:
     def fetch(self) -> Token:
         """The access token; a new one when it has expired."""
         login = _load(self._name)
-        return _token(login if login.fresh(time.time()) else self._renewed(""))
+        return _token(login if login.fresh(time.time()) else self._refreshed_login(""))
 
     def refresh(self, refused: str) -> Token:
         """Another access token than the refused one."""
-        return _token(self._renewed(refused))
+        return _token(self._refreshed_login(refused))
 
-    def _renewed(self, refused: str) -> StoredLogin:
+    def _refreshed_login(self, refused: str) -> StoredLogin:
         login = renew(self._name, refused)
         # What could not be stored must not be asked for again at the next mail.
         _remember(self._name, login)
@@ -164,13 +164,13 @@ class _InMemory:
 
     def fetch(self) -> Token:
         """The access token; a new one when it has expired."""
-        return self._another("")
+        return self._fetch_fresh("")
 
     def refresh(self, refused: str) -> Token:
         """Another access token than the refused one."""
-        return self._another(refused)
+        return self._fetch_fresh(refused)
 
-    def _another(self, refused: str) -> Token:
+    def _fetch_fresh(self, refused: str) -> Token:
         with self._lock:
             if not self._login.fresh(time.time()) or self._login.access_token == refused:
                 self._login = self._login.with_tokens(self._ask(), time.time())

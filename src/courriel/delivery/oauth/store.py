@@ -61,10 +61,10 @@ def names() -> list[str]:
 def stamp(name: str) -> object:
     """A value that changes when the login is stored again; None when it is not there."""
     try:
-        there = _path(name).stat()
+        status = _path(name).stat()
     except OSError:
         return None
-    return there.st_mtime_ns, there.st_size, there.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def load(name: str) -> StoredLogin:
@@ -211,8 +211,8 @@ def _path(name: str, ending: str = ".json") -> Path:
 def _read(path: Path, name: str) -> bytes:
     file = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     try:
-        there = os.fstat(file)
-        if os.name != "nt" and (there.st_uid != os.geteuid() or there.st_mode & 0o077):
+        status = os.fstat(file)
+        if os.name != "nt" and (status.st_uid != os.geteuid() or status.st_mode & 0o077):
             raise _unreadable(name, f"others than you own or may read it: chmod 600 {path}")
         raw = b""
         while (more := os.read(file, _LARGEST + 1 - len(raw))) and len(raw) <= _LARGEST:
@@ -231,11 +231,11 @@ def _write(file: int, content: bytes) -> None:
 def _sync_folder(path: Path) -> None:
     if os.name == "nt":
         return
-    there = os.open(path, os.O_RDONLY)
+    folder = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(there)
+        os.fsync(folder)
     finally:
-        os.close(there)
+        os.close(folder)
 
 
 def _unreadable(name: str, failed: OSError | str) -> errors.UsageError:

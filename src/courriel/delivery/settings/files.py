@@ -46,8 +46,8 @@ class Owned:
     mode: int
 
     @classmethod
-    def of(cls, there: os.stat_result) -> Owned:
-        return cls(there.st_uid, there.st_gid, stat.S_IMODE(there.st_mode))
+    def of(cls, status: os.stat_result) -> Owned:
+        return cls(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,9 @@ def objection(file: SettingsFile, user: int, private_groups: frozenset[int] = fr
     """
     owner, folder = file.itself.owner, file.folder
     if owner not in (user, 0):
-        return f"it belongs to {_named(owner)}, and neither to you nor to root"
+        return f"it belongs to {_user_name(owner)}, and neither to you nor to root"
     if owner == 0 and folder.owner not in (user, 0):
-        return f"it lies in a folder of {_named(folder.owner)}, who can have put it there"
+        return f"it lies in a folder of {_user_name(folder.owner)}, who can have put it there"
     if _written_by_others(file.itself, private_groups):
         return f"others than you may write to it (mode {file.itself.mode:04o})"
     if file.linked and (folder.owner not in (user, 0) or _written_by_others(folder, private_groups)):
@@ -149,9 +149,9 @@ def consent(file: SettingsFile, approvals: Path) -> str:
     """
     if file.path == named_file():
         return "COURRIEL_CONFIG"
-    if any(trusted in (_real(file.path), _real(file.path).parent) for trusted in _trusted()):
+    if any(trusted in (_resolved(file.path), _resolved(file.path).parent) for trusted in _trusted()):
         return "COURRIEL_TRUST"
-    return "courriel config trust" if approved(approvals).get(str(_real(file.path))) == file.digest else ""
+    return "courriel config trust" if approved(approvals).get(str(_resolved(file.path))) == file.digest else ""
 
 
 def approved(approvals: Path) -> dict[str, str]:
@@ -177,16 +177,16 @@ def approved(approvals: Path) -> dict[str, str]:
 
 def approve(file: SettingsFile, approvals: Path) -> None:
     """Store the approval of a file with the content read. Raises UsageError, OSError."""
-    _write(approvals, {**approved(approvals), str(_real(file.path)): file.digest})
+    _write(approvals, {**approved(approvals), str(_resolved(file.path)): file.digest})
 
 
 def disapprove(path: Path, approvals: Path) -> bool:
     """Remove the approval of a file; return whether there was one. Raises UsageError, OSError."""
     known = approved(approvals)
-    there = known.pop(str(_real(path)), None) is not None
-    if there:
+    was_approved = known.pop(str(_resolved(path)), None) is not None
+    if was_approved:
         _write(approvals, known)
-    return there
+    return was_approved
 
 
 def wrong(path: Path, reason: str) -> errors.UsageError:
@@ -208,22 +208,22 @@ def _read(path: Path) -> SettingsFile:
         except FileNotFoundError:
             raise wrong(path, "it is a link that leads nowhere") from None
         with os.fdopen(descriptor, "rb") as opened:
-            there = os.fstat(descriptor)
-            linked = stat.S_ISLNK(entry.st_mode) or there.st_nlink > 1
-            raw = b"" if _is_null(there) else _limited(path, opened, there)
-            return SettingsFile(path, raw, Owned.of(there), Owned.of(os.fstat(folder)), linked)
+            status = os.fstat(descriptor)
+            linked = stat.S_ISLNK(entry.st_mode) or status.st_nlink > 1
+            raw = b"" if _is_null_device(status) else _limited(path, opened, status)
+            return SettingsFile(path, raw, Owned.of(status), Owned.of(os.fstat(folder)), linked)
     finally:
         os.close(folder)
 
 
 def _read_on_windows(path: Path) -> SettingsFile:
     with path.open("rb") as opened:
-        there = os.fstat(opened.fileno())
-        return SettingsFile(path, _limited(path, opened, there), Owned.of(there), Owned.of(path.parent.stat()))
+        status = os.fstat(opened.fileno())
+        return SettingsFile(path, _limited(path, opened, status), Owned.of(status), Owned.of(path.parent.stat()))
 
 
-def _limited(path: Path, opened: BinaryIO, there: os.stat_result) -> bytes:
-    if not stat.S_ISREG(there.st_mode):
+def _limited(path: Path, opened: BinaryIO, status: os.stat_result) -> bytes:
+    if not stat.S_ISREG(status.st_mode):
         raise wrong(path, "it is not a regular file")
     raw = opened.read(LARGEST_FILE + 1)
     if len(raw) > LARGEST_FILE:
@@ -231,16 +231,16 @@ def _limited(path: Path, opened: BinaryIO, there: os.stat_result) -> bytes:
     return raw
 
 
-def _is_null(there: os.stat_result) -> bool:
+def _is_null_device(status: os.stat_result) -> bool:
     """Whether it is /dev/null, a common way to set no settings."""
-    return stat.S_ISCHR(there.st_mode) and there.st_rdev == os.stat(os.devnull).st_rdev  # noqa: PTH116 - a device
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == os.stat(os.devnull).st_rdev  # noqa: PTH116 - a device
 
 
 def _written_by_others(thing: Owned, private: frozenset[int]) -> bool:
     return bool(thing.mode & 0o002 or (thing.mode & 0o020 and thing.group not in private))
 
 
-def _named(user: int) -> str:
+def _user_name(user: int) -> str:
     import pwd
 
     try:
@@ -255,10 +255,10 @@ def _trusted() -> Iterator[Path]:
             continue
         if not Path(text).is_absolute():
             raise errors.UsageError(f"COURRIEL_TRUST={text}: {_ABSOLUTE}", stage="compose")
-        yield from {_real(Path(text)), Path(os.path.realpath(text))}
+        yield from {_resolved(Path(text)), Path(os.path.realpath(text))}
 
 
-def _real(path: Path) -> Path:
+def _resolved(path: Path) -> Path:
     """The path with links in its folder resolved, but not its own name."""
     return Path(os.path.realpath(path.parent)) / path.name
 
@@ -271,7 +271,7 @@ def _write(approvals: Path, known: dict[str, str]) -> None:
     approvals.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not WINDOWS and (owner := approvals.parent.stat().st_uid) != os.geteuid():
         # sudo keeps HOME: root's approvals would be in a folder of another user.
-        raise wrong(approvals, f"its folder belongs to {_named(owner)}, and not to you (with sudo: sudo -H)")
+        raise wrong(approvals, f"its folder belongs to {_user_name(owner)}, and not to you (with sudo: sudo -H)")
     text = json.dumps(known, indent=1, sort_keys=True) + "\n"
     descriptor, name = tempfile.mkstemp(dir=approvals.parent, prefix=".trusted-")  # 0600, and O_EXCL
     try:

@@ -127,7 +127,7 @@ def machine_settings() -> Settings:
     return (_settings(path, limited=False) if path is not None else None) or Settings()
 
 
-PLACES = (project_settings, user_settings, machine_settings)
+LOCATIONS = (project_settings, user_settings, machine_settings)
 """Settings files by priority; a later one is not opened when an earlier one has the value."""
 
 
@@ -136,8 +136,8 @@ def named_outbox() -> tuple[str, str] | None:
 
     Raises UsageError for an invalid file.
     """
-    for place in PLACES:
-        found = place()
+    for location in LOCATIONS:
+        found = location()
         if found.outbox:
             return found.outbox, found.source
     return None
@@ -259,17 +259,17 @@ _LIMITED = f"put it into your own courriel.toml or COURRIEL_URL, or {_APPROVE}"
 
 
 def _outbox(path: Path, table: Mapping[str, object], project: Path | None) -> str:
-    place = table.get("outbox", "")
-    if not isinstance(place, str) or "\0" in place:
+    outbox = table.get("outbox", "")
+    if not isinstance(outbox, str) or "\0" in outbox:
         raise wrong(path, "outbox is a text in quotes: a path, or a postgresql:// URL")
-    whole = place if not place or is_like_url(place, whole_paths=True) else str(path.parent / place)
-    if whole and project is not None and (is_like_url(whole, whole_paths=True) or not inside(whole, project)):
+    resolved = outbox if not outbox or is_like_url(outbox, whole_paths=True) else str(path.parent / outbox)
+    if resolved and project is not None and (is_like_url(resolved, whole_paths=True) or not inside(resolved, project)):
         raise wrong(
             path,
             "outbox: a project's file cannot name one outside the project, because whoever wrote the project would get"
             f" the mail; use COURRIEL_OUTBOX, or {_APPROVE}",
         )
-    return whole
+    return resolved
 
 
 def _parsed(path: Path, raw: bytes) -> dict[str, object]:

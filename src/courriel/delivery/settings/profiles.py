@@ -47,10 +47,10 @@ def resolve(via: str | Route | None = None) -> Route:
     """The route for `via`. Raises InvalidUrl or UsageError, naming the source of the error."""
     captured = capture()
     if captured is None:
-        route, source = _found(via)
+        route, source = _found_route(via)
         return route if source == _ARGUMENT else replace(route, source=source)
     try:
-        route = _found(via)[0]
+        route = _found_route(via)[0]
     except NothingSet:
         return captured
     return replace(captured, sender=route.sender) if route.leaves else route
@@ -72,7 +72,7 @@ def capture() -> Route | None:
         raise errors.UsageError(
             f"COURRIEL_CAPTURE={safely_shown(word)}: 1, 0 or the whole path of a folder", stage="compose"
         )
-    _say_captured(route)
+    _log_captured(route)
     return route
 
 
@@ -81,7 +81,7 @@ def explain() -> list[Setting]:
     rows = [Setting("COURRIEL_CAPTURE", os.environ["COURRIEL_CAPTURE"], "environment")] \
         if os.environ.get("COURRIEL_CAPTURE") else []  # fmt: skip
     try:
-        route, source = _found(None)
+        route, source = _found_route(None)
     except errors.UsageError as wrong:
         rows.append(Setting("url", f"({wrong})", "nowhere" if isinstance(wrong, NothingSet) else "error"))
     else:
@@ -117,15 +117,15 @@ def own_variable(name: str) -> tuple[str, str] | None:
 # The steps.
 
 
-def _found(via: str | Route | None) -> tuple[Route, str]:
+def _found_route(via: str | Route | None) -> tuple[Route, str]:
     if isinstance(via, Route):
         return via, _ARGUMENT
     if via is None:
-        return _by_environment() or _by_files("default") or _nothing()
+        return _by_environment() or _by_files("default") or _refuse_missing_setting()
     if not isinstance(via, str):
         raise errors.UsageError(f"via: a URL, the name of a profile, a Route or a Server, not {type(via).__name__}")
     if _PROFILE.fullmatch(via):
-        return _by_files(via) or _unknown(via)
+        return _by_files(via) or _refuse_unknown_profile(via)
     return Route.parse(via), _ARGUMENT
 
 
@@ -145,27 +145,29 @@ def _by_environment() -> tuple[Route, str] | None:
 def _by_files(name: str) -> tuple[Route, str] | None:
     from courriel.delivery.settings import locations
 
-    for place in locations.PLACES:
-        profile = place().profiles.get(name)
+    for location in locations.LOCATIONS:
+        profile = location().profiles.get(name)
         if profile:
             return profile.route(), profile.source
     return None
 
 
-def _unknown(name: str) -> tuple[Route, str]:
+def _refuse_unknown_profile(name: str) -> tuple[Route, str]:
     from courriel.delivery.settings import locations
 
-    known = sorted({profile for place in locations.PLACES for profile in place().profiles})
+    known = sorted({profile for location in locations.LOCATIONS for profile in location().profiles})
     if "." in name or name == "localhost":
         # A name with dots is probably a host name.
         also = f"; if it is a server, write smtps://{name}"
     else:
         also = nearest(name, known)
-    there = f"known are {', '.join(known)}" if known else "none is known (they are [profiles.name] in courriel.toml)"
-    raise errors.UsageError(f"no profile has the name {name!r}{also}: {there}", stage="compose")
+    known_names = (
+        f"known are {', '.join(known)}" if known else "none is known (they are [profiles.name] in courriel.toml)"
+    )
+    raise errors.UsageError(f"no profile has the name {name!r}{also}: {known_names}", stage="compose")
 
 
-def _nothing() -> tuple[Route, str]:
+def _refuse_missing_setting() -> tuple[Route, str]:
     from courriel.delivery.settings import locations
 
     raise NothingSet(
@@ -184,18 +186,18 @@ def _explained_outbox() -> Iterator[Setting]:
         yield Setting("outbox", f"({wrong})", "error")
         return
     if found is not None:
-        place, source = found
+        location, source = found
         # A database URL may contain a password.
-        yield Setting("outbox", f"{place.partition('://')[0]}://…" if "://" in place else place, source)
+        yield Setting("outbox", f"{location.partition('://')[0]}://…" if "://" in location else location, source)
 
 
 def _explained_profiles() -> Iterator[Setting]:
     from courriel.delivery.settings import locations
 
     seen: set[str] = set()
-    for place in locations.PLACES:
+    for location in locations.LOCATIONS:
         try:
-            found = place()
+            found = location()
         except errors.UsageError as wrong:
             yield Setting("file", f"({wrong})", "error")
             continue
@@ -214,7 +216,7 @@ def _explained_profiles() -> Iterator[Setting]:
 
 
 @cache
-def _say_captured(route: Route) -> None:
+def _log_captured(route: Route) -> None:
     import logging
 
     logging.getLogger("courriel.delivery").warning(

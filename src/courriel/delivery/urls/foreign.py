@@ -62,7 +62,7 @@ def find(environment: Environment) -> tuple[Route, str] | None:
 
 def _email_url(environment: Environment) -> tuple[str, tuple[str, ...]]:
     """EMAIL_URL of dj-email-url and django-environ; immediate TLS: `?ssl=` in the former, `smtp+ssl:` in the latter."""
-    scheme, user, password, host, port, path, query = _cut(environment["EMAIL_URL"])
+    scheme, user, password, host, port, path, query = _split_url(environment["EMAIL_URL"])
     kept = {"console": "console:", "consolemail": "console:", "memory": "memory:", "memorymail": "memory:",
             "dummy": "null:", "dummymail": "null:"}  # fmt: skip
     if scheme in kept:
@@ -71,8 +71,8 @@ def _email_url(environment: Environment) -> tuple[str, tuple[str, ...]]:
         return f"file://{path}", ()
     if scheme not in ("smtp", "smtps", "smtp+tls", "smtp+ssl", "submission", "submit"):
         raise refusal(f"{scheme!r} is not one of the schemes of EMAIL_URL")
-    ssl = scheme == "smtp+ssl" or _truth("ssl", query.pop("ssl", ""))
-    tls = _truth("tls", query.pop("tls", "")) or scheme in ("smtps", "smtp+tls", "submission", "submit")
+    ssl = scheme == "smtp+ssl" or _boolean("ssl", query.pop("ssl", ""))
+    tls = _boolean("tls", query.pop("tls", "")) or scheme in ("smtps", "smtp+tls", "submission", "submit")
     options = {"timeout": query.pop("timeout", ""), "from": query.pop("_default_from_email", "")}
     notes = [f"EMAIL_URL: {name}= is not used" for name in query]
     if scheme == "smtps" and not ssl:
@@ -88,7 +88,7 @@ def _mailer_dsn(environment: Environment) -> tuple[str, tuple[str, ...]]:
     dsn = environment["MAILER_DSN"]
     if dsn.startswith(("failover(", "roundrobin(")):
         raise refusal(f"{dsn.partition('(')[0]}(…) is not there yet: a way out is one URL for now")
-    scheme, user, password, host, port, _, query = _cut(dsn)
+    scheme, user, password, host, port, _, query = _split_url(dsn)
     if scheme == "null":
         return "null:", ()
     if scheme == "gmail+smtp":
@@ -98,7 +98,7 @@ def _mailer_dsn(environment: Environment) -> tuple[str, tuple[str, ...]]:
         raise refusal(f"{scheme}: smtp, smtps, gmail+smtp and null are read from MAILER_DSN")
     options = {"ehlo": query.pop("local_domain", ""), "verify": ""}
     verify = query.pop("verify_peer", "")
-    if verify and not _truth("verify_peer", verify):
+    if verify and not _boolean("verify_peer", verify):
         options["verify"] = "0"
     notes = tuple(f"MAILER_DSN: {name}= is not used" for name in query)
     ssl = scheme == "smtps" or port == "465"
@@ -168,7 +168,7 @@ def _variables(
     number = environment.get(port, "") or "25"
     if not re.fullmatch(r"[0-9]{1,5}", number):
         raise refusal(f"{port}={safely_shown(number)} is not a port")
-    secured = {name: _truth(name, environment.get(name, "")) for name in (*tls, *ssl)}
+    secured = {name: _boolean(name, environment.get(name, "")) for name in (*tls, *ssl)}
     by_tls = any(secured[name] for name in tls)
     by_ssl = any(secured[name] for name in ssl)
     if by_tls and by_ssl:
@@ -189,7 +189,7 @@ def _url(host: str, port: str, user: str, password: str, *, ssl: bool, tls: bool
     return f"{scheme}://{login}{'@' if login else ''}{host}{f':{port}' if port else ''}{'?' if query else ''}{query}"
 
 
-def _cut(url: str) -> tuple[str, str, str, str, str, str, dict[str, str]]:
+def _split_url(url: str) -> tuple[str, str, str, str, str, str, dict[str, str]]:
     """Scheme, user, password, host, port, path, options; decoded, except host, path and port."""
     found = _URL.fullmatch(url)
     if found is None:
@@ -202,7 +202,7 @@ def _cut(url: str) -> tuple[str, str, str, str, str, str, dict[str, str]]:
     return scheme.lower(), user, password, host, port, path, options
 
 
-def _truth(name: str, word: str) -> bool:
+def _boolean(name: str, word: str) -> bool:
     if word.lower() in _TRUE:
         return True
     if word.lower() in _FALSE:

@@ -26,20 +26,20 @@ def quote(text: str, *, safe: str = "") -> str:
     )
 
 
-def unquote(text: str, what: str, *, secret: bool = False) -> str:
-    """Decode a part of a URL; `what` names it in errors. A plus sign stays a plus sign.
+def unquote(text: str, part: str, *, secret: bool = False) -> str:
+    """Decode a part of a URL; `part` names it in errors. A plus sign stays a plus sign.
 
     Control characters are refused, except in a secret, which is sent in base64 and never as a line. Raises InvalidUrl.
     """
     if _STRAY.search(text):
-        raise refusal(f"{what}: a % that two hexadecimal digits do not follow; % itself is written %25")
+        raise refusal(f"{part}: a % that two hexadecimal digits do not follow; % itself is written %25")
     try:
         plain = _TRIPLET.sub(lambda triplet: bytes.fromhex(triplet[1].decode()), text.encode()).decode()
     except UnicodeDecodeError:
-        raise refusal(f"{what}: what is percent-encoded is not text in UTF-8") from None
+        raise refusal(f"{part}: what is percent-encoded is not text in UTF-8") from None
     control = _CONTROL.search(plain)
     if control and not secret:
-        raise refusal(f"{what}: a control character, %{ord(control[0]):02X}, cannot stand here")
+        raise refusal(f"{part}: a control character, %{ord(control[0]):02X}, cannot stand here")
     return plain
 
 
@@ -49,11 +49,11 @@ def check_characters(url: str) -> None:
         raise refusal(f"a URL of {len(url)} characters: {LONGEST_URL} are the most")
     if not url:
         raise refusal("the URL is empty")
-    for place, char in enumerate(url):
+    for position, char in enumerate(url):
         if char == " " or not char.isprintable():
             raise refusal(
-                f"U+{ord(char):04X} as character {place + 1} of the URL: no space and no control or invisible character"
-                " stands in a URL; a space is written %20"
+                f"U+{ord(char):04X} as character {position + 1} of the URL: no space and no control or invisible"
+                " character stands in a URL; a space is written %20"
             )
 
 

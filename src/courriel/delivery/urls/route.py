@@ -93,7 +93,7 @@ class Route:
     @property
     def name(self) -> str:
         """Destination for display: "smtp.example.org:587", "memory:", "file:///folder"."""
-        return str(self.server) if self.server else self._beginning()
+        return str(self.server) if self.server else self._before_query()
 
     @property
     def leaves(self) -> bool:
@@ -197,16 +197,16 @@ class Route:
 
     def _written(self, *, reveal: bool) -> str:
         options = "&".join(f"{name}={quote(value, safe=_IN_QUERY)}" for name, value in self._options(reveal))
-        return f"{self._beginning(reveal=reveal)}{'?' if options else ''}{options}"
+        return f"{self._before_query(reveal=reveal)}{'?' if options else ''}{options}"
 
-    def _beginning(self, *, reveal: bool = False) -> str:
+    def _before_query(self, *, reveal: bool = False) -> str:
         if self.server is None:
             return f"{self.kind}://{quote(self.folder, safe='/')}" if self.folder else f"{self.kind}:{self.target}"
         login = quote(self.user)
         if self.password and self.password.kind == "plain":
             login += ":" + (quote(self.password.place) if reveal else MASK)
         scheme = _scheme(self.server)
-        return f"{scheme}://{login}{'@' if login else ''}{_place(self.server, scheme, bool(login))}"
+        return f"{scheme}://{login}{'@' if login else ''}{_host_part(self.server, scheme, bool(login))}"
 
     def _options(self, reveal: bool) -> Iterator[tuple[str, str]]:
         if self.server:
@@ -254,7 +254,7 @@ def default_security(scheme: str, *, local: bool) -> Security:
     return schemes.SERVERS[scheme].security or (Security.NONE if local else Security.STARTTLS)
 
 
-def _place(server: Server, scheme: str, login: bool) -> str:
+def _host_part(server: Server, scheme: str, login: bool) -> str:
     if server.host.startswith("/"):
         return quote(server.host, safe="/")
     host = f"[{server.host.replace('%', '%25')}]" if ":" in server.host else server.host

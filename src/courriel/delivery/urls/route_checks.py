@@ -62,10 +62,10 @@ def _check_pool(route: Route) -> None:
     given = [name for name in schemes.POOL_OPTIONS if getattr(route, name)]
     if given and (route.server is None or route.reads):
         raise refusal(f"{given[0]}= makes no sense with {route.kind}: it is for sessions by which mail leaves")
-    for name, most in (("pool", _MOST_SESSIONS), ("max_messages", 10**9)):
+    for name, maximum in (("pool", _MOST_SESSIONS), ("max_messages", 10**9)):
         number = getattr(route, name)
-        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= most:
-            raise refusal(f"{name}={number!r}: a number from 1 to {most:,}")
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= maximum:
+            raise refusal(f"{name}={number!r}: a number from 1 to {maximum:,}")
     if route.rate:
         from courriel.session.pool.throttle import Rate
 

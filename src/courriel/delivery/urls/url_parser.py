@@ -37,7 +37,7 @@ Options = dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
+class _UrlParts:
     """A URL split into parts, undecoded; `authority` is None without //."""
 
     scheme: str
@@ -59,17 +59,17 @@ def read(url: str) -> Route:
         if url.startswith((f"{word}(", f"{word}:")):
             raise refusal(schemes.LATER[word])
     check_characters(url)
-    cut = _cut(url)
+    parts = _split_url(url)
     try:
-        if cut.scheme in schemes.SERVERS:
-            return _server_route(cut)
-        if cut.scheme in schemes.KEPT:
-            return _kept_route(cut)
-        if cut.scheme in schemes.FOLDERS:
-            return _folder_route(cut)
-        if cut.scheme == schemes.PROGRAM:
-            return _program_route(cut)
-        return _named_route(cut)
+        if parts.scheme in schemes.SERVERS:
+            return _server_route(parts)
+        if parts.scheme in schemes.KEPT:
+            return _kept_route(parts)
+        if parts.scheme in schemes.FOLDERS:
+            return _folder_route(parts)
+        if parts.scheme == schemes.PROGRAM:
+            return _program_route(parts)
+        return _named_route(parts)
     except (errors.InvalidServer, errors.InvalidAddress) as wrong:
         # Its text quotes the invalid part, which cannot contain a secret at this point.
         raise refusal(str(wrong), wrong.hint_id) from wrong
@@ -78,78 +78,78 @@ def read(url: str) -> Route:
 # The steps.
 
 
-def _cut(url: str) -> _Cut:
+def _split_url(url: str) -> _UrlParts:
     if "#" in url:
         raise refusal(f"a # stands in the URL, where it means the end: {_ENCODE}")
-    whole = _URL.fullmatch(url)
-    if whole is None:
+    match = _URL.fullmatch(url)
+    if match is None:
         raise refusal(
             "a URL begins with a scheme, as smtps://smtp.example.org (TLS, 465), smtp+starttls://smtp.example.org"
             " (STARTTLS, 587), smtp://localhost or memory:"
         )
-    return _Cut(whole[1].lower(), whole[2], whole[3], whole[4])
+    return _UrlParts(match[1].lower(), match[2], match[3], match[4])
 
 
-def _server_route(cut: _Cut) -> Route:
-    login, at, place = (cut.authority or "").rpartition("@")
+def _server_route(parts: _UrlParts) -> Route:
+    login, at, host_port = (parts.authority or "").rpartition("@")
     user, password = _login(login) if at else ("", None)
-    host, port = _host_and_port(cut, place)
-    reading = schemes.SERVERS[cut.scheme].dialect.value in schemes.READING_KINDS
-    options = _options(cut, schemes.READING_OPTIONS if reading else schemes.SERVER_OPTIONS)
-    return _assembled(cut.scheme, host, port, user, password, options)
+    host, port = _host_and_port(parts, host_port)
+    reading = schemes.SERVERS[parts.scheme].dialect.value in schemes.READING_KINDS
+    options = _options(parts, schemes.READING_OPTIONS if reading else schemes.SERVER_OPTIONS)
+    return _assembled(parts.scheme, host, port, user, password, options)
 
 
-def _kept_route(cut: _Cut) -> Route:
-    if cut.authority or cut.path:
-        raise refusal(f"{cut.scheme}: stands alone, nothing but ?from= follows it")
-    return Route(_kind(cut.scheme), sender=_sender(_options(cut, ("from",))))
+def _kept_route(parts: _UrlParts) -> Route:
+    if parts.authority or parts.path:
+        raise refusal(f"{parts.scheme}: stands alone, nothing but ?from= follows it")
+    return Route(_kind(parts.scheme), sender=_sender(_options(parts, ("from",))))
 
 
-def _folder_route(cut: _Cut) -> Route:
-    if cut.authority or not cut.path.startswith("/"):
-        raise refusal(f"{cut.scheme}: three slashes and a whole path, as {cut.scheme}:///var/mail/kept")
-    folder = unquote(cut.path, "the folder")
+def _folder_route(parts: _UrlParts) -> Route:
+    if parts.authority or not parts.path.startswith("/"):
+        raise refusal(f"{parts.scheme}: three slashes and a whole path, as {parts.scheme}:///var/mail/kept")
+    folder = unquote(parts.path, "the folder")
     if folder.startswith("//") or folder.strip("/") == "" or "\\" in folder:
         raise refusal(
-            f"the folder {folder!r}: a whole path of this machine is wanted, as {cut.scheme}:///var/mail/kept"
+            f"the folder {folder!r}: a whole path of this machine is wanted, as {parts.scheme}:///var/mail/kept"
         )
     if os.name == "nt" and re.match(r"/[A-Za-z]:/", folder):
         folder = folder[1:]
-    return Route(_kind(cut.scheme), folder=folder, sender=_sender(_options(cut, ("from",))))
+    return Route(_kind(parts.scheme), folder=folder, sender=_sender(_options(parts, ("from",))))
 
 
-def _program_route(cut: _Cut) -> Route:
+def _program_route(parts: _UrlParts) -> Route:
     """The route to a transport of a program; nothing is imported here."""
-    if cut.authority is not None or not is_target(cut.path):
+    if parts.authority is not None or not is_target(parts.path):
         raise refusal("python: is followed by a module and a name in it, as python:shop.mail:transport")
-    return Route("python", target=cut.path, sender=_sender(_options(cut, ("from",))))
+    return Route("python", target=parts.path, sender=_sender(_options(parts, ("from",))))
 
 
-def _named_route(cut: _Cut) -> Route:
+def _named_route(parts: _UrlParts) -> Route:
     """The route of a provider's short name, or else the most helpful error."""
-    if cut.scheme in schemes.LATER:
-        raise refusal(schemes.LATER[cut.scheme])
-    if cut.scheme in schemes.AMBIGUOUS:
-        raise refusal(schemes.AMBIGUOUS[cut.scheme])
+    if parts.scheme in schemes.LATER:
+        raise refusal(schemes.LATER[parts.scheme])
+    if parts.scheme in schemes.AMBIGUOUS:
+        raise refusal(schemes.AMBIGUOUS[parts.scheme])
     from courriel.delivery.urls import providers
 
-    name, plus, protocol = cut.scheme.partition("+")
+    name, plus, protocol = parts.scheme.partition("+")
     reading = _READING.get(protocol, "") if plus else ""
-    provider = providers.by_name(name if reading else cut.scheme)
+    provider = providers.by_name(name if reading else parts.scheme)
     if provider is None:
-        raise _unknown_scheme(cut.scheme, tuple(each.name for each in providers.all()))
+        raise _unknown_scheme(parts.scheme, tuple(each.name for each in providers.all()))
     if reading and not provider.place_of(reading):
         raise refusal(f"{provider.title} has no {'IMAP' if reading == 'imaps' else 'POP3'}")
-    if cut.authority is not None or "/" in cut.path:
-        raise refusal(f"{cut.scheme}: your address follows without slashes, as {cut.scheme}:{provider.example}")
+    if parts.authority is not None or "/" in parts.path:
+        raise refusal(f"{parts.scheme}: your address follows without slashes, as {parts.scheme}:{provider.example}")
     usable = schemes.READING_OPTIONS if reading else schemes.SERVER_OPTIONS
-    options = _options(cut, tuple(name for name in usable if name != "tls"))
-    address = unquote(cut.path, "the address") or _single(options, "user")
-    if cut.path and "user" in options:
+    options = _options(parts, tuple(name for name in usable if name != "tls"))
+    address = unquote(parts.path, "the address") or _single(options, "user")
+    if parts.path and "user" in options:
         raise refusal("the user stands twice, behind the colon and in user=")
     options.pop("user", None)
     if ":" in address:
-        raise refusal(f"{cut.scheme}: no password stands here as itself; add ?password= with {FORMS}")
+        raise refusal(f"{parts.scheme}: no password stands here as itself; add ?password= with {FORMS}")
     user, sender = provider.login_of(address, reading)
     notes = provider.notes(tokens=bool(set(options.get("auth", ())) & set(schemes.TOKEN_MECHANISMS)), login=bool(user))
     if reading:
@@ -164,8 +164,8 @@ def _unknown_scheme(scheme: str, short_names: tuple[str, ...]) -> errors.Invalid
     known = [*schemes.every_scheme(), *schemes.LATER, *short_names]
     if "." in scheme or scheme == "localhost":
         close = nearest(scheme, [name for name in known if "." in name])
-        way = close or f"; if it is a server, write smtps://{scheme} or another scheme before it"
-        return refusal(f"{scheme!r} is not a scheme{way}")
+        advice = close or f"; if it is a server, write smtps://{scheme} or another scheme before it"
+        return refusal(f"{scheme!r} is not a scheme{advice}")
     close = nearest(scheme, known)
     if close:
         return refusal(f"{scheme!r} is not a scheme{close}")
@@ -200,56 +200,56 @@ def _login(text: str) -> tuple[str, SecretReference | None]:
     return user, SecretReference("plain", unquote(secret, "the password", secret=True)) if colon else None
 
 
-def _host_and_port(cut: _Cut, place: str) -> tuple[str, int]:
+def _host_and_port(parts: _UrlParts, host_port: str) -> tuple[str, int]:
     """Host and port, 0 for the scheme's default; a path for LMTP."""
-    if "\\" in place or "%" in place.partition("]")[2] or ("%" in place and not place.startswith("[")):
-        raise refusal(f"the host holds a {'%' if '%' in place else chr(92)}: a name is written as it is")
-    literal = re.fullmatch(r"\[([^\[\]]*)\](.*)", place)
-    if place.startswith("[") and not literal:
+    if "\\" in host_port or "%" in host_port.partition("]")[2] or ("%" in host_port and not host_port.startswith("[")):
+        raise refusal(f"the host holds a {'%' if '%' in host_port else chr(92)}: a name is written as it is")
+    literal = re.fullmatch(r"\[([^\[\]]*)\](.*)", host_port)
+    if host_port.startswith("[") and not literal:
         raise refusal("a bracket before the address is never closed: [2001:db8::1]:587")
-    host, port = (literal[1], literal[2]) if literal else _split_at_colon(place)
-    if cut.scheme == "lmtp" and not place and cut.path.startswith("/"):
-        return unquote(cut.path, "the path"), 0
-    if cut.path not in ("", "/"):
+    host, port = (literal[1], literal[2]) if literal else _split_at_colon(host_port)
+    if parts.scheme == "lmtp" and not host_port and parts.path.startswith("/"):
+        return unquote(parts.path, "the path"), 0
+    if parts.path not in ("", "/"):
         raise refusal(
             f"a / and more stand where nothing follows the host: {_ENCODE}"
-            if cut.suspicious
-            else f"{cut.path!r} follows the host, where only options may: ?name=value"
+            if parts.suspicious
+            else f"{parts.path!r} follows the host, where only options may: ?name=value"
         )
     if not host:
-        raise refusal(f"no host: {cut.scheme}://smtp.example.org is the least that can be said")
+        raise refusal(f"no host: {parts.scheme}://smtp.example.org is the least that can be said")
     if literal:
         host = unquote(host, "the address in brackets")
         if ":" not in host or (port and not port.startswith(":")):
             raise refusal("in [brackets] stands an IPv6 address, and only :port may follow: [2001:db8::1]:587")
-    return host.lower(), _port(port, cut)
+    return host.lower(), _port(port, parts)
 
 
-def _split_at_colon(place: str) -> tuple[str, str]:
-    host, colon, port = place.partition(":")
-    if ":" in port and re.fullmatch(r"[0-9A-Fa-f:.]+", place):
-        raise refusal(f"an IPv6 address stands in brackets: [{place}]")
+def _split_at_colon(host_port: str) -> tuple[str, str]:
+    host, colon, port = host_port.partition(":")
+    if ":" in port and re.fullmatch(r"[0-9A-Fa-f:.]+", host_port):
+        raise refusal(f"an IPv6 address stands in brackets: [{host_port}]")
     return host, colon + port
 
 
-def _port(text: str, cut: _Cut) -> int:
+def _port(text: str, parts: _UrlParts) -> int:
     if not text:
         return 0
     number = text[1:]
     if _PORT.fullmatch(number) and int(number) < 65536:
         return int(number)
-    if cut.suspicious or len(number) > _LONGEST_SHOWN:
+    if parts.suspicious or len(number) > _LONGEST_SHOWN:
         raise refusal(f"what follows the host's colon is not a port; if it is a password: {_ENCODE}")
     raise refusal(f"{number!r} is not a port: a number from 1 to 65535 follows the colon")
 
 
-def _options(cut: _Cut, usable: tuple[str, ...]) -> Options:
+def _options(parts: _UrlParts, usable: tuple[str, ...]) -> Options:
     """Parse the query; each option must be known, allowed here, and given once (except ca and pin)."""
     options: Options = {}
-    for pair in (cut.query or "").split("&") if cut.query is not None else ():
+    for pair in (parts.query or "").split("&") if parts.query is not None else ():
         name, equals, value = pair.partition("=")
         if name not in usable:
-            raise _unusable(cut, name, usable)
+            raise _unusable(parts, name, usable)
         if not equals or not value:
             raise refusal(f"{name}= is empty: give it a value or leave it out")
         if name in options and name not in schemes.SEVERAL:
@@ -258,14 +258,14 @@ def _options(cut: _Cut, usable: tuple[str, ...]) -> Options:
     return options
 
 
-def _unusable(cut: _Cut, name: str, usable: tuple[str, ...]) -> errors.InvalidUrl:
+def _unusable(parts: _UrlParts, name: str, usable: tuple[str, ...]) -> errors.InvalidUrl:
     if name in schemes.LATER_OPTIONS:
         return refusal(schemes.LATER_OPTIONS[name])
     if name in schemes.SERVER_OPTIONS:
         return refusal(
-            f"{name}= makes no sense with {cut.scheme}: {', '.join(f'{each}=' for each in usable)} can stand here"
+            f"{name}= makes no sense with {parts.scheme}: {', '.join(f'{each}=' for each in usable)} can stand here"
         )
-    if cut.suspicious or not _OPTION.fullmatch(name.lower()):
+    if parts.suspicious or not _OPTION.fullmatch(name.lower()):
         return refusal(f"what follows the ? is not an option; if it belongs to a password: {_ENCODE}")
     return refusal(f"{name!r} is not an option{nearest(name, list(usable))}: {', '.join(usable)}")
 

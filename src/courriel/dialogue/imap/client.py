@@ -42,7 +42,7 @@ class ImapDialogue:
         self.mechanism = ""  # of the login
         self.logins: LoginMemory | None = None  # mechanisms that worked, by user, in this process
         self._secured = False
-        self._known_already = False  # the greeting said PREAUTH: no login is needed
+        self._capabilities_current = False  # the greeting said PREAUTH: no login is needed
         self._certificate = b""
 
     # The conversation, in the order it happens.
@@ -50,17 +50,17 @@ class ImapDialogue:
     def open(self) -> Flow[None]:
         """Connect, read the greeting, start TLS, log in, learn the capabilities."""
         opening.keep_secrets_off_a_clear_line(self.server, self.credentials)
-        self._forget()
+        self._reset()
         yield Connect()
         if self.server.security is Security.TLS:
             yield from self._secure()
         yield from self._read_greeting()
         if self._starttls_is_due():
             yield from self._start_tls()
-        yield from self._learn()
-        if not self._known_already:
+        yield from self._learn_capabilities()
+        if not self._capabilities_current:
             yield from discreetly(self._log_in())
-            yield from self._learn()
+            yield from self._learn_capabilities()
 
     def search(self, words: list[bytes], charset: str = "") -> Flow[list[int]]:
         """UIDs of the letters that match, lowest first (RFC 3501 6.4.4; as ranges with ESEARCH).
@@ -73,12 +73,12 @@ class ImapDialogue:
         answer = yield from self.exchange.command("mailbox", b"UID", b"SEARCH", *shape, *language, *words)
         if answer.status.word == "NO" and answer.status.code.upper().startswith("BADCHARSET"):
             raise errors.NotSupported(
-                f"the server cannot search for texts in {charset}: {answer.status.said}",
+                f"the server cannot search for texts in {charset}: {answer.status.shown}",
                 capability="CHARSET",
                 stage="mailbox",
             )
         _ = judge(answer, "mailbox")
-        return sorted({uid for line in answer.untagged for uid in self._found(line)})
+        return sorted({uid for line in answer.untagged for uid in self._search_results(line)})
 
     def idle(self, seconds: float) -> Flow[bool]:
         """Wait for new letters in the folder by IDLE (RFC 2177), at most that many seconds; return whether any came.
@@ -88,7 +88,7 @@ class ImapDialogue:
         """
         if self.exchange.news:
             return True
-        tag = yield from self._begin_to_idle()
+        tag = yield from self._start_idle()
         if not self.exchange.news:
             yield from self.exchange.linger("mailbox", seconds)
         # Not by `write`, which would check the buffer: untagged responses are expected here.
@@ -112,7 +112,7 @@ class ImapDialogue:
             )
         refuse_goodbye(rest, "greeting")
         self.greeting = status.text
-        self._known_already = status.word == "PREAUTH"
+        self._capabilities_current = status.word == "PREAUTH"
         self._take_capabilities(status)
 
     def _starttls_is_due(self) -> bool:
@@ -121,14 +121,14 @@ class ImapDialogue:
 
     def _start_tls(self) -> Flow[None]:
         """Start TLS on a connection that began in clear, or raise; never go on in clear (RFC 3501 6.2.1, RFC 8314)."""
-        if self._known_already:
+        if self._capabilities_current:
             # PREAUTH forbids STARTTLS, by which a man in the middle could keep the connection in clear.
             raise errors.RemoteProtocolError(
                 "the server says that it knows us already (PREAUTH), on a line in clear that was to be made secure",
                 stage="secure",
                 hint_id="INJECTED-BEFORE-TLS",
             )
-        yield from self._learn()
+        yield from self._learn_capabilities()
         if "STARTTLS" not in self.capabilities:
             raise errors.NotSupported(
                 "the server does not offer STARTTLS",
@@ -145,7 +145,7 @@ class ImapDialogue:
         self._secured = True
         self.capabilities = {}  # everything received in clear is dropped (hazard H64)
 
-    def _learn(self) -> Flow[None]:
+    def _learn_capabilities(self) -> Flow[None]:
         """Ask for the capabilities, unless the server has just sent them."""
         if not self.capabilities:
             yield from self._ask_for_capabilities()
@@ -174,7 +174,7 @@ class ImapDialogue:
 
     # The steps.
 
-    def _begin_to_idle(self) -> Flow[bytes]:
+    def _start_idle(self) -> Flow[bytes]:
         """Send IDLE, and return its tag once the server waits for DONE. Raises CommandRefused."""
         tag = self.exchange.new_tag()
         yield from self.exchange.write("mailbox", tag + b" IDLE\r\n")
@@ -184,7 +184,7 @@ class ImapDialogue:
             raise errors.RemoteProtocolError("the server ended IDLE before it began", stage="mailbox")
         return tag
 
-    def _found(self, line: bytes) -> list[int]:
+    def _search_results(self, line: bytes) -> list[int]:
         words = line.split()
         match words[:1]:
             case [b"SEARCH"]:
@@ -201,11 +201,11 @@ class ImapDialogue:
             case _:
                 return []
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         """Reset the state: nothing learnt on an older connection holds on the next one."""
         self.exchange.forget()
         self.capabilities, self.greeting, self.mechanism, self._certificate = {}, "", "", b""
-        self._secured = self._known_already = False
+        self._secured = self._capabilities_current = False
 
 
 def judge(answer: Answer, stage: Stage, about: str = "") -> Answer:

@@ -38,7 +38,7 @@ def log_in(
     if isinstance(credentials, Password) and "LOGIN" not in offered and "LOGINDISABLED" not in capabilities:
 
         def login() -> Flow[FailedLogin | None]:
-            return _say_login(reader, credentials)
+            return _log_in_by_login(reader, credentials)
 
         commands["LOGIN"] = login
     tried = yield from authenticate(line, credentials, memory, commands=commands)
@@ -82,17 +82,17 @@ class ImapReplyReader(ReplyReader):
 
     # The steps.
 
-    def _keep(self, data: bytes, stage: Stage) -> None:
+    def _append(self, data: bytes, stage: Stage) -> None:
         self._exchange.keep(data, stage)
 
-    def _says_goodbye(self, reply: Reply) -> bool:
+    def _announces_close(self, reply: Reply) -> bool:
         return reply.word == "BYE"
 
 
 # The steps.
 
 
-def _say_login(reader: ImapReplyReader, password: Password) -> Flow[FailedLogin | None]:
+def _log_in_by_login(reader: ImapReplyReader, password: Password) -> Flow[FailedLogin | None]:
     """Log in by LOGIN: any characters, as literals where they are not plain (RFC 3501 6.2.3)."""
     reply = yield from reader.say_login(wire.secret(password.user), wire.secret(password.secret))
     if reply.kind == 2:

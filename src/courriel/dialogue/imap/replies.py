@@ -53,7 +53,7 @@ class ImapReplies:
         Raises RemoteProtocolError.
         """
         if self._buffer:
-            self._look_for_answers_to_nothing(stage)
+            self._check_unsolicited(stage)
         self._octets = self._lines = 0
         yield Send(data, stage, secret)
 
@@ -137,7 +137,7 @@ class ImapReplies:
             if looked > self.limits.line:
                 raise _too_much("a line", self.limits.line, stage)
             # Octets that were here before (unsolicited, or behind another line) did not start the time limit.
-            yield from self._more(stage, begun=begun)
+            yield from self._receive_more(stage, begun=begun)
             begun = True
         self._lines += 1
         if end > self.limits.line:
@@ -155,7 +155,7 @@ class ImapReplies:
             raise _too_much("a letter", self.limits.letter, stage)
         while len(self._buffer) < size:
             # Each portion that arrives is progress, and restarts the time limit.
-            yield from self._more(stage, begun=False)
+            yield from self._receive_more(stage, begun=False)
         with memoryview(self._buffer) as view:
             octets = bytes(view[:size])
         del self._buffer[:size]
@@ -200,13 +200,13 @@ class ImapReplies:
 
     # The steps.
 
-    def _more(self, stage: Stage, *, begun: bool) -> Flow[None]:
+    def _receive_more(self, stage: Stage, *, begun: bool) -> Flow[None]:
         chunk = yield Receive(stage, begun)
         if not chunk:
             raise hung_up(stage)
         self.keep(chunk, stage)
 
-    def _look_for_answers_to_nothing(self, stage: Stage) -> None:
+    def _check_unsolicited(self, stage: Stage) -> None:
         """Check that only untagged responses ("* …") are in the buffer before a command; they stay in it."""
         at = 0
         while (end := self._buffer.find(b"\n", at)) >= 0:
@@ -230,7 +230,7 @@ def refuse_goodbye(response: bytes, stage: Stage) -> None:
     status = wire.read_status(response) if response[:3].upper() == b"BYE" else None
     if status is not None and status.word == "BYE":
         raise errors.ConnectionFailed(
-            f"the server closed the session: {status.said}", stage=stage, hint_id="SESSION-LOST"
+            f"the server closed the session: {status.shown}", stage=stage, hint_id="SESSION-LOST"
         )
 
 
@@ -251,5 +251,5 @@ def answers_nothing(line: bytes, stage: Stage) -> errors.RemoteProtocolError:
     return errors.RemoteProtocolError(f"this answers nothing that was asked: {printable(line[:80])}", stage=stage)
 
 
-def _too_much(what: str, limit: int, stage: Stage, unit: str = "octets") -> errors.RemoteProtocolError:
-    return errors.RemoteProtocolError(f"{what} of more than {limit:,} {unit}", stage=stage)
+def _too_much(noun: str, limit: int, stage: Stage, unit: str = "octets") -> errors.RemoteProtocolError:
+    return errors.RemoteProtocolError(f"{noun} of more than {limit:,} {unit}", stage=stage)

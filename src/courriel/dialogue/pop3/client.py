@@ -50,9 +50,9 @@ class PopDialogue:
         self.exchange = Pop3Replies()
         self.connection_id = 0  # number of the current connection
         self._asks_capabilities = True  # until the server hangs up on CAPA
-        self._forget()
+        self._reset()
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         """Reset the state: nothing learnt on an older connection holds on the next one."""
         self.exchange.forget()
         self.capabilities: dict[str, str] = {}
@@ -76,17 +76,17 @@ class PopDialogue:
         """Connect, read the greeting, start TLS, log in, read the number of letters."""
         opening.keep_secrets_off_a_clear_line(self.server, self.credentials)
         try:
-            yield from self._begin()
+            yield from self._connect()
         except errors.ConnectionFailed as broken:
             if broken.stage != "hello" or isinstance(broken, errors.TimedOut) or not self._asks_capabilities:
                 raise
             # It hung up on CAPA: it is used as a server of RFC 1939 alone, and CAPA is not sent again.
             self._asks_capabilities = False
-            yield from self._begin()
-        yield from self._speak_utf8()
+            yield from self._connect()
+        yield from self._enable_utf8()
         if self.credentials is not None:
             yield from discreetly(self._log_in(self.credentials))
-        self.count, self.size = self._read(wire.read_stat, (yield from self._ask("mailbox", "STAT")))
+        self.count, self.size = self._read_answer(wire.read_stat, (yield from self._command("mailbox", "STAT")))
         self.known = self.numbers = range(1, self.count + 1)
         if self._certificate:
             yield from opening.remember(self.mechanism)
@@ -97,8 +97,8 @@ class PopDialogue:
         When LIST names other letters than STAT counted, those of LIST are valid.
         """
         if not self.sizes and self.count:
-            text = yield from self._ask_list("LIST")
-            self.sizes = sizes = self._read(wire.read_sizes, text)
+            text = yield from self._listing_command("LIST")
+            self.sizes = sizes = self._read_answer(wire.read_sizes, text)
             if sizes and (len(sizes) + len(self.deleted) != self.count or max(sizes) > self.count):
                 self.known = frozenset(sizes) | self.deleted
                 self.numbers = sorted(self.known)
@@ -106,8 +106,8 @@ class PopDialogue:
     def list_uids(self) -> Flow[None]:
         """Read the unique id of each letter, once. Raises CommandRefused when the server does not support UIDL."""
         if not self.uids and self.count:
-            text = yield from self._ask_list("UIDL")
-            self.uids = self._read(wire.read_uids, text)
+            text = yield from self._listing_command("UIDL")
+            self.uids = self._read_answer(wire.read_uids, text)
 
     def retrieve(self, number: int) -> Flow[bytes]:
         """Fetch one letter, unchanged. Raises LetterRefused, and LetterTooLarge before it is requested."""
@@ -118,7 +118,7 @@ class PopDialogue:
         yield from self.exchange.expect_silence("letter")
         yield from self.exchange.write("letter", command("RETR", str(number)))
         reply, text = yield from self.exchange.read_text("letter", self.limit)
-        self._judge(reply, "letter", number)
+        self._check_reply(reply, "letter", number)
         return text
 
     def retrieve_head(self, number: int) -> Flow[bytes]:
@@ -128,7 +128,7 @@ class PopDialogue:
         yield from self.exchange.write("letter", command("TOP", str(number), "0"))
         reply, text = yield from self.exchange.read_text("letter", LONGEST_HEAD, head=True)
         self.top_is_refused = self.top_is_refused or reply.kind != 2
-        self._judge(reply, "letter", number)
+        self._check_reply(reply, "letter", number)
         return text
 
     def save(self, number: int, write: Callable[[bytes], object], limit: int) -> Flow[None]:
@@ -137,7 +137,7 @@ class PopDialogue:
         yield from self.exchange.expect_silence("letter")
         yield from self.exchange.write("letter", command("RETR", str(number)))
         reply = yield from self.exchange.pour("letter", write, limit)
-        self._judge(reply, "letter", number)
+        self._check_reply(reply, "letter", number)
 
     def delete(self, numbers: Sequence[int]) -> Flow[None]:
         """Mark letters for deletion, all of them before the first refusal is raised. Raises LetterRefused."""
@@ -153,7 +153,7 @@ class PopDialogue:
             for number in burst:
                 reply = yield from self.exchange.read_reply("mailbox")
                 try:
-                    self._judge(reply, "mailbox", number)
+                    self._check_reply(reply, "mailbox", number)
                     self.deleted.add(number)
                 except errors.LetterRefused as refusal:
                     refusals.append(refusal)
@@ -162,12 +162,12 @@ class PopDialogue:
 
     def undo(self) -> Flow[None]:
         """Remove all deletion marks (RSET)."""
-        yield from self._ask("mailbox", "RSET")
+        yield from self._command("mailbox", "RSET")
         self.deleted.clear()
 
     def noop(self) -> Flow[None]:
         """Send NOOP: check that the server answers, and reset its idle timer."""
-        yield from self._ask("mailbox", "NOOP")
+        yield from self._command("mailbox", "NOOP")
 
     def close(self) -> Flow[None]:
         """Send QUIT, upon which the server deletes the marked letters (RFC 1939 6).
@@ -177,7 +177,7 @@ class PopDialogue:
         """
         marked = bool(self.deleted)
         try:
-            yield from self._ask("goodbye", "QUIT")
+            yield from self._command("goodbye", "QUIT")
         except errors.Refused:
             raise
         except errors.CourrielError as broken:
@@ -219,9 +219,9 @@ class PopDialogue:
 
     # Opening.
 
-    def _begin(self) -> Flow[None]:
+    def _connect(self) -> Flow[None]:
         """Connect, start TLS, and read the capabilities."""
-        self._forget()
+        self._reset()
         yield Connect()
         if self.server.security is Security.TLS:
             yield from self._secure()
@@ -235,7 +235,7 @@ class PopDialogue:
         if not self._certificate:
             yield from opening.check_server_speaks_first(self.exchange, self.server)
         reply = yield from self.exchange.read_reply("greeting")
-        self._judge(reply, "greeting")
+        self._check_reply(reply, "greeting")
         self.greeting = reply.text
 
     def _learn_capabilities(self) -> Flow[None]:
@@ -257,7 +257,7 @@ class PopDialogue:
                 "the server does not offer STLS", capability="STLS", stage="secure", hint_id="STARTTLS-NOT-OFFERED"
             )
         reply = yield from self.exchange.command("secure", command("STLS"))
-        self._judge(reply, "secure")
+        self._check_reply(reply, "secure")
         # Octets received before TLS may come from an attacker.
         yield from self.exchange.expect_nothing("secure")
         yield from self._secure()
@@ -265,7 +265,7 @@ class PopDialogue:
     def _secure(self) -> Flow[None]:
         self._certificate = yield from opening.secure(self.server)
 
-    def _speak_utf8(self) -> Flow[None]:
+    def _enable_utf8(self) -> Flow[None]:
         """Ask for letters in their original form, which the server would rewrite otherwise (RFC 6856 2.1)."""
         if self.can("UTF8"):
             yield from self.exchange.command("hello", command("UTF8"))  # a refusal changes nothing
@@ -279,23 +279,23 @@ class PopDialogue:
 
     # Shared steps.
 
-    def _ask(self, stage: Stage, verb: str) -> Flow[Reply]:
+    def _command(self, stage: Stage, verb: str) -> Flow[Reply]:
         yield from self.settle()
         yield from self.exchange.expect_silence(stage)
         reply = yield from self.exchange.command(stage, command(verb))
-        self._judge(reply, stage)
+        self._check_reply(reply, stage)
         return reply
 
-    def _ask_list(self, verb: str) -> Flow[bytes]:
+    def _listing_command(self, verb: str) -> Flow[bytes]:
         yield from self.settle()
         yield from self.exchange.expect_silence("mailbox")
         yield from self.exchange.write("mailbox", command(verb))
         reply, text = yield from self.exchange.read_text("mailbox", wire.longest_listing(self.count))
-        self._judge(reply, "mailbox")
+        self._check_reply(reply, "mailbox")
         return text
 
     @staticmethod
-    def _judge(reply: Reply, stage: Stage, number: int = 0) -> None:
+    def _check_reply(reply: Reply, stage: Stage, number: int = 0) -> None:
         """Accept +OK; -ERR raises a refusal, "+" a protocol error."""
         if reply.kind == 2:
             return
@@ -306,7 +306,7 @@ class PopDialogue:
         raise errors.CommandRefused(reply, stage=stage)
 
     @staticmethod
-    def _read(read: Callable[[S], T], argument: S) -> T:
+    def _read_answer(read: Callable[[S], T], argument: S) -> T:
         try:
             return read(argument)
         except errors.RemoteProtocolError as wrong:

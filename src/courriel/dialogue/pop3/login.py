@@ -70,10 +70,10 @@ class PopLogin:
         """Commands of RFC 1939 that can be used with this password on this server."""
 
         def digest() -> Flow[FailedLogin | None]:
-            return self._say_digest(password)
+            return self._log_in_by_apop(password)
 
         def user_and_pass() -> Flow[FailedLogin | None]:
-            return self._say_password(password)
+            return self._log_in_by_pass(password)
 
         if self._timestamp:
             yield "APOP", digest
@@ -89,24 +89,24 @@ class PopLogin:
         """
         return "SASL" not in self._capabilities and (bool(self._certificate) or "STLS" not in self._capabilities)
 
-    def _say_digest(self, password: Password) -> Flow[FailedLogin | None]:
+    def _log_in_by_apop(self, password: Password) -> Flow[FailedLogin | None]:
         digest = wire.digest(self._timestamp, password.secret)
-        reply = yield from self._ask("APOP", command("APOP", password.user, digest))
+        reply = yield from self._command("APOP", command("APOP", password.user, digest))
         return None if reply.kind == 2 else _failed("APOP", reply, proved=True)
 
-    def _say_password(self, password: Password) -> Flow[FailedLogin | None]:
-        reply = yield from self._ask("USER", command("USER", password.user))
+    def _log_in_by_pass(self, password: Password) -> Flow[FailedLogin | None]:
+        reply = yield from self._command("USER", command("USER", password.user))
         if reply.kind != 2:
             return _failed("USER", reply, proved=False)
-        reply = yield from self._ask("USER", command("PASS", password.secret))
+        reply = yield from self._command("USER", command("PASS", password.secret))
         return None if reply.kind == 2 else _failed("USER", reply, proved=True)
 
-    def _ask(self, way: str, line: bytes) -> Flow[Reply]:
+    def _command(self, mechanism: str, line: bytes) -> Flow[Reply]:
         reply = yield from self._exchange.command("authenticate", line, secret=True)
         if reply.kind == 3:
-            raise errors.RemoteProtocolError(f"the server answered {reply} to {way}", stage="authenticate")
+            raise errors.RemoteProtocolError(f"the server answered {reply} to {mechanism}", stage="authenticate")
         return reply
 
 
-def _failed(way: str, reply: Reply, *, proved: bool) -> FailedLogin:
-    return FailedLogin(way, errors.AuthenticationRefused(reply, stage="authenticate"), proved)
+def _failed(mechanism: str, reply: Reply, *, proved: bool) -> FailedLogin:
+    return FailedLogin(mechanism, errors.AuthenticationRefused(reply, stage="authenticate"), proved)

@@ -27,20 +27,24 @@ class Pop3Replies(ReplyReader):
 
     def read_reply(self, stage: Stage) -> Flow[Reply]:
         """Read the next status line."""
-        return self.read((yield from self._awaited(self._arrived.line, stage)), stage)
+        return self.read((yield from self._receive_until(self._arrived.line, stage)), stage)
 
     def read_text(self, stage: Stage, limit: int, *, head: bool = False) -> Flow[tuple[Reply, bytes]]:
         """Read the next status line, and the text of at most `limit` octets after +OK; with `head`, only its header."""
         ((status, text),) = yield from self.read_some(1, stage, limit, heads=head)
         return self.read(status, stage), text or b""
 
-    def read_some(self, most: int, stage: Stage, limit: int, *, heads: bool = False) -> Flow[list[Answer]]:
-        """Read answers that have a text each: one at least, and at most `most` of those that have arrived."""
-        return (yield from self._awaited(lambda: self._arrived.answers(most, limit, heads=heads) or None, stage))
+    def read_some(self, max_answers: int, stage: Stage, limit: int, *, heads: bool = False) -> Flow[list[Answer]]:
+        """Read answers that have a text each: one at least, and at most `max_answers` of those that have arrived."""
+        return (
+            yield from self._receive_until(
+                lambda: self._arrived.answers(max_answers, limit, heads=heads) or None, stage
+            )
+        )
 
     def pour(self, stage: Stage, write: Callable[[bytes], object], limit: int) -> Flow[Reply]:
         """Read a status line, and write the text after +OK, portion by portion; it is never in memory as a whole."""
-        reply = self.read((yield from self._awaited(self._arrived.begin_pouring, stage)), stage)
+        reply = self.read((yield from self._receive_until(self._arrived.begin_pouring, stage)), stage)
         if reply.kind != 2:
             return reply
         written = 0
@@ -52,12 +56,12 @@ class Pop3Replies(ReplyReader):
                 raise errors.RemoteProtocolError(f"the letter goes on beyond {limit} octets", stage=stage)
             _ = write(portion)
 
-        yield from self._awaited(lambda: self._arrived.pour(count) or None, stage)
+        yield from self._receive_until(lambda: self._arrived.pour(count) or None, stage)
         return reply
 
     def read(self, status: bytes, stage: Stage) -> Reply:
         """Parse a status line. Raises RemoteProtocolError."""
-        return self._taken(lambda: wire.read_status(status), stage)
+        return self._take_answer(lambda: wire.read_status(status), stage)
 
     @property
     def idle(self) -> bool:
@@ -68,15 +72,15 @@ class Pop3Replies(ReplyReader):
 
     # The steps.
 
-    def _awaited(self, take: Callable[[], T | None], stage: Stage) -> Flow[T]:
+    def _receive_until(self, take: Callable[[], T | None], stage: Stage) -> Flow[T]:
         """Receive until `take` returns a value."""
         begun = False
-        while (taken := self._taken(take, stage)) is None:
-            yield from self._more(stage, begun=begun)
+        while (taken := self._take_answer(take, stage)) is None:
+            yield from self._receive_more(stage, begun=begun)
             begun = True
         return taken
 
-    def _more(self, stage: Stage, *, begun: bool) -> Flow[None]:
+    def _receive_more(self, stage: Stage, *, begun: bool) -> Flow[None]:
         """Receive more; a server that sends a letter in tiny portions to block the client does not get more time."""
         goes_on = begun and self._since < _PROGRESS
         if not goes_on:
@@ -87,15 +91,15 @@ class Pop3Replies(ReplyReader):
         self._since += len(data)
         self._arrived.add(data)
 
-    def _taken(self, take: Callable[[], T], stage: Stage) -> T:
+    def _take_answer(self, take: Callable[[], T], stage: Stage) -> T:
         try:
             return take()
         except errors.RemoteProtocolError as broken:
             broken.stage = stage
             raise
 
-    def _keep(self, data: bytes, stage: Stage) -> None:
+    def _append(self, data: bytes, stage: Stage) -> None:
         self._arrived.add(data)
 
-    def _says_goodbye(self, reply: Reply) -> bool:
+    def _announces_close(self, reply: Reply) -> bool:
         return reply.kind != 2

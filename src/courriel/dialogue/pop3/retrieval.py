@@ -54,18 +54,18 @@ class Retrieval:
         if self._connection_id != self._dialogue.connection_id:
             raise of_another_line()
         yield from self._dialogue.settle(self)
-        yield from self._ask()
+        yield from self._send_requests()
         if self._asked:
-            yield from self._read()
+            yield from self._read_answers()
 
     def read_all(self) -> Flow[None]:
         """Read all outstanding answers."""
         while self._asked:
-            yield from self._read()
+            yield from self._read_answers()
 
     # The steps.
 
-    def _ask(self) -> Flow[None]:
+    def _send_requests(self) -> Flow[None]:
         """Send several requests when a third of the window is free: single ones would cost the server a wake-up each,
         and waiting for an empty window would leave the connection idle."""
         if self._window - len(self._asked) < max(1, self._window // 3):
@@ -93,7 +93,7 @@ class Retrieval:
             yield from self._exchange.expect_silence("letter")
         yield Send(of_letters(verb, burst, self._words[1]), "letter")
 
-    def _read(self) -> Flow[None]:
+    def _read_answers(self) -> Flow[None]:
         asked = self._asked
         heads = bool(self._words[1])
         for status, text in (yield from self._exchange.read_some(len(asked), "letter", self._limit, heads=heads)):

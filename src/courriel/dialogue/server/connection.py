@@ -97,7 +97,7 @@ class ServerConnection:
             yield HangUp(stage)
             raise ReplyBuffer
         if isinstance(answer, Stall):
-            raise (yield from self._be_silent(stage))
+            raise (yield from self._stall(stage))
         self.write(answer)
         if isinstance(answer, bytes):
             return answer[:1] in (b"2", b"3", b"+")
@@ -110,7 +110,7 @@ class ServerConnection:
         yield from self.flush(stage)
         return ReplyBuffer()
 
-    def _be_silent(self, stage: Stage) -> Flow[ReplyBuffer]:
+    def _stall(self, stage: Stage) -> Flow[ReplyBuffer]:
         """Read everything and answer nothing, until the client gives up or times out; as `leave`."""
         yield from self.flush(stage)
         self.session.note("*", "fell silent")

@@ -121,10 +121,10 @@ class ServerSession:
         """Exceptions of the handler; the client got 451, the owner of the server may log them."""
         self._note = note
 
-    def note(self, who: Literal["C", "S", "*"], text: str) -> None:
+    def note(self, direction: Literal["C", "S", "*"], text: str) -> None:
         """Add a line to the transcript, if there is one; callers leave secrets out."""
         if self._note is not None:
-            self._note(who, text)
+            self._note(direction, text)
 
     def add_finding(self, kind: str, text: str) -> None:
         """Report a deviation of the client, once a session."""

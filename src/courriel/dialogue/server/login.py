@@ -33,7 +33,7 @@ def log_in(
         raise Objection(501, "5.5.4 AUTH takes a mechanism, and an answer where the client speaks first")
     answer = connection.decide(lambda: handler.authenticate(connection.session, mechanism))
     # A scripted answer is sent after the last answer of the client, as the refusal of a wrong password is.
-    claim = yield from _conversation(connection, handler, config, mechanism, initial[0] if initial else None)
+    claim = yield from _run_mechanism(connection, handler, config, mechanism, initial[0] if initial else None)
     yield from conclude(connection, config, claim, answer, admit)
 
 
@@ -59,7 +59,7 @@ def conclude(
 # The steps.
 
 
-def _conversation(
+def _run_mechanism(
     connection: ServerConnection, handler: ServerHandler, config: ServerConfig, mechanism: str, initial: str | None
 ) -> Flow[Claim]:
     """Run the mechanism through its challenges; an answer that came with the command replaces the first one."""
@@ -71,7 +71,7 @@ def _conversation(
                 answer = b"" if initial == "=" else decode(initial.encode())
                 initial = None
             else:
-                answer = yield from _asked(connection, config, challenge)
+                answer = yield from _read_response(connection, config, challenge)
             challenge = steps.send(answer)
     except StopIteration as end:
         claim: Claim = end.value
@@ -80,7 +80,7 @@ def _conversation(
         steps.close()
 
 
-def _asked(connection: ServerConnection, config: ServerConfig, challenge: bytes) -> Flow[bytes]:
+def _read_response(connection: ServerConnection, config: ServerConfig, challenge: bytes) -> Flow[bytes]:
     connection.write(Reply(334, (encode(challenge),)))
     line = yield from connection.line(config.limits.login, "authenticate")
     connection.session.note("C", "(not shown: a secret)")

@@ -47,17 +47,17 @@ class Pop3ServerDialogue:
         try:
             yield from self._greet()
             while True:
-                yield from self._heed_one_command()
+                yield from self._handle_one_command()
         except ReplyBuffer:
             return
         except errors.TimedOut:
             self.session.note("*", "the client was silent for too long")
-            yield from self._send_away("You were silent for too long")
+            yield from self._refuse_connection("You were silent for too long")
         except errors.CourrielError as gone:
             self.session.note("*", printable(str(gone).encode()))
         except Exception as failure:  # noqa: BLE001 - the edge: a client never sees internal errors (hazard H83)
             self.session.failures.append(failure)
-            yield from self._send_away("Something went wrong here")
+            yield from self._refuse_connection("Something went wrong here")
         finally:
             if self._maildrop is not None:
                 self._maildrop.release()
@@ -71,20 +71,20 @@ class Pop3ServerDialogue:
         if not (yield from answer(decide(lambda: self._handler.greeting(self.session)), "greeting", usual)):
             raise (yield from self._connection.leave("greeting"))
 
-    def _heed_one_command(self) -> Flow[None]:
+    def _handle_one_command(self) -> Flow[None]:
         """Read one line and handle it; while complete lines are in the buffer, nothing is sent or awaited."""
         try:
             line = yield from self._connection.line(self._longest_line(), self._stage)
         except Objection as too_long:
             self.session.note("C", "(a line that is too long)")
-            yield from self._object(too_long)
+            yield from self._send_objection(too_long)
             return
         if server_syntax.is_http(line):
             self.session.note("C", "(HTTP)")
             self.session.add_finding(
                 "http", "somebody spoke HTTP to this port: the session was ended before any of it was taken"
             )
-            yield from self._send_away("This is not a web server")
+            yield from self._refuse_connection("This is not a web server")
             raise ReplyBuffer
         try:
             verb, argument = server_syntax.read_command(line)
@@ -95,7 +95,7 @@ class Pop3ServerDialogue:
         except Objection as objection:
             # An invalid command may be a misplaced password: it is not shown.
             self.session.note("C", f"({len(line.octets):,} octets that are no command)")
-            yield from self._object(objection)
+            yield from self._send_objection(objection)
             return
         secret = verb in _SECRETS
         self.session.note("C", f"{verb} (the rest is not shown: a secret)" if secret else printable(line.octets))
@@ -105,7 +105,7 @@ class Pop3ServerDialogue:
         try:
             yield from self._WORDS[verb](self, argument)
         except Objection as objection:
-            yield from self._object(objection)
+            yield from self._send_objection(objection)
 
     # Before the login.
 
@@ -139,7 +139,7 @@ class Pop3ServerDialogue:
 
     def _utf8(self, argument: str) -> Flow[None]:
         self._expect_before_login()
-        yield from self._say("Letters are as they were written anyhow")
+        yield from self._reply_ok("Letters are as they were written anyhow")
 
     def _auth(self, argument: str) -> Flow[None]:
         self._expect_login_possible()
@@ -154,7 +154,7 @@ class Pop3ServerDialogue:
         if not argument:
             raise Objection(501, "Who?")
         self._user = argument
-        yield from self._say("And the password")
+        yield from self._reply_ok("And the password")
 
     def _pass(self, argument: str) -> Flow[None]:
         self._expect_login_possible()
@@ -203,41 +203,41 @@ class Pop3ServerDialogue:
     # After the login.
 
     def _stat(self, argument: str) -> Flow[None]:
-        if (yield from self._may("STAT")):
-            left = [len(content) for place, (_, content) in enumerate(self._letters) if place not in self._deleted]
-            yield from self._say(f"{len(left)} {sum(left)}")
+        if (yield from self._handler_permits("STAT")):
+            left = [len(content) for index, (_, content) in enumerate(self._letters) if index not in self._deleted]
+            yield from self._reply_ok(f"{len(left)} {sum(left)}")
 
     def _list(self, argument: str) -> Flow[None]:
-        yield from self._tell("LIST", argument, lambda place: str(len(self._letters[place][1])))
+        yield from self._send_listing("LIST", argument, lambda index: str(len(self._letters[index][1])))
 
     def _uidl(self, argument: str) -> Flow[None]:
-        yield from self._tell("UIDL", argument, lambda place: self._letters[place][0])
+        yield from self._send_listing("UIDL", argument, lambda index: self._letters[index][0])
 
-    def _tell(self, verb: str, argument: str, about: Callable[[int], str]) -> Flow[None]:
+    def _send_listing(self, verb: str, argument: str, about: Callable[[int], str]) -> Flow[None]:
         """Send one line about one letter, or a list with one for each that is not deleted."""
         self._expect_login()
-        place = self._place(argument) if argument else -1
-        if not (yield from self._may(verb)):
+        index = self._index_of(argument) if argument else -1
+        if not (yield from self._handler_permits(verb)):
             return
-        if place >= 0:
-            yield from self._say(f"{place + 1} {about(place)}")
+        if index >= 0:
+            yield from self._reply_ok(f"{index + 1} {about(index)}")
             return
-        yield from self._say("Here they are")
-        left = (place for place in range(len(self._letters)) if place not in self._deleted)
-        self._connection.write(wire.write_list(f"{place + 1} {about(place)}" for place in left))
+        yield from self._reply_ok("Here they are")
+        left = (index for index in range(len(self._letters)) if index not in self._deleted)
+        self._connection.write(wire.write_list(f"{index + 1} {about(index)}" for index in left))
 
     def _retr(self, argument: str) -> Flow[None]:
         self._expect_login()
-        uid, content = self._letters[self._place(argument)]
-        yield from self._hand_over(uid, content)
+        uid, content = self._letters[self._index_of(argument)]
+        yield from self._send_letter(uid, content)
 
     def _top(self, argument: str) -> Flow[None]:
         self._expect_login()
         number, lines = wire.read_numbers(argument, 1, 0)
-        uid, content = self._letters[self._place(str(number))]
-        yield from self._hand_over(uid, wire.head_of(content, lines))
+        uid, content = self._letters[self._index_of(str(number))]
+        yield from self._send_letter(uid, wire.head_of(content, lines))
 
-    def _hand_over(self, uid: str, content: bytes) -> Flow[None]:
+    def _send_letter(self, uid: str, content: bytes) -> Flow[None]:
         if uid in self._repaired:
             self.session.add_finding(
                 "bare-lf",
@@ -257,23 +257,23 @@ class Pop3ServerDialogue:
 
     def _dele(self, argument: str) -> Flow[None]:
         self._expect_login()
-        place = self._place(argument)
-        if (yield from self._may("DELE")):
-            self._deleted.add(place)
-            yield from self._say("It will be gone when you are")
+        index = self._index_of(argument)
+        if (yield from self._handler_permits("DELE")):
+            self._deleted.add(index)
+            yield from self._reply_ok("It will be gone when you are")
 
     def _rset(self, argument: str) -> Flow[None]:
-        if (yield from self._may("RSET")):
+        if (yield from self._handler_permits("RSET")):
             self._deleted.clear()
-            yield from self._say("Everything is kept")
+            yield from self._reply_ok("Everything is kept")
 
     def _noop(self, argument: str) -> Flow[None]:
-        if (yield from self._may("NOOP")):
-            yield from self._say("Still here")
+        if (yield from self._handler_permits("NOOP")):
+            yield from self._reply_ok("Still here")
 
     def _quit(self, argument: str) -> Flow[None]:
         """Delete the marked letters before the reply: a client that gets +OK can rely on it (RFC 1939 6)."""
-        marked = [self._letters[place][0] for place in sorted(self._deleted)]
+        marked = [self._letters[index][0] for index in sorted(self._deleted)]
         usual = Reply(200, (f"{len(marked)} deleted, goodbye" if marked else "Goodbye",))
 
         def opinion() -> Answer | None:
@@ -293,21 +293,21 @@ class Pop3ServerDialogue:
 
     # The steps.
 
-    def _object(self, objection: Objection) -> Flow[None]:
+    def _send_objection(self, objection: Objection) -> Flow[None]:
         self._connection.write(objection.reply)
         self._mistakes += 1
         if self._mistakes > self._config.limits.mistakes:
-            yield from self._send_away("Too many mistakes")
+            yield from self._refuse_connection("Too many mistakes")
             raise ReplyBuffer
 
-    def _send_away(self, why: str) -> Flow[None]:
-        self._connection.write(Reply(421, (why,)))
+    def _refuse_connection(self, reason: str) -> Flow[None]:
+        self._connection.write(Reply(421, (reason,)))
         try:
             yield from self._connection.flush("goodbye")
         except errors.CourrielError:
             return
 
-    def _may(self, verb: str) -> Flow[bool]:
+    def _handler_permits(self, verb: str) -> Flow[bool]:
         """Ask the handler about a command, send its refusal, and return whether the command may go on."""
         self._expect_login()
         answer = self._connection.decide(lambda: self._handler.mailbox(self.session, verb))
@@ -331,7 +331,7 @@ class Pop3ServerDialogue:
     def _may_log_in(self) -> bool:
         return bool(self._config.mechanisms) and (self.session.secured or not self._config.login_needs_tls)
 
-    def _place(self, argument: str) -> int:
+    def _index_of(self, argument: str) -> int:
         """Index of a letter from its number in a command. Raises Objection."""
         (number,) = wire.read_numbers(argument, 1)
         if number > len(self._letters):
@@ -357,5 +357,5 @@ class Pop3ServerDialogue:
         """Stage whose command is awaited."""
         return "hello" if self._maildrop is None else "mailbox"
 
-    def _say(self, text: str) -> Flow[None]:
+    def _reply_ok(self, text: str) -> Flow[None]:
         yield from self._connection.answer(None, self._stage, Reply(200, (text,)))

@@ -86,7 +86,7 @@ class Reception:
         if not (yield from self._connection.answer(answer, "data", Reply(354, ("End with a dot alone on its line",)))):
             return
         if isinstance(answer, DuringData):
-            raise (yield from self._happen_within(answer))
+            raise (yield from self._act_during_data(answer))
         stuffed = DotUnstuffer(self._config.limits.message)
         while not stuffed.take(self._connection.buffer):
             if stuffed.size > _PATIENCE_WITH_SIZE * self._config.limits.message:
@@ -98,7 +98,7 @@ class Reception:
         if stuffed.overflowed:
             self.forget()
             raise self._too_big()
-        yield from self._hand_in(stuffed.content, stuffed.single_dots)
+        yield from self._deliver(stuffed.content, stuffed.single_dots)
 
     def bdat(self, argument: str) -> Flow[None]:
         """Handle BDAT: its octets are read even when they are refused, because commands follow (RFC 3030 2)."""
@@ -118,7 +118,7 @@ class Reception:
         if wanted and not self._chunking:
             answer = self._connection.decide(lambda: self._handler.data(self._session))
             if isinstance(answer, DuringData):
-                raise (yield from self._happen_within(answer))
+                raise (yield from self._act_during_data(answer))
         chunk = yield from self._octets(size, keep=wanted and fits)
         self._session.note("C", f"({size:,} octets of the message)")
         if self._chunk_failed:
@@ -134,7 +134,7 @@ class Reception:
         self._chunks.append(chunk)
         self._size += size
         if last:
-            yield from self._hand_in(b"".join(self._chunks), 0)
+            yield from self._deliver(b"".join(self._chunks), 0)
         else:
             self._connection.write(Reply(250, (f"2.0.0 {size} octets taken",)))
 
@@ -162,14 +162,14 @@ class Reception:
             # RFC 5321 3.3: 503 or 554; a client that pipelines takes 554 for "no recipient accepted".
             raise Objection(554, "5.5.1 No recipient was accepted")
 
-    def _happen_within(self, answer: DuringData) -> Flow[ReplyBuffer]:
+    def _act_during_data(self, answer: DuringData) -> Flow[ReplyBuffer]:
         if not self._connection.buffer:
             yield from self._connection.more("message")
         yield from self._connection.answer(answer.then, "message", None)
         # The rest of the content can no longer be told from commands.
         return (yield from self._connection.leave("message"))
 
-    def _hand_in(self, content: bytes, single_dots: int) -> Flow[None]:
+    def _deliver(self, content: bytes, single_dots: int) -> Flow[None]:
         """Pass the message to the handler, and send its result: once, or in LMTP once for each recipient."""
         origin, recipients = self._origin, tuple(self._recipients)
         self.forget()
@@ -181,15 +181,15 @@ class Reception:
         delivery = Delivery(origin, recipients, content, (*self._session.findings, *findings))
         words: Mapping[str, Reply] = {}
 
-        def opinion() -> Answer | None:
+        def decide() -> Answer | None:
             nonlocal words
-            said = self._handler.message(self._session, delivery)
-            if isinstance(said, Mapping):
-                words = said
+            decision = self._handler.message(self._session, delivery)
+            if isinstance(decision, Mapping):
+                words = decision
                 return None
-            return said
+            return decision
 
-        answer = self._connection.decide(opinion)
+        answer = self._connection.decide(decide)
         self._session.messages += 1
         usual = Reply(250, ("2.0.0 Message taken",))
         if self._config.dialect is not Dialect.LMTP:

@@ -41,17 +41,17 @@ class SmtpServerDialogue:
         try:
             yield from self._greet()
             while True:
-                yield from self._heed_one_command()
+                yield from self._handle_one_command()
         except ReplyBuffer:
             return
         except errors.TimedOut:
             self.session.note("*", "the client was silent for too long")
-            yield from self._send_away("4.4.2 You were silent for too long")
+            yield from self._refuse_connection("4.4.2 You were silent for too long")
         except errors.CourrielError as gone:
             self.session.note("*", printable(str(gone).encode()))
         except Exception as failure:  # noqa: BLE001 - the edge: a client never sees internal errors (hazard H83)
             self.session.failures.append(failure)
-            yield from self._send_away("4.3.0 Something went wrong here")
+            yield from self._refuse_connection("4.3.0 Something went wrong here")
 
     # The conversation, in the order it happens.
 
@@ -64,13 +64,13 @@ class SmtpServerDialogue:
             # RFC 5321 3.1: after a greeting of 554 the client may only send QUIT.
             self._mistakes = self._config.limits.mistakes
 
-    def _heed_one_command(self) -> Flow[None]:
+    def _handle_one_command(self) -> Flow[None]:
         """Read one line and handle it; while complete lines are in the buffer, nothing is sent or awaited."""
         try:
             line = yield from self._connection.line(self._longest_line(), self._stage())
         except Objection as too_long:
             self.session.note("C", "(a line that is too long)")
-            yield from self._object(too_long)
+            yield from self._send_objection(too_long)
             return
         if wire.is_http(line):
             # A web page can make a browser post to any port: the body would be commands that deliver a mail.
@@ -78,7 +78,7 @@ class SmtpServerDialogue:
             self.session.add_finding(
                 "http", "somebody spoke HTTP to this port: the session was ended before any of it was taken"
             )
-            yield from self._send_away("4.7.0 This is not a web server")
+            yield from self._refuse_connection("4.7.0 This is not a web server")
             raise ReplyBuffer
         try:
             verb, argument = wire.read_command(line)
@@ -93,22 +93,22 @@ class SmtpServerDialogue:
                 self.session.add_finding(
                     "bare-lf-command", "your client ended a command with a bare LF (RFC 5321 2.3.8)"
                 )
-            yield from self._object(objection)
+            yield from self._send_objection(objection)
             return
         if verb != "AUTH":
             self.session.note("C", printable(line.octets))
         try:
             yield from self._known[verb](self, argument)
         except Objection as objection:
-            yield from self._object(objection)
+            yield from self._send_objection(objection)
 
     def _hello(self, argument: str) -> Flow[None]:
-        yield from self._introduce(argument, extended=True)
+        yield from self._handle_hello(argument, extended=True)
 
     def _plain_hello(self, argument: str) -> Flow[None]:
-        yield from self._introduce(argument, extended=False)
+        yield from self._handle_hello(argument, extended=False)
 
-    def _introduce(self, argument: str, *, extended: bool) -> Flow[None]:
+    def _handle_hello(self, argument: str, *, extended: bool) -> Flow[None]:
         name = wire.read_hello(argument)
         if name.lower() in ("localhost", "localhost.localdomain"):
             self.session.add_finding(
@@ -191,21 +191,21 @@ class SmtpServerDialogue:
 
     def _reset(self, argument: str) -> Flow[None]:
         self._reception.forget()
-        yield from self._say("2.0.0 Forgotten")
+        yield from self._reply_with("2.0.0 Forgotten")
 
     def _noop(self, argument: str) -> Flow[None]:
-        yield from self._say("2.0.0 Still here")
+        yield from self._reply_with("2.0.0 Still here")
 
     def _vrfy(self, argument: str) -> Flow[None]:
         if not argument:
             raise Objection(501, "5.5.4 Verify whom?")
-        yield from self._say("2.5.2 We do not say who is here; send, and you will see", 252)
+        yield from self._reply_with("2.5.2 We do not say who is here; send, and you will see", 252)
 
     def _expn(self, argument: str) -> Flow[None]:
         raise Objection(502, "5.5.1 Lists are not shown")
 
     def _help(self, argument: str) -> Flow[None]:
-        yield from self._say("2.0.0 " + " ".join(self._known), 214)
+        yield from self._reply_with("2.0.0 " + " ".join(self._known), 214)
 
     _WORDS: ClassVar[dict[str, Callable[[SmtpServerDialogue, str], Flow[None]]]] = {
         "EHLO": _hello, "LHLO": _hello, "HELO": _plain_hello, "STARTTLS": _start_tls, "AUTH": _auth,
@@ -215,16 +215,16 @@ class SmtpServerDialogue:
 
     # The steps.
 
-    def _object(self, objection: Objection) -> Flow[None]:
+    def _send_objection(self, objection: Objection) -> Flow[None]:
         self._connection.write(objection.reply)
         if objection.reply.code in _OUT_OF_PLACE:
             self._mistakes += 1
             if self._mistakes > self._config.limits.mistakes:
-                yield from self._send_away("4.7.0 Too many mistakes")
+                yield from self._refuse_connection("4.7.0 Too many mistakes")
                 raise ReplyBuffer
 
-    def _send_away(self, why: str) -> Flow[None]:
-        self._connection.write(Reply(421, (why,)))
+    def _refuse_connection(self, reason: str) -> Flow[None]:
+        self._connection.write(Reply(421, (reason,)))
         try:
             yield from self._connection.flush("goodbye")
         except errors.CourrielError:
@@ -267,5 +267,5 @@ class SmtpServerDialogue:
             return "hello"
         return "recipient" if self._reception.begun else "sender"
 
-    def _say(self, text: str, code: int = 250) -> Flow[None]:
+    def _reply_with(self, text: str, code: int = 250) -> Flow[None]:
         yield from self._connection.answer(None, "hello", Reply(code, (text,)))

@@ -120,9 +120,9 @@ class SmtpReplies(ReplyReader):
     def _take_in(self, chunk: bytes, stage: Stage) -> None:
         if not chunk:
             raise hung_up(stage)
-        self._keep(chunk, stage)
+        self._append(chunk, stage)
 
-    def _keep(self, data: bytes, stage: Stage) -> None:
+    def _append(self, data: bytes, stage: Stage) -> None:
         known = wire.known_replies(data) if not self._buffer else None
         if known is not None:
             self._replies += known
@@ -136,5 +136,5 @@ class SmtpReplies(ReplyReader):
         self._replies += replies
         self._closing = self._closing or any(reply.code == CLOSING for reply in replies)
 
-    def _says_goodbye(self, reply: Reply) -> bool:
+    def _announces_close(self, reply: Reply) -> bool:
         return reply.code == _GOODBYE

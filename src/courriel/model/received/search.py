@@ -101,7 +101,7 @@ def _pairs(header: object) -> tuple[tuple[str, str], ...]:
         if len(pair) != 2:
             raise errors.UsageError(f"search: header={safely_shown(header):.80}: {wanted}")
         _text("header", pair[0])
-        _sayable("header", pair[1])
+        _check_text("header", pair[1])
         pairs.append(pair)
     return tuple(pairs)
 
@@ -112,12 +112,12 @@ def _flag(name: str, value: object) -> None:
 
 
 def _text(name: str, value: object) -> None:
-    _sayable(name, value)
+    _check_text(name, value)
     if not value:
         raise errors.UsageError(f"search: {name} is empty: every letter would be found")
 
 
-def _sayable(name: str, value: object) -> None:
+def _check_text(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise errors.UsageError(f"search: {name}={safely_shown(value)}: a text")
     if any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in value):

@@ -25,14 +25,14 @@ from courriel.session.imap.append import Putable
 from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter, AsyncWatch
 from courriel.session.imap.folders import INBOX
 from courriel.session.imap.letters import MailboxLetter
-from courriel.session.imap.session import ImapSession, ImapWhich
+from courriel.session.imap.session import ImapLetterRefs, ImapSession
 
 if TYPE_CHECKING:
     from typing import Self
 
 T = TypeVar("T")
 
-AsyncImapWhich: TypeAlias = "ImapWhich | AsyncLetters"
+AsyncImapLetterRefs: TypeAlias = "ImapLetterRefs | AsyncLetters"
 """One letter or several: letter objects, or their numbers (UIDs) in the selected folder."""
 
 
@@ -51,7 +51,9 @@ class AsyncImapSession:
         transcript: Transcript | None = None,
     ) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._session = ImapSession(server, self._asked_here(credentials), limits=limits, transcript=transcript)
+        self._session = ImapSession(
+            server, self._credentials_in_our_loop(credentials), limits=limits, transcript=transcript
+        )
         self._worker = SingleThread(f"imap {self._session.server}")
 
     async def open(self) -> Self:
@@ -151,13 +153,13 @@ class AsyncImapSession:
 
     # Finding and reading.
 
-    def search(self, what: Search | None = None, /, *, whole: bool = False, **wanted: Any) -> AsyncLetters:
+    def search(self, search: Search | None = None, /, *, whole: bool = False, **wanted: Any) -> AsyncLetters:
         """Letters that match all criteria; see ImapSession.search. Nothing is sent before they are awaited."""
-        return AsyncLetters(self, partial(self._session.search, what, whole=whole, **wanted))
+        return AsyncLetters(self, partial(self._session.search, search, whole=whole, **wanted))
 
-    def fetch(self, which: AsyncImapWhich, *, whole: bool = False) -> AsyncLetters:
+    def fetch(self, letters: AsyncImapLetterRefs, *, whole: bool = False) -> AsyncLetters:
         """Letters of the selected folder by UID, as `search` returns them."""
-        return AsyncLetters(self, partial(self._session.fetch, _plain(which), whole=whole))
+        return AsyncLetters(self, partial(self._session.fetch, _blocking_letters(letters), whole=whole))
 
     def __aiter__(self) -> AsyncIterator[AsyncMailboxLetter]:
         """Iterate over the letters of the selected folder, by default INBOX; see ImapSession."""
@@ -173,29 +175,29 @@ class AsyncImapSession:
 
     # Changing.
 
-    async def flag(self, which: AsyncImapWhich, *flags: str) -> None:
+    async def flag(self, letters: AsyncImapLetterRefs, *flags: str) -> None:
         """Set flags: "seen", "answered", "flagged", "draft", "deleted", or keywords of your own."""
-        await self.run(partial(self._session.flag, _plain(which), *flags))
+        await self.run(partial(self._session.flag, _blocking_letters(letters), *flags))
 
-    async def unflag(self, which: AsyncImapWhich, *flags: str) -> None:
+    async def unflag(self, letters: AsyncImapLetterRefs, *flags: str) -> None:
         """Remove flags."""
-        await self.run(partial(self._session.unflag, _plain(which), *flags))
+        await self.run(partial(self._session.unflag, _blocking_letters(letters), *flags))
 
-    async def copy(self, which: AsyncImapWhich, folder: str) -> dict[int, int]:
+    async def copy(self, letters: AsyncImapLetterRefs, folder: str) -> dict[int, int]:
         """Copy letters into a folder; see ImapSession.copy."""
-        return await self.run(partial(self._session.copy, _plain(which), folder))
+        return await self.run(partial(self._session.copy, _blocking_letters(letters), folder))
 
-    async def move(self, which: AsyncImapWhich, folder: str) -> dict[int, int]:
+    async def move(self, letters: AsyncImapLetterRefs, folder: str) -> dict[int, int]:
         """Move letters into a folder; see ImapSession.move."""
-        return await self.run(partial(self._session.move, _plain(which), folder))
+        return await self.run(partial(self._session.move, _blocking_letters(letters), folder))
 
-    async def delete(self, which: AsyncImapWhich) -> None:
+    async def delete(self, letters: AsyncImapLetterRefs) -> None:
         """Flag letters as deleted; `expunge` removes them."""
-        await self.run(partial(self._session.delete, _plain(which)))
+        await self.run(partial(self._session.delete, _blocking_letters(letters)))
 
-    async def expunge(self, which: AsyncImapWhich | None = None) -> None:
+    async def expunge(self, letters: AsyncImapLetterRefs | None = None) -> None:
         """Remove for good those of these letters that are flagged as deleted; see ImapSession.expunge."""
-        await self.run(partial(self._session.expunge, None if which is None else _plain(which)))
+        await self.run(partial(self._session.expunge, None if letters is None else _blocking_letters(letters)))
 
     async def append(
         self,
@@ -238,7 +240,7 @@ class AsyncImapSession:
         """Run `act` in the session's thread; cancelling closes the connection, or calls `interrupt` instead."""
         return await self._worker.run(act, interrupt or self._session.hang_up)
 
-    def _asked_here(self, credentials: Credentials | None) -> Credentials | None:
+    def _credentials_in_our_loop(self, credentials: Credentials | None) -> Credentials | None:
         """The same credentials, with an awaitable token source run in our event loop."""
         if not isinstance(credentials, TokenSource):
             return credentials
@@ -273,9 +275,9 @@ class AsyncImapSession:
         return f"<{type(self).__name__}{repr(self._session).removeprefix('<ImapSession')}"
 
 
-def _plain(which: AsyncImapWhich) -> ImapWhich:
+def _blocking_letters(letters: AsyncImapLetterRefs) -> ImapLetterRefs:
     """The letters as the blocking session takes them."""
-    return which.known() if isinstance(which, AsyncLetters) else which
+    return letters.known() if isinstance(letters, AsyncLetters) else letters
 
 
 async def _awaited(given: Awaitable[T]) -> T:

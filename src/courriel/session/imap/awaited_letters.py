@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from courriel import errors
 from courriel.model.received.folder import FolderPosition
-from courriel.session.imap.letters import Letters, MailboxLetter, Placed
+from courriel.session.imap.letters import FolderLetter, Letters, MailboxLetter
 from courriel.session.imap.watch import Watch
 from courriel.wire.parse.letter import AsyncLetter
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from courriel.session.imap.awaited import AsyncImapSession
 
 
-class AsyncMailboxLetter(Placed, AsyncLetter):
+class AsyncMailboxLetter(FolderLetter, AsyncLetter):
     """A letter in an IMAP folder, as MailboxLetter; complete after `await letter.load()`.
 
     Before that, whatever needs more than its header raises UsageError.
     """
 
     def __init__(self, session: AsyncImapSession, letter: MailboxLetter) -> None:
-        self._place(letter.place, letter.uid, letter.told)
-        super().__init__(header=letter.raw_header, whole=letter.raw if letter.loaded else _not_here, size=letter.size)
+        self._set_server_data(letter.folder_id, letter.uid, letter.fetch_data)
+        super().__init__(header=letter.raw_header, whole=letter.raw if letter.loaded else _not_loaded, size=letter.size)
         self._fetch = partial(session.content_of, letter)
 
 
@@ -40,13 +40,13 @@ class AsyncLetters:
         self._found: Letters | None = None
 
     def __await__(self) -> Generator[Any, None, Self]:
-        return self._look().__await__()
+        return self._run_query().__await__()
 
     async def __aiter__(self) -> AsyncIterator[AsyncMailboxLetter]:
-        await self._look()
-        lots = self.known().lots(self.uids)
-        while lot := await self._session.run(lambda: next(lots, None)):
-            for letter in lot:
+        await self._run_query()
+        batches = self.known().in_batches(self.uids)
+        while batch := await self._session.run(lambda: next(batches, None)):
+            for letter in batch:
                 yield AsyncMailboxLetter(self._session, letter)
 
     @property
@@ -55,16 +55,16 @@ class AsyncLetters:
         return self.known().uids
 
     @property
-    def place(self) -> tuple[str, int]:
+    def folder_id(self) -> tuple[str, int]:
         """Name of their folder, and its UIDVALIDITY."""
-        return self.known().place
+        return self.known().folder_id
 
     def __len__(self) -> int:
         return len(self.uids)
 
     # The steps.
 
-    async def _look(self) -> Self:
+    async def _run_query(self) -> Self:
         if self._found is None:
             self._found = await self._session.run(self._find)
         return self
@@ -138,5 +138,5 @@ class AsyncWatch:
 # The steps.
 
 
-def _not_here() -> bytes:
+def _not_loaded() -> bytes:
     raise errors.UsageError("this letter is not here yet: await letter.load() first")

@@ -41,8 +41,8 @@ class SelectedMailbox(BaseSession):
         check_credentials(credentials)
         known = server if isinstance(server, Server) else Server(server, dialect=Dialect.IMAP)
         self.server = known.with_dialect(Dialect.IMAP)
-        told = transcript if transcript is not None else log_if_wanted("courriel.imap")
-        self._line = self._known = SteppingLine(self.server, ImapTranscript(told) if told is not None else None)
+        recorder = transcript if transcript is not None else log_if_wanted("courriel.imap")
+        self._line = self._known = SteppingLine(self.server, ImapTranscript(recorder) if recorder is not None else None)
         self._dialogue = ImapDialogue(self.server, credentials, limits)
         self._dialogue.logins = server_memory.of(self.server)
         self._client: Client | None = None
@@ -62,7 +62,7 @@ class SelectedMailbox(BaseSession):
             self._client = Client(self._line, self._dialogue)
         return self
 
-    def _talk_of(self) -> ImapDialogue:
+    def _dialogue_of(self) -> ImapDialogue:
         return self._dialogue
 
     def noop(self) -> None:
@@ -100,11 +100,11 @@ class SelectedMailbox(BaseSession):
     @contextmanager
     def _using_client(self, stage: Stage) -> Generator[Any]:
         """One call that IMAPClient carries out."""
-        with self._call(lambda: None), self._theirs.at(stage) as client:
+        with self._call(lambda: None), self._open_client.at(stage) as client:
             yield client
 
     @property
-    def _theirs(self) -> Client:
+    def _open_client(self) -> Client:
         assert self._client is not None, "an open line has its client"
         return self._client
 

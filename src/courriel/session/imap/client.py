@@ -43,17 +43,17 @@ class Client:
     """IMAPClient on an authenticated connection."""
 
     def __init__(self, line: SteppingLine, dialogue: ImapDialogue) -> None:
-        self._end = _LineEnd(line, dialogue)
-        with self._in_our_words("hello"):
-            self._imap4 = _OnOurLine(self._end)
-            self._theirs = _Theirs(self._imap4)
+        self._end = _SocketStandIn(line, dialogue)
+        with self._translated("hello"):
+            self._imap4 = _Imap4OnOurLine(self._end)
+            self._theirs = _Client(self._imap4)
         self._theirs.normalise_times = False  # moments keep their zone
 
     @contextmanager
     def at(self, stage: Stage) -> Generator[Any]:
         """IMAPClient for the calls of one stage, with its exceptions translated to ours."""
         self._end.stage = stage
-        with self._in_our_words(stage):
+        with self._translated(stage):
             yield self._theirs
             for news in _NEWS:
                 self._imap4.response(news)
@@ -71,32 +71,32 @@ class Client:
                 client.folder_encode = True
         return [(flags, separator, _folder_name(name)) for flags, separator, name in listed]
 
-    def fetch(self, uids: Sequence[int], what: Sequence[str]) -> dict[int, dict[bytes, Any]]:
+    def fetch(self, uids: Sequence[int], items: Sequence[str]) -> dict[int, dict[bytes, Any]]:
         """FETCH data of these letters by UID; letters that no longer exist are left out.
 
         IMAPClient's own `fetch` lists each UID: five hundred consecutive ones make a command of two kilobytes.
         """
         self._end.stage = "letter"
-        with self._in_our_words("letter"):
-            answer, told = self._imap4.uid("FETCH", wire.uid_set(uids), f"({' '.join(what)})")
+        with self._translated("letter"):
+            answer, responses = self._imap4.uid("FETCH", wire.uid_set(uids), f"({' '.join(items)})")
             if answer != "OK":
                 raise imaplib.IMAP4.error("FETCH failed")
             wanted = set(uids)
             # Unsolicited FETCH responses may lack a UID; the library would take their sequence number for one.
             # Sequence numbers are unreliable: letters may be expunged during a UID FETCH (RFC 3501 7.4.1).
-            said = [each for each in told if not (isinstance(each, bytes) and _NAMELESS.fullmatch(each))]
-            parsed = parse_fetch_response(said, normalise_times=False)
+            fetched = [each for each in responses if not (isinstance(each, bytes) and _NAMELESS.fullmatch(each))]
+            parsed = parse_fetch_response(fetched, normalise_times=False)
             return {uid: each for uid, each in parsed.items() if uid in wanted}
 
     def code(self, name: str) -> bytes:
         """The last response code of this name since the last call: `[APPENDUID 7 12]` is b"7 12"."""
-        _, said = self._imap4.response(name)
-        return said[-1] if said and isinstance(said[-1], bytes) else b""
+        _, codes = self._imap4.response(name)
+        return codes[-1] if codes and isinstance(codes[-1], bytes) else b""
 
     # The steps.
 
     @contextmanager
-    def _in_our_words(self, stage: Stage) -> Generator[None]:
+    def _translated(self, stage: Stage) -> Generator[None]:
         try:
             yield
         except BaseException as error:
@@ -115,7 +115,7 @@ class Client:
             case imaplib.IMAP4.readonly():
                 return errors.CommandRefused(self._last_reply(error), stage=stage, about="the folder is read-only")
             case imaplib.IMAP4.abort():
-                return _cut_short(error, stage)
+                return _aborted(error, stage)
             case imaplib.IMAP4.error() if not isinstance(error, ProtocolError):
                 return errors.CommandRefused(self._last_reply(error), stage=stage)
             case (
@@ -128,7 +128,7 @@ class Client:
                 | RecursionError()
             ):
                 # Their parser raises many kinds of exceptions for unexpected data.
-                why = f"{type(error).__name__}: {_shown(error)}"
+                why = f"{type(error).__name__}: {_printable_text(error)}"
                 if "integer string conversion" in why:
                     why = "a number of several thousand digits"
                 return errors.RemoteProtocolError(f"the server's answer cannot be read ({why})", stage=stage)
@@ -137,10 +137,10 @@ class Client:
 
     def _last_reply(self, error: BaseException) -> Reply:
         """The server's reply of a refusal; the exception's text when there was none."""
-        return reply_of(wire.read_status(self._end.last_answer) or wire.Status("NO", "", _shown(error)))
+        return reply_of(wire.read_status(self._end.last_answer) or wire.Status("NO", "", _printable_text(error)))
 
 
-class _Theirs(IMAPClient):  # type: ignore[misc]  # it has no types
+class _Client(IMAPClient):  # type: ignore[misc]  # it has no types
     """IMAPClient with a connection of ours instead of one it makes."""
 
     def __init__(self, imap4: imaplib.IMAP4) -> None:
@@ -151,13 +151,13 @@ class _Theirs(IMAPClient):  # type: ignore[misc]  # it has no types
         return self._ours
 
 
-class _LineEnd:
+class _SocketStandIn:
     """Stand-in for the socket that imaplib reads and writes: our connection, through our dialogue."""
 
     def __init__(self, line: SteppingLine, dialogue: ImapDialogue) -> None:
         self._line = line
         self._dialogue = dialogue
-        self._first_words = b"* PREAUTH ready\r\n"  # greeting and login are done
+        self._greeting = b"* PREAUTH ready\r\n"  # greeting and login are done
         self.stage: Stage = "mailbox"
         self.last_answer = b""
         self.broke: BaseException | None = None
@@ -169,9 +169,9 @@ class _LineEnd:
         return " ".join(words).encode("ascii", "replace")
 
     def readline(self) -> bytes:
-        if self._first_words:
-            said, self._first_words = self._first_words, b""
-            return said
+        if self._greeting:
+            line, self._greeting = self._greeting, b""
+            return line
         line = self._step(self._dialogue.exchange.line(self.stage))
         if line.endswith(_WORDLESS):
             # The standard library ignores a status line without text; some servers send such.
@@ -204,10 +204,10 @@ class _LineEnd:
             raise
 
 
-class _OnOurLine(imaplib.IMAP4):
+class _Imap4OnOurLine(imaplib.IMAP4):
     """imaplib's client, with our connection in place of its socket."""
 
-    def __init__(self, end: _LineEnd) -> None:
+    def __init__(self, end: _SocketStandIn) -> None:
         self._end = end
         super().__init__()
 
@@ -248,13 +248,13 @@ def _folder_name(name: bytes | str) -> str:
         return name.decode("latin-1") if isinstance(name, bytes) else name
 
 
-def _cut_short(error: imaplib.IMAP4.abort, stage: Stage) -> errors.CourrielError:
+def _aborted(error: imaplib.IMAP4.abort, stage: Stage) -> errors.CourrielError:
     """Our error for their `abort`: the server said BYE, or sent a response that belongs to no command."""
-    said = _shown(error)
-    if "unexpected" in said or "unterminated" in said:
-        return errors.RemoteProtocolError(f"the server broke the rules: {said}", stage=stage)
-    return errors.ConnectionFailed(f"the server closed the session: {said}", stage=stage, hint_id="SESSION-LOST")
+    text = _printable_text(error)
+    if "unexpected" in text or "unterminated" in text:
+        return errors.RemoteProtocolError(f"the server broke the rules: {text}", stage=stage)
+    return errors.ConnectionFailed(f"the server closed the session: {text}", stage=stage, hint_id="SESSION-LOST")
 
 
-def _shown(error: BaseException) -> str:
+def _printable_text(error: BaseException) -> str:
     return printable(str(error)[:300].encode("utf-8", "backslashreplace"))

@@ -31,7 +31,7 @@ class WithFolders(SelectedMailbox):
         """Folders whose names match `pattern`: `*` matches anything, `%` anything within one level."""
         name = folder_name(pattern)
         with self._call(lambda: None):
-            return [_folder(*each) for each in self._theirs.folders(name)]
+            return [_folder(*each) for each in self._open_client.folders(name)]
 
     def special(self, use: str) -> str:
         """Name of the folder for "sent", "drafts", "trash", "junk" or "archive".
@@ -63,16 +63,16 @@ class WithFolders(SelectedMailbox):
         self.selected = None
         try:
             with self._using_client("mailbox") as client:
-                told = client.select_folder(name, readonly=read_only)
+                response = client.select_folder(name, readonly=read_only)
         except errors.CommandRefused as refused:
             if not isinstance(refused.__cause__, _read_only_error()):
                 raise
             return self.select(folder, read_only=True)
         selection = Selection(
             name,
-            count=told.get(b"EXISTS", 0),
-            uid_validity=told.get(b"UIDVALIDITY", 0),
-            uid_next=told.get(b"UIDNEXT"),
+            count=response.get(b"EXISTS", 0),
+            uid_validity=response.get(b"UIDVALIDITY", 0),
+            uid_next=response.get(b"UIDNEXT"),
             read_only=read_only,
         )
         self.selected = selection
@@ -84,8 +84,8 @@ class WithFolders(SelectedMailbox):
         """Number of letters and of unread ones in a folder, without selecting it."""
         name = folder_name(folder)
         with self._using_client("mailbox") as client:
-            told = client.folder_status(name, ("MESSAGES", "UNSEEN", "UIDVALIDITY", "UIDNEXT"))
-        numbers = [told.get(key, 0) for key in (b"MESSAGES", b"UNSEEN", b"UIDVALIDITY", b"UIDNEXT")]
+            response = client.folder_status(name, ("MESSAGES", "UNSEEN", "UIDVALIDITY", "UIDNEXT"))
+        numbers = [response.get(key, 0) for key in (b"MESSAGES", b"UNSEEN", b"UIDVALIDITY", b"UIDNEXT")]
         return FolderStatus(name, *numbers)
 
     def create(self, folder: str) -> None:
@@ -108,21 +108,21 @@ class WithFolders(SelectedMailbox):
 
     # The steps.
 
-    def _must_be_selected(self) -> Selection:
+    def _require_selection(self) -> Selection:
         if self.selected is None:
             raise errors.UsageError("no folder is selected: select one")
         return self.selected
 
-    def _select_something(self) -> Selection:
+    def _ensure_selected(self) -> Selection:
         return self.selected or self.select()
 
-    def _must_be_at(self, place: tuple[str, int]) -> None:
+    def _require_folder(self, folder_id: tuple[str, int]) -> None:
         selection = self.selected
-        if selection is None or selection.name != place[0]:
+        if selection is None or selection.name != folder_id[0]:
             now = f"{selection.name!r} is" if selection else "no folder is"
-            raise errors.UsageError(f"these letters are in {place[0]!r}, and {now} selected: select it again")
-        if selection.uid_validity != place[1]:
-            raise errors.UsageError(f"the server has renumbered the letters in {place[0]!r}: search for them again")
+            raise errors.UsageError(f"these letters are in {folder_id[0]!r}, and {now} selected: select it again")
+        if selection.uid_validity != folder_id[1]:
+            raise errors.UsageError(f"the server has renumbered the letters in {folder_id[0]!r}: search for them again")
 
 
 def _folder(flags: Sequence[bytes], separator: bytes | None, name: str) -> Folder:

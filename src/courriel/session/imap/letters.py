@@ -23,33 +23,33 @@ HEAD = (*ABOUT, "BODY.PEEK[HEADER]")
 WHOLE = (*ABOUT, "BODY.PEEK[]")
 
 
-Told: TypeAlias = "dict[bytes, Any]"
+FetchData: TypeAlias = "dict[bytes, Any]"
 """FETCH data of one letter, as the library parsed it."""
 
 
-class Placed:
+class FolderLetter:
     """Server-side data of a letter: folder, UID, flags, date of arrival."""
 
-    def _place(self, place: tuple[str, int], uid: int, told: Told) -> None:
-        flags, received = told.get(b"FLAGS"), told.get(b"INTERNALDATE")
-        self.place = place
+    def _set_server_data(self, folder_id: tuple[str, int], uid: int, data: FetchData) -> None:
+        flags, received = data.get(b"FLAGS"), data.get(b"INTERNALDATE")
+        self.folder_id = folder_id
         self.uid = uid
-        self.told = told
+        self.fetch_data = data
         self.flags = wire.words_of(flags if isinstance(flags, tuple) else ())
         self.received = received if isinstance(received, datetime.datetime) else None
 
     @property
     def folder(self) -> str:
         """Name of its folder."""
-        return self.place[0]
+        return self.folder_id[0]
 
     @property
     def mark(self) -> FolderPosition:
         """Position of this letter in its folder; see `ImapSession.watch`."""
-        return FolderPosition(self.place[1], self.uid)
+        return FolderPosition(self.folder_id[1], self.uid)
 
 
-class MailboxLetter(Placed, Letter):
+class MailboxLetter(FolderLetter, Letter):
     """A letter in an IMAP folder: server-side data and header are there, the content is fetched on first access.
 
     It is a Letter: `subject`, `sender`, `date` come from the header; `text`, `attachments`, `raw` fetch the complete
@@ -59,13 +59,13 @@ class MailboxLetter(Placed, Letter):
     another folder is selected, LetterTooLarge, and what ends a session.
     """
 
-    def __init__(self, session: ImapSession, place: tuple[str, int], uid: int, told: Told) -> None:
-        self._place(place, uid, told)
-        fetched = octets_of(told, b"BODY[]") if b"BODY[]" in told else None
+    def __init__(self, session: ImapSession, folder_id: tuple[str, int], uid: int, data: FetchData) -> None:
+        self._set_server_data(folder_id, uid, data)
+        fetched = octets_of(data, b"BODY[]") if b"BODY[]" in data else None
         super().__init__(
-            header=octets_of(told, b"BODY[HEADER]"),
+            header=octets_of(data, b"BODY[HEADER]"),
             whole=(lambda: session.content_of(self)) if fetched is None else fetched,
-            size=size_of(told),
+            size=size_of(data),
         )
 
     def __repr__(self) -> str:
@@ -79,10 +79,10 @@ class Letters(Sequence[MailboxLetter]):
     """
 
     def __init__(
-        self, session: ImapSession, place: tuple[str, int], uids: Sequence[int], *, whole: bool = False
+        self, session: ImapSession, folder_id: tuple[str, int], uids: Sequence[int], *, whole: bool = False
     ) -> None:
         self._session = session
-        self.place = place
+        self.folder_id = folder_id
         self.uids = tuple(uids)
         self.whole = whole
 
@@ -90,46 +90,46 @@ class Letters(Sequence[MailboxLetter]):
         return len(self.uids)
 
     def __iter__(self) -> Iterator[MailboxLetter]:
-        return chain.from_iterable(self.lots(self.uids))
+        return chain.from_iterable(self.in_batches(self.uids))
 
     def __reversed__(self) -> Iterator[MailboxLetter]:
-        return chain.from_iterable(self.lots(self.uids[::-1]))
+        return chain.from_iterable(self.in_batches(self.uids[::-1]))
 
-    def lots(self, uids: Sequence[int]) -> Iterator[list[MailboxLetter]]:
+    def in_batches(self, uids: Sequence[int]) -> Iterator[list[MailboxLetter]]:
         """These letters in lists, one for each FETCH."""
-        for lot, told in self._session.fetch_in_lots(self.place, uids, whole=self.whole):
-            yield [MailboxLetter(self._session, self.place, uid, told[uid]) for uid in lot if uid in told]
+        for batch, data in self._session.fetch_in_batches(self.folder_id, uids, whole=self.whole):
+            yield [MailboxLetter(self._session, self.folder_id, uid, data[uid]) for uid in batch if uid in data]
 
     @overload
-    def __getitem__(self, place: int) -> MailboxLetter: ...
+    def __getitem__(self, index: int) -> MailboxLetter: ...
 
     @overload
-    def __getitem__(self, place: slice) -> Letters: ...
+    def __getitem__(self, index: slice) -> Letters: ...
 
-    def __getitem__(self, place: int | slice) -> MailboxLetter | Letters:
+    def __getitem__(self, index: int | slice) -> MailboxLetter | Letters:
         """One letter by its index (UsageError when it no longer exists), or a part by a slice."""
-        if isinstance(place, slice):
-            return Letters(self._session, self.place, self.uids[place], whole=self.whole)
-        for letter in chain.from_iterable(self.lots((self.uids[place],))):
+        if isinstance(index, slice):
+            return Letters(self._session, self.folder_id, self.uids[index], whole=self.whole)
+        for letter in chain.from_iterable(self.in_batches((self.uids[index],))):
             return letter
-        raise errors.UsageError(f"letter {self.uids[place]} is no longer in {self.place[0]!r}")
+        raise errors.UsageError(f"letter {self.uids[index]} is no longer in {self.folder_id[0]!r}")
 
     def __contains__(self, letter: object) -> bool:
-        return (letter.uid if isinstance(letter, Placed) else letter) in self.uids
+        return (letter.uid if isinstance(letter, FolderLetter) else letter) in self.uids
 
     def __repr__(self) -> str:
-        return f"<{len(self)} letters in {self.place[0]!r}>"
+        return f"<{len(self)} letters in {self.folder_id[0]!r}>"
 
 
-def size_of(told: Told) -> int:
+def size_of(data: FetchData) -> int:
     """RFC822.SIZE of a letter in bytes; 0 when the server sends anything but a number."""
-    size = told.get(b"RFC822.SIZE")
+    size = data.get(b"RFC822.SIZE")
     return size if isinstance(size, int) else 0
 
 
-def octets_of(told: Told, name: bytes) -> bytes:
+def octets_of(data: FetchData, name: bytes) -> bytes:
     """A fetched body as bytes; the parser may have turned a short one into a number, and NIL into None."""
-    given = told.get(name)
+    given = data.get(name)
     return given if isinstance(given, bytes) else b"" if given is None else str(given).encode()
 
 

@@ -14,14 +14,14 @@ from courriel.network.stepping import ThreadWakeup
 from courriel.session.imap import letters as some_letters
 from courriel.session.imap.append import Putable, octets_of
 from courriel.session.imap.folders import INBOX, WithFolders, folder_name
-from courriel.session.imap.letters import Letters, MailboxLetter, Placed
+from courriel.session.imap.letters import FetchData, FolderLetter, Letters, MailboxLetter
 from courriel.wire.imap import search_arguments
 from courriel.wire.imap import syntax as wire
 
 if TYPE_CHECKING:
     from courriel.session.imap.watch import Watch
 
-ImapWhich: TypeAlias = "Placed | int | Iterable[Placed | int]"
+ImapLetterRefs: TypeAlias = "FolderLetter | int | Iterable[FolderLetter | int]"
 """One letter or several: letter objects, or their numbers (UIDs) in the selected folder."""
 
 _AT_A_TIME = 200  # UIDs in one command: some servers refuse longer lines
@@ -40,14 +40,14 @@ class ImapSession(WithFolders):
 
     # Finding and reading.
 
-    def search(self, what: Search | None = None, /, *, whole: bool = False, **wanted: Any) -> Letters:
+    def search(self, search: Search | None = None, /, *, whole: bool = False, **wanted: Any) -> Letters:
         """Letters that match all criteria, for example `search(unseen=True, since=date(2026, 11, 1))`.
 
         The criteria are those of Search; a Search may be given instead. With `whole` letters are fetched with their
         content, some megabytes at a time, which is much faster for reading all of it. Raises UsageError for an invalid
         value, before a byte is sent.
         """
-        return self._letters(self._find(_search_of(what, wanted)), whole=whole)
+        return self._letters(self._search_uids(_as_search(search, wanted)), whole=whole)
 
     def __iter__(self) -> Iterator[MailboxLetter]:
         """Iterate over the letters of the selected folder, by default INBOX, headers fetched in batches."""
@@ -61,14 +61,14 @@ class ImapSession(WithFolders):
         asked = Search(message_id=message_id)
         if folder is not None:
             self.select(folder, read_only=True)
-        found = self._letters(self._find(asked))
+        found = self._letters(self._search_uids(asked))
         # Servers match a part of the header, and "1@example.org" is a part of "<11@example.org>".
         wanted = message_id.strip().strip("<>")
         return tuple(letter.uid for letter in found if letter.message_id.strip("<>") == wanted)
 
-    def fetch(self, which: ImapWhich, *, whole: bool = False) -> Letters:
+    def fetch(self, letters: ImapLetterRefs, *, whole: bool = False) -> Letters:
         """Letters of the selected folder by UID, as `search` returns them."""
-        uids = self._numbers(which)
+        uids = self._numbers(letters)
         return self._letters(uids, whole=whole)
 
     def content_of(self, letter: MailboxLetter) -> bytes:
@@ -80,63 +80,63 @@ class ImapSession(WithFolders):
             raise errors.LetterTooLarge(
                 f"letter {letter.uid} has {letter.size:,} octets, more than the session takes (limits)", stage="letter"
             )
-        told = self.tell(letter.place, (letter.uid,), ("BODY.PEEK[]",))
-        if letter.uid not in told:
+        data = self.fetch_data(letter.folder_id, (letter.uid,), ("BODY.PEEK[]",))
+        if letter.uid not in data:
             raise errors.UsageError(f"letter {letter.uid} is no longer in {letter.folder!r}")
-        return some_letters.octets_of(told[letter.uid], b"BODY[]")
+        return some_letters.octets_of(data[letter.uid], b"BODY[]")
 
     # Changing.
 
-    def flag(self, which: ImapWhich, *flags: str) -> None:
+    def flag(self, letters: ImapLetterRefs, *flags: str) -> None:
         """Set flags: "seen", "answered", "flagged", "draft", "deleted", or keywords of your own."""
-        self._store(which, flags, "add_flags")
+        self._store(letters, flags, "add_flags")
 
-    def unflag(self, which: ImapWhich, *flags: str) -> None:
+    def unflag(self, letters: ImapLetterRefs, *flags: str) -> None:
         """Remove flags."""
-        self._store(which, flags, "remove_flags")
+        self._store(letters, flags, "remove_flags")
 
-    def copy(self, which: ImapWhich, folder: str) -> dict[int, int]:
+    def copy(self, letters: ImapLetterRefs, folder: str) -> dict[int, int]:
         """Copy letters into a folder; returns old UIDs mapped to new ones where the server has UIDPLUS, else {}."""
-        return self._carry(which, folder, lambda client, uids, name: client.copy(uids, name))
+        return self._copy_or_move(letters, folder, lambda client, uids, name: client.copy(uids, name))
 
-    def move(self, which: ImapWhich, folder: str) -> dict[int, int]:
+    def move(self, letters: ImapLetterRefs, folder: str) -> dict[int, int]:
         """Move letters into a folder; returns old UIDs mapped to new ones where the server has UIDPLUS, else {}.
 
         On a server without MOVE (RFC 6851) they are copied, then the originals are deleted. Where the server can only
         expunge all deleted letters at once, and others are flagged as deleted, the originals stay, flagged as deleted.
         """
-        self._must_be_writable()
+        self._require_writable()
         if "MOVE" in self._dialogue.capabilities:
-            return self._carry(which, folder, lambda client, uids, name: client.move(uids, name))
-        uids = self._numbers(which)
+            return self._copy_or_move(letters, folder, lambda client, uids, name: client.move(uids, name))
+        uids = self._numbers(letters)
         moved = self.copy(uids, folder)
         self.delete(uids)
         with suppress(errors.NotSupported):
             self.expunge(uids)
         return moved
 
-    def delete(self, which: ImapWhich) -> None:
+    def delete(self, letters: ImapLetterRefs) -> None:
         """Flag letters as deleted; `expunge` removes them."""
-        self.flag(which, "deleted")
+        self.flag(letters, "deleted")
 
-    def expunge(self, which: ImapWhich | None = None) -> None:
+    def expunge(self, letters: ImapLetterRefs | None = None) -> None:
         """Remove for good those of these letters that are flagged as deleted; without an argument, all that are.
 
         Raises NotSupported when the server can only remove all of them (it lacks UIDPLUS) and other letters are flagged
         too.
         """
-        self._must_be_writable()
-        if which is None:
+        self._require_writable()
+        if letters is None:
             with self._using_client("mailbox") as client:
                 client.expunge()
             return
-        uids = self._numbers(which)
+        uids = self._numbers(letters)
         if "UIDPLUS" in self._dialogue.capabilities:
             for batch in _batches(uids):
                 with self._using_client("mailbox") as client:
                     client.uid_expunge(wire.uid_set(batch))
             return
-        flagged = set(self._find(Search(deleted=True)))
+        flagged = set(self._search_uids(Search(deleted=True)))
         if flagged - set(uids):
             raise errors.NotSupported(
                 "the server can only remove all letters that are flagged as deleted, and others are flagged too",
@@ -167,8 +167,8 @@ class ImapSession(WithFolders):
             raise errors.UsageError("received: a moment with its time zone, or the server would take it for its own")
         with self._using_client("letter") as client:
             client.append(name, octets, words, received)
-            told = self._theirs.code("APPENDUID")
-        numbers = [int(word) for word in told.split() if word.isdigit() and len(word) < 11]
+            code = self._open_client.code("APPENDUID")
+        numbers = [int(word) for word in code.split() if word.isdigit() and len(word) < 11]
         return Filed(name, *numbers) if len(numbers) == 2 else Filed(name)
 
     # Watching.
@@ -205,7 +205,7 @@ class ImapSession(WithFolders):
         if "IDLE" not in self._dialogue.capabilities:
             raise errors.NotSupported("the server knows no IDLE", capability="IDLE", stage="mailbox")
         total = self.server.timeouts.total
-        with self._call(self._must_be_selected):
+        with self._call(self._require_selection):
             self._line.bell = bell
             try:
                 # DONE and its reply need some of the call's time too.
@@ -215,90 +215,92 @@ class ImapSession(WithFolders):
 
     # The steps.
 
-    def _must_be_writable(self) -> None:
-        selection = self._select_something()
+    def _require_writable(self) -> None:
+        selection = self._ensure_selected()
         if selection.read_only:
             # Some servers answer OK to a change, and make none.
             raise errors.UsageError(f"{selection.name!r} is selected for reading only")
 
     def _letters(self, uids: Sequence[int], *, whole: bool = False) -> Letters:
-        selection = self._select_something()
+        selection = self._ensure_selected()
         return Letters(self, (selection.name, selection.uid_validity), uids, whole=whole)
 
-    def _find(self, search: Search) -> list[int]:
+    def _search_uids(self, search: Search) -> list[int]:
         words = search_arguments.arguments(search)
-        self._select_something()
-        with self._call(self._must_be_selected):
+        self._ensure_selected()
+        with self._call(self._require_selection):
             found = self._line.step(
                 self._dialogue.search(words, "UTF-8" if search_arguments.needs_charset(words) else "")
             )
         # `n:*` includes the last letter even when its UID is lower.
         return [uid for uid in found if search.above is None or uid > search.above]
 
-    def fetch_in_lots(
-        self, place: tuple[str, int], uids: Sequence[int], *, whole: bool
-    ) -> Iterator[tuple[Sequence[int], dict[int, some_letters.Told]]]:
+    def fetch_in_batches(
+        self, folder_id: tuple[str, int], uids: Sequence[int], *, whole: bool
+    ) -> Iterator[tuple[Sequence[int], dict[int, FetchData]]]:
         """Fetch data of these letters in batches; complete letters in batches of limited size."""
         if not whole:
-            for lot in some_letters.batched(uids):
-                yield lot, self.tell(place, lot, some_letters.HEAD)
+            for batch in some_letters.batched(uids):
+                yield batch, self.fetch_data(folder_id, batch, some_letters.HEAD)
             return
-        for some in _batches(uids):
-            told = self.tell(place, some, ("RFC822.SIZE",))
-            sizes = {uid: some_letters.size_of(each) for uid, each in told.items()}
-            for lot in some_letters.batched_by_size(some, sizes):
+        for uid_batch in _batches(uids):
+            data = self.fetch_data(folder_id, uid_batch, ("RFC822.SIZE",))
+            sizes = {uid: some_letters.size_of(each) for uid, each in data.items()}
+            for batch in some_letters.batched_by_size(uid_batch, sizes):
                 # Of a letter above the limit only the header is fetched; reading its body raises LetterTooLarge.
-                small = max(sizes[uid] for uid in lot) <= self._dialogue.exchange.limits.letter
-                yield lot, self.tell(place, lot, some_letters.WHOLE if small else some_letters.HEAD)
+                small = max(sizes[uid] for uid in batch) <= self._dialogue.exchange.limits.letter
+                yield batch, self.fetch_data(folder_id, batch, some_letters.WHOLE if small else some_letters.HEAD)
 
-    def tell(self, place: tuple[str, int], uids: Sequence[int], what: Sequence[str]) -> dict[int, some_letters.Told]:
+    def fetch_data(self, folder_id: tuple[str, int], uids: Sequence[int], items: Sequence[str]) -> dict[int, FetchData]:
         """FETCH data of these letters by UID; letters that no longer exist are left out."""
-        with self._call(lambda: self._must_be_at(place)):
-            return self._theirs.fetch(uids, what)
+        with self._call(lambda: self._require_folder(folder_id)):
+            return self._open_client.fetch(uids, items)
 
-    def _numbers(self, which: ImapWhich) -> tuple[int, ...]:
+    def _numbers(self, letters: ImapLetterRefs) -> tuple[int, ...]:
         """UIDs of these letters. Raises UsageError for letters of another folder."""
-        self._select_something()
-        if isinstance(which, Letters):
-            self._must_be_at(which.place)
-            return which.uids
-        if isinstance(which, Placed | int):
-            return self._numbers([which])
-        if isinstance(which, str | bytes) or not isinstance(which, Iterable):
-            raise errors.UsageError(f"{which!r} is neither a letter nor a number of one")
-        listed = tuple(which)
+        self._ensure_selected()
+        if isinstance(letters, Letters):
+            self._require_folder(letters.folder_id)
+            return letters.uids
+        if isinstance(letters, FolderLetter | int):
+            return self._numbers([letters])
+        if isinstance(letters, str | bytes) or not isinstance(letters, Iterable):
+            raise errors.UsageError(f"{letters!r} is neither a letter nor a number of one")
+        listed = tuple(letters)
         for each in listed:
-            if isinstance(each, Placed):
-                self._must_be_at(each.place)
-        return checked_uids(each.uid if isinstance(each, Placed) else each for each in listed)
+            if isinstance(each, FolderLetter):
+                self._require_folder(each.folder_id)
+        return checked_uids(each.uid if isinstance(each, FolderLetter) else each for each in listed)
 
-    def _store(self, which: ImapWhich, flags: Sequence[str], how: str) -> None:
+    def _store(self, letters: ImapLetterRefs, flags: Sequence[str], method: str) -> None:
         words = [wire.flag(flag) for flag in flags]
         if not words:
             raise errors.UsageError("name a flag, as in flag(letter, 'seen')")
-        self._must_be_writable()
-        for batch in _batches(self._numbers(which)):
+        self._require_writable()
+        for batch in _batches(self._numbers(letters)):
             with self._using_client("mailbox") as client:
-                getattr(client, how)(wire.uid_set(batch), words, silent=True)
+                getattr(client, method)(wire.uid_set(batch), words, silent=True)
 
-    def _carry(self, which: ImapWhich, folder: str, act: Callable[[Any, str, str], object]) -> dict[int, int]:
+    def _copy_or_move(
+        self, letters: ImapLetterRefs, folder: str, command: Callable[[Any, str, str], object]
+    ) -> dict[int, int]:
         name = folder_name(folder)
-        carried: dict[int, int] = {}
-        for batch in _batches(self._numbers(which)):
+        new_uids: dict[int, int] = {}
+        for batch in _batches(self._numbers(letters)):
             with self._using_client("mailbox") as client:
-                act(client, wire.uid_set(batch), name)
-                told = self._theirs.code("COPYUID").split()
-            if len(told) == 3:
-                old, new = (wire.read_uid_set(words, _NEIGHBOURS) for words in told[1:])
-                carried.update(zip(old, new, strict=False))
-        return carried
+                command(client, wire.uid_set(batch), name)
+                code = self._open_client.code("COPYUID").split()
+            if len(code) == 3:
+                old, new = (wire.read_uid_set(words, _NEIGHBOURS) for words in code[1:])
+                new_uids.update(zip(old, new, strict=False))
+        return new_uids
 
 
-def _search_of(what: Search | None, wanted: dict[str, Any]) -> Search:
-    if what is not None:
-        if wanted or not isinstance(what, Search):
+def _as_search(search: Search | None, wanted: dict[str, Any]) -> Search:
+    if search is not None:
+        if wanted or not isinstance(search, Search):
             raise errors.UsageError("search: a Search, or words such as unseen=True")
-        return what
+        return search
     try:
         return Search(**wanted)
     except TypeError as unknown:
@@ -307,6 +309,6 @@ def _search_of(what: Search | None, wanted: dict[str, Any]) -> Search:
 
 def _batches(uids: Sequence[int]) -> Iterator[Sequence[int]]:
     """Split UIDs so that a command line stays at some hundred characters: thousands where they are consecutive."""
-    most = _NEIGHBOURS if len(uids) < 2 or abs(uids[-1] - uids[0]) < 2 * len(uids) else _AT_A_TIME
-    for start in range(0, len(uids), most):
-        yield uids[start : start + most]
+    batch_size = _NEIGHBOURS if len(uids) < 2 or abs(uids[-1] - uids[0]) < 2 * len(uids) else _AT_A_TIME
+    for start in range(0, len(uids), batch_size):
+        yield uids[start : start + batch_size]

@@ -44,10 +44,10 @@ class Watch:
         patience: float,
         start_again: bool,
     ) -> None:
-        for name, seconds, most in (
+        for name, seconds, longest in (
             ("renew", renew, _LONGEST_IDLE), ("poll", poll, float("inf")), ("patience", patience, float("inf")),
         ):  # fmt: skip
-            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= most:
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= longest:
                 raise errors.UsageError(f"watch: {name}={seconds!r} is not a number of seconds that can be waited")
         self.folder = folder
         self._session = session
@@ -60,7 +60,7 @@ class Watch:
         self._lost_since: float | None = None
         self._pause = 0.0
         try:
-            self.mark = self._fetched = self._begin(after)
+            self.mark = self._fetched = self._start_position(after)
         except BaseException:
             self._bell.close()
             raise
@@ -84,7 +84,7 @@ class Watch:
     def take(self) -> MailboxLetter:
         """The next fetched letter; moves `mark` to it."""
         letter = self._ready.popleft()
-        self.mark = FolderPosition(letter.place[1], letter.uid)
+        self.mark = FolderPosition(letter.folder_id[1], letter.uid)
         return letter
 
     @property
@@ -106,7 +106,7 @@ class Watch:
             if not self._fetch_new() and not self.stopped:
                 self._wait_for_news()
         except errors.CourrielError as lost:
-            self._bear(lost, opened)
+            self._pause_or_raise(lost, opened)
         else:
             self._lost_since, self._pause = None, 0.0
 
@@ -130,17 +130,17 @@ class Watch:
 
     # The steps.
 
-    def _begin(self, after: FolderPosition | None) -> FolderPosition:
+    def _start_position(self, after: FolderPosition | None) -> FolderPosition:
         """Starting position: `after` when it is given, otherwise the newest letter of this moment."""
         if not self._session.usable:
             self._session.open()
         selection = self._session.select(self.folder)
         if after is not None:
-            return self._still_counts(after, selection)
+            return self._still_valid(after, selection)
         latest = selection.uid_next - 1 if selection.uid_next else max(self._session.search().uids, default=0)
         return FolderPosition(selection.uid_validity, latest)
 
-    def _still_counts(self, mark: FolderPosition, selection: Selection) -> FolderPosition:
+    def _still_valid(self, mark: FolderPosition, selection: Selection) -> FolderPosition:
         """The position, if UIDVALIDITY has not changed. Raises FolderRenumbered."""
         if mark.uid_validity == selection.uid_validity:
             return mark
@@ -160,7 +160,7 @@ class Watch:
         selection = self._session.selected
         if selection is None or selection.name != self.folder:
             selection = self._session.select(self.folder)
-        self._fetched = self._still_counts(self._fetched, selection)
+        self._fetched = self._still_valid(self._fetched, selection)
 
     def _fetch_new(self) -> bool:
         """Fetch new letters by UID, announced by the server or not (hazard H39); return whether there were any."""
@@ -177,28 +177,28 @@ class Watch:
             self._session.wait_for_news(self._renew, self._bell)
             self._bell.hush()
         else:
-            self._rest(self._poll)
+            self._sleep(self._poll)
             self._session.noop()
 
-    def _bear(self, lost: errors.CourrielError, opened: bool) -> None:
+    def _pause_or_raise(self, lost: errors.CourrielError, opened: bool) -> None:
         """Pause before the next attempt to connect, or raise an error that another attempt would not cure."""
         if self.stopped:
             return
         now = monotonic()
         if self._lost_since is None:
             self._lost_since = now
-        if not _may_pass(lost, opened) or now - self._lost_since > self._patience:
+        if not _may_recover(lost, opened) or now - self._lost_since > self._patience:
             raise lost
-        self._rest(self._pause)
+        self._sleep(self._pause)
         self._pause = min(2 * self._pause or 1.0, _LONGEST_PAUSE)
 
-    def _rest(self, seconds: float) -> None:
+    def _sleep(self, seconds: float) -> None:
         if not self.stopped:
             self._woken.wait(seconds)
         self._woken.clear()
 
 
-def _may_pass(lost: errors.CourrielError, opened: bool) -> bool:
+def _may_recover(lost: errors.CourrielError, opened: bool) -> bool:
     """Whether reopening the session may help; `opened`: it was open when the error occurred."""
     if isinstance(lost, errors.RemoteProtocolError):
         return opened

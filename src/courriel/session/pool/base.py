@@ -45,7 +45,7 @@ class PoolBase(Generic[S]):
         self._credentials = credentials
         self.transcript = transcript
         """Records the conversation of every session, without secrets; each line names its session."""
-        self._state: PoolState[S] = PoolState(limits, _sound, server_memory.of(self.server))
+        self._state: PoolState[S] = PoolState(limits, _is_sound, server_memory.of(self.server))
         self._slots = Slots(limits.rate)
         self._pausing: set[Callable[[], None]] = set()  # wake callers that have a session and wait for the rate
         self._lock = allocate_lock()
@@ -235,7 +235,7 @@ class PooledLike:
         self._openings, self._filled = self._counting.openings, self._counting.count.filled
         self._slot.opened(monotonic())
 
-    def _found_dead(self) -> None:
+    def _found_closed(self) -> None:
         """Record that the server closed the idle connection."""
         now = monotonic()
         self._owner._hung_up(now - self._slot.used, now)
@@ -282,6 +282,6 @@ def never_begun(error: errors.CourrielError) -> bool:
     return error.stage in OPENING and not error.session_usable and not error.in_doubt
 
 
-def _sound(session: SmtpSession | AsyncSmtpSession) -> bool:
+def _is_sound(session: SmtpSession | AsyncSmtpSession) -> bool:
     # Another thread may still be in a call on it.
     return session.usable and not session.busy

@@ -85,7 +85,7 @@ class PooledSession(PooledLike, SmtpSession):
         try:
             self._line.run(self._dialogue.exchange.expect_silence("hello"))
         except errors.CourrielError:
-            self._found_dead()
+            self._found_closed()
             self.open()
 
 
@@ -150,5 +150,5 @@ class AsyncPooledSession(PooledLike, AsyncSmtpSession):
         try:
             await self._line.run(self._dialogue.exchange.expect_silence("hello"))
         except errors.CourrielError:
-            self._found_dead()
+            self._found_closed()
             await self.open()

@@ -82,7 +82,7 @@ class Waiter(Generic[S]):
         self.failed: errors.CourrielError | None = None  # why it was requeued
         self.slot: Slot[S] | None = None
         self.refusal: errors.CourrielError | None = None
-        self.call: Callable[[], None] = _nobody
+        self.call: Callable[[], None] = _no_wakeup
 
     @property
     def decided(self) -> bool:
@@ -98,7 +98,7 @@ class PoolState(Generic[S]):
         self.meter = Meter()
         self._facts = facts or ServerFacts()
         self.closed = False
-        self._sound = sound  # whether a session is usable, as far as is known without asking the server
+        self._is_sound = sound  # whether a session is usable, as far as is known without asking the server
         self._resting: list[Slot[S]] = []  # last used at the end, so that surplus sessions reach the idle limit
         self._lent: set[Slot[S]] = set()
         self._waiting: deque[Waiter[S]] = deque()
@@ -110,7 +110,7 @@ class PoolState(Generic[S]):
 
     def emptied(self) -> PoolState[S]:
         """A pool state without sessions and callers, with the same knowledge of the server."""
-        other: PoolState[S] = PoolState(self.limits, self._sound, self._facts)
+        other: PoolState[S] = PoolState(self.limits, self._is_sound, self._facts)
         other.closed = self.closed
         other._throttle = self._throttle
         other._hung_up_after, other._hung_up_at = self._hung_up_after, self._hung_up_at
@@ -236,7 +236,7 @@ class PoolState(Generic[S]):
         self._lent.remove(slot)
         if slot.session is None:
             return
-        if self._is_good(slot, now) and len(self._lent) + len(self._resting) < self.throttle(now).sessions:
+        if self._is_usable(slot, now) and len(self._lent) + len(self._resting) < self.throttle(now).sessions:
             self._resting.append(slot)
         else:
             self._discarded.append(slot.session)
@@ -254,7 +254,7 @@ class PoolState(Generic[S]):
         slot, waiter.slot = waiter.slot, None
         assert slot is not None
         self._lent.remove(slot)
-        if slot.session is not None and self._sound(slot.session):
+        if slot.session is not None and self._is_sound(slot.session):
             self._discarded.append(slot.session)  # the pool gave it up while it was being opened
         self._wary_until = now + _WARY
         if crowded:
@@ -296,7 +296,7 @@ class PoolState(Generic[S]):
 
     def discard_expired(self, now: float) -> None:
         """Discard sessions that reached a limit."""
-        for slot in [slot for slot in self._resting if not self._is_good(slot, now)]:
+        for slot in [slot for slot in self._resting if not self._is_usable(slot, now)]:
             self._discard(slot)
 
     def discard_all(self) -> None:
@@ -323,7 +323,7 @@ class PoolState(Generic[S]):
             return None
         while self._resting:
             slot = self._resting[-1]
-            if self._is_good(slot, now):
+            if self._is_usable(slot, now):
                 self._resting.pop()
                 self._lent.add(slot)
                 return slot
@@ -339,11 +339,11 @@ class PoolState(Generic[S]):
         if slot.session is not None:
             self._discarded.append(slot.session)
 
-    def _is_good(self, slot: Slot[S], now: float) -> bool:
+    def _is_usable(self, slot: Slot[S], now: float) -> bool:
         return (
             not self.closed
             and slot.session is not None
-            and self._sound(slot.session)
+            and self._is_sound(slot.session)
             and slot.messages < self.messages
             and now < slot.used + self.idle_limit(now)
             and now < self._end(slot)
@@ -353,5 +353,5 @@ class PoolState(Generic[S]):
         return float("-inf") if slot.born is None else slot.born + self.limits.age
 
 
-def _nobody() -> None:
+def _no_wakeup() -> None:
     """Callback for a caller that does not wait."""

@@ -149,12 +149,12 @@ def asks_to_slow_down(outcome: Receipt | errors.CourrielError) -> bool:
     the first command any 421 counts. A limit of messages per session asks for another session instead.
     """
     if isinstance(outcome, Receipt):
-        return not outcome.complete and any(map(_complains, outcome.refused.values()))
+        return not outcome.complete and any(map(_asks_to_slow_down, outcome.refused.values()))
     if outcome.reply is None or outcome.hint_id == SESSION_FULL:
         return False
     if outcome.reply.code == CLOSING:
         return _closes_for_the_rate(outcome, outcome.reply)
-    if _complains(outcome.reply) or any(map(_complains, outcome.refused.values())):
+    if _asks_to_slow_down(outcome.reply) or any(map(_asks_to_slow_down, outcome.refused.values())):
         return True
     # A reply about one recipient (a mailbox that gets too much mail) does not concern our rate.
     return outcome.stage != "recipient" and _is_about_the_rate(outcome)
@@ -177,7 +177,7 @@ def _is_about_the_rate(outcome: errors.CourrielError) -> bool:
     return known is not None and known.id == "RATE-LIMITED"
 
 
-def _complains(reply: Reply) -> bool:
+def _asks_to_slow_down(reply: Reply) -> bool:
     return reply.code == 432 or (reply.kind == 4 and reply.enhanced == EnhancedCode(4, 7, 0))
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from courriel.session.pop3.session import AsyncPopSession, PopSession
 
 
-class _InTheMailbox(Letter):
+class _PopLetterState(Letter):
     """Base of both kinds of POP3 letters: everything that does not wait."""
 
     number: int
@@ -39,7 +39,7 @@ class _InTheMailbox(Letter):
         return f"<{type(self).__name__} {self.number}{'' if self.loaded else ', not loaded'}>"
 
 
-class PopLetter(_InTheMailbox):
+class PopLetter(_PopLetterState):
     """A letter in a POP3 mailbox. It is a Letter: `subject`, `sender`, `date` fetch the header, `text`, `raw` all.
 
     `number` is its number in the mailbox, from 1, valid on this connection only; `uid` is its permanent id. The header
@@ -81,7 +81,7 @@ class PopLetter(_InTheMailbox):
         return self.raw if not isinstance(self._top, bytes) else self._top
 
 
-class AsyncPopLetter(_InTheMailbox, AsyncLetter):
+class AsyncPopLetter(_PopLetterState, AsyncLetter):
     """A letter in a POP3 mailbox, for asyncio: complete as a Letter after `await letter.load()`.
 
     Its header is there when the letter came by iteration, or after `await letter.load_head()`. `number` is its number

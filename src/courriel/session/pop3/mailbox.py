@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LARGEST = 64 * 1024 * 1024
 """Default limit of one letter in memory, in bytes: twice what most providers accept."""
 
-PopWhich: TypeAlias = "PopLetter | AsyncPopLetter | int"
+PopLetterRef: TypeAlias = "PopLetter | AsyncPopLetter | int"
 """A letter object, or its number, from 1."""
 
 
@@ -39,7 +39,7 @@ class PopMailboxState(BaseSession):
         self._dialogue = PopDialogue(server, credentials, largest)
         self._dialogue.logins = server_memory.of(server)
 
-    def _talk_of(self) -> PopDialogue:
+    def _dialogue_of(self) -> PopDialogue:
         return self._dialogue
 
     @property
@@ -61,39 +61,39 @@ class PopMailboxState(BaseSession):
 
     # The steps.
 
-    def _number(self, which: PopWhich) -> int:
+    def _number(self, letter: PopLetterRef) -> int:
         """The number of a letter. Raises UsageError for one of another connection, or one that does not exist."""
         self._expect_open()
-        return self._meant(which)
+        return self._resolve(letter)
 
-    def _meant(self, which: PopWhich) -> int:
+    def _resolve(self, letter: PopLetterRef) -> int:
         dialogue = self._dialogue
-        if type(which) is int and which in dialogue.known and which not in dialogue.deleted:
-            return which
-        if not isinstance(which, int):
-            if which.connection_id != dialogue.connection_id:
+        if type(letter) is int and letter in dialogue.known and letter not in dialogue.deleted:
+            return letter
+        if not isinstance(letter, int):
+            if letter.connection_id != dialogue.connection_id:
                 raise errors.UsageError(
-                    f"letter {which.number} belongs to an earlier connection; its number may mean another letter now"
+                    f"letter {letter.number} belongs to an earlier connection; its number may mean another letter now"
                 )
-            return which.number
-        if isinstance(which, bool) or which not in dialogue.known:
+            return letter.number
+        if isinstance(letter, bool) or letter not in dialogue.known:
             last = dialogue.numbers[-1] if dialogue.numbers else 0
-            raise errors.UsageError(f"there is no letter {which!r}: they count from 1 to {last}")
-        raise errors.UsageError(f"letter {which} is marked for deletion; undo() takes all marks back")
+            raise errors.UsageError(f"there is no letter {letter!r}: they count from 1 to {last}")
+        raise errors.UsageError(f"letter {letter} is marked for deletion; undo() takes all marks back")
 
-    def _numbers(self, letters: Iterable[PopWhich] | None) -> list[int]:
+    def _numbers(self, letters: Iterable[PopLetterRef] | None) -> list[int]:
         if letters is not None:
             self._expect_open()
-            return [self._meant(which) for which in letters]
+            return [self._resolve(letter) for letter in letters]
         return [number for number in self._dialogue.numbers if number not in self._dialogue.deleted]
 
-    def _number_at(self, place: int) -> int:
+    def _number_at(self, index: int) -> int:
         """The number of the letter at this index. Raises IndexError."""
         self._expect_open()
         try:
-            return self._dialogue.numbers[place]
+            return self._dialogue.numbers[index]
         except IndexError:
-            raise IndexError(f"the mailbox holds {len(self)} letters, and none is at {place}") from None
+            raise IndexError(f"the mailbox holds {len(self)} letters, and none is at {index}") from None
 
     def _expect_open(self) -> None:
         if not self.usable:
@@ -104,7 +104,7 @@ class PopMailboxState(BaseSession):
                 hint_id="SESSION-LOST",
             )
 
-    def _reading(self, connection_id: int, numbers: list[int] | None, window: int, heads: bool) -> Retrieval:
+    def _retrieval(self, connection_id: int, numbers: list[int] | None, window: int, heads: bool) -> Retrieval:
         """Reader for these letters, or for all; call it after LIST."""
         if connection_id != self._dialogue.connection_id:
             raise of_another_line()

@@ -14,7 +14,7 @@ from courriel.model.server import Server
 from courriel.network import blocking
 from courriel.network.transcripts.transcript import Transcript, log_if_wanted
 from courriel.session.pop3.letter import AsyncPopLetter, PopLetter
-from courriel.session.pop3.mailbox import LARGEST, PopMailboxState, PopWhich, as_pop_server, check_window
+from courriel.session.pop3.mailbox import LARGEST, PopLetterRef, PopMailboxState, as_pop_server, check_window
 from courriel.session.saving import SaveTarget, saving
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ class PopSession(PopMailboxState):
             self._line.run(self._dialogue.list_uids())
         return self._dialogue.uids
 
-    def __getitem__(self, place: int) -> PopLetter:
+    def __getitem__(self, index: int) -> PopLetter:
         """The letter at this index: 0 is the oldest, -1 the newest. Raises IndexError."""
-        return PopLetter(self, self._number_at(place), self._dialogue.connection_id)
+        return PopLetter(self, self._number_at(index), self._dialogue.connection_id)
 
     def __iter__(self) -> Iterator[PopLetter]:
         """Iterate over letters not deleted, oldest first; headers are fetched ahead where the server has TOP."""
@@ -80,27 +80,27 @@ class PopSession(PopMailboxState):
             return (PopLetter(self, number, connection_id) for number in self._numbers(None))
         return self._read(connection_id, None, BURST, heads=True)
 
-    def fetch(self, which: PopWhich) -> PopLetter:
+    def fetch(self, letter: PopLetterRef) -> PopLetter:
         """Fetch one letter with its content.
 
         Raises LetterRefused, LetterTooLarge before it is requested; RemoteProtocolError ends the session.
         """
-        letter = self._as_letter(which)
+        letter = self._as_letter(letter)
         letter.keep(self._line.run(self._dialogue.retrieve(self._number(letter))))
         return letter
 
-    def fetch_head(self, which: PopWhich) -> PopLetter:
+    def fetch_head(self, letter: PopLetterRef) -> PopLetter:
         """Fetch the header of one letter; the complete letter where the server lacks TOP."""
         if not self._dialogue.gives_heads:
-            return self.fetch(which)
-        letter = self._as_letter(which)
+            return self.fetch(letter)
+        letter = self._as_letter(letter)
         try:
             letter.keep(self._line.run(self._dialogue.retrieve_head(self._number(letter))), head=True)
         except errors.LetterRefused:
-            return self.fetch(which)  # some servers announce TOP, and refuse it
+            return self.fetch(letter)  # some servers announce TOP, and refuse it
         return letter
 
-    def fetch_many(self, letters: Iterable[PopWhich] | None = None, *, window: int = BURST) -> Iterator[PopLetter]:
+    def fetch_many(self, letters: Iterable[PopLetterRef] | None = None, *, window: int = BURST) -> Iterator[PopLetter]:
         """Iterate over these letters, or over all that are not deleted, each with its content.
 
         They are requested ahead, `window` letters and a megabyte at a time, where the server supports PIPELINING;
@@ -111,23 +111,23 @@ class PopSession(PopMailboxState):
         check_window(window)
         return self._read(self._dialogue.connection_id, None if letters is None else self._numbers(letters), window)
 
-    def save(self, which: PopWhich, place: SaveTarget, *, limit: int = 2**40) -> None:
+    def save(self, letter: PopLetterRef, target: SaveTarget, *, limit: int = 2**40) -> None:
         """Write one letter of any size into a new file, in portions; an existing file is never overwritten.
 
-        `place` is a path, or a binary file opened for writing. More than `limit` bytes end the session. A file that
+        `target` is a path, or a binary file opened for writing. More than `limit` bytes end the session. A file that
         could not be written completely is removed. Raises LetterRefused, OSError.
         """
-        number = self._number(which)
-        with saving(place) as write:
+        number = self._number(letter)
+        with saving(target) as write:
             self._line.run(self._dialogue.save(number, write, limit))
 
-    def delete(self, *which: PopWhich) -> None:
+    def delete(self, *letters: PopLetterRef) -> None:
         """Mark letters as deleted; they are removed when the session is closed, not before.
 
         Several at once cost one round trip where the server supports PIPELINING. Raises LetterRefused, after all were
         requested.
         """
-        numbers = [each if isinstance(each, int) and each in self.deleted else self._number(each) for each in which]
+        numbers = [each if isinstance(each, int) and each in self.deleted else self._number(each) for each in letters]
         self._line.run(self._dialogue.delete(numbers))
 
     def undo(self) -> None:
@@ -171,18 +171,18 @@ class PopSession(PopMailboxState):
 
     # The steps.
 
-    def _as_letter(self, which: PopWhich) -> PopLetter:
+    def _as_letter(self, letter: PopLetterRef) -> PopLetter:
         return (
-            which
-            if isinstance(which, PopLetter)
-            else PopLetter(self, self._number(which), self._dialogue.connection_id)
+            letter
+            if isinstance(letter, PopLetter)
+            else PopLetter(self, self._number(letter), self._dialogue.connection_id)
         )
 
     def _read(
         self, connection_id: int, numbers: list[int] | None, window: int, *, heads: bool = False
     ) -> Iterator[PopLetter]:
         self._line.run(self._dialogue.list_sizes())
-        reading = self._reading(connection_id, numbers, window, heads)
+        reading = self._retrieval(connection_id, numbers, window, heads)
         while not reading.done:
             for number, result in reading.results():
                 letter = PopLetter(self, number, connection_id)
@@ -227,9 +227,9 @@ class AsyncPopSession(PopMailboxState):
             await self._line.run(self._dialogue.list_uids())
         return self._dialogue.uids
 
-    def __getitem__(self, place: int) -> AsyncPopLetter:
+    def __getitem__(self, index: int) -> AsyncPopLetter:
         """The letter at this index, not loaded yet: 0 is the oldest, -1 the newest. Raises IndexError."""
-        return AsyncPopLetter(self, self._number_at(place), self._dialogue.connection_id)
+        return AsyncPopLetter(self, self._number_at(index), self._dialogue.connection_id)
 
     async def __aiter__(self) -> AsyncIterator[AsyncPopLetter]:
         """Iterate over letters not deleted, oldest first, each with its header; see PopSession."""
@@ -242,39 +242,39 @@ class AsyncPopSession(PopMailboxState):
         for number in self._numbers(None):
             yield await self._with_head(AsyncPopLetter(self, number, connection_id))
 
-    async def fetch(self, which: PopWhich) -> AsyncPopLetter:
+    async def fetch(self, letter: PopLetterRef) -> AsyncPopLetter:
         """Fetch one letter with its content; see PopSession.fetch."""
-        letter = self._as_letter(which)
+        letter = self._as_letter(letter)
         letter.keep(await self._line.run(self._dialogue.retrieve(self._number(letter))))
         return letter
 
-    async def fetch_head(self, which: PopWhich) -> AsyncPopLetter:
+    async def fetch_head(self, letter: PopLetterRef) -> AsyncPopLetter:
         """Fetch the header of one letter; see PopSession.fetch_head."""
         if not self._dialogue.gives_heads:
-            return await self.fetch(which)
-        letter = self._as_letter(which)
+            return await self.fetch(letter)
+        letter = self._as_letter(letter)
         try:
             letter.keep(await self._line.run(self._dialogue.retrieve_head(self._number(letter))), head=True)
         except errors.LetterRefused:
-            return await self.fetch(which)
+            return await self.fetch(letter)
         return letter
 
     def fetch_many(
-        self, letters: Iterable[PopWhich] | None = None, *, window: int = BURST
+        self, letters: Iterable[PopLetterRef] | None = None, *, window: int = BURST
     ) -> AsyncIterator[AsyncPopLetter]:
         """Iterate over these letters, or all not deleted, each with its content; see PopSession.fetch_many."""
         check_window(window)
         return self._read(self._dialogue.connection_id, None if letters is None else self._numbers(letters), window)
 
-    async def save(self, which: PopWhich, place: SaveTarget, *, limit: int = 2**40) -> None:
+    async def save(self, letter: PopLetterRef, target: SaveTarget, *, limit: int = 2**40) -> None:
         """Write one letter of any size into a new file; see PopSession.save. File writes block the loop."""
-        number = self._number(which)
-        with saving(place) as write:
+        number = self._number(letter)
+        with saving(target) as write:
             await self._line.run(self._dialogue.save(number, write, limit))
 
-    async def delete(self, *which: PopWhich) -> None:
+    async def delete(self, *letters: PopLetterRef) -> None:
         """Mark letters as deleted; they are removed when the session is closed; see PopSession.delete."""
-        numbers = [each if isinstance(each, int) and each in self.deleted else self._number(each) for each in which]
+        numbers = [each if isinstance(each, int) and each in self.deleted else self._number(each) for each in letters]
         await self._line.run(self._dialogue.delete(numbers))
 
     async def undo(self) -> None:
@@ -314,10 +314,10 @@ class AsyncPopSession(PopMailboxState):
 
     # The steps.
 
-    def _as_letter(self, which: PopWhich) -> AsyncPopLetter:
-        if isinstance(which, AsyncPopLetter):
-            return which
-        return AsyncPopLetter(self, self._number(which), self._dialogue.connection_id)
+    def _as_letter(self, letter: PopLetterRef) -> AsyncPopLetter:
+        if isinstance(letter, AsyncPopLetter):
+            return letter
+        return AsyncPopLetter(self, self._number(letter), self._dialogue.connection_id)
 
     async def _with_head(self, letter: AsyncPopLetter) -> AsyncPopLetter:
         """The letter with its header, or complete; a refusal is raised when the letter is read."""
@@ -331,7 +331,7 @@ class AsyncPopSession(PopMailboxState):
         self, connection_id: int, numbers: list[int] | None, window: int, *, heads: bool = False
     ) -> AsyncIterator[AsyncPopLetter]:
         await self._line.run(self._dialogue.list_sizes())
-        reading = self._reading(connection_id, numbers, window, heads)
+        reading = self._retrieval(connection_id, numbers, window, heads)
         while not reading.done:
             for number, result in reading.results():
                 letter = AsyncPopLetter(self, number, connection_id)

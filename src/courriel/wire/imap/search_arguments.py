@@ -22,7 +22,7 @@ _SIZES = {"larger": "LARGER", "smaller": "SMALLER"}
 
 def arguments(search: Search) -> list[bytes]:
     """Arguments of SEARCH; non-ASCII ones are literals, see `needs_charset`."""
-    return list(_all_of(search)) or [b"ALL"]
+    return list(_arguments_of(search)) or [b"ALL"]
 
 
 def needs_charset(words: list[bytes]) -> bool:
@@ -33,7 +33,7 @@ def needs_charset(words: list[bytes]) -> bool:
 # The steps.
 
 
-def _all_of(search: Search) -> Iterator[bytes]:
+def _arguments_of(search: Search) -> Iterator[bytes]:
     yield from _flags(search)
     for name, key in _TEXTS.items():
         if (value := getattr(search, name)) is not None:

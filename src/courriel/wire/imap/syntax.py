@@ -47,7 +47,7 @@ class Status:
     text: str
 
     @property
-    def said(self) -> str:
+    def shown(self) -> str:
         """Whole response as printable text."""
         return " ".join(part for part in (self.word, f"[{self.code}]" if self.code else "", self.text) if part)
 
@@ -80,19 +80,19 @@ def capabilities(words: str) -> dict[str, str]:
     return found
 
 
-def text(what: str, value: str) -> bytes:
+def text(noun: str, value: str) -> bytes:
     """Write a text as an argument: quoted when it is ASCII, a literal when it is not.
 
     Raises UsageError for a control character, by which one command becomes two (hazard H42).
     """
     if _CONTROL.search(value):
-        raise UsageError(f"{what} holds a control character", hint_id="HEADER-LINE-BREAK")
+        raise UsageError(f"{noun} holds a control character", hint_id="HEADER-LINE-BREAK")
     if value.isascii() and len(value) < 1000:
         return b'"' + value.replace("\\", "\\\\").replace('"', '\\"').encode("ascii") + b'"'
     try:
         return Counted(value.encode())
     except UnicodeEncodeError:
-        raise UsageError(f"{what} holds half a character (a lone surrogate)") from None
+        raise UsageError(f"{noun} holds half a character (a lone surrogate)") from None
 
 
 def octets(value: bytes) -> bytes:
@@ -130,15 +130,15 @@ def uid_set(uids: Sequence[int]) -> str:
     return ",".join(str(first) if first == last else f"{first}:{last}" for first, last in _runs(sorted(set(uids))))
 
 
-def read_uid_set(words: bytes, most: int) -> list[int]:
-    """Parse the UIDs of `1:3,7`, in order. Raises RemoteProtocolError for an invalid set, or above `most`."""
+def read_uid_set(words: bytes, limit: int) -> list[int]:
+    """Parse the UIDs of `1:3,7`, in order. Raises RemoteProtocolError for an invalid set, or above `limit`."""
     found: list[int] = []
     for piece in words.split(b","):
         match = _RANGE.fullmatch(piece)
         if match is None:
             raise RemoteProtocolError(f"this is not a list of letters: {printable(words[:80])}")
         first, last = sorted((int(match[1]), int(match[2] or match[1])))
-        if not 0 < first <= last <= _MOST or last - first >= most - len(found):
+        if not 0 < first <= last <= _MOST or last - first >= limit - len(found):
             # A short range, `1:4294967295`, would fill the memory with four thousand million numbers.
             raise RemoteProtocolError(f"a list of letters that cannot be: {printable(words[:80])}")
         found.extend(range(first, last + 1))

@@ -21,19 +21,19 @@ class TextFlow:
         self.lines: list[str] = []
         self.prefixes: list[str] = []
         self._width = width
-        self._said: list[str] = []
+        self._pieces: list[str] = []
         self._marker = ""
         self._blank: str | None = None
 
     def say(self, text: str) -> None:
         """Append running text; white space counts as one space, and at the beginning of a line as none."""
-        if self._said or text.strip(" \t\r\n\f"):
-            self._said.append(text)
+        if self._pieces or text.strip(" \t\r\n\f"):
+            self._pieces.append(text)
 
     def end_line(self) -> None:
         """End the current line if there is one, wrapped to the width."""
-        words = self.said(0).split(" ")
-        self._said = []
+        words = self.text_since(0).split(" ")
+        self._pieces = []
         if words == [""] and not self._marker:
             return
         prefix = "".join(self.prefixes)
@@ -52,7 +52,7 @@ class TextFlow:
 
     def new_line(self) -> None:
         """Handle `<br>`: end the line, or leave one empty."""
-        if self._said or self._marker:
+        if self._pieces or self._marker:
             self.end_line()
         else:
             self._blank = "".join(self.prefixes)
@@ -71,14 +71,14 @@ class TextFlow:
             whole = (prefix + line).rstrip(" ")
             self.lines += (whole[at : at + LONGEST_LINE] for at in range(0, len(whole) or 1, LONGEST_LINE))
 
-    def said(self, since: int) -> str:
+    def text_since(self, since: int) -> str:
         """Running text of this line, from its piece number `since` on."""
-        return _SPACE.sub(" ", "".join(self._said[since:])).strip(" ")
+        return _SPACE.sub(" ", "".join(self._pieces[since:])).strip(" ")
 
     @property
     def pieces(self) -> int:
         """Number of pieces of running text in this line so far."""
-        return len(self._said)
+        return len(self._pieces)
 
     def _leave_blank(self, prefix: str) -> None:
         """Add the requested empty line; within a quotation it has the quotation's prefix, at its edge it has not."""

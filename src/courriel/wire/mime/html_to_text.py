@@ -112,7 +112,7 @@ class _Renderer:
 
     def close(self, tag: str) -> None:
         if self._dropped:
-            self._undrop(tag)
+            self._end_drop(tag)
             return
         if self._pre is not None:
             if tag == "pre":
@@ -168,7 +168,7 @@ class _Renderer:
             return True
         return False
 
-    def _undrop(self, tag: str) -> None:
+    def _end_drop(self, tag: str) -> None:
         if tag == self._dropped:
             self._drops -= 1
             if not self._drops:
@@ -181,7 +181,7 @@ class _Renderer:
             return
         target, since = self._link
         self._link = None
-        shown = self._flow.said(since)
+        shown = self._flow.text_since(since)
         target = target.strip()
         if not _SHOWN_LINK.fullmatch(target):
             return

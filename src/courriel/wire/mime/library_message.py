@@ -79,11 +79,11 @@ class _Written:
 def _octets(message: AnyMessage, eight_bit: bool) -> bytes:
     policy = _policy_of(message)
     raw = message.as_bytes() if policy is message.policy else message.as_bytes(policy=policy)
-    spoilt = (_WORD in raw or _UNKNOWN in raw) and any(_spoilt(policy, part) for part in message.walk())
+    spoilt = (_WORD in raw or _UNKNOWN in raw) and any(_would_spoil(policy, part) for part in message.walk())
     binary = b"inary" in raw and any(map(_is_binary, message.walk()))
     if binary or (not (raw.isascii() or _is_wide_only_above(raw)) and (not eight_bit or has_long_line(raw))):
         return _generated(_in_seven_bits(message, policy), policy.clone(cte_type="7bit"))
-    return _generated(_mended(message, policy), policy) if spoilt else raw
+    return _generated(_with_final_fields(message, policy), policy) if spoilt else raw
 
 
 def _policy_of(message: AnyMessage) -> Policy:
@@ -103,12 +103,12 @@ def _is_wide_only_above(raw: bytes) -> bool:
     return raw[end:].isascii()
 
 
-def _mended(message: AnyMessage, policy: Policy) -> AnyMessage:
+def _with_final_fields(message: AnyMessage, policy: Policy) -> AnyMessage:
     """Copy of the message, in which the fields that the package would write wrongly are in their final form."""
     copy = deepcopy(message)
     for part in copy.walk():
         fields: Fields = [
-            (name, _kept(name, value, policy) if _is_spoilt(policy, name, value) else value)
+            (name, _as_held(name, value, policy) if _is_rewritten(policy, name, value) else value)
             for name, value in part.raw_items()
         ]
         _set_fields(part, fields)
@@ -131,8 +131,8 @@ def _in_seven_bits(message: AnyMessage, policy: Policy) -> AnyMessage:
 
 
 def _for_seven_bits(name: str, value: object, policy: Policy, top: bool) -> object:
-    if _is_spoilt(policy, name, value):
-        kept = _kept(name, value, policy)
+    if _is_rewritten(policy, name, value):
+        kept = _as_held(name, value, policy)
     elif top and not name.lower().startswith("content-"):
         octets = policy.fold_binary(name, value)  # type: ignore[arg-type] # a header object, or text
         kept = _Written(name, octets.decode("ascii", "surrogateescape").partition(":")[2].lstrip(" ").rstrip("\r\n"))
@@ -150,11 +150,11 @@ def _for_seven_bits(name: str, value: object, policy: Policy, top: bool) -> obje
     return kept
 
 
-def _spoilt(policy: Policy, part: AnyMessage) -> bool:
-    return any(_is_spoilt(policy, name, value) for name, value in part.raw_items())
+def _would_spoil(policy: Policy, part: AnyMessage) -> bool:
+    return any(_is_rewritten(policy, name, value) for name, value in part.raw_items())
 
 
-def _is_spoilt(policy: Policy, name: str, value: object) -> bool:
+def _is_rewritten(policy: Policy, name: str, value: object) -> bool:
     """Whether the package writes encoded words for a value that holds none, and needs none or others."""
     text = str(value)
     if _has_raw_octets(text):
@@ -166,7 +166,7 @@ def _is_spoilt(policy: Policy, name: str, value: object) -> bool:
     return _WORD in policy.fold_binary(name, value)  # type: ignore[arg-type]
 
 
-def _kept(name: str, value: object, policy: Policy) -> _Written:
+def _as_held(name: str, value: object, policy: Policy) -> _Written:
     """Value as the message holds it: with its folds, or folded at its spaces."""
     text = str(value)
     if "\n" not in text:

@@ -208,14 +208,14 @@ def boundaries_of(message_id: str, *, unseen: bool = False) -> Iterator[bytes]:
     `=_` occurs neither in base64 nor in quoted-printable, so that the first one is nearly always usable. With `unseen`,
     for files sent in binary, they are unpredictable to the author of a file.
     """
-    seed = _unforeseen(message_id) if unseen else b"%08x" % crc32(message_id.encode())
+    seed = _boundary_digest(message_id) if unseen else b"%08x" % crc32(message_id.encode())
     number = 0
     while True:
         number += 1
         yield b"=_%b.%04d" % (seed, number)
 
 
-def _unforeseen(message_id: str) -> bytes:
+def _boundary_digest(message_id: str) -> bytes:
     """Digest of 128 bits that no file can contain in advance; within this process always the same for one message.
 
     A Message-ID of our own, with its random part, would be enough. But a program may give its own, such as

@@ -151,7 +151,7 @@ def _blocks_of(attachment: Attachment, size: int) -> Iterator[memoryview]:
                 if left < 0 or (length < size and left):
                     raise changed(attachment)
                 yield block[:length]
-            if _print_of(os.fstat(file.fileno())) != _print_of(before):
+            if _file_fingerprint(os.fstat(file.fileno())) != _file_fingerprint(before):
                 raise written_to(attachment)
     except OSError as why:
         raise gone(attachment, why) from why
@@ -167,7 +167,7 @@ def _fill(read: Callable[[memoryview], int | None], block: memoryview) -> int:
     return length
 
 
-def _print_of(known: os.stat_result) -> tuple[int, int, int]:
+def _file_fingerprint(known: os.stat_result) -> tuple[int, int, int]:
     """Values of a file that change with each write to it."""
     return known.st_size, known.st_mtime_ns, known.st_ctime_ns
 

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from courriel._lazy_re import expression
 from courriel.model.received.address import ReceivedAddress
-from courriel.wire.parse.charsets import Complain
+from courriel.wire.parse.charsets import ReportDefect
 from courriel.wire.parse.words import encoded_words, one_line, readable
 
 MOST_ADDRESSES = 5_000
@@ -26,12 +26,12 @@ _PAIR = expression(r"\\(.)", 16)
 _SCHEME = expression(r"(?:mailto|smtp):", 2)  # IGNORECASE
 
 
-def received_addresses(value: str, complain: Complain) -> tuple[ReceivedAddress, ...]:
+def received_addresses(value: str, report_defect: ReportDefect) -> tuple[ReceivedAddress, ...]:
     """Parse the addresses of a value whose encoded words are not decoded yet, so that none of them counts as syntax."""
-    list_ = _List(complain)
+    list_ = _List(report_defect)
     for kind, token in _tokens(value):
         if len(list_.found) >= MOST_ADDRESSES:
-            complain(f"a header field names more than {MOST_ADDRESSES} addresses; the rest was left out")
+            report_defect(f"a header field names more than {MOST_ADDRESSES} addresses; the rest was left out")
             break
         list_.take(kind, token)
     list_.finish()
@@ -158,9 +158,9 @@ class _Words:
 class _List:
     """Parser of an address list, token after token."""
 
-    def __init__(self, complain: Complain) -> None:
+    def __init__(self, report_defect: ReportDefect) -> None:
         self.found: list[ReceivedAddress] = []
-        self._complain = complain
+        self._report_defect = report_defect
         self._pending: list[str] = []
         """Names before a comma without an address: parts of the next name (`Doe, John <john@x.org>`), or alone."""
         self._words, self._after = _Words(), _Words()
@@ -197,7 +197,7 @@ class _List:
 
     def _take_bracket(self, spec: str) -> None:
         if self._spec is not None and (self._spec or len(self._after)):
-            self._complain("a comma is missing between two addresses")
+            self._report_defect("a comma is missing between two addresses")
             words = self._after
             self._after = _Words()
             self._end(comma=False)
@@ -207,7 +207,7 @@ class _List:
     def _end(self, *, comma: bool) -> None:
         words, spec = self._words, self._spec
         if spec is None and self._open is not None:
-            self._complain("an address stands in a bracket that is not closed")
+            self._report_defect("an address stands in a bracket that is not closed")
             raw = [word for word, _ in words.raw()]
             self._add(" ".join(raw[: self._open]), " ".join(raw[self._open :]))
         elif spec is None:
@@ -231,7 +231,7 @@ class _List:
                 self._add(words.name(), "")
             return
         if len(addresses) > 1:
-            self._complain("a comma is missing between two addresses")
+            self._report_defect("a comma is missing between two addresses")
         start = 0
         for place in addresses:
             name = " ".join(_read(word) for word, _ in raw[start:place])
@@ -240,19 +240,19 @@ class _List:
 
     def _add(self, name: str, spec: str, *, bracketed: bool = False) -> None:
         if self._pending and bracketed and name and spec:
-            self._complain("a comma within a name is not in quotes")
+            self._report_defect("a comma within a name is not in quotes")
             name = ", ".join((*self._pending, name))
             self._pending = []
         self._flush()
-        name = readable(name or self._comment, self._complain)
+        name = readable(name or self._comment, self._report_defect)
         if name or spec:
-            self.found.append(ReceivedAddress(" ".join(name.split()), one_line(spec, self._complain)))
+            self.found.append(ReceivedAddress(" ".join(name.split()), one_line(spec, self._report_defect)))
 
     def _flush(self) -> None:
         """Add the pending names, without an address."""
         pending, self._pending = self._pending, []
         for name in pending:
-            self.found.append(ReceivedAddress(" ".join(readable(name, self._complain).split()), ""))
+            self.found.append(ReceivedAddress(" ".join(readable(name, self._report_defect).split()), ""))
 
     def _begin(self) -> None:
         self._words, self._after = _Words(), _Words()

@@ -9,7 +9,7 @@ from courriel._lazy_re import expression
 from courriel.wire.parse.charset_names import codec_of
 from courriel.wire.parse.japanese import from_euc_jp, from_iso_2022_jp
 
-Complain: TypeAlias = Callable[[str], None]
+ReportDefect: TypeAlias = Callable[[str], None]
 """Callback for each defect, described in a sentence."""
 
 # Codecs to try for a charset: the first one that decodes all octets is used. The last one decodes as much as it
@@ -51,19 +51,19 @@ _MARK = b"\xef\xbb\xbf"
 _JIS = expression(rb"\x1b\$[@B]")
 
 
-def decoded(octets: bytes, charset: str, complain: Complain) -> str:
+def decoded(octets: bytes, charset: str, report_defect: ReportDefect) -> str:
     """Decode octets. Those that are invalid in the named charset become U+FFFD, or the charset is guessed."""
     codec = codec_of(charset)
     if codec is None:
-        complain(f"the charset {charset[:60]!r} is not known; it was guessed")
+        report_defect(f"the charset {charset[:60]!r} is not known; it was guessed")
     if not codec or (octets.startswith(_MARK) and _strictly(octets, "utf_8") is not None):
         text = guessed(octets)
     elif codec in _SEVEN_BITS and not octets.isascii():
-        complain(f"there are octets above 127 under {charset[:60]!r}, which has none; it was guessed")
+        report_defect(f"there are octets above 127 under {charset[:60]!r}, which has none; it was guessed")
         text = _never_converted(octets, codec)
     else:
-        text = _in_codec(octets, charset, codec, complain)
-    return _without_halves(text.removeprefix("\ufeff"), complain)
+        text = _in_codec(octets, charset, codec, report_defect)
+    return _without_halves(text.removeprefix("\ufeff"), report_defect)
 
 
 def guessed(octets: bytes) -> str:
@@ -95,14 +95,14 @@ def is_multibyte(charset: str) -> bool:
 # The steps.
 
 
-def _in_codec(octets: bytes, charset: str, codec: str, complain: Complain) -> str:
+def _in_codec(octets: bytes, charset: str, codec: str, report_defect: ReportDefect) -> str:
     if codec in ("utf_16", "utf_32"):
-        return _wide(octets, codec, complain)
+        return _wide(octets, codec, report_defect)
     means = _REALLY.get(codec, (codec,))
     for mean in means:
         if (text := _strictly(octets, mean)) is not None:
             return _as_windows(text, codec)
-    complain(f"something in it is not {charset[:60]!r}")
+    report_defect(f"something in it is not {charset[:60]!r}")
     mean = means[-1]
     text = mean(octets) if callable(mean) else octets.decode(mean, "replace")
     if codec in ("gb2312", "gbk", "gb18030") and b"\x80" in octets:
@@ -128,11 +128,11 @@ def _never_converted(octets: bytes, codec: str) -> str:
     return guessed(octets)
 
 
-def _wide(octets: bytes, codec: str, complain: Complain) -> str:
+def _wide(octets: bytes, codec: str, report_defect: ReportDefect) -> str:
     """Decode UTF-16 or UTF-32: a byte order mark decides; without one the octet that varies less is the higher one."""
     if not octets.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
         if _strictly(octets, "utf_8") is not None and not _NO_TEXT.search(octets):
-            complain(f"what is said to be {codec.replace('_', '-').upper()} is UTF-8")
+            report_defect(f"what is said to be {codec.replace('_', '-').upper()} is UTF-8")
             return octets.decode()
         width = 2 if codec == "utf_16" else 4
         first, last = (set(octets[place:4096:width]) for place in (0, width - 1))
@@ -140,7 +140,7 @@ def _wide(octets: bytes, codec: str, complain: Complain) -> str:
     try:
         return octets.decode(codec)
     except UnicodeDecodeError:
-        complain("something in it is not UTF-16 or UTF-32")
+        report_defect("something in it is not UTF-16 or UTF-32")
         return octets.decode(codec, "replace")
 
 
@@ -159,9 +159,9 @@ def _as_windows(text: str, codec: str) -> str:
     return _CONTROL.sub(lambda found: found[0].encode("latin_1").decode(page, "replace"), text)
 
 
-def _without_halves(text: str, complain: Complain) -> str:
+def _without_halves(text: str, report_defect: ReportDefect) -> str:
     """Replace NUL and halves of surrogate pairs, which cannot be written anywhere."""
     if not _NEVER.search(text):
         return text
-    complain("a NUL, or half of a character, was replaced")
+    report_defect("a NUL, or half of a character, was replaced")
     return _NEVER.sub("\ufffd", text)

@@ -10,7 +10,7 @@ from functools import partial
 from courriel._lazy_re import expression
 from courriel.model.received.attachment import ReceivedAttachment, numbered, safe_name
 from courriel.wire.parse.charset_names import codec_of
-from courriel.wire.parse.charsets import Complain, decoded
+from courriel.wire.parse.charsets import ReportDefect, decoded
 from courriel.wire.parse.enriched import from_enriched
 from courriel.wire.parse.parts import Leaf
 from courriel.wire.parse.transfer import unpacked_blocks, unpacked_slice
@@ -29,7 +29,7 @@ _XML = expression(rb"\s{0,100}<\?xml[^<>]{0,100}encoding\s{0,5}=\s{0,5}[\"']([\w
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
-def text_in(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> str:
+def text_in(data: bytes, leaves: Iterable[Leaf], report_defect: ReportDefect) -> str:
     """Plain text of all text parts in order; lines end in LF."""
     texts = [leaf for leaf in leaves if _is_text(leaf) and not _is_html(leaf)]
     plainest: dict[int, int] = {}
@@ -39,19 +39,19 @@ def text_in(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> str:
     chosen = (
         leaf for leaf in texts if not leaf.alternative or _TEXTS[leaf.label.content_type] == plainest[leaf.alternative]
     )
-    return _joined(data, chosen, complain)
+    return _joined(data, chosen, report_defect)
 
 
-def html_in(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> str:
+def html_in(data: bytes, leaves: Iterable[Leaf], report_defect: ReportDefect) -> str:
     """HTML of all HTML parts in order."""
-    return _joined(data, (leaf for leaf in leaves if _is_text(leaf) and _is_html(leaf)), complain)
+    return _joined(data, (leaf for leaf in leaves if _is_text(leaf) and _is_html(leaf)), report_defect)
 
 
-def attachments_in(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> tuple[ReceivedAttachment, ...]:
+def attachments_in(data: bytes, leaves: Iterable[Leaf], report_defect: ReportDefect) -> tuple[ReceivedAttachment, ...]:
     """All other parts as attachments, inline images and attached mails included; no two have the same name."""
     taken = _Names()
     return tuple(
-        _enclosure(data, leaf, taken, rank, complain)
+        _received_attachment(data, leaf, taken, rank, report_defect)
         for rank, leaf in enumerate((leaf for leaf in leaves if not _is_text(leaf)), 1)
     )
 
@@ -64,7 +64,7 @@ def _is_text(leaf: Leaf) -> bool:
     label = leaf.label
     if label.attached or not (label.content_type in _TEXTS or _is_html(leaf)):
         return False
-    if leaf.within == "multipart/related" and leaf.place and label.content_id:
+    if leaf.within == "multipart/related" and leaf.order and label.content_id:
         return False
     return not (label.name and leaf.within)
 
@@ -73,11 +73,11 @@ def _is_html(leaf: Leaf) -> bool:
     return leaf.label.content_type == "text/html"
 
 
-def _joined(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> str:
+def _joined(data: bytes, leaves: Iterable[Leaf], report_defect: ReportDefect) -> str:
     found: list[str] = []
     for leaf in leaves:
-        octets = unpacked_slice(data, leaf.start, leaf.end, leaf.label.encoding, complain)
-        text = decoded(octets, _charset_of(leaf, octets), complain)
+        octets = unpacked_slice(data, leaf.start, leaf.end, leaf.label.encoding, report_defect)
+        text = decoded(octets, _charset_of(leaf, octets), report_defect)
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         if leaf.label.content_type in ("text/enriched", "text/richtext"):
@@ -103,15 +103,17 @@ def _charset_of(leaf: Leaf, octets: bytes) -> str:
     return charset
 
 
-def _enclosure(data: bytes, leaf: Leaf, taken: _Names, rank: int, complain: Complain) -> ReceivedAttachment:
+def _received_attachment(
+    data: bytes, leaf: Leaf, taken: _Names, rank: int, report_defect: ReportDefect
+) -> ReceivedAttachment:
     label = leaf.label
     fallback = f"attachment-{rank}{_ENDINGS.get(label.content_type, '.bin')}"
     name = taken.free(safe_name(label.name, fallback))
     if label.name and name != label.name:
-        complain(f"an attachment's name was not safe, or not its own; it is called {name!r}")
+        report_defect(f"an attachment's name was not safe, or not its own; it is called {name!r}")
     inline = not label.attached and bool(label.content_id)
     # The part is decoded when its content is read: until then the attachments of a letter cost nothing.
-    where = (data, leaf.start, leaf.end, label.encoding, complain)
+    where = (data, leaf.start, leaf.end, label.encoding, report_defect)
     return ReceivedAttachment(
         name,
         label.content_type,

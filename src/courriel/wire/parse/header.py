@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
-from courriel.wire.parse.charsets import Complain
+from courriel.wire.parse.charsets import ReportDefect
 
 LONGEST_HEADER = 1_048_576  # octets of one header; a usual one has 10 kB
 MOST_FIELDS = 2_000
@@ -29,12 +29,14 @@ class Header:
         return next((value for known, value in self.fields if known.lower() == name), b"")
 
 
-def read_header(data: bytes, start: int, ends: Callable[[bytes], bool], complain: Complain) -> tuple[Header, int]:
+def read_header(
+    data: bytes, start: int, ends: Callable[[bytes], bool], report_defect: ReportDefect
+) -> tuple[Header, int]:
     """Read fields from `start` to an empty line, or a line for which `ends` is true; return also the body's offset.
 
     Each line is read once, so that parts without an empty line cost no more than others.
     """
-    lines = _Lines(complain)
+    lines = _Lines(report_defect)
     position = start
     while position < len(data):
         line_end = data.find(b"\n", position) + 1 or len(data)
@@ -42,7 +44,7 @@ def read_header(data: bytes, start: int, ends: Callable[[bytes], bool], complain
         if not line:
             return lines.header(), line_end if lines.stray is None else lines.stray
         if line.startswith(b"--") and ends(line):
-            complain("a part breaks off within its header")
+            report_defect("a part breaks off within its header")
             return lines.header(), position
         lines.take(line, position)
         position = line_end
@@ -55,10 +57,10 @@ def read_header(data: bytes, start: int, ends: Callable[[bytes], bool], complain
 class _Lines:
     """Collector of header lines into fields."""
 
-    def __init__(self, complain: Complain) -> None:
+    def __init__(self, report_defect: ReportDefect) -> None:
         self.stray: int | None = None
         """Offset of the first line that is no field: when no field follows, the body begins there."""
-        self._complain = complain
+        self._report_defect = report_defect
         self._fields: list[tuple[str, list[bytes]]] = []
         self._room = LONGEST_HEADER
 
@@ -69,29 +71,29 @@ class _Lines:
                 return
         elif name := _NAME.match(line):
             if self.stray is not None:
-                self._complain("a line within the header is no field, and was left out")
+                self._report_defect("a line within the header is no field, and was left out")
                 self.stray = None
             if len(self._fields) < MOST_FIELDS:
                 value: list[bytes] = []
                 self._keep(line[name.end() :], value)
                 self._fields.append((name[1].decode("ascii"), value))
             else:
-                self._complain(f"a header has more than {MOST_FIELDS} fields; the rest was left out")
+                self._report_defect(f"a header has more than {MOST_FIELDS} fields; the rest was left out")
             return
         elif not self._fields and line.startswith((b"From ", b">From ")):
-            self._complain("it begins with a line of a mailbox file, which was left out")
+            self._report_defect("it begins with a line of a mailbox file, which was left out")
             return
         if self.stray is None:
             self.stray = position
 
     def header(self) -> Header:
         if self.stray is not None:
-            self._complain("no empty line stands between the header and the body")
+            self._report_defect("no empty line stands between the header and the body")
         return Header(tuple((name, b"".join(value).strip(b" \t\r")) for name, value in self._fields))
 
     def _keep(self, piece: bytes, value: list[bytes]) -> None:
         if len(piece) > self._room:
-            self._complain(f"a header is longer than {LONGEST_HEADER} octets; the rest was left out")
+            self._report_defect(f"a header is longer than {LONGEST_HEADER} octets; the rest was left out")
             piece = piece[: self._room]
         self._room -= len(piece)
         value.append(piece)

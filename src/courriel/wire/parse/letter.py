@@ -232,11 +232,11 @@ class Letter:
     @cached_property
     def _opened(self) -> tuple[Header, int]:
         """Header of the letter, and the offset of its body."""
-        return read_header(self._data, 0, _never, self._note)
+        return read_header(self._data, 0, _no_boundary, self._note)
 
     @cached_property
     def _header_alone(self) -> Header:
-        return read_header(_with_lines(self.raw_header), 0, _never, self._note)[0]
+        return read_header(_with_lines(self.raw_header), 0, _no_boundary, self._note)[0]
 
     @property
     def _header(self) -> Header:
@@ -281,7 +281,7 @@ class AsyncLetter(Letter):
         size: int | None = None,
     ) -> AnyAsyncLetter:
         """Make a letter whose octets are fetched by a coroutine; as `partial`, but `header` is no callable."""
-        letter = cls(header=header, whole=_not_here, size=size)
+        letter = cls(header=header, whole=_not_loaded, size=size)
         letter._fetch = fetch
         return letter
 
@@ -309,10 +309,10 @@ def _with_lines(octets: bytes) -> bytes:
     return octets if b"\n" in octets else octets.replace(b"\r", b"\n")
 
 
-def _never(line: bytes) -> bool:
+def _no_boundary(line: bytes) -> bool:
     """End of a header by a boundary: none is known before the first part."""
     return False
 
 
-def _not_here() -> bytes:
+def _not_loaded() -> bytes:
     raise UsageError("this letter is not here yet: await letter.load() fetches it", stage="message")

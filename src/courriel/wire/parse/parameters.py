@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from courriel._lazy_re import expression
-from courriel.wire.parse.charsets import Complain, decoded
+from courriel.wire.parse.charsets import ReportDefect, decoded
 from courriel.wire.parse.words import one_line, readable
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _ENDING = expression(r"\.[A-Za-z0-9]{1,5}\Z")
 _NAMES = ("name", "filename")
 
 
-def parameters_of(value: str, complain: Complain) -> tuple[str, dict[str, str]]:
+def parameters_of(value: str, report_defect: ReportDefect) -> tuple[str, dict[str, str]]:
     """Value before the first semicolon, and the decoded parameters by name (in lower case).
 
     Comments are removed everywhere, except in an unquoted file name, where only one after the extension is removed.
@@ -37,7 +37,7 @@ def parameters_of(value: str, complain: Complain) -> tuple[str, dict[str, str]]:
     main = _COMMENT.sub(" ", next(pieces_of_value))
     if found := _IN_MAIN.search(main):
         # `multipart/mixed boundary=x`: the semicolon was forgotten.
-        complain("a semicolon is missing before a parameter")
+        report_defect("a semicolon is missing before a parameter")
         main, first = main[: found.start()], main[found.start() + 1 :]
     else:
         first = ""
@@ -49,19 +49,19 @@ def parameters_of(value: str, complain: Complain) -> tuple[str, dict[str, str]]:
             continue
         count += 1
         if count > MOST_PARAMETERS:
-            complain(f"a header field has more than {MOST_PARAMETERS} parameters; the rest was left out")
+            report_defect(f"a header field has more than {MOST_PARAMETERS} parameters; the rest was left out")
             break
         name, star, section = found[1].lower().partition("*")
         text = _text_of(piece[found.end() :], name)
         if not star:
             plain.setdefault(name, text)
         elif (number := _number(section)) is None:
-            complain("a parameter in pieces has one without a number")
+            report_defect("a parameter in pieces has one without a number")
         else:
             pieces.setdefault(name, {}).setdefault(number, (text, section.endswith("*") or not section))
-    known = {name: readable(text, complain) for name, text in plain.items()}
+    known = {name: readable(text, report_defect) for name, text in plain.items()}
     main = main.partition("(")[0].strip()
-    return main, known | {name: _joined(sections, complain) for name, sections in pieces.items()}
+    return main, known | {name: _joined(sections, report_defect) for name, sections in pieces.items()}
 
 
 # The steps.
@@ -149,22 +149,22 @@ def _number(section: str) -> int | None:
     return int(digits) if digits.isdecimal() and digits.isascii() and len(digits) <= 4 else None
 
 
-def _joined(sections: dict[int, tuple[str, bool]], complain: Complain) -> str:
+def _joined(sections: dict[int, tuple[str, bool]], report_defect: ReportDefect) -> str:
     """Join the sections in the order of their numbers, up to the first gap; the first one names the charset of all."""
     charset = ""
     octets: list[bytes] = []
     for number in range(len(sections)):
         if number not in sections:
-            complain("a parameter in pieces lacks one of them")
+            report_defect("a parameter in pieces lacks one of them")
             break
         text, encoded = sections[number]
         if encoded and not number and text.count("'") >= 2:
             charset, _, text = text.split("'", 2)
         data = text.encode("utf-8", "replace")
         octets.append(_PERCENT.sub(_octet, data) if encoded else data)
-    text = decoded(b"".join(octets), charset, complain)
+    text = decoded(b"".join(octets), charset, report_defect)
     # Encoded words are not allowed in sections; many senders put them there when nothing else is encoded.
-    return one_line(text, complain) if charset else readable(text, complain)
+    return one_line(text, report_defect) if charset else readable(text, report_defect)
 
 
 def _octet(found: re.Match[bytes]) -> bytes:

@@ -6,7 +6,7 @@ import re
 
 from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
-from courriel.wire.parse.charsets import Complain
+from courriel.wire.parse.charsets import ReportDefect
 from courriel.wire.parse.header import Header
 from courriel.wire.parse.parameters import parameters_of
 from courriel.wire.parse.words import one_line, value_of
@@ -35,20 +35,20 @@ class PartInfo:
         return self.content_type.startswith("multipart/") and bool(self.boundary)
 
 
-def part_info_of(header: Header, default_type: str, complain: Complain) -> PartInfo:
+def part_info_of(header: Header, default_type: str, report_defect: ReportDefect) -> PartInfo:
     """Parse the MIME fields of a header."""
-    main, parameters = parameters_of(value_of(header.first("content-type"), complain), complain)
+    main, parameters = parameters_of(value_of(header.first("content-type"), report_defect), report_defect)
     found = _TYPE.match(main)
     content_type = (
         f"{found[1]}/{found[2]}".lower() if found else _WHOLE_TYPES.get(main.lower().rstrip("/"), default_type)
     )
     if main and not found:
-        complain(f"{one_line(main[:60], complain)!r} is no content type; it is taken for {content_type}")
+        report_defect(f"{one_line(main[:60], report_defect)!r} is no content type; it is taken for {content_type}")
     boundary = parameters.get("boundary", "").rstrip()
     if content_type.startswith("multipart/") and not boundary:
-        complain("a multipart without a boundary is shown as text")
+        report_defect("a multipart without a boundary is shown as text")
         content_type = "text/plain"
-    disposition, more = parameters_of(value_of(header.first("content-disposition"), complain), complain)
+    disposition, more = parameters_of(value_of(header.first("content-disposition"), report_defect), report_defect)
     return PartInfo(
         content_type,
         parameters.get("charset", ""),
@@ -56,7 +56,7 @@ def part_info_of(header: Header, default_type: str, complain: Complain) -> PartI
         _word(header.first("content-transfer-encoding")),
         attached=disposition.lower() == "attachment",
         name=more.get("filename") or parameters.get("name", ""),
-        content_id=one_line(value_of(header.first("content-id"), complain), complain).strip("<> ")[:500],
+        content_id=one_line(value_of(header.first("content-id"), report_defect), report_defect).strip("<> ")[:500],
     )
 
 

@@ -8,7 +8,7 @@ nested parts cost no more than a thousand parts of one multipart.
 from __future__ import annotations
 
 from courriel._dataclass import dataclass, replace
-from courriel.wire.parse.charsets import Complain
+from courriel.wire.parse.charsets import ReportDefect
 from courriel.wire.parse.header import Header, read_header
 from courriel.wire.parse.part_info import PartInfo, part_info_of
 
@@ -27,16 +27,16 @@ class Leaf:
     end: int
     within: str = ""
     """Type of the multipart around it, such as `multipart/related`; "" for a mail of a single part."""
-    place: int = 0
+    order: int = 0
     """Number of parts before it in that multipart."""
     alternative: int = 0
     """Number of the innermost multipart/alternative around it; 0 for none."""
 
 
-def leaves(data: bytes, header: Header, start: int, complain: Complain) -> list[Leaf]:
+def leaves(data: bytes, header: Header, start: int, report_defect: ReportDefect) -> list[Leaf]:
     """Parts of a mail whose body begins at `start`, as slices of `data`; nothing is copied."""
-    walk = _Walk(data, complain)
-    walk.enter(part_info_of(header, "text/plain", complain), start)
+    walk = _Walk(data, report_defect)
+    walk.enter(part_info_of(header, "text/plain", report_defect), start)
     walk.go(start)
     return walk.found
 
@@ -58,10 +58,10 @@ class _Level:
 class _Walk:
     """Pass over the octets of a mail, with the multiparts that are open at the current position."""
 
-    def __init__(self, data: bytes, complain: Complain) -> None:
+    def __init__(self, data: bytes, report_defect: ReportDefect) -> None:
         self.found: list[Leaf] = []
         self._data = data
-        self._complain = complain
+        self._report_defect = report_defect
         self._levels: list[_Level] = []
         self._known: dict[bytes, int] = {}
         """Open boundaries, each with its level; of two equal ones the inner one."""
@@ -78,7 +78,9 @@ class _Walk:
             self._known[label.boundary] = len(self._levels) - 1
             return
         if label.is_multipart:
-            self._complain(f"multiparts stand within each other more than {DEEPEST} deep; the rest is left as it is")
+            self._report_defect(
+                f"multiparts stand within each other more than {DEEPEST} deep; the rest is left as it is"
+            )
         self._part = label, start
 
     def go(self, position: int) -> None:
@@ -92,11 +94,11 @@ class _Walk:
             self._close(level + (0 if final else 1), at)
             if not final:
                 if self._begun >= MOST_PARTS:
-                    self._complain(f"it has more than {MOST_PARTS} parts; the rest was left out")
+                    self._report_defect(f"it has more than {MOST_PARTS} parts; the rest was left out")
                     return
                 position = self._begin(line_end)
         if self._levels:
-            self._complain("a multipart is not closed")
+            self._report_defect("a multipart is not closed")
         self._close(0, len(self._data))
 
     def _next_line(self, position: int) -> tuple[int, int] | None:
@@ -124,9 +126,9 @@ class _Walk:
         level = self._levels[-1]
         level.parts += 1
         self._begun += 1
-        header, body = read_header(self._data, start, self._is_boundary, self._complain)
+        header, body = read_header(self._data, start, self._is_boundary, self._report_defect)
         default = "message/rfc822" if level.label.content_type == "multipart/digest" else "text/plain"
-        self.enter(part_info_of(header, default, self._complain), body)
+        self.enter(part_info_of(header, default, self._report_defect), body)
         return body
 
     def _is_boundary(self, line: bytes) -> bool:
@@ -139,12 +141,12 @@ class _Walk:
         if self._part is not None:
             label, start = self._part
             self._part = None
-            place = self._levels[-1].parts - 1 if self._levels else 0
-            self.found.append(Leaf(label, start, max(start, end), self._innermost, place, self._alternative))
+            order = self._levels[-1].parts - 1 if self._levels else 0
+            self.found.append(Leaf(label, start, max(start, end), self._innermost, order, self._alternative))
         while len(self._levels) > depth:
             level = self._levels.pop()
             if not level.parts:
-                self._complain("the boundary of a multipart is nowhere in it; it is shown as text")
+                self._report_defect("the boundary of a multipart is nowhere in it; it is shown as text")
                 text = replace(level.label, content_type="text/plain", boundary=b"")
                 self.found.append(Leaf(text, level.start, max(level.start, end), self._innermost))
             self._known = {each.label.boundary: number for number, each in enumerate(self._levels)}

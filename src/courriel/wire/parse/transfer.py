@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from io import BytesIO
 
 from courriel._lazy_re import expression
-from courriel.wire.parse.charsets import Complain
+from courriel.wire.parse.charsets import ReportDefect
 from courriel.wire.parse.uuencode import UuDecoder
 
 BLOCK = 65_536  # octets decoded at a time
@@ -26,39 +26,39 @@ _STRANGE = expression(rb"[^A-Za-z0-9+/= \t\r\n]")
 _NO_LETTER = expression(r"[^a-z0-9]+")
 
 
-def unpacked(octets: bytes, encoding: str, complain: Complain) -> bytes:
+def unpacked(octets: bytes, encoding: str, report_defect: ReportDefect) -> bytes:
     """Decode a Content-Transfer-Encoding; octets that are not in that encoding are left as they are."""
-    return unpacked_slice(octets, 0, len(octets), encoding, complain)
+    return unpacked_slice(octets, 0, len(octets), encoding, report_defect)
 
 
-def unpacked_slice(data: bytes, start: int, end: int, encoding: str, complain: Complain) -> bytes:
+def unpacked_slice(data: bytes, start: int, end: int, encoding: str, report_defect: ReportDefect) -> bytes:
     """Decode a part of `data`. Besides the result, nothing of its size is held in memory."""
     content = BytesIO()
-    for block in unpacked_blocks(data, start, end, encoding, complain):
+    for block in unpacked_blocks(data, start, end, encoding, report_defect):
         _ = content.write(block)
     return content.getvalue()
 
 
-def unpacked_blocks(data: bytes, start: int, end: int, encoding: str, complain: Complain) -> Iterator[bytes]:
+def unpacked_blocks(data: bytes, start: int, end: int, encoding: str, report_defect: ReportDefect) -> Iterator[bytes]:
     """Decode a part of `data`, block by block."""
     match _NO_LETTER.sub("", encoding.removeprefix("x-")):
         case "base64" | "b64" | "b":
-            return _from_base64(data, start, end, complain)
+            return _from_base64(data, start, end, report_defect)
         case "quotedprintable" | "qp" | "q":
             return _from_quoted_printable(data, start, end)
         case "uuencode" | "uue" | "uu" | "uuencoded":
-            return _from_uuencode(data, start, end, complain)
+            return _from_uuencode(data, start, end, report_defect)
         case "" | "7bit" | "8bit" | "binary" | "7bits" | "8bits" | "none":
             return _blocks(data, start, end)
         case _:
-            complain(f"the transfer encoding {encoding[:60]!r} is not known; the content is left as it came")
+            report_defect(f"the transfer encoding {encoding[:60]!r} is not known; the content is left as it came")
             return _blocks(data, start, end)
 
 
-def from_base64(octets: bytes, complain: Complain) -> bytes:
+def from_base64(octets: bytes, report_defect: ReportDefect) -> bytes:
     """Decode base64, in one piece or in several that are padded each. A few invalid characters are skipped; with many,
     the octets are returned unchanged."""
-    return b"".join(_from_base64(octets, 0, len(octets), complain))
+    return b"".join(_from_base64(octets, 0, len(octets), report_defect))
 
 
 # The steps.
@@ -68,39 +68,39 @@ def _blocks(data: bytes, start: int, end: int) -> Iterator[bytes]:
     return (data[at : min(at + BLOCK, end)] for at in range(start, end, BLOCK))
 
 
-def _from_base64(data: bytes, start: int, end: int, complain: Complain) -> Iterator[bytes]:
+def _from_base64(data: bytes, start: int, end: int, report_defect: ReportDefect) -> Iterator[bytes]:
     strange = sum(len(block.translate(None, _SOUND)) for block in _blocks(data, start, end))
     if strange:
         if (footer := _footer(data, start, end)) < end:
-            complain("what follows the base64 is none (a list's footer, perhaps), and was left out")
-            return _from_base64(data, start, footer, complain)
+            report_defect("what follows the base64 is none (a list's footer, perhaps), and was left out")
+            return _from_base64(data, start, footer, report_defect)
         blanks, lines = (sum(block.count(each) for block in _blocks(data, start, end)) for each in (b" ", b"\n"))
         # One invalid character in ten, or words: it is text and not base64.
         if strange * 10 > end - start - blanks - 2 * lines or blanks > lines + 1:
-            complain("what is said to be base64 is none, and is left as it came")
+            report_defect("what is said to be base64 is none, and is left as it came")
             return _blocks(data, start, end)
-        complain(f"{strange} characters that base64 does not have were passed over")
-    return _pieces_of_base64(_blocks(data, start, end), complain)
+        report_defect(f"{strange} characters that base64 does not have were passed over")
+    return _pieces_of_base64(_blocks(data, start, end), report_defect)
 
 
-def _pieces_of_base64(blocks: Iterable[bytes], complain: Complain) -> Iterator[bytes]:
+def _pieces_of_base64(blocks: Iterable[bytes], report_defect: ReportDefect) -> Iterator[bytes]:
     rest = b""
     for block in blocks:
         *ended, rest = (rest + block.translate(None, _FOREIGN)).split(b"=")
         for piece in ended:
             if piece:
-                yield _last_of_base64(piece, complain)
+                yield _last_of_base64(piece, report_defect)
         if whole := len(rest) // 4 * 4:
             yield a2b_base64(rest[:whole])
             rest = rest[whole:]
     if rest:
-        yield _last_of_base64(rest, complain)
+        yield _last_of_base64(rest, report_defect)
 
 
-def _last_of_base64(piece: bytes, complain: Complain) -> bytes:
+def _last_of_base64(piece: bytes, report_defect: ReportDefect) -> bytes:
     """Decode base64 up to its padding, which may be missing."""
     if len(piece) % 4 == 1:
-        complain("the base64 breaks off within an octet")
+        report_defect("the base64 breaks off within an octet")
         piece = piece[:-1]
     return a2b_base64(piece + b"=" * (-len(piece) % 4))
 
@@ -148,8 +148,8 @@ def _from_quoted_printable(data: bytes, start: int, end: int) -> Iterator[bytes]
         position = stop
 
 
-def _from_uuencode(data: bytes, start: int, end: int, complain: Complain) -> Iterator[bytes]:
-    decoder = UuDecoder(complain)
+def _from_uuencode(data: bytes, start: int, end: int, report_defect: ReportDefect) -> Iterator[bytes]:
+    decoder = UuDecoder(report_defect)
     found: list[bytes] = []
     gathered = 0
     for line in _lines(data, start, end):
@@ -164,7 +164,7 @@ def _from_uuencode(data: bytes, start: int, end: int, complain: Complain) -> Ite
             found, gathered = [], 0
     yield b"".join(found)
     if not decoder.begun:
-        complain("what is said to be uuencoded is not, and is left as it came")
+        report_defect("what is said to be uuencoded is not, and is left as it came")
         yield from _blocks(data, start, end)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import Error, a2b_base64, a2b_uu
 
 from courriel._lazy_re import expression
-from courriel.wire.parse.charsets import Complain
+from courriel.wire.parse.charsets import ReportDefect
 
 # The mode is octal digits, the name is any text, or missing. `uuencode -m` writes `-base64`.
 _BEGIN = expression(rb"begin(-base64)?[ \t]+[0-7]{3,6}(?:[ \t]|\Z)")
@@ -24,10 +24,10 @@ class UuDecoder:
     seen.
     """
 
-    def __init__(self, complain: Complain) -> None:
+    def __init__(self, report_defect: ReportDefect) -> None:
         self.begun = self.ended = False
         self._base64 = False
-        self._complain = complain
+        self._report_defect = report_defect
 
     def take(self, line: bytes) -> bytes:
         """Decode one line, given without its line end."""
@@ -50,10 +50,10 @@ class UuDecoder:
         foreign = _FOREIGN.search(line, 0, characters + 1) is not None
         # Trailing spaces may have been lost; a line with foreign characters must have its exact length.
         if spare > _MOST_SPARE or (foreign and spare < 0):
-            self._complain("a line that is not uuencoded was left out")
+            self._report_defect("a line that is not uuencoded was left out")
             return b""
         if foreign:
-            self._complain("characters that uuencode does not have were read as those that they stand for")
+            self._report_defect("characters that uuencode does not have were read as those that they stand for")
         # The characters of the last group that encode no octet may be any.
         return a2b_uu(bytes((octets + 32,)) + line[1 : (octets * 8 + 5) // 6 + 1].translate(_MEANT))
 
@@ -61,5 +61,5 @@ class UuDecoder:
         try:
             return a2b_base64(line)
         except Error:
-            self._complain("a line that is not uuencoded was left out")
+            self._report_defect("a line that is not uuencoded was left out")
             return b""

@@ -6,7 +6,7 @@ from binascii import a2b_qp
 from typing import TYPE_CHECKING
 
 from courriel._lazy_re import expression
-from courriel.wire.parse.charsets import Complain, decoded, guessed, is_multibyte
+from courriel.wire.parse.charsets import ReportDefect, decoded, guessed, is_multibyte
 from courriel.wire.parse.transfer import from_base64
 
 if TYPE_CHECKING:
@@ -23,19 +23,19 @@ _BREAK = expression("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+ *")
 _CONTROL = expression("[\0-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def value_of(octets: bytes, complain: Complain) -> str:
+def value_of(octets: bytes, report_defect: ReportDefect) -> str:
     """Value of a field as text, its encoded words not decoded: for fields with a grammar."""
     if len(octets) > LONGEST_VALUE:
-        complain(f"a header field is longer than {LONGEST_VALUE} octets; the rest of it was left out")
+        report_defect(f"a header field is longer than {LONGEST_VALUE} octets; the rest of it was left out")
         octets = octets[:LONGEST_VALUE]
     if b"=?" in octets and not octets.isascii():
         octets = _RAW_WORD.sub(_with_escapes, octets)
     return guessed(octets)
 
 
-def readable(value: str, complain: Complain) -> str:
+def readable(value: str, report_defect: ReportDefect) -> str:
     """Decode the encoded words of a value, and return one line without control characters (hazard H81)."""
-    return one_line(_without_words(value, complain) if "=?" in value else value, complain)
+    return one_line(_without_words(value, report_defect) if "=?" in value else value, report_defect)
 
 
 def encoded_words(value: str) -> Iterator[tuple[int, int, str, str, str]]:
@@ -56,16 +56,16 @@ def encoded_words(value: str) -> Iterator[tuple[int, int, str, str, str]]:
         found = WORD_BEGIN.search(value, close + 2)
 
 
-def one_line(text: str, complain: Complain) -> str:
+def one_line(text: str, report_defect: ReportDefect) -> str:
     """Replace line breaks by a space, other control characters by U+FFFD."""
     text = text.replace("\t", " ").strip(" ")
     if text.isprintable():
         return text
     if _BREAK.search(text):
-        complain("a line break within a header value became a space")
+        report_defect("a line break within a header value became a space")
         text = _BREAK.sub(" ", text).strip(" ")
     if _CONTROL.search(text):
-        complain("a control character within a header value was replaced")
+        report_defect("a control character within a header value was replaced")
         text = _CONTROL.sub("\ufffd", text)
     return text
 
@@ -73,7 +73,7 @@ def one_line(text: str, complain: Complain) -> str:
 # The steps.
 
 
-def _without_words(value: str, complain: Complain) -> str:
+def _without_words(value: str, report_defect: ReportDefect) -> str:
     """Decode the encoded words. White space between two is dropped, and the octets of equal charsets are joined,
     because senders split characters between words."""
     texts: list[str] = []
@@ -84,20 +84,20 @@ def _without_words(value: str, complain: Complain) -> str:
         between = value[end:start]
         apart = not end or not between.isspace()
         if octets and ((apart and between) or its_charset != charset):
-            texts.append(decoded(b"".join(octets), charset, complain))
+            texts.append(decoded(b"".join(octets), charset, report_defect))
             octets = []
         if apart:
             texts.append(between)
-        octets.append(_octets_of(code, text, complain))
+        octets.append(_octets_of(code, text, report_defect))
         charset, end = its_charset, stop
     if octets:
-        texts.append(decoded(b"".join(octets), charset, complain))
+        texts.append(decoded(b"".join(octets), charset, report_defect))
     return "".join((*texts, value[end:]))
 
 
-def _octets_of(code: str, text: str, complain: Complain) -> bytes:
+def _octets_of(code: str, text: str, report_defect: ReportDefect) -> bytes:
     octets = text.encode("utf-8", "replace")
-    return from_base64(octets, complain) if code in "Bb" else a2b_qp(octets, header=True)
+    return from_base64(octets, report_defect) if code in "Bb" else a2b_qp(octets, header=True)
 
 
 def _with_escapes(found: re.Match[bytes]) -> bytes:

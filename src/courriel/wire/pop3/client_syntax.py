@@ -140,7 +140,7 @@ def _listed(text: bytes, last: int) -> list[tuple[int, str]]:
     return found
 
 
-def _number(text: str, most: int) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= most):
-        raise RemoteProtocolError(f"{text[:30]!r} stands where a number up to {most} belongs")
+def _number(text: str, maximum: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= maximum):
+        raise RemoteProtocolError(f"{text[:30]!r} stands where a number up to {maximum} belongs")
     return int(text)

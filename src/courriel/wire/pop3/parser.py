@@ -74,14 +74,14 @@ class Pop3Parser:
         found: list[Answer] = []
         while len(found) < count:
             if self._status is None:
-                if self._take_whole_ones(count, limit, heads, found):
+                if self._take_complete_texts(count, limit, heads, found):
                     continue
-                if self._is_better_left(limit):
+                if self._awaits_more(limit):
                     break
                 status = self.line()
                 if status is None:
                     break
-                if not _is_yes(status):
+                if not _is_ok(status):
                     found.append((status, None))
                     continue
                 self._begin_text(status)
@@ -96,7 +96,7 @@ class Pop3Parser:
     def begin_pouring(self) -> bytes | None:
         """Next status line; after +OK the text follows by `pour`."""
         status = self.line()
-        if status is not None and _is_yes(status):
+        if status is not None and _is_ok(status):
             self._begin_text(status)
             self._fresh = True
         return status
@@ -116,7 +116,7 @@ class Pop3Parser:
 
     # The steps.
 
-    def _take_whole_ones(self, count: int, limit: int, heads: bool, found: list[Answer]) -> bool:
+    def _take_complete_texts(self, count: int, limit: int, heads: bool, found: list[Answer]) -> bool:
         """The usual case, many answers at a time: the letter is complete, and no line but its end begins with a dot."""
         data, at = self._data, self._at
         before = len(found)
@@ -131,7 +131,7 @@ class Pop3Parser:
         self._at = at
         return len(found) > before
 
-    def _is_better_left(self, limit: int) -> bool:
+    def _awaits_more(self, limit: int) -> bool:
         """Whether a small letter has begun to arrive: with the next portion it is probably complete."""
         data, at = self._data, self._at
         size = len(data) - at
@@ -166,11 +166,11 @@ class Pop3Parser:
             return None
         self._at = end + len(END)
         text = b"".join(self._parts)
-        self._begin_counting()
+        self._reset_text()
         text = text.replace(b"\r\n.", b"\r\n")[2:]
         return _head_of(text) if heads else text
 
-    def _begin_counting(self) -> None:
+    def _reset_text(self) -> None:
         self._parts = []
         self._held, self._head_is_here, self._tail = 0, False, b""
 
@@ -181,7 +181,7 @@ def _head_of(text: bytes) -> bytes:
     return text if end == -1 else text[: end + len(_EMPTY_LINE)]
 
 
-def _is_yes(status: bytes) -> bool:
+def _is_ok(status: bytes) -> bool:
     return status.startswith(b"+OK") and status[3:4] in b" \t"
 
 

@@ -53,17 +53,17 @@ class Plain:
     name = "PLAIN"
 
     def __init__(self, user: str, secret: str) -> None:
-        self._said = b"\0".join((b"", user.encode(), secret.encode()))
+        self._response = b"\0".join((b"", user.encode(), secret.encode()))
 
     def proved_by(self, messages: int) -> bool:
         return messages > 0
 
     def start(self) -> bytes:
-        return self._said
+        return self._response
 
     def answer(self, challenge: bytes) -> bytes:
         # Some servers send a challenge although the answer came with the command.
-        return self._said
+        return self._response
 
     def finish(self) -> None:
         pass
@@ -213,13 +213,13 @@ class XOAuth2:
     name = "XOAUTH2"
 
     def __init__(self, user: str, token: str) -> None:
-        self._said = f"user={_plain_word(user)}\x01auth=Bearer {_plain_word(token)}\x01\x01".encode()
+        self._response = f"user={_plain_word(user)}\x01auth=Bearer {_plain_word(token)}\x01\x01".encode()
 
     def proved_by(self, messages: int) -> bool:
         return messages > 0
 
     def start(self) -> bytes:
-        return self._said
+        return self._response
 
     def answer(self, challenge: bytes) -> bytes:
         # The challenge is an error in JSON; the server waits for an empty line before it refuses.
@@ -235,7 +235,7 @@ class OAuthBearer:
     name = "OAUTHBEARER"
 
     def __init__(self, user: str, token: str, *, host: str, port: int) -> None:
-        self._said = (
+        self._response = (
             f"n,a={_escaped(_plain_word(user))},\x01host={host}\x01port={port}\x01"
             f"auth=Bearer {_plain_word(token)}\x01\x01"
         ).encode()
@@ -244,7 +244,7 @@ class OAuthBearer:
         return messages > 0
 
     def start(self) -> bytes:
-        return self._said
+        return self._response
 
     def answer(self, challenge: bytes) -> bytes:
         return b"\x01"  # RFC 7628 3.2.3: acknowledges the error; the refusal follows
@@ -259,16 +259,16 @@ class ExternalMechanism:
     name = "EXTERNAL"
 
     def __init__(self, user: str = "") -> None:
-        self._said = user.encode()
+        self._response = user.encode()
 
     def proved_by(self, messages: int) -> bool:
         return messages > 0
 
     def start(self) -> bytes:
-        return self._said
+        return self._response
 
     def answer(self, challenge: bytes) -> bytes:
-        return self._said
+        return self._response
 
     def finish(self) -> None:
         pass

@@ -124,10 +124,10 @@ def EmailRécupèreTout(Session: object, Option: int = Fetching.ENTÊTE) -> WLis
     access. With `ertComplet` a mail that is too large has its header, and the reason in `Erreur`; the others are read
     all the same. A mail whose content was fetched is marked as read (IMAP).
     """
-    what = _fetching(Option)
+    fetching = _fetching(Option)
     mailbox = mailbox_of(Session)
     with mailbox:
-        mails = [_variable(letter, what) for letter in mailbox.all(what)]
+        mails = [_variable(letter, fetching) for letter in mailbox.all(fetching)]
     return WList(mails, _as_mail, EmailVariable)
 
 
@@ -196,14 +196,14 @@ def _fetching(option: object) -> Fetching:
     )
 
 
-def _variable(letter: Letter, what: Fetching) -> EmailVariable:
+def _variable(letter: Letter, fetching: Fetching) -> EmailVariable:
     """One mail of several, with its error, if any, in its property Erreur."""
     email = EmailVariable()
-    if what is Fetching.ASYNCHRONE:
+    if fetching is Fetching.ASYNCHRONE:
         fill_later(email, letter)
         return email
     fill_header(email, letter, rest_later=True)
-    if what is Fetching.COMPLET:
+    if fetching is Fetching.COMPLET:
         email.complete("Source")
     return email
 

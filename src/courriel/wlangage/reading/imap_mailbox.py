@@ -33,12 +33,12 @@ class ImapMailbox(OpenMailbox):
     def letter(self, key: int) -> Letter:
         return self._lazy(self._session.fetch(key)[0])
 
-    def all(self, what: Fetching) -> Iterator[Letter]:
-        unseen = True if what is Fetching.NON_LU else None
-        letters = self._session.search(deleted=False, unseen=unseen, whole=what is Fetching.COMPLET)
-        if what is Fetching.ASYNCHRONE:
+    def all(self, fetching: Fetching) -> Iterator[Letter]:
+        unseen = True if fetching is Fetching.NON_LU else None
+        letters = self._session.search(deleted=False, unseen=unseen, whole=fetching is Fetching.COMPLET)
+        if fetching is Fetching.ASYNCHRONE:
             return (self._later(uid) for uid in letters.uids)
-        if what is Fetching.COMPLET:
+        if fetching is Fetching.COMPLET:
             return iter(self._read(letters))
         return map(self._lazy, letters)
 

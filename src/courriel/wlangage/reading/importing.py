@@ -106,8 +106,8 @@ def _read(path: Path) -> bytes:
 
 def _text(octets: bytes) -> str:
     """HTML as text: in its declared charset, else UTF-8, else Windows-1252."""
-    said = _CHARSET.search(octets, 0, 2048)
-    for charset in (said[1].decode("ascii", "replace") if said else "utf-8-sig", "utf-8-sig"):
+    declared = _CHARSET.search(octets, 0, 2048)
+    for charset in (declared[1].decode("ascii", "replace") if declared else "utf-8-sig", "utf-8-sig"):
         try:
             return octets.decode(charset)
         except (LookupError, ValueError):
@@ -120,8 +120,8 @@ def _with_images(html: str, folder: Path, already: int) -> tuple[str, list[email
     images: dict[Path, emailAttache] = {}
 
     def attach(found: re.Match[str]) -> str:
-        said = found[2] if found[2] is not None else found[3]
-        file = _beside(said, folder)
+        reference = found[2] if found[2] is not None else found[3]
+        file = _beside(reference, folder)
         if file is None:
             return found[0]
         if file not in images:

@@ -110,8 +110,8 @@ class OpenMailbox(ABC):
         """One mail, whose parts are fetched on first access."""
 
     @abstractmethod
-    def all(self, what: Fetching) -> Iterator[Letter]:
-        """All mails not deleted, with the parts selected by `what`."""
+    def all(self, fetching: Fetching) -> Iterator[Letter]:
+        """All mails not deleted, with the parts selected by `fetching`."""
 
     @abstractmethod
     def delete(self, key: int) -> None:

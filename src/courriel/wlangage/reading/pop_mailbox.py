@@ -33,15 +33,15 @@ class PopMailbox(OpenMailbox):
     def letter(self, key: int) -> Letter:
         return self._lazy(self._session[key - 1])
 
-    def all(self, what: Fetching) -> Iterator[Letter]:
-        if what is Fetching.NON_LU:
+    def all(self, fetching: Fetching) -> Iterator[Letter]:
+        if fetching is Fetching.NON_LU:
             raise ErreurWLangage(
                 "ertNonLu : un serveur POP3 ne dit pas ce qui a été lu ; ouvrez la session avec EmailOuvreSessionIMAP",
                 "ertNotRead: a POP3 server does not tell what was read; open the session with EmailStartIMAPSession",
             )
-        if what is Fetching.COMPLET:
+        if fetching is Fetching.COMPLET:
             return map(self._lazy, self._session.fetch_many())
-        if what is Fetching.ENTÊTE:
+        if fetching is Fetching.ENTÊTE:
             return map(self._lazy, self._session)
         return map(self.letter, self.left())
 

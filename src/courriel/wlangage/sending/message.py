@@ -22,7 +22,7 @@ def message_of(email: EmailVariable) -> Message:
 
     origin = sender_of(email)
     to, cc, bcc = recipients_of(email)
-    files = [_attachment(each, rank) for rank, each in enumerate(_some(email.Attache, email.NbAttache), 1)]
+    files = [_attachment(each, rank) for rank, each in enumerate(_limited(email.Attache, email.NbAttache), 1)]
     try:
         return Message(
             sender=origin,
@@ -38,7 +38,7 @@ def message_of(email: EmailVariable) -> Message:
             delivery_receipt=email.AccuséRéception and not email.DispositionNotification,
         )
     except CourrielError as wrong:
-        raise _unsendable(wrong) from wrong
+        raise _message_error(wrong) from wrong
 
 
 def sender_of(email: EmailVariable) -> Address:
@@ -58,19 +58,19 @@ def sender_of(email: EmailVariable) -> Address:
         name = email.Expéditeur if email.Expéditeur != address.spec else ""
         return Address(address.local, address.domain, name or address.name)
     except InvalidAddress as wrong:
-        said = email.AdresseExpéditeur or email.Expéditeur
+        sender = email.AdresseExpéditeur or email.Expéditeur
         raise Impossible(
-            f"L'adresse de l'expéditeur n'en est pas une : « {shown(said)} ».",
-            f'The address of the sender is not one: "{shown(said)}".',
+            f"L'adresse de l'expéditeur n'en est pas une : « {shown(sender)} ».",
+            f'The address of the sender is not one: "{shown(sender)}".',
             because=wrong,
         ) from wrong
 
 
 def recipients_of(email: EmailVariable) -> tuple[list[Address], list[Address], list[Address]]:
     """Recipients in Destinataire, Cc and Cci, as many of each as its Nb… property allows."""
-    to = _addresses("Destinataire", _some(email.Destinataire, email.NbDestinataire))
-    cc = _addresses("Cc", _some(email.Cc, email.NbCc))
-    bcc = _addresses("Cci", _some(email.Cci, email.NbCci))
+    to = _addresses("Destinataire", _limited(email.Destinataire, email.NbDestinataire))
+    cc = _addresses("Cc", _limited(email.Cc, email.NbCc))
+    bcc = _addresses("Cci", _limited(email.Cci, email.NbCci))
     if not (to or cc or bcc):
         raise Impossible(
             "Le message n'a aucun destinataire : renseignez Email.Destinataire, Email.Cc ou Email.Cci.",
@@ -89,13 +89,13 @@ _FIELDS = {
 }
 
 
-def _unsendable(wrong: CourrielError) -> Impossible:
+def _message_error(wrong: CourrielError) -> Impossible:
     """The error of the message, with the WLangage name of the property."""
     field, _, reason = str(wrong).partition(": ")
     fr, en = _FIELDS.get(field, ("Email", "Email"))
     known = wrong.failure
-    said = known.cause.fr if known else f"ce message ne peut pas partir ({wrong})"
-    return Impossible(f"{fr} : {said}", f"{en}: {reason or wrong}", because=wrong)
+    french = known.cause.fr if known else f"ce message ne peut pas partir ({wrong})"
+    return Impossible(f"{fr} : {french}", f"{en}: {reason or wrong}", because=wrong)
 
 
 def _addresses(field: str, texts: Iterable[str]) -> list[Address]:
@@ -137,10 +137,10 @@ def _attachment(given: emailAttache | str, rank: int) -> Attachment:
     except Impossible:
         raise
     except CourrielError as wrong:
-        what = f"« {given} »" if isinstance(given, str) else f"n° {rank}"
+        label = f"« {given} »" if isinstance(given, str) else f"n° {rank}"
         raise Impossible(
-            f"Le fichier attaché {what} ne peut pas être joint. Rien n'a été envoyé.",
-            f"The attached file {what} cannot be attached. Nothing was sent.",
+            f"Le fichier attaché {label} ne peut pas être joint. Rien n'a été envoyé.",
+            f"The attached file {label} cannot be attached. Nothing was sent.",
             because=wrong,
         ) from wrong
 
@@ -152,5 +152,5 @@ def _name_for(rank: int, content_type: str) -> str:
     return f"attache-{rank}{mimetypes.guess_extension(content_type.partition(';')[0].strip()) or '.bin'}"
 
 
-def _some(items: list[T], most: int | None) -> list[T]:
-    return list(items) if most is None else list(items)[:most]
+def _limited(items: list[T], limit: int | None) -> list[T]:
+    return list(items) if limit is None else list(items)[:limit]

@@ -109,9 +109,9 @@ class SpooledSession(OpenSession):
             time.sleep(_LOOK)
         spool.end(self.lane, max(1.0, ends - time.monotonic()))
         super().close()
-        self._tell_of_the_rest()
+        self._warn_of_unsent()
 
-    def _tell_of_the_rest(self) -> None:
+    def _warn_of_unsent(self) -> None:
         waiting = sum(
             count.mails for count in spool.outbox.stats() if count.lane == self.lane and not count.state.final
         )

@@ -22,12 +22,12 @@ def EmailEtat(IdentifiantMail: object) -> Status:
     emailEnCours: waiting or being sent. emailEnvoyé: the server accepted it for every recipient. emailErreur: given up,
     or held for a decision, ErreurInfo says why. Raises ErreurWLangage for an unknown number.
     """
-    info = _found(IdentifiantMail)
+    info = _mail_of(IdentifiantMail)
     if info.state.name == "SENT":
         return Status.ENVOYÉ
     if info.state.name in ("READY", "LEASED", "IN_FLIGHT"):
         return Status.EN_COURS
-    here().problem = Problem.of(_what_is_wrong(info))
+    here().problem = Problem.of(_error_of(info))
     return Status.ERREUR
 
 
@@ -39,7 +39,7 @@ def number_of(ident: str) -> int:
 # The steps.
 
 
-def _found(number: object) -> MailInfo:
+def _mail_of(number: object) -> MailInfo:
     if isinstance(number, int) and not isinstance(number, bool) and number > 0:
         try:
             return spool.outbox.get(f"{number:032x}").info
@@ -51,7 +51,7 @@ def _found(number: object) -> MailInfo:
     )
 
 
-def _what_is_wrong(info: MailInfo) -> errors.CourrielError:
+def _error_of(info: MailInfo) -> errors.CourrielError:
     if info.state.name == "CANCELED":
         return Impossible("Ce message a été annulé avant d'être parti.", "This message was canceled before it left.")
     if info.state.name == "HELD" and info.unsure:

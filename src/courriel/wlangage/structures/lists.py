@@ -21,19 +21,19 @@ class WList(list[T]):
         self._empty = empty
 
     # Deliberately narrower than list: slices, negative indexes and 0 would count differently.
-    def __getitem__(self, place: int) -> T:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
-        return super().__getitem__(self._known(place))
+    def __getitem__(self, index: int) -> T:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        return super().__getitem__(self._known(index))
 
-    def __setitem__(self, place: int, item: T) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
-        index = _from_one(place)
+    def __setitem__(self, index: int, item: T) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        index = _from_one(index)
         if index >= MOST:
             raise ErreurWLangage(f"une liste a au plus {MOST} places", f"a list has {MOST} places at most")
         while len(self) <= index:
             super().append(self._empty())
         super().__setitem__(index, self._check(item))
 
-    def __delitem__(self, place: int) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
-        super().__delitem__(self._known(place))
+    def __delitem__(self, index: int) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        super().__delitem__(self._known(index))
 
     def append(self, item: T) -> None:
         """Append an item; `Ajoute` and `Add` are the same."""
@@ -54,19 +54,19 @@ class WList(list[T]):
 
     # The steps.
 
-    def _known(self, place: object) -> int:
-        index = _from_one(place)
+    def _known(self, index: object) -> int:
+        index = _from_one(index)
         if index >= len(self):
             raise ErreurWLangage(
-                f"place {place} d'une liste qui en a {len(self)}", f"place {place} of a list that has {len(self)}"
+                f"place {index} d'une liste qui en a {len(self)}", f"place {index} of a list that has {len(self)}"
             )
         return index
 
 
-def _from_one(place: object) -> int:
-    if isinstance(place, bool) or not isinstance(place, int) or place < 1:
+def _from_one(index: object) -> int:
+    if isinstance(index, bool) or not isinstance(index, int) or index < 1:
         raise ErreurWLangage(
-            f"les listes du WLangage commencent à 1 : la place {place!r} n'existe pas",
-            f"the lists of the WLangage begin with 1: there is no place {place!r}",
+            f"les listes du WLangage commencent à 1 : la place {index!r} n'existe pas",
+            f"the lists of the WLangage begin with 1: there is no place {index!r}",
         )
-    return place - 1
+    return index - 1

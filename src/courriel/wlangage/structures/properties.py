@@ -92,8 +92,8 @@ class Property(Generic[T, S]):
         except NotThat as wanted:
             got = _kind_of(value)
             raise ErreurWLangage(
-                f"{owner.wlangage_type}.{self.name} : {wanted.said.fr} ; reçu : {got.fr}",
-                f"{owner.wlangage_type}.{self.name}: {wanted.said.en}; got: {got.en}",
+                f"{owner.wlangage_type}.{self.name} : {wanted.wording.fr} ; reçu : {got.fr}",
+                f"{owner.wlangage_type}.{self.name}: {wanted.wording.en}; got: {got.en}",
             ) from None
 
 
@@ -187,7 +187,7 @@ def _kind_of(value: object) -> Text:
     if isinstance(value, int | float):
         return Text(str(value), str(value))
     name = type(value).__name__
-    return next((said for kind, said in _KINDS.items() if isinstance(value, kind)), Text(name, name))
+    return next((text for kind, text in _KINDS.items() if isinstance(value, kind)), Text(name, name))
 
 
 def _nearest(name: str, wlangage_type: str) -> tuple[str, str]:
@@ -206,7 +206,7 @@ def _nearest(name: str, wlangage_type: str) -> tuple[str, str]:
 def _near(name: str, known: dict[str, str], cutoff: float) -> str:
     from difflib import get_close_matches
 
-    plain = {unaccented(spelling).casefold(): told for spelling, told in known.items()}
+    plain = {unaccented(spelling).casefold(): shown for spelling, shown in known.items()}
     near = get_close_matches(unaccented(name).casefold(), list(plain), 1, cutoff)
     return plain[near[0]] if near else ""
 

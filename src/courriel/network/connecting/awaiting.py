@@ -1,19 +1,76 @@
-"""Connecting from an event loop: resolve the host, then try its addresses (Happy Eyeballs)."""
+"""Opening a connection from an event loop: reach the server, secure it by TLS, probe what its port speaks."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 from time import monotonic
+from typing import TYPE_CHECKING, cast
 
 from courriel.model.server import Server
-from courriel.network import resolve
-from courriel.network.happy_eyeballs import HappyEyeballs
+from courriel.network.connecting import resolve
+from courriel.network.connecting.happy_eyeballs import HappyEyeballs
+from courriel.network.receive_buffer import ReceiveBuffer
+
+if TYPE_CHECKING:
+    import ssl
 
 
 async def reach(server: Server, ends: float) -> socket.socket:
     """A socket connected to the server before `ends` (monotonic). Raises OSError, TimeoutError among them."""
     return await _reach_one_of(await _places(server, ends), ends)
+
+
+async def secure(arrivals: ReceiveBuffer, server: Server, context: ssl.SSLContext, seconds: float) -> ssl.SSLObject:
+    """Secure the connection by a TLS handshake; the certificate is not yet checked by `finish`.
+
+    Raises OSError, TimeoutError among them.
+    """
+    from courriel.network.tls import contexts  # noqa: PLC0415 - not needed without TLS
+
+    assert arrivals.transport is not None
+    name = contexts.name_to_check(server.expected_name)
+    try:
+        async with asyncio.timeout(seconds):
+            secured = await asyncio.get_running_loop().start_tls(
+                arrivals.transport, arrivals, context, server_hostname=name
+            )
+    except ConnectionAbortedError as broken:
+        raise TimeoutError("the handshake took too long") from broken
+    if secured is None:
+        raise ConnectionResetError("the server hung up during the handshake")
+    arrivals.transport = secured
+    return cast("ssl.SSLObject", secured.get_extra_info("ssl_object"))
+
+
+async def probe(server: Server, seconds: float, *, by_tls: bool) -> bytes:
+    """The TLS version (`by_tls`) or the first line that the port speaks on a connection of its own; b"" for neither."""
+    from courriel.network.tls import contexts  # noqa: PLC0415
+
+    context = contexts.probing_context() if by_tls else None
+    ends = monotonic() + seconds
+    try:
+        async with asyncio.timeout(seconds):
+            reached = await reach(server, ends)
+            answer = ReceiveBuffer()
+            transport, _ = await asyncio.get_running_loop().create_connection(
+                lambda: answer, sock=reached, ssl=context, server_hostname="" if by_tls else None
+            )
+            try:
+                if by_tls:
+                    return (transport.get_extra_info("ssl_object").version() or "").encode()
+                heard = b""
+                while b"\n" not in heard and len(heard) < 512 and not answer.ended:
+                    await answer.arrival(seconds)
+                    heard += answer.take()
+                return heard[:512].split(b"\n")[0].rstrip()
+            finally:
+                transport.abort()
+    except OSError:
+        return b""
+
+
+# The steps.
 
 
 async def _places(server: Server, ends: float) -> list[resolve.Place]:

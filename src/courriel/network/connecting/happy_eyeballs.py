@@ -3,20 +3,16 @@ Happy Eyeballs (RFC 8305): connect to the addresses of a server one after the ot
 the first that answers.
 
 An unreachable address then costs a quarter of a second, and not the whole time limit. The order is decided here;
-`reach` connects blocking sockets, in one thread, and `network.connect` does it for asyncio.
+`connecting.blocking` connects sockets by it, in one thread, and `connecting.awaiting` does so for asyncio.
 """
 
 from __future__ import annotations
 
-import errno
 import os
-import socket
-from collections.abc import Iterable
 from itertools import zip_longest
-from selectors import EVENT_WRITE, DefaultSelector
 from time import monotonic
 
-from courriel.network.resolve import Place
+from courriel.network.connecting.resolve import Place
 
 HEAD_START = 0.25  # seconds before the next address is tried, as RFC 8305 5 recommends
 
@@ -71,47 +67,6 @@ class HappyEyeballs:
         return OSError(most_telling.errno, f"{_reason(most_telling)}{tried}")
 
 
-def reach(places: list[Place], ends: float) -> socket.socket:
-    """A socket connected to the first address that answers. Raises OSError when none does before `ends` (monotonic)."""
-    if len(places) == 1:
-        return _reach_alone(places[0], ends)
-    race = HappyEyeballs(places, ends)
-    running: dict[socket.socket, Place] = {}
-    try:
-        with DefaultSelector() as called:
-            while race.goes_on(len(running)):
-                while place := race.starter(len(running)):
-                    try:
-                        line = _call(place)
-                    except OSError as unreachable:
-                        race.lost(place, unreachable)
-                    else:
-                        running[line] = place
-                        called.register(line, EVENT_WRITE, line)
-                for answer, _ in called.select(race.patience()) if running else ():
-                    line = answer.data
-                    called.unregister(line)
-                    if not (said := line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
-                        _close(other for other in running if other is not line)
-                        return hurry(line)
-                    race.lost(running.pop(line), OSError(said, os.strerror(said)))
-                    line.close()
-            raise race.failure(list(running.values()))
-    except BaseException:
-        # Also for Ctrl-C, which may come when one is connected already.
-        _close(running)
-        raise
-
-
-def hurry(line: socket.socket) -> socket.socket:
-    """The same socket with TCP_NODELAY set: data is sent without delay."""
-    try:  # noqa: SIM105 - contextlib would be imported for this alone
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except OSError:
-        pass  # a Unix socket has no such option
-    return line
-
-
 def interleaved(places: list[Place]) -> list[Place]:
     """The addresses, IPv6 and IPv4 alternating, first the resolver's first (RFC 8305 4); duplicates are dropped."""
     unique = list(dict.fromkeys(places))
@@ -121,46 +76,6 @@ def interleaved(places: list[Place]) -> list[Place]:
 
 
 # The steps.
-
-
-def _close(lines: Iterable[socket.socket]) -> None:
-    for line in lines:
-        line.close()
-
-
-def _reach_alone(place: Place, ends: float) -> socket.socket:
-    """A socket connected to the only address."""
-    family, address = place
-    line = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        line.settimeout(max(0.001, ends - monotonic()))
-        line.connect(address)  # type: ignore[arg-type]
-    except TimeoutError as late:
-        line.close()
-        raise AddressesFailed from late
-    except BaseException:
-        line.close()
-        raise
-    return hurry(line)
-
-
-def _call(place: Place) -> socket.socket:
-    """A socket with a pending connect. Raises OSError when it fails at once."""
-    family, address = place
-    line = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        line.setblocking(False)
-        said = line.connect_ex(address)  # type: ignore[arg-type]
-        if said and said not in _BEGUN:
-            raise OSError(said, os.strerror(said))
-    except BaseException:
-        line.close()
-        raise
-    return line
-
-
-# Windows reports EWOULDBLOCK for a pending connect. Elsewhere that is EAGAIN: a busy Unix socket or no free port.
-_BEGUN = {errno.EINPROGRESS, errno.EWOULDBLOCK} - {errno.EAGAIN}
 
 
 def _name(place: Place) -> str:

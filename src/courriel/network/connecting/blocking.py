@@ -1,0 +1,154 @@
+"""Opening a blocking connection: reach the server, secure it by TLS, probe what its port speaks."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterable
+from selectors import EVENT_WRITE, DefaultSelector
+from time import monotonic
+
+from courriel.model.server import Server
+from courriel.network.connecting import resolve
+from courriel.network.connecting.happy_eyeballs import AddressesFailed, HappyEyeballs
+from courriel.network.connecting.resolve import Place
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    import ssl
+
+
+def reach(server: Server, ends: float) -> socket.socket:
+    """A socket connected to the server before `ends` (monotonic). Raises OSError, TimeoutError among them."""
+    return _reach_one_of(_places(server, ends), ends)
+
+
+def secure(line: socket.socket, server: Server, context: ssl.SSLContext, seconds: float) -> ssl.SSLSocket:
+    """The socket after its TLS handshake; the certificate is not yet checked by `finish`.
+
+    A failed handshake closes the plain socket too. Raises OSError, TimeoutError among them.
+    """
+    from courriel.network.tls import contexts  # noqa: PLC0415 - not needed without TLS
+
+    line.settimeout(seconds)
+    return context.wrap_socket(line, server_hostname=contexts.name_to_check(server.expected_name))
+
+
+def probe(server: Server, seconds: float, *, by_tls: bool) -> bytes:
+    """The TLS version (`by_tls`) or the first line that the port speaks on a connection of its own; b"" for neither."""
+    ends = monotonic() + seconds
+    try:
+        with reach(server, ends) as line:
+            line.settimeout(max(0.001, ends - monotonic()))
+            if not by_tls:
+                with line.makefile("rb") as heard:
+                    return heard.readline(512).rstrip()
+            from courriel.network.tls import contexts  # noqa: PLC0415
+
+            with contexts.probing_context().wrap_socket(line) as secured:
+                return (secured.version() or "").encode()
+    except OSError:
+        return b""
+
+
+# The steps.
+
+
+def _places(server: Server, ends: float) -> list[Place]:
+    known = resolve.places_at_once(server)
+    if known is not None:
+        return known
+    from queue import Empty, SimpleQueue  # noqa: PLC0415 - not for addresses
+
+    answers: SimpleQueue[list[Place] | OSError] = SimpleQueue()
+    resolve.ask(server, answers.put)
+    try:
+        answer = answers.get(timeout=max(0.001, ends - monotonic()))
+    except Empty:
+        raise TimeoutError("the name service did not answer") from None
+    if isinstance(answer, OSError):
+        raise answer
+    return answer
+
+
+def _reach_one_of(places: list[Place], ends: float) -> socket.socket:
+    """A socket connected to the first address that answers; see `happy_eyeballs`."""
+    if len(places) == 1:
+        return _reach_alone(places[0], ends)
+    race = HappyEyeballs(places, ends)
+    running: dict[socket.socket, Place] = {}
+    try:
+        with DefaultSelector() as called:
+            while race.goes_on(len(running)):
+                while place := race.starter(len(running)):
+                    try:
+                        line = _call(place)
+                    except OSError as unreachable:
+                        race.lost(place, unreachable)
+                    else:
+                        running[line] = place
+                        called.register(line, EVENT_WRITE, line)
+                for answer, _ in called.select(race.patience()) if running else ():
+                    line = answer.data
+                    called.unregister(line)
+                    if not (said := line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+                        _close(other for other in running if other is not line)
+                        return _hurry(line)
+                    race.lost(running.pop(line), OSError(said, os.strerror(said)))
+                    line.close()
+            raise race.failure(list(running.values()))
+    except BaseException:
+        # Also for Ctrl-C, which may come when one is connected already.
+        _close(running)
+        raise
+
+
+def _close(lines: Iterable[socket.socket]) -> None:
+    for line in lines:
+        line.close()
+
+
+def _reach_alone(place: Place, ends: float) -> socket.socket:
+    """A socket connected to the only address."""
+    family, address = place
+    line = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        line.settimeout(max(0.001, ends - monotonic()))
+        line.connect(address)  # type: ignore[arg-type]
+    except TimeoutError as late:
+        line.close()
+        raise AddressesFailed from late
+    except BaseException:
+        line.close()
+        raise
+    return _hurry(line)
+
+
+def _call(place: Place) -> socket.socket:
+    """A socket with a pending connect. Raises OSError when it fails at once."""
+    family, address = place
+    line = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        line.setblocking(False)
+        said = line.connect_ex(address)  # type: ignore[arg-type]
+        if said and said not in _BEGUN:
+            raise OSError(said, os.strerror(said))
+    except BaseException:
+        line.close()
+        raise
+    return line
+
+
+def _hurry(line: socket.socket) -> socket.socket:
+    """The same socket with TCP_NODELAY set: data is sent without delay."""
+    try:  # noqa: SIM105 - contextlib would be imported for this alone
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:
+        pass  # a Unix socket has no such option
+    return line
+
+
+# Windows reports EWOULDBLOCK for a pending connect. Elsewhere that is EAGAIN: a busy Unix socket or no free port.
+_BEGUN = {errno.EINPROGRESS, errno.EWOULDBLOCK} - {errno.EAGAIN}
