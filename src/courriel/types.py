@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     from courriel.model.typed import Piece as Piece
     from courriel.model.typed import SendArguments as SendArguments
     from courriel.network.listening import ServedSession as ServedSession
-    from courriel.network.stepping import ThreadWakeup as ThreadWakeup
     from courriel.network.transcripts.transcript import TranscriptEntry as TranscriptEntry
+    from courriel.network.wakeable import ThreadWakeup as ThreadWakeup
     from courriel.outbox.aio import AsyncTicket as AsyncTicket
     from courriel.outbox.aio import AsyncWorker as AsyncWorker
     from courriel.outbox.attempts import Attempt as Attempt
@@ -85,11 +85,11 @@ if TYPE_CHECKING:
     from courriel.session.imap.awaited import AsyncImapLetterRefs as AsyncImapLetterRefs
     from courriel.session.imap.awaited_letters import AsyncLetters as AsyncLetters
     from courriel.session.imap.awaited_letters import AsyncMailboxLetter as AsyncMailboxLetter
-    from courriel.session.imap.awaited_letters import AsyncWatch as AsyncWatch
+    from courriel.session.imap.awaited_watch import AsyncWatch as AsyncWatch
     from courriel.session.imap.letters import FolderLetter as FolderLetter
     from courriel.session.imap.letters import Letters as Letters
     from courriel.session.imap.letters import MailboxLetter as MailboxLetter
-    from courriel.session.imap.session import ImapLetterRefs as ImapLetterRefs
+    from courriel.session.imap.mailbox import ImapLetterRefs as ImapLetterRefs
     from courriel.session.imap.watch import Watch as Watch
     from courriel.session.mailbox import AsyncMailbox as AsyncMailbox
     from courriel.session.mailbox import Mailbox as Mailbox
@@ -116,7 +116,7 @@ _HOMES = {
     "AsyncPopLetter": "session.pop3.letter",
     "AsyncProvidedTransport": "delivery.adapters",
     "AsyncTicket": "outbox.aio",
-    "AsyncWatch": "session.imap.awaited_letters",
+    "AsyncWatch": "session.imap.awaited_watch",
     "AsyncWorker": "outbox.aio",
     "Attachments": "model.attachment",
     "Attempt": "outbox.attempts",
@@ -138,7 +138,7 @@ _HOMES = {
     "FolderStatus": "model.received.folder",
     "Health": "outbox.work.health",
     "IfKnown": "outbox.outbox",
-    "ImapLetterRefs": "session.imap.session",
+    "ImapLetterRefs": "session.imap.mailbox",
     "InHand": "outbox.work.liveness",
     "IntegrityFinding": "outbox.store.base",
     "KeptMessage": "delivery.local",
@@ -183,7 +183,7 @@ _HOMES = {
     "ServerLimits": "dialogue.server.handler",
     "SessionFacts": "session.mailbox",
     "Stage": "errors",
-    "ThreadWakeup": "network.stepping",
+    "ThreadWakeup": "network.wakeable",
     "TicketListener": "outbox.listeners",
     "TokenFetch": "model.credentials",
     "TokenRefresh": "model.credentials",

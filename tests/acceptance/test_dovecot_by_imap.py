@@ -527,5 +527,5 @@ def test_a_watch_goes_on_where_it_stopped(box: Mailbox) -> None:
 
 
 def dialogue_of(box: Mailbox) -> Any:
-    session = box if isinstance(box, BlockingMailbox) else box.session._session
+    session = box if isinstance(box, BlockingMailbox) else box.session
     return session._dialogue

@@ -9,7 +9,8 @@ from typing import Any
 
 from courriel import AsyncImapSession, ImapSession, Server
 from courriel.model.credentials import Credentials
-from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter, AsyncWatch
+from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter
+from courriel.session.imap.awaited_watch import AsyncWatch
 
 
 class BlockingMailbox(ImapSession):
@@ -18,6 +19,10 @@ class BlockingMailbox(ImapSession):
     def content(self, letter: Any) -> bytes:
         """Content of a letter."""
         return letter.raw
+
+    def in_another_loop(self, act: Callable[[Any], Any]) -> Any:
+        """A call from another thread than that of a call that is running."""
+        return act(self)
 
     def leave(self) -> None:
         """Close the connection at the end of the test."""
@@ -35,12 +40,14 @@ class AwaitingMailbox:
         known = getattr(self.session, name)
         return self._awaited(known) if callable(known) else known
 
+    def in_another_loop(self, act: Callable[[Any], Any]) -> Any:
+        return asyncio.run(act(self.session))
+
     def content(self, letter: AsyncMailboxLetter) -> bytes:
         return self.runner.run(letter.load()).raw
 
     def leave(self) -> None:
         self.session.hang_up()
-        self.session._worker.close()
         self.runner.close()
 
     def __enter__(self) -> AwaitingMailbox:

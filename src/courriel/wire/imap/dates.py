@@ -22,7 +22,8 @@ def read_date(said: bytes | None) -> dt.datetime | None:
             return None
         offset = dt.timedelta(hours=hours, minutes=minutes) * (-1 if found[7] == b"-" else 1)
         zone = dt.timezone(offset) if offset else dt.UTC
-        return dt.datetime(int(found[3]), month, *(int(found[each]) for each in (1, 4, 5, 6)), tzinfo=zone)
+        day, hour, minute, second = (int(found[each]) for each in (1, 4, 5, 6))
+        return dt.datetime(int(found[3]), month, day, hour, minute, second, tzinfo=zone)
     except ValueError:
         return None
 

@@ -14,8 +14,8 @@ _WHOLE = ("BODY[]", "RFC822", "BODY[RFC822]", "BINARY[]")
 class Fetched:
     """FETCH data of one letter.
 
-    `uid` is 0 and `size` None where the response does not have them; `flags` are the server's, separated by spaces, None
-    where it does not tell; `date` is the INTERNALDATE as sent. `sections` are the texts by their names in upper case
+    `uid` is 0 and `size` None where the response does not have them; `flags` are the server's, separated by spaces,
+    None where it does not tell; `date` is the INTERNALDATE as sent. `sections` are texts by their names in capitals
     (`BODY[]`, `BODY[HEADER]`), None for NIL; `others` all other data.
     """
 

@@ -57,7 +57,7 @@ class Untagged:
     status: Status | None = None
 
     def values(self) -> list[Value]:
-        """What stands behind the word. Raises RemoteProtocolError."""
+        """Values behind the word. Raises RemoteProtocolError."""
         return read_values(self.pieces)
 
 
@@ -301,4 +301,3 @@ def _is_section(pieces: list[bytes]) -> bool:
 
 def _too_much(what: str, limit: int, unit: str = "octets") -> RemoteProtocolError:
     return RemoteProtocolError(f"{what} of more than {limit:,} {unit}")
-

@@ -17,7 +17,7 @@ from typing import TypeAlias
 from courriel.errors import RemoteProtocolError
 from courriel.wire.smtp.client_syntax import printable
 
-Value: TypeAlias = "str | bytes | None | list[Value]"
+Value: TypeAlias = "str | bytes | list[Value] | None"
 """Atom (str), string (bytes), NIL (None), or a list of them."""
 
 DEEPEST = 100
