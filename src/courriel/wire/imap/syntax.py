@@ -15,7 +15,7 @@ _CONTROL_OCTET = expression(rb"[\x00-\x1f\x7f]")
 _STATUS = re.compile(rb"(OK|NO|BAD|BYE|PREAUTH)(?: (.*))?", re.IGNORECASE | re.DOTALL)
 # A keyword in PERMANENTFLAGS may hold "]".
 _CODES = (re.compile(rb"\[((?:[^\[\]()]|\([^()]*\))*+)\] ?"), re.compile(rb"\[([^\]]*)\] ?"))
-_COUNTED = re.compile(rb"\{(\d{1,18})\+?\}\r?\n?\Z")
+_COUNTED = re.compile(rb"\{(\d{1,19})\+?\}\r?\n?\Z")
 _OVERLONG = re.compile(rb"[0-9]{20}\+?\}\r?\n?\Z")
 _COUNTLESS = 10**18
 _ATOM = re.compile(r"[A-Za-z0-9!#$&'+,./:;<=>?@^_`|~-]+")
@@ -64,10 +64,10 @@ def read_status(line: bytes) -> Status | None:
 
 def counted_at_end(line: bytes) -> int | None:
     """Length of the literal that follows this line, in octets, or None when the line announces none."""
-    found = _COUNTED.search(line, max(0, len(line) - 24))
+    found = _COUNTED.search(line, max(0, len(line) - 25))
     if found is None:
         # More digits than any length has: a number above every limit.
-        return _COUNTLESS if _OVERLONG.search(line, max(0, len(line) - 24)) else None
+        return _COUNTLESS if _OVERLONG.search(line, max(0, len(line) - 25)) else None
     return int(found[1])
 
 
