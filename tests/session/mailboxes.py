@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from courriel import AsyncImapSession, ImapSession, Server
 from courriel.model.credentials import Credentials
 from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter
 from courriel.session.imap.awaited_watch import AsyncWatch
+from courriel.session.imap.letters import Letters
 
 
 class BlockingMailbox(ImapSession):
@@ -19,6 +20,10 @@ class BlockingMailbox(ImapSession):
     def content(self, letter: Any) -> bytes:
         """Content of a letter."""
         return letter.raw
+
+    def each(self, letters: Letters) -> Iterator[Any]:
+        """Letters one by one, as they come."""
+        return iter(letters)
 
     def in_another_loop(self, act: Callable[[Any], Any]) -> Any:
         """A call from another thread than that of a call that is running."""
@@ -39,6 +44,17 @@ class AwaitingMailbox:
     def __getattr__(self, name: str) -> Any:
         known = getattr(self.session, name)
         return self._awaited(known) if callable(known) else known
+
+    def each(self, letters: Found) -> Iterator[Any]:
+        coming = aiter(letters.letters)
+        try:
+            while True:
+                try:
+                    yield self.runner.run(_following(coming))
+                except StopAsyncIteration:
+                    return
+        finally:
+            self.runner.run(coming.aclose())  # type: ignore[attr-defined]
 
     def in_another_loop(self, act: Callable[[Any], Any]) -> Any:
         return asyncio.run(act(self.session))
@@ -117,6 +133,10 @@ async def _looked_for(letters: AsyncLetters) -> AsyncLetters:
 
 async def _listed(letters: AsyncLetters) -> list[AsyncMailboxLetter]:
     return [letter async for letter in letters]
+
+
+async def _following(coming: AsyncIterator[AsyncMailboxLetter]) -> AsyncMailboxLetter:
+    return await anext(coming)
 
 
 async def _next(watch: AsyncWatch) -> AsyncMailboxLetter:
