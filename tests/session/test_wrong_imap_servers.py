@@ -504,6 +504,70 @@ def test_signs_of_life_keep_a_long_search_alive(opened: Call) -> None:
     assert session.search().uids == (1,)
 
 
+def test_a_large_letter_that_comes_slowly_does_not_fail(opened: Call) -> None:
+    pause = threading.Event()
+
+    def fetch(phone: Phone, tag: str, command: str) -> None:
+        phone.line.sendall(b"* 1 FETCH (UID 1 BODY[HEADER] {120000}\r\n")
+        for _ in range(6):
+            pause.wait(0.25)
+            phone.line.sendall(b"x" * 20_000)
+        phone.say(f")\n{tag} OK ok")
+
+    session = opened(imap_server(UID_SEARCH="* SEARCH 1\n{tag} OK", UID_FETCH=fetch), seconds=0.9)
+
+    (letter,) = session.search()
+    assert len(letter.raw_header) == 120_000
+
+
+# Fields of a list.
+
+
+LISTED = (
+    "* 1 FETCH (UID 1 RFC822.SIZE 90 BODY[HEADER.FIELDS (DATE FROM)] {39}\nSubject: one\nFrom: Ada <ada@x.org>\n\n)"
+)
+
+
+def listing(phone: Phone, tag: str, command: str) -> None:
+    """Server function: the fields of a list, the header, or all of letter 1."""
+    if "HEADER.FIELDS" in command:
+        phone.say(f"{LISTED}\n{tag} OK ok")
+    elif "HEADER" in command:
+        phone.say(f"* 1 FETCH (UID 1 BODY[HEADER] {{37}}\nSubject: one\nX-Ticket: 42\nTo: bob\n\n)\n{tag} OK ok")
+    else:
+        phone.say(f"* 1 FETCH (UID 1 BODY[] {{33}}\nSubject: one\nX-Ticket: 42\n\nhey)\n{tag} OK ok")
+
+
+def test_a_list_takes_its_fields_alone(opened: Call) -> None:
+    heard: list[str] = []
+
+    def fetch(phone: Phone, tag: str, command: str) -> None:
+        heard.append(command)
+        listing(phone, tag, command)
+
+    session = opened(imap_server(UID_SEARCH="* SEARCH 1\n{tag} OK", UID_FETCH=fetch))
+    (letter,) = session.search(listing=True)
+
+    assert (letter.subject, str(letter.sender), letter.date, letter.size) == ("one", "Ada <ada@x.org>", None, 90)
+    assert len(heard) == 1
+    if isinstance(session, BlockingMailbox):
+        assert letter.header("X-Ticket") == "42"
+        assert dict(letter.headers)["To"] == "bob"
+        assert len(heard) == 2
+    else:
+        with pytest.raises(errors.UsageError, match="await letter.load"):
+            letter.header("X-Ticket")
+    assert session.content(letter).endswith(b"hey")
+    assert letter.header("x-ticket") == "42"
+
+
+def test_everything_and_the_fields_of_a_list_are_not_asked_for_together(opened: Call) -> None:
+    session = opened(imap_server())
+
+    with pytest.raises(errors.UsageError, match="listing=True"):
+        session.search(whole=True, listing=True)
+
+
 # Letters on their way.
 
 

@@ -229,6 +229,23 @@ def test_a_letter_is_poured_without_being_kept(size: int) -> None:
     assert events == [Fetched(4, 256_000, None, None, {"BODY[]": b""})]
 
 
+def test_sizes_are_taken_many_at_a_time_up_to_anything_else() -> None:
+    parser = ImapParser(ReadLimits(lines=100))
+    parser.add(
+        b"* 1 FETCH (UID 4 RFC822.SIZE 10)\r\n* 2 FETCH (UID 5 RFC822.SIZE 0)\r\n"
+        b"* 3 FETCH (RFC822.SIZE 7 UID 6)\r\n* 4 FE"
+    )
+
+    assert parser.sizes() == [(4, 10), (5, 0)]
+    assert parser.next() == Fetched(6, 7, None, None, {})
+    assert parser.sizes() == []
+    parser.add(b"TCH (UID 7 RFC822.SIZE 1)\r\n")
+    assert parser.sizes() == [(7, 1)]
+    parser.add(b"* 1 FETCH (UID 4 RFC822.SIZE 10)\r\n" * 101)
+    with pytest.raises(errors.RemoteProtocolError, match="more than 100 lines"):
+        parser.sizes()
+
+
 # Folders.
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from courriel import errors
 from courriel.dialogue.flow import Flow, Send
-from courriel.dialogue.imap.fetching import HEAD, WHOLE, LetterStream
+from courriel.dialogue.imap.fetching import HEAD, LISTING, WHOLE, Extent, LetterStream
 from courriel.dialogue.imap.letters import ImapLetters
 from courriel.dialogue.imap.replies import Answer, judge, reply_of
 from courriel.wire.imap.fetched import Fetched
@@ -25,9 +25,10 @@ class ImapDialogue(ImapLetters):
 
     # Reading.
 
-    def stream(self, place: tuple[str, int], uids: Sequence[int], *, whole: bool = False) -> LetterStream:
-        """Letters of this folder, with their headers, or whole."""
-        return LetterStream(self, place, uids, WHOLE if whole else HEAD, whole=whole)
+    def stream(self, place: tuple[str, int], uids: Sequence[int], extent: Extent = Extent.HEADER) -> LetterStream:
+        """Letters of this folder, as much of each as `extent` says."""
+        what = {Extent.LISTING: LISTING, Extent.HEADER: HEAD, Extent.WHOLE: WHOLE}[extent]
+        return LetterStream(self, place, uids, what, whole=extent is Extent.WHOLE)
 
     def fetch_all(self, uids: Sequence[int]) -> Flow[list[Fetched]]:
         """These letters with their headers; those that no longer exist are left out."""

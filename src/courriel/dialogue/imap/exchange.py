@@ -137,6 +137,10 @@ class ImapExchange:
         """Take the letters that have been received, in the usual form, up to any other response."""
         self._parsed(lambda: self.parser.letters(found), stage)
 
+    def sizes_here(self, stage: Stage) -> list[tuple[int, int]]:
+        """Take the UIDs and sizes that have been received, in the usual form, up to any other response."""
+        return self._parsed(self.parser.sizes, stage)
+
     def receive_more(self, stage: Stage) -> Flow[None]:
         """Read octets. Raises ConnectionFailed when the server hung up."""
         yield from self._receive_more(stage)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from courriel import errors
@@ -25,12 +26,25 @@ if TYPE_CHECKING:
 ABOUT = b"FLAGS RFC822.SIZE INTERNALDATE"
 HEAD = b"(%b BODY.PEEK[HEADER])" % ABOUT
 WHOLE = b"(%b BODY.PEEK[])" % ABOUT
+LISTING_FIELDS = (
+    "DATE", "FROM", "SENDER", "REPLY-TO", "TO", "CC", "BCC", "SUBJECT", "MESSAGE-ID", "IN-REPLY-TO", "REFERENCES",
+)  # fmt: skip
+"""Header fields that a list of letters is made of: those that Letter has properties for."""
+LISTING = b"(%b BODY.PEEK[HEADER.FIELDS (%b)])" % (ABOUT, " ".join(LISTING_FIELDS).encode("ascii"))
 _SIZES = b"(RFC822.SIZE)"
 
 _AHEAD = 4  # commands sent before their answers are read; with fewer a distant server waits for us
 _OCTETS = 1024 * 1024  # of whole letters in one command, unless a single one is larger
 _FIRST_HEADS, _HEADS = 50, 500  # headers in one command; somebody may only want to see the first ones
 _MOST_SIZES = 1000  # UIDs whose sizes one command asks for
+
+
+class Extent(Enum):
+    """How much of each letter is fetched with its flags and size."""
+
+    LISTING = "the header fields of a list"
+    HEADER = "the whole header"
+    WHOLE = "everything"
 
 
 class LetterStream:
@@ -167,9 +181,14 @@ class LetterStream:
         exchange = self._exchange
         before = len(self._results)
         while True:
-            found: list[Fetched] = []
-            exchange.letters_here(found, "letter")
-            self._take(found)
+            sizes = self._asked[0].sizes
+            if sizes is None:
+                found: list[Fetched] = []
+                exchange.letters_here(found, "letter")
+                self._take(found)
+            else:
+                known = self._asked[0].known
+                sizes.update((uid, size) for uid, size in exchange.sizes_here("letter") if uid in known)
             event = exchange.event_here("letter")
             if isinstance(event, Fetched):
                 self._assign(event)

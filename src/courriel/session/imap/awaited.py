@@ -30,6 +30,7 @@ from courriel.session.imap.mailbox import (
     ImapMailboxState,
     as_imap_server,
     as_search,
+    extent_of,
     folder_name,
     recorder_of,
 )
@@ -114,23 +115,27 @@ class AsyncImapSession(ImapMailboxState):
 
     # Finding and reading.
 
-    def search(self, search: Search | None = None, /, *, whole: bool = False, **wanted: Any) -> AsyncLetters:
+    def search(
+        self, search: Search | None = None, /, *, whole: bool = False, listing: bool = False, **wanted: Any
+    ) -> AsyncLetters:
         """Letters that match all criteria; see ImapSession.search. Nothing is sent before they are awaited."""
-        return AsyncLetters(self, partial(self._find, as_search(search, wanted)), whole=whole)
+        _ = extent_of(whole=whole, listing=listing)
+        return AsyncLetters(self, partial(self._find, as_search(search, wanted)), whole=whole, listing=listing)
 
-    def fetch(self, letters: AsyncImapLetterRefs, *, whole: bool = False) -> AsyncLetters:
+    def fetch(self, letters: AsyncImapLetterRefs, *, whole: bool = False, listing: bool = False) -> AsyncLetters:
         """Letters of the selected folder by UID, as `search` returns them."""
-        return AsyncLetters(self, partial(self._resolve, letters), whole=whole)
+        _ = extent_of(whole=whole, listing=listing)
+        return AsyncLetters(self, partial(self._resolve, letters), whole=whole, listing=listing)
 
     def __aiter__(self) -> AsyncIterator[AsyncMailboxLetter]:
         """Iterate over the letters of the selected folder, by default INBOX; see ImapSession."""
         return aiter(self.search())
 
     async def read(
-        self, folder_id: tuple[str, int], uids: Sequence[int], *, whole: bool = False
+        self, folder_id: tuple[str, int], uids: Sequence[int], *, whole: bool = False, listing: bool = False
     ) -> AsyncIterator[AsyncMailboxLetter]:
         """Iterate over letters of one folder, several commands ahead; see ImapSession.read."""
-        stream = self._dialogue.stream(folder_id, uids, whole=whole)
+        stream = self._dialogue.stream(folder_id, uids, extent_of(whole=whole, listing=listing))
         try:
             while not stream.done:
                 await self._run(stream.advance())

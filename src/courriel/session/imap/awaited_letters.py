@@ -23,7 +23,7 @@ class AsyncLetterSource(Protocol):
         ...
 
     def read(
-        self, folder_id: tuple[str, int], uids: Sequence[int], *, whole: bool = False
+        self, folder_id: tuple[str, int], uids: Sequence[int], *, whole: bool = False, listing: bool = False
     ) -> AsyncIterator[AsyncMailboxLetter]:
         """Iterate over letters."""
         ...
@@ -63,17 +63,18 @@ class AsyncLetters(LetterSequence):
         find: Callable[[], Awaitable[tuple[tuple[str, int], tuple[int, ...]]]],
         *,
         whole: bool = False,
+        listing: bool = False,
     ) -> None:
         self._session = session
         self._find = find
-        self.whole = whole
+        self.whole, self.listing = whole, listing
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self._run_query().__await__()
 
     async def __aiter__(self) -> AsyncIterator[AsyncMailboxLetter]:
         await self._run_query()
-        async for letter in self._session.read(self.folder_id, self.uids, whole=self.whole):
+        async for letter in self._session.read(self.folder_id, self.uids, whole=self.whole, listing=self.listing):
             yield letter
 
     # The steps.

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, overload
 
 from courriel import errors
+from courriel.dialogue.imap.fetching import LISTING_FIELDS
 from courriel.model.received.folder import FolderPosition
 from courriel.wire.imap.dates import read_date
 from courriel.wire.imap.syntax import words_of
@@ -29,19 +30,35 @@ class LetterSource(Protocol):
         """The header of a letter."""
         ...
 
-    def read(self, folder_id: tuple[str, int], uids: Sequence[int], *, whole: bool = False) -> Iterator[MailboxLetter]:
+    def read(
+        self, folder_id: tuple[str, int], uids: Sequence[int], *, whole: bool = False, listing: bool = False
+    ) -> Iterator[MailboxLetter]:
         """Iterate over letters."""
         ...
 
 
-class FolderLetter:
-    """Server-side data of a letter: folder, UID, flags, date of arrival."""
+class FolderLetter(Letter):
+    """A letter in a folder: with the server's data of it, folder, UID, flags, date of arrival."""
 
     folder_id: tuple[str, int]
     """Name of its folder, and the UIDVALIDITY of that."""
     uid: int
     """Number of the letter in its folder."""
     _fetched: Fetched
+
+    @cached_property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """All fields in order, decoded; names as received."""
+        if not self.loaded and self._fetched.some_fields is not None:
+            _ = self.raw_header  # fetched now, if it is not here
+            self.__dict__.pop("_header_alone", None)
+        return super().headers
+
+    def header(self, name: str) -> str:
+        """First field of that name, decoded; "" when there is none."""
+        if self._fetched.some_fields is not None and name.upper() not in LISTING_FIELDS:
+            return next((value for field, value in self.headers if field.lower() == name.lower()), "")
+        return super().header(name)
 
     @cached_property
     def flags(self) -> frozenset[str]:
@@ -52,6 +69,10 @@ class FolderLetter:
     def received(self) -> datetime.datetime | None:
         """Date of arrival, None where the server gives none."""
         return read_date(self._fetched.date)
+
+    def _header_octets(self) -> bytes:
+        fields = self._fetched.some_fields
+        return self.raw_header if fields is None or isinstance(self._top, bytes) else fields
 
     @property
     def folder(self) -> str:
@@ -64,7 +85,7 @@ class FolderLetter:
         return FolderPosition(self.folder_id[1], self.uid)
 
 
-class MailboxLetter(FolderLetter, Letter):
+class MailboxLetter(FolderLetter):
     """A letter in an IMAP folder: server-side data and header are there, the content is fetched on first access.
 
     It is a Letter: `subject`, `sender`, `date` come from the header; `text`, `attachments`, `raw` fetch the complete
@@ -75,14 +96,13 @@ class MailboxLetter(FolderLetter, Letter):
     """
 
     def __init__(self, session: LetterSource, folder_id: tuple[str, int], data: Fetched) -> None:
-        self.folder_id, self.uid, self._fetched = folder_id, data.uid, data
-        self._session = session
-        whole, size = data.whole, data.size or 0
+        self.folder_id, self.uid, self._fetched, self._session = folder_id, data.uid, data, session
+        whole = data.sections.get("BODY[]") or data.whole
+        if whole:
+            super().__init__(whole=whole)
+            return
         # A text that is empty or missing, of a letter that has octets, is asked for once more on access.
-        super().__init__(
-            header=data.header or self._fetch_header, whole=self._fetch if not whole and size else whole or self._fetch,
-            size=size,
-        )  # fmt: skip
+        super().__init__(header=data.header or self._fetch_header, whole=self._fetch, size=data.size or 0)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.uid} in {self.folder!r}, {self.size:,} octets>"
@@ -133,17 +153,23 @@ class Letters(LetterSequence, Sequence[MailboxLetter]):
     """
 
     def __init__(
-        self, session: LetterSource, folder_id: tuple[str, int], uids: Sequence[int], *, whole: bool = False
+        self,
+        session: LetterSource,
+        folder_id: tuple[str, int],
+        uids: Sequence[int],
+        *,
+        whole: bool = False,
+        listing: bool = False,
     ) -> None:
         self._session = session
         self._found = folder_id, tuple(uids)
-        self.whole = whole
+        self.whole, self.listing = whole, listing
 
     def __iter__(self) -> Iterator[MailboxLetter]:
-        return self._session.read(self.folder_id, self.uids, whole=self.whole)
+        return self._session.read(self.folder_id, self.uids, whole=self.whole, listing=self.listing)
 
     def __reversed__(self) -> Iterator[MailboxLetter]:
-        return self._session.read(self.folder_id, self.uids[::-1], whole=self.whole)
+        return self._session.read(self.folder_id, self.uids[::-1], whole=self.whole, listing=self.listing)
 
     @overload
     def __getitem__(self, index: int) -> MailboxLetter: ...
@@ -154,8 +180,8 @@ class Letters(LetterSequence, Sequence[MailboxLetter]):
     def __getitem__(self, index: int | slice) -> MailboxLetter | Letters:
         """One letter by its index (UsageError when it no longer exists), or a part by a slice."""
         if isinstance(index, slice):
-            return Letters(self._session, self.folder_id, self.uids[index], whole=self.whole)
-        for letter in self._session.read(self.folder_id, (self.uids[index],), whole=self.whole):
+            return Letters(self._session, self.folder_id, self.uids[index], whole=self.whole, listing=self.listing)
+        for letter in self._session.read(self.folder_id, (self.uids[index],), whole=self.whole, listing=self.listing):
             return letter
         raise errors.UsageError(f"letter {self.uids[index]} is no longer in {self.folder_id[0]!r}")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from courriel import errors
 from courriel.dialogue.flow import Flow
 from courriel.dialogue.imap.client import ImapDialogue
+from courriel.dialogue.imap.fetching import Extent
 from courriel.dialogue.imap.folders import INBOX
 from courriel.model.credentials import Credentials, check_credentials
 from courriel.model.received.folder import Filed, Folder, FolderStatus, Selection
@@ -215,6 +216,13 @@ def folder_name(name: object) -> str:
         raise errors.UsageError(f"{name!r} is not the name of a folder")
     _ = syntax.text("the name of a folder", name)
     return name
+
+
+def extent_of(*, whole: bool, listing: bool) -> Extent:
+    """How much of each letter is fetched. Raises UsageError for a contradiction."""
+    if whole and listing:
+        raise errors.UsageError("whole=True and listing=True: of each letter everything, or the fields of a list")
+    return Extent.WHOLE if whole else Extent.LISTING if listing else Extent.HEADER
 
 
 # The steps.

@@ -24,6 +24,7 @@ from courriel.session.imap.mailbox import (
     ImapMailboxState,
     as_imap_server,
     as_search,
+    extent_of,
     folder_name,
     recorder_of,
 )
@@ -115,14 +116,19 @@ class ImapSession(ImapMailboxState):
 
     # Finding and reading.
 
-    def search(self, search: Search | None = None, /, *, whole: bool = False, **wanted: Any) -> Letters:
+    def search(
+        self, search: Search | None = None, /, *, whole: bool = False, listing: bool = False, **wanted: Any
+    ) -> Letters:
         """Letters that match all criteria, for example `search(unseen=True, since=date(2026, 11, 1))`.
 
         The criteria are those of Search; a Search may be given instead. With `whole` letters are fetched with their
-        content, some megabytes ahead, which is much faster for reading all of it. Raises UsageError for an invalid
-        value, before a byte is sent.
+        content, some megabytes ahead, which is much faster for reading all of it; with `listing` only with the header
+        fields that a list needs (sender, recipients, subject, date, ids), which is faster for thousands of them: the
+        others are fetched on first access. Raises UsageError for an invalid value, before a byte is sent.
         """
-        return Letters(self, *self._line.run(self._search(as_search(search, wanted))), whole=whole)
+        _ = extent_of(whole=whole, listing=listing)
+        found = self._line.run(self._search(as_search(search, wanted)))
+        return Letters(self, *found, whole=whole, listing=listing)
 
     def __iter__(self) -> Iterator[MailboxLetter]:
         """Iterate over the letters of the selected folder, by default INBOX, headers fetched many at a time."""
@@ -135,17 +141,20 @@ class ImapSession(ImapMailboxState):
         """
         return self._line.run(self._find_message(message_id, folder))
 
-    def fetch(self, letters: ImapLetterRefs, *, whole: bool = False) -> Letters:
+    def fetch(self, letters: ImapLetterRefs, *, whole: bool = False, listing: bool = False) -> Letters:
         """Letters of the selected folder by UID, as `search` returns them."""
-        return Letters(self, *self._line.run(self._identify(letters)), whole=whole)
+        _ = extent_of(whole=whole, listing=listing)
+        return Letters(self, *self._line.run(self._identify(letters)), whole=whole, listing=listing)
 
-    def read(self, folder_id: tuple[str, int], uids: Sequence[int], *, whole: bool = False) -> Iterator[MailboxLetter]:
+    def read(
+        self, folder_id: tuple[str, int], uids: Sequence[int], *, whole: bool = False, listing: bool = False
+    ) -> Iterator[MailboxLetter]:
         """Iterate over letters of one folder, several commands ahead; one that no longer exists is left out.
 
         Raises UsageError when another folder is selected meanwhile; CommandRefused, at the end, for letters that the
         server did not give.
         """
-        stream = self._dialogue.stream(folder_id, uids, whole=whole)
+        stream = self._dialogue.stream(folder_id, uids, extent_of(whole=whole, listing=listing))
         try:
             while not stream.done:
                 self._line.run(stream.advance())

@@ -45,9 +45,15 @@ class Fetched:
 
     @property
     def header(self) -> bytes | None:
-        """Octets of the header, or of the fields asked for; None when they are not here."""
+        """Octets of the whole header; None when they are not here."""
+        octets = self.sections.get("BODY[HEADER]")
+        return self.sections.get("RFC822.HEADER") if octets is None else octets
+
+    @property
+    def some_fields(self) -> bytes | None:
+        """Octets of the header fields that were asked for by their names; None when they are not here."""
         for name, octets in self.sections.items():
-            if octets is not None and name.startswith(("BODY[HEADER", "RFC822.HEADER")):
+            if name.startswith("BODY[HEADER.FIELDS"):
                 return octets
         return None
 

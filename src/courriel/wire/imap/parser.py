@@ -30,6 +30,9 @@ _LETTER = re.compile(
     rb'(?:UID (\d{1,10}) |FLAGS \(([^()"\r\n]*)\) |RFC822\.SIZE (\d{1,18}) |INTERNALDATE "([^"\\\r\n]*)" )*+'
     rb"(BODY\[[A-Z.]*(?: \([A-Z-]+(?: [A-Z-]+)*+\))?\]) \{(\d{1,18})\}\r\n"
 )
+# The usual responses where sizes alone were asked for.
+_SIZES = re.compile(rb"(?:\* \d{1,10} FETCH \(UID \d{1,10} RFC822\.SIZE \d{1,18}\)\r\n)++")
+_SIZE = re.compile(rb"UID (\d+) RFC822\.SIZE (\d+)")
 _NUMBERED = re.compile(rb"(\d{1,10}) +([A-Za-z]+) *")
 _NAMED = re.compile(rb"([A-Za-z0-9.=+-]+) *")
 _STATUS_WORDS = ("OK", "NO", "BAD", "BYE", "PREAUTH")
@@ -140,26 +143,33 @@ class ImapParser:
             return
         data, at = self._data, self._at
         match, largest = _LETTER.match, self._limits.letter
-        before = len(found)
+        before, name, section = len(found), "", b""
         while (usual := match(data, at)) is not None:
-            uid, flags, size, date, section, length = usual.groups()
+            uid, flags, size, date, part, length = usual.groups()
             start = usual.end()
             end = start + int(length)
             if not data.startswith(b")\r\n", end) or uid is None or end - start > largest:
                 break
-            found.append(
-                Fetched(
-                    int(uid),
-                    None if size is None else int(size),
-                    flags,
-                    date,
-                    {section.decode("ascii"): data[start:end]},
-                )
-            )
+            if part != section:
+                section, name = part, part.decode("ascii")
+            known = None if size is None else int(size)
+            found.append(Fetched(int(uid), known, flags, date, {name: data[start:end]}))
             at = end + 3
         if at != self._at:
             self._count(at - self._at, len(found) - before)
             self._at = self._looked = at
+
+    def sizes(self) -> list[tuple[int, int]]:
+        """Take the UIDs and sizes that are here, in the usual form, up to anything else."""
+        if self._pieces or self._left is not None:
+            return []
+        block = _SIZES.match(self._data, self._at)
+        if block is None:
+            return []
+        found = [(int(uid), int(size)) for uid, size in _SIZE.findall(block[0])]
+        self._count(block.end() - self._at, len(found))
+        self._at = self._looked = block.end()
+        return found
 
     def line(self) -> bytes | None:
         """The next line as it is, without its end; None when it is incomplete. For the greeting."""
