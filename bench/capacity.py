@@ -155,9 +155,9 @@ def _server(hosts: Hosts) -> Generator[Any]:
     from servers.postgres import postgres
 
     with postgres() as server:
-        with (server._data / "postgresql.conf").open("a") as settings:
+        with (server.data / "postgresql.conf").open("a") as settings:
             settings.write(SETTINGS.format(address=hosts.database))
-        with (server._data / "pg_hba.conf").open("a") as rights:
+        with (server.data / "pg_hba.conf").open("a") as rights:
             rights.write(f"host all all {NETWORK}.0/24 trust\n")
         server.end()
         server.start()
@@ -188,7 +188,7 @@ def _meter(server: Any, place: str, outbox: Outbox) -> Callable[[], Sample]:
         found = line.execute(COUNTED).fetchone()
         assert found is not None
         wal, size, commits, vacuums, dead, mails, bodies, indexes = (int(each or 0) for each in found)
-        core = sum(_core_of(pid) for pid in server._everybody())
+        core = sum(_core_of(pid) for pid in server.everybody())
         sent = counts[State.SENT]
         ready = counts[State.READY]
         return Sample(time.monotonic(), sent, ready, wal, size, commits, vacuums, dead, mails, bodies, indexes, core)

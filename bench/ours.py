@@ -173,7 +173,7 @@ def attachment(job: Job) -> dict[str, float]:
         sys.modules["pybase64"] = cast("ModuleType", None)  # as if it were not installed
     elif find_spec("pybase64") is None:
         raise NotYet("has no pybase64 (extra `speed`)")
-    transfer._base64.cache_clear()
+    transfer.fastest_base64.cache_clear()
     with SmtpSession(server(job)) as session, Clock() as clock:
         for _ in range(job.count):
             session.send(plain("Attached.\n").with_attachment(job.file))

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from courriel._lazy_re import _Expression
+from courriel._lazy_re import Expression
 
 Nodes = list[tuple[Any, Any]]
 WorkOf = Callable[[Callable[[], object]], int]
@@ -102,10 +102,10 @@ def _count_expressions(patch: pytest.MonkeyPatch, steps: Steps) -> None:
     for name, module in [*sys.modules.items()]:
         if name.startswith("courriel"):
             for key, value in [*vars(module).items()]:
-                if isinstance(value, _Expression | re.Pattern):
+                if isinstance(value, Expression | re.Pattern):
                     counted = _COUNTED.get(id(value))
                     if counted is None:
-                        real = value if isinstance(value, re.Pattern) else re.compile(value._pattern, value._flags)
+                        real = value if isinstance(value, re.Pattern) else re.compile(value.pattern, value.flags)
                         # The value is kept beside it, so that no other one gets its id.
                         counted = _COUNTED[id(value)] = Counted(real), value
                     counted[0].steps = steps
@@ -155,7 +155,7 @@ class Matcher:
     def __init__(self, pattern: str | bytes, flags: int, steps: Steps) -> None:
         parsed = parser.parse(pattern, flags & ~re.UNICODE if isinstance(pattern, bytes) else flags)
         self._nodes: Nodes = list(parsed)
-        self._flags = parsed.state.flags | flags
+        self.flags = parsed.state.flags | flags
         self.steps = steps
         self._known: dict[tuple[int, int], bool] = {}
         self._text: Any = ""
@@ -280,7 +280,7 @@ class Matcher:
         return word == (where is sre.AT_BOUNDARY)
 
     def _word(self, position: int) -> bool:
-        return 0 <= position < self._end and _category("WORD", self._code(position), self._flags)
+        return 0 <= position < self._end and _category("WORD", self._code(position), self.flags)
 
     def _code(self, position: int) -> int:
         each = self._text[position]
@@ -298,7 +298,7 @@ class Matcher:
 
     def _is_one(self, op: Any, value: Any, code: int) -> bool:
         codes = {code}
-        if self._flags & re.IGNORECASE:
+        if self.flags & re.IGNORECASE:
             codes |= {ord(each) for each in (chr(code).lower(), chr(code).upper()) if len(each) == 1}
         match op:
             case sre.LITERAL:
@@ -306,7 +306,7 @@ class Matcher:
             case sre.NOT_LITERAL:
                 return value not in codes
             case sre.ANY:
-                return code != 10 or bool(self._flags & re.DOTALL)
+                return code != 10 or bool(self.flags & re.DOTALL)
         items = list(value)
         negated = items[0][0] is sre.NEGATE
         found = any(self._in(item, each) for item in items[negated:] for each in codes)
@@ -319,7 +319,7 @@ class Matcher:
         if kind is sre.RANGE:
             return bool(value[0] <= code <= value[1])
         name = str(value).removeprefix("CATEGORY_")
-        return _category(name.removeprefix("NOT_"), code, self._flags) != name.startswith("NOT_")
+        return _category(name.removeprefix("NOT_"), code, self.flags) != name.startswith("NOT_")
 
 
 def _category(name: str, code: int, flags: int) -> bool:

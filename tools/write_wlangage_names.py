@@ -29,6 +29,8 @@ HEADS = {
         "emailSessionSMTP": "Propriétés et méthodes d'`emailSessionSMTP`",
         "emailSessionPOP3": "Propriétés et méthodes d'`emailSessionPOP3`",
         "emailSessionIMAP": "Propriétés et méthodes d'`emailSessionIMAP`",
+        "OAuth2Paramètres": "Propriétés d'`OAuth2Paramètres`",
+        "AuthToken": "Propriétés et méthode d'`AuthToken`",
         "absent": "Sans objet aujourd'hui : une erreur claire le dit",
     },
     "en": {
@@ -41,6 +43,8 @@ HEADS = {
         "emailSessionSMTP": "Properties and methods of `emailSMTPSession`",
         "emailSessionPOP3": "Properties and methods of `emailPOP3Session`",
         "emailSessionIMAP": "Properties and methods of `emailIMAPSession`",
+        "OAuth2Paramètres": "Properties of `OAuth2Parameters`",
+        "AuthToken": "Properties and method of `AuthToken`",
         "absent": "Of no use today: a clear error says so",
     },
 }

@@ -143,7 +143,7 @@ def _made(plain: type, *, init: bool, shown: bool) -> type:
     made: type = type(plain)(plain.__name__, (), {**body, "__qualname__": plain.__qualname__})
     _guard(made, fields)
     if init and "__init__" not in body:
-        setattr(made, "__init__", _Init(made))  # noqa: B010 - type checkers would not let us
+        setattr(made, "__init__", Init(made))  # noqa: B010 - type checkers would not let us
     return made
 
 
@@ -236,7 +236,7 @@ def _fields_of(kind: type) -> Mapping[str, _Field]:
     return fields
 
 
-class _Init:
+class Init:
     """The `__init__` of a class for its first values, which replaces itself by a generated, faster one.
 
     A program that sends one mail makes one or two values of most classes. To compile a function for each class would

@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 def expression(pattern: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
     """Return a pattern like `re.compile`, compiled at its first use; an error in it is raised only then."""
-    return _Expression(pattern, flags)  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+    return Expression(pattern, flags)  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
 
 # The steps.
 
 
-class _Expression:
+class Expression:
     """Proxy of a compiled pattern, whose methods it looks up once and keeps."""
 
     def __init__(self, pattern: str | bytes, flags: int) -> None:
-        self._pattern, self._flags = pattern, flags
+        self.pattern, self.flags = pattern, flags
 
     def __getattr__(self, name: str) -> object:
         import re  # noqa: PLC0415 - a program may never match anything
 
         # Stored as an attribute, so that __getattr__ is not called for it again.
-        found: object = getattr(re.compile(self._pattern, self._flags), name)
+        found: object = getattr(re.compile(self.pattern, self.flags), name)
         setattr(self, name, found)
         return found

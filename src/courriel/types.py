@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from courriel.delivery.local import KeptMessage as KeptMessage
     from courriel.delivery.local import KeptMessages as KeptMessages
     from courriel.delivery.local import LocalTransport as LocalTransport
+    from courriel.delivery.secrets import SecretKind as SecretKind
+    from courriel.delivery.secrets import SecretReference as SecretReference
     from courriel.delivery.send_fields import SendFields as SendFields
-    from courriel.delivery.settings.secrets import SecretKind as SecretKind
-    from courriel.delivery.settings.secrets import SecretReference as SecretReference
     from courriel.delivery.urls.route import RouteKind as RouteKind
     from courriel.delivery.urls.route import Via as Via
     from courriel.dialogue.server.handler import ServerLimits as ServerLimits
@@ -38,16 +38,16 @@ if TYPE_CHECKING:
     from courriel.model.credentials import Credentials as Credentials
     from courriel.model.credentials import TokenFetch as TokenFetch
     from courriel.model.credentials import TokenRefresh as TokenRefresh
+    from courriel.model.envelope import OnRefused as OnRefused
     from courriel.model.prepared import Prepared as Prepared
     from courriel.model.receipt import Result as Result
+    from courriel.model.received.answerable import Answerable as Answerable
     from courriel.model.received.folder import Filed as Filed
     from courriel.model.received.folder import Folder as Folder
     from courriel.model.received.folder import FolderStatus as FolderStatus
     from courriel.model.received.folder import Selection as Selection
     from courriel.model.submission import EndGuard as EndGuard
-    from courriel.model.submission import OnRefused as OnRefused
     from courriel.model.trust import FilePath as FilePath
-    from courriel.model.typed import Answerable as Answerable
     from courriel.model.typed import Piece as Piece
     from courriel.model.typed import SendArguments as SendArguments
     from courriel.network.listening import ServedSession as ServedSession
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from courriel.outbox.metrics import WorkerStatus as WorkerStatus
     from courriel.outbox.outbox import IfKnown as IfKnown
     from courriel.outbox.put_arguments import PutArguments as PutArguments
+    from courriel.outbox.questions import Confirm as Confirm
     from courriel.outbox.store.base import Answer as Answer
     from courriel.outbox.store.base import Count as Count
     from courriel.outbox.store.base import IntegrityFinding as IntegrityFinding
@@ -76,7 +77,6 @@ if TYPE_CHECKING:
     from courriel.outbox.work.health import Health as Health
     from courriel.outbox.work.liveness import InHand as InHand
     from courriel.outbox.work.liveness import Life as Life
-    from courriel.outbox.work.worker import Confirm as Confirm
     from courriel.outbox.work.worker import Worker as Worker
     from courriel.reply import EnhancedCode as EnhancedCode
     from courriel.sandbox.letter import CapturedMessage as CapturedMessage
@@ -107,7 +107,7 @@ _HOMES = {
     "AddressTexts": "compose.rich",
     "Addresses": "model.address",
     "Answer": "outbox.store.base",
-    "Answerable": "model.typed",
+    "Answerable": "model.received.answerable",
     "AsyncConnected": "delivery.connect",
     "AsyncImapLetterRefs": "session.imap.awaited",
     "AsyncLetters": "session.imap.awaited_letters",
@@ -122,7 +122,7 @@ _HOMES = {
     "Attempt": "outbox.attempts",
     "AttemptListener": "outbox.attempts",
     "CapturedMessage": "sandbox.letter",
-    "Confirm": "outbox.work.worker",
+    "Confirm": "outbox.questions",
     "Connected": "delivery.connect",
     "Content": "model.content",
     "Count": "outbox.store.base",
@@ -155,7 +155,7 @@ _HOMES = {
     "MergedMessage": "compose.merged",
     "Metrics": "outbox.metrics",
     "Moment": "outbox.encoding",
-    "OnRefused": "model.submission",
+    "OnRefused": "model.envelope",
     "OnUnsure": "outbox.store.base",
     "Operation": "outbox.attempts",
     "Part": "wire.mime.parts",
@@ -173,8 +173,8 @@ _HOMES = {
     "RouteKind": "delivery.urls.route",
     "Row": "compose.template",
     "SaveTarget": "session.saving",
-    "SecretKind": "delivery.settings.secrets",
-    "SecretReference": "delivery.settings.secrets",
+    "SecretKind": "delivery.secrets",
+    "SecretReference": "delivery.secrets",
     "Selection": "model.received.folder",
     "SendArguments": "model.typed",
     "SendFields": "delivery.send_fields",

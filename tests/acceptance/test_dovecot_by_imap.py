@@ -11,6 +11,7 @@ from typing import Any
 import imap_tools
 import pytest
 
+import inside
 from courriel import Message, Password, Search, Security, Server, Token, TokenSource, Transcript, Trust, errors
 from courriel.model.credentials import Credentials
 from hostile.lists import hostile, shown
@@ -527,5 +528,9 @@ def test_a_watch_goes_on_where_it_stopped(box: Mailbox) -> None:
 
 
 def dialogue_of(box: Mailbox) -> Any:
+<<<<<<< HEAD
     session = box if isinstance(box, BlockingMailbox) else box.session
     return session._dialogue
+=======
+    return inside.dialogue_of(box if isinstance(box, BlockingMailbox) else box.session)
+>>>>>>> main

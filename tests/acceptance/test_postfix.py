@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+import inside
 from courriel import Envelope, Message, Notify, Password, Security, Server, TokenSource, Transcript, Trust, errors
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials, Token
@@ -61,7 +62,7 @@ def to_bob(text: str = "Hello.", **fields: object) -> Message:
 
 def said_by(way: str, session: Session) -> Session:
     """The same session, for which Postfix does not know CHUNKING when the way is DATA."""
-    session.session._dialogue.extensions.chunking = way == "BDAT"
+    inside.dialogue_of(session.session).extensions.chunking = way == "BDAT"
     return session
 
 

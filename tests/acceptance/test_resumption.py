@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import inside
 from courriel import AsyncSmtpSession, Message, Password, Security, Server, SmtpSession, Trust
 from servers.accounts import ADA, BOB
 from servers.postfix import Postfix
@@ -35,8 +36,6 @@ def test_the_second_session_takes_up_the_first_and_delivers(
 
 
 def was_taken_up(session: SmtpSession | AsyncSmtpSession) -> bool:
-    line = session._line
-    secured = (
-        line._socket.raw if isinstance(session, SmtpSession) else line._arrivals.transport.get_extra_info("ssl_object")
-    )  # type: ignore[union-attr]
-    return bool(secured.session_reused)  # type: ignore[union-attr]
+    if isinstance(session, SmtpSession):
+        return bool(inside.socket_of(session).session_reused)
+    return bool(inside.arrivals_of(session).transport.get_extra_info("ssl_object").session_reused)

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import inside
 from chaos import actor, lying_server, producer, sender
 from chaos.ledger import Ledger, facts
 from chaos.promises import Death, Story
@@ -279,7 +280,7 @@ class Rig:
     def _has_in_hand(self, process: Program, state: State | None = None) -> bool:
         """Whether it has mails (in this state), and others can know that it is dead when it is."""
         holder = f"{_holder(process)}/"
-        listed = any(worker.id.startswith(holder) for worker in self._outbox._store.workers())
+        listed = any(worker.id.startswith(holder) for worker in inside.store_of(self._outbox).workers())
         states = (State.LEASED, State.IN_FLIGHT) if state is None else (state,)
         return listed and any(info.holder.startswith(holder) for each in states for info in self._outbox.list(each))
 

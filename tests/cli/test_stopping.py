@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import inside
 from courriel import Message, Outbox, State
 
 pytestmark = pytest.mark.acceptance
@@ -124,7 +125,7 @@ def test_a_worker_beside_a_server_that_hangs_gives_back_what_has_not_left_and_sa
             wanted = State.IN_FLIGHT if unsure else State.LEASED
             while not any(info.state is wanted for info in outbox.list()):
                 assert worker.poll() is None
-                outbox._bell.wait(outbox._bell.rung, 0.01)
+                inside.bell_of(outbox).wait(inside.bell_of(outbox).rung, 0.01)
             worker.send_signal(number)
             if "twice" in how:
                 while worker.poll() is None:  # a signal that comes while the first is being handled may be one with it

@@ -12,10 +12,10 @@ from courriel import failures
 from courriel.delivery.oauth import sources
 from courriel.delivery.oauth.login import StoredLogin
 from servers.authority import Authority
-from servers.fixtures import authority, dovecot
+from servers.fixtures import authority, dovecot, postfix, postfix_server
 from servers.oauth import OAuthServer, oauth_server
 
-__all__ = ["authority", "dovecot"]
+__all__ = ["authority", "dovecot", "postfix", "postfix_server"]
 
 
 @pytest.fixture(autouse=True)
@@ -32,9 +32,9 @@ def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, authority: Authority)
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    sources._loaded.clear()
+    sources.loaded_logins.clear()
     yield tmp_path / "state" / "courriel" / "logins"
-    sources._loaded.clear()
+    sources.loaded_logins.clear()
     failures.speak(None)
 
 

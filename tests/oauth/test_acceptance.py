@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -17,6 +21,7 @@ from courriel import errors
 from courriel.delivery.oauth import store
 from courriel.delivery.oauth.login import StoredLogin
 from servers.authority import Authority
+from servers.daemon import wait_until
 from servers.dovecot import Dovecot
 from servers.dovecot import dovecot as running_dovecot
 from servers.oauth import OAuthServer, oauth_server
@@ -74,24 +79,43 @@ def test_dovecot_asks_about_a_token_until_it_is_revoked(
             courriel.mailbox(reading(dovecot, "imaps", mechanism)).open()
 
 
-def test_a_real_browser_goes_through_the_redirect(oauth: OAuthServer, tmp_path: Path) -> None:
+def test_a_real_browser_goes_through_the_redirect_and_forgets_the_code(oauth: OAuthServer, tmp_path: Path) -> None:
     need(CHROMIUM)
     options = "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --ignore-certificate-errors"
     profile = tmp_path / "profile"
     browser = tmp_path / "browser"
     # A browser returns at once, and loads the page meanwhile.
     browser.write_text(
-        f'#!/bin/sh\n{CHROMIUM} {options} --user-data-dir={profile} --dump-dom "$1" > {tmp_path}/page 2>/dev/null &\n'
+        f'#!/bin/sh\n{CHROMIUM} {options} --remote-debugging-port=0 --user-data-dir={profile} "$1" >/dev/null 2>&1 &\n'
         f"echo $! > {tmp_path}/pid\n"
     )
     browser.chmod(0o755)
 
-    ran = subprocess.run(
-        [sys.executable, "-m", "courriel", "login", "microsoft", USER, "--client-id", oauth.client_id,
-         "--authority", oauth.url, "--no-try"],
-        capture_output=True, text=True, timeout=100, check=False,
-        env=os.environ | {"BROWSER": f"{browser} %s", "HOME": str(tmp_path)},
-    )  # fmt: skip
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-m", "courriel", "login", "microsoft", USER, "--client-id", oauth.client_id,
+             "--authority", oauth.url, "--no-try"],
+            capture_output=True, text=True, timeout=100, check=False,
+            env=os.environ | {"BROWSER": f"{browser} %s", "HOME": str(tmp_path)},
+        )  # fmt: skip
+        address = shown_in(profile)
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
 
     assert ran.returncode == 0, ran.stderr
     assert store.load(USER).refresh_token in oauth.refresh_tokens
+    assert re.fullmatch(r"http://localhost:\d+/", address)
+
+
+def shown_in(profile: Path) -> str:
+    """The address of our page in a running Chromium, as its address bar has it."""
+    pages: list[dict[str, str]] = []
+
+    def loaded() -> bool:
+        port = (profile / "DevToolsActivePort").read_text().splitlines()[0]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=20) as answer:
+            pages[:] = [each for each in json.load(answer) if each["title"] == "courriel: You are logged in"]
+        return bool(pages)
+
+    assert wait_until(loaded, 20)
+    return pages[0]["url"]

@@ -193,7 +193,7 @@ def test_a_program_logs_in_with_a_secret_by_reference(
 
     assert ran.status == 0, ran.err
     assert "roles SMTP.SendAsApp IMAP.AccessAsApp" in ran.err
-    assert oauth.secret not in store._path(USER).read_text()
+    assert oauth.secret not in store.path_of(USER).read_text()
     assert run("login", "refresh", USER).status == 0
     assert [form["grant_type"] for form in oauth.asked] == ["client_credentials"] * 2
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import http.client
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 
 from courriel import errors, failures
+from courriel.delivery.oauth.browser import by_browser
+from courriel.delivery.oauth.grants import OAuthClient
 from courriel.delivery.oauth.loopback import Loopback
+from courriel.delivery.oauth.provider import microsoft
+from servers.oauth import Answer, OAuthServer
 
 
 def refuse(query: str) -> str:
@@ -81,6 +89,51 @@ def test_a_refused_redirect_is_raised_after_the_browser_has_its_page(waiting: Ca
     assert "did not succeed" in page
     with pytest.raises(errors.RemoteProtocolError, match="not this one"):
         query.result(10)
+
+
+def test_the_page_says_how_the_login_ended_and_not_only_that_the_browser_came_back(
+    oauth: OAuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token endpoint refuses what the authorization page granted."""
+    told: list[str] = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    browsers: list[threading.Thread] = []
+
+    def open_browser(address: str) -> bool:
+        query = urlsplit(oauth.authorize(urlsplit(address).query).headers["Location"]).query
+        browsers.append(threading.Thread(target=lambda: told.append(get(loopback.port, f"/?{query}")[1])))
+        browsers[0].start()
+        return True
+
+    monkeypatch.setattr("webbrowser.open", open_browser)
+    oauth.next_answers.append(Answer.error("invalid_client", "<b>Invalid</b> client secret"))
+    client = OAuthClient(microsoft("firm.example", authority=oauth.url), oauth.client_id)
+
+    with Loopback() as loopback, pytest.raises(errors.TokenRefused):
+        by_browser(client, loopback, lambda _address, _opened: None, deadline=20)
+    browsers[0].join()
+
+    assert "The login did not succeed" in told[0]
+    assert "The authorization server refuses the application itself" in told[0]
+    assert "<b>" not in told[0]
+
+
+@pytest.mark.parametrize("spoken", ["fr", "en"])
+def test_a_page_holds_nothing_of_the_address_and_runs_its_own_script_only(
+    waiting: Callable, spoken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANG", f"{spoken}_FR.UTF-8")
+    loopback, query = waiting()
+
+    _, page, policy = get(loopback.port, "/?code=code-of-ours&state=<script>state-of-ours")
+
+    assert query.done() or query.result(10)
+    assert f'<html lang="{spoken}">' in page
+    assert "of-ours" not in page
+    (script,) = re.findall(r"<script>(.*?)</script>", page)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    assert not re.search(r"(?:src|href|url)\s*[=(]", page)
 
 
 def test_what_browsers_ask_besides_does_not_count(waiting: Callable) -> None:

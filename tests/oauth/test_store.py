@@ -39,7 +39,7 @@ def test_what_is_stored_is_read_again_and_is_for_its_owner_only(login: StoredLog
 
 @given(st.text(min_size=1, max_size=60).filter(lambda name: name.isprintable() and len(name.lower()) <= 200))
 def test_every_name_is_a_file_of_its_own_in_the_folder(name: str) -> None:
-    path = store._path(name)
+    path = store.path_of(name)
 
     assert path.parent == store.folder()
     assert store.unquote(path.stem, "") == name.lower()

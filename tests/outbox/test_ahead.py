@@ -72,3 +72,22 @@ def test_what_the_disk_has_in_doubt_leaves_less_room() -> None:
     assert ahead.room(["1", "9"]) == FIRST - 2
     ahead.number = 2
     assert ahead.room() == 0
+
+
+def test_a_fast_server_is_known_by_its_first_answers() -> None:
+    """A measurement takes 200 ms, in which it has taken thousands."""
+    ahead = Ahead()
+
+    serve(ahead, 0.0001, mails=20)
+
+    assert (ahead.number, ahead.slow) == (MOST, False)
+
+
+@pytest.mark.parametrize(("each", "trip"), [(0.005, 0.0), (0.0001, 0.05)])
+def test_neither_a_slow_server_nor_one_far_away_is_taken_for_a_fast_one(each: float, trip: float) -> None:
+    """From afar the answers come in heaps, each as fast as can be."""
+    ahead = Ahead()
+
+    serve(ahead, each, trip, mails=20)
+
+    assert (ahead.number, ahead.slow) == (FIRST, True)

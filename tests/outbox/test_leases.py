@@ -89,7 +89,7 @@ def test_an_answer_to_one_lease_leaves_the_other_in_doubt(store: Store) -> None:
     batch.before_end(second)
 
     batch.answered(first)
-    batch.written(first.lease_id)
+    batch.written([first.lease_id])
 
     assert batch.ahead.in_doubt == {second.lease_id}
     assert batch.end() == []

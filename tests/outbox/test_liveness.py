@@ -11,6 +11,7 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -208,14 +209,14 @@ def test_nobody_is_asked_about_a_held_mail_before(outbox: Outbox, lane: str) -> 
     store = outbox._store
     store.mark(store.claim(outbox.lanes()[0].name, 1, lease=600, holder="dead").jobs, lease=600)
     store.take_over("dead", wait=REST)
-    asked: list[str] = []
-    watch = outbox.worker(confirm=lambda message_id, lane: asked.append(message_id) or True)._keeper  # type: ignore[func-returns-value]
+    asked: SimpleQueue[str] = SimpleQueue()
+    watch = outbox.worker(confirm=lambda message_id, lane: asked.put(message_id) or True)._keeper  # type: ignore[func-returns-value]
 
     watch._ask_about_held()
-    assert asked == []
+    assert watch.questions.asked == 0
 
     watch._ask_about(next(iter(outbox.list(State.HELD))))
-    assert asked == [outbox.get(ident).info.message_id]
+    assert asked.get(timeout=20) == outbox.get(ident).info.message_id
 
 
 # Doubts.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from courriel import AsyncOutbox, Outbox, errors
+from courriel import AsyncOutbox, Message, Outbox, errors
 from courriel.outbox.store.postgres.connection import in_our_words, psycopg
 from courriel.session.pool.throttle import Rate
 from outbox.conftest import message
@@ -40,6 +42,94 @@ WRONG: dict[str, tuple[Callable[[Outbox], object], str]] = {
     "confirm once": (lambda outbox: outbox.run_once(confirm="yes"), "confirm: a function, not 'yes'"),
     "get": (lambda outbox: outbox.get(), "get: the id of a mail, or its key"),
 }  # type: ignore[call-arg, arg-type]
+
+
+class _Unprintable:
+    def __repr__(self) -> str:
+        raise ZeroDivisionError
+
+
+NAN, INFINITE, HUGE = float("nan"), float("inf"), 10**5000
+NO_TEXT = (3, b"x", "a\ud800", "a\0b", ["x"], True, HUGE, _Unprintable())
+NO_NUMBER = ("3", "", NAN, True, -1, [], datetime(2026, 1, 1, tzinfo=UTC), _Unprintable())  # fmt: skip
+NAIVE = datetime(2026, 1, 1)
+NO_MOMENT = (NAIVE, "3", NAN, INFINITE, HUGE, True, [], timedelta.max, date(2026, 1, 1), _Unprintable())
+
+DOORS: dict[str, tuple[Callable[[Outbox, Any], object], tuple[object, ...]]] = {
+    "key": (lambda o, v: o.put(message(), via="memory:", key=v), (*NO_TEXT, "")),
+    "via": (lambda o, v: o.put(message(), via=v), (3, True, "", b"x", [], NAN, "a\ud800", _Unprintable())),
+    "if_known": (lambda o, v: o.put(message(), via="memory:", if_known=v), (None, True, [], "", _Unprintable())),
+    "if_known many": (lambda o, v: o.put_many([], via="memory:", if_known=v), (None, True, [], "")),
+    "not_before": (lambda o, v: o.put(message(), via="memory:", not_before=v), NO_MOMENT),
+    "expires": (lambda o, v: o.put(message(), via="memory:", expires=v), (*NO_MOMENT, 0, -1)),
+    "priority": (lambda o, v: o.put(message(), via="memory:", priority=v), (3, [], None, "", _Unprintable())),
+    "on_unsure": (lambda o, v: o.put(message(), via="memory:", on_unsure=v), (3, [], {}, None, "", _Unprintable())),
+    "messages": (lambda o, v: o.put_many(v, via="memory:"), (3, "x", None, [None], NAN)),
+    "keys": (lambda o, v: o.put_many([message(1), message(2)], via="memory:", keys=v),
+             ("ab", b"ab", 3, True, ["a"], ["a", "b", "c"], ["a", 3], ["a", "b\ud800"])),
+    "get": (lambda o, v: o.get(v), NO_TEXT),
+    "get key": (lambda o, v: o.get(key=v), NO_TEXT),
+    "list lane": (lambda o, v: list(o.list(lane=v)), NO_TEXT),
+    "list since": (lambda o, v: list(o.list(since=v)), (NAIVE, 3, "x", date(2026, 1, 1))),
+    "list unsure": (lambda o, v: list(o.list(unsure=v)), (1, "yes", NAN, [], INFINITE)),
+    "list most": (lambda o, v: list(o.list(most=v)), (*NO_NUMBER, 0, 1.5)),
+    "in_hand": (lambda o, v: o.in_hand(v), NO_TEXT),
+    "export": (lambda o, v: o.export("x" * 32, v), (3, None, "", b"x", "a\0b", "a\ud83d", NAN)),
+    "pause": (lambda o, v: o.pause(v), NO_TEXT),
+    "limit": (lambda o, v: o.limit("billing", cap=v), (*NO_NUMBER, 0, 1.5)),
+    "prune": (lambda o, v: o.prune(sent=v), NO_MOMENT),
+    "on": (lambda o, v: o.on(v, print), (3, [], {}, None, "seen")),
+    "workers": (lambda o, v: o.worker(workers=v), (*NO_NUMBER, 0, HUGE)),
+    "lanes": (lambda o, v: o.worker(lanes=v), ("billing", b"x", 3, True, [3], ["a\ud800"], NAN)),
+    "sessions": (lambda o, v: o.worker(sessions=v), (*NO_NUMBER, 0)),
+    "transcript": (lambda o, v: o.worker(transcript=v), (3, "x", True)),
+    "for_seconds": (lambda o, v: o.run_once(for_seconds=v), (*NO_NUMBER, 0)),
+    "grace": (lambda o, v: o.worker().stop(v), NO_NUMBER),
+    "backup": (lambda o, v: o.backup(v), (3, None, b"x", "")),
+    "restore": (lambda o, v: Outbox.restore(v, v), (3, None, b"x", "")),
+    "max_size": (lambda o, v: Outbox("x.db", max_size=v), (*NO_NUMBER, 0, None)),
+    "create": (lambda o, v: Outbox("x.db", create=v), (None, 1, "no")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_wrong_value_is_an_error_of_ours_and_nothing_is_written(
+    tmp_path: Path, door: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    does, values = DOORS[door]
+    monkeypatch.chdir(tmp_path)
+    with Outbox(tmp_path / "outbox.db") as outbox:
+        for value in values:
+            with pytest.raises(errors.CourrielError) as refused:
+                does(outbox, value)
+            assert len(str(refused.value)) < 500
+            assert isinstance(refused.value, ValueError)
+
+        assert outbox.stats() == []
+        assert outbox.lanes() == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["outbox.db", "outbox.db.lock"]
+
+
+@pytest.mark.parametrize("timeout", ["3", NAN, -1, True, None, []])
+def test_a_wait_for_no_number_of_seconds(tmp_path: Path, timeout: object) -> None:
+    with Outbox(tmp_path / "outbox.db") as outbox:
+        ticket = outbox.put(message(), via="memory:")
+        with pytest.raises(errors.UsageError, match="timeout: a number of seconds from 0"):
+            ticket.wait(timeout)  # type: ignore[arg-type]
+
+
+def test_messages_that_end_with_an_error_end_with_their_own(tmp_path: Path) -> None:
+    """What came before it may be stored; with keys the call is repeated."""
+
+    def messages() -> Iterator[Message]:
+        yield message(1)
+        raise ZeroDivisionError
+
+    with Outbox(tmp_path / "outbox.db") as outbox:
+        with pytest.raises(ZeroDivisionError):
+            outbox.put_many(messages(), via="memory:", keys=["a", "b"])
+
+        assert outbox.stats() == []
 
 
 @pytest.mark.parametrize("act", WRONG)

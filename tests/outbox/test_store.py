@@ -321,6 +321,45 @@ def test_settling_twice_does_nothing_the_second_time(store: Store) -> None:
     assert state_of(store, ident) is State.SENT
 
 
+def test_of_many_that_are_settled_or_marked_together_each_is_told_apart(store: Store) -> None:
+    ids = store.put([new_mail(b"x", recipients=("a@x", "b@x")) for _ in range(250)])
+    jobs = list(claim(store, 250))
+    lost = {jobs[3].id, jobs[140].id}
+    for ident in lost:
+        store.edit(ident, "hold")
+    answers = {job.id: {"a@x": (250, "2.0.0", f"ok {job.id}", 5.0)} for job in jobs}
+    states = [(State.SENT, State.FAILED, State.READY)[place % 3] for place in range(250)]
+
+    marked = store.mark(jobs, lease=60)
+    extended = store.extend(jobs, lease=90)
+    done = store.settle(
+        [
+            settled(job, state, results=answers[job.id], recipients=("b@x",), delay=60 + place, why=f"why {place}")
+            for place, (job, state) in enumerate(zip(jobs, states, strict=True))
+        ]
+    )
+
+    assert marked == extended == done == [job.id not in lost for job in jobs]
+    assert {info.id for info in store.read(Query(state=State.HELD))} == lost
+    found = {info.id: info for info in store.read(Query())}
+    assert set(found) == set(ids)
+    for place, (job, state) in enumerate(zip(jobs, states, strict=True)):
+        info = found[job.id]
+        if job.id not in lost:
+            assert (info.state, info.results, info.why) == (state, answers[job.id], f"why {place}")
+            assert info.due == pytest.approx(info.changed + 60 + place)
+
+
+def test_a_mail_that_is_settled_twice_by_one_call_has_the_first_result(store: Store) -> None:
+    store.put([new_mail() for _ in range(6)])
+    jobs = list(claim(store, 6))
+
+    done = store.settle([*map(settled, jobs), settled(jobs[0], State.FAILED)])
+
+    assert done == [True] * 6 + [False]
+    assert {state_of(store, job.id) for job in jobs} == {State.SENT}
+
+
 EDITS: list[tuple[Action, set[State], State]] = [
     ("cancel", {State.READY, State.LEASED, State.HELD}, State.CANCELED),
     ("hold", {State.READY, State.LEASED}, State.HELD),

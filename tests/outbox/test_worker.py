@@ -20,6 +20,7 @@ from courriel.outbox.work import worker as worker_module
 from courriel.outbox.work.ahead import Ahead
 from courriel.outbox.work.batch import Batch
 from outbox.conftest import claim, each_time, message, new_mail
+from servers.daemon import wait_until
 
 
 def lane_of(sandbox: Sandbox) -> str:
@@ -829,3 +830,105 @@ def test_ten_thousand_recipients_are_not_compared_with_each_other(outbox: Outbox
     assert not worker_module._has_failed(replace(job, recipients=waiting, results=known))
 
     assert Compared.times < 20_000
+
+
+# A disk that is full.
+
+
+class _Disk:
+    """The disk of an outbox, full or not: whatever is written while it is full fails, as with the real one."""
+
+    def __init__(self, store: object, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = threading.Event()
+        self.refused = threading.Semaphore(0)
+        for name in ("mark", "advance", "settle", "go_on", "claim", "extend", "told", "lane_failed", "note_error"):
+            monkeypatch.setattr(store, name, self._unless_full(getattr(store, name)))
+
+    def _unless_full(self, real: Callable[..., object]) -> Callable[..., object]:
+        def act(*given: object, **named: object) -> object:
+            if self.full.is_set():
+                self.refused.release()
+                raise errors.OutboxFull("outbox.db: the disk is full; nothing was written")
+            return real(*given, **named)
+
+        return act
+
+
+def _fill_after(outbox: Outbox, disk: _Disk, answers: int) -> None:
+    """Fill the disk when so many mails are answered, and their results are not written down yet."""
+    seen: list[object] = []
+
+    def fill(attempt: object) -> None:
+        seen.append(attempt)
+        if len(seen) == answers:
+            disk.full.set()
+
+    outbox.on_attempt(fill)
+
+
+def test_results_wait_for_room_on_the_disk(outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`run_once` ends soon, begins no mail that it could not mark, and its results are written when there is room."""
+    monkeypatch.setattr("courriel.outbox.work.marking._PATIENCE", 1000.0)  # for a commit that goes on
+    monkeypatch.setattr(worker_module, "GRACE", 0.1)
+    disk = _Disk(outbox._store, monkeypatch)
+    _fill_after(outbox, disk, 20)
+    tickets = outbox.put_many([message(n) for n in range(200)], via=sandbox.url)
+
+    with pytest.raises(errors.OutboxFull):
+        outbox.run_once()
+    arrived = len(sandbox.letters)
+    refused = 0
+    while disk.refused.acquire(blocking=False):
+        refused += 1
+    disk.full.clear()
+    wait_until(lambda: sum(ticket.status is State.SENT for ticket in tickets) >= arrived, 20)
+
+    assert 20 <= arrived < 100
+    assert refused < 50  # not one for each mail
+    wait_until(lambda: all(ticket.status in (State.SENT, State.READY) for ticket in tickets), 20)
+    assert sum(ticket.info.unsure for ticket in tickets) == 0
+    outbox.run_once()
+    assert sorted(letter.subject for letter in sandbox.letters) == sorted(f"Number {n}" for n in range(200))
+
+
+def test_run_once_says_when_results_are_not_written_down(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "GRACE", 0.1)
+    disk = _Disk(outbox._store, monkeypatch)
+    _fill_after(outbox, disk, 1)
+    ticket = outbox.put(message(1), via=sandbox.url)
+    monkeypatch.setattr(worker_module.Worker, "_serve_all", _once(worker_module.Worker._serve_all))
+
+    with pytest.raises(errors.OutboxFull):
+        outbox.run_once()
+    disk.full.clear()
+
+    assert ticket.wait(20).state is State.SENT
+
+
+def _once(serve: Callable[..., tuple[int, float | None]]) -> Callable[..., tuple[int, float | None]]:
+    """Without the next claim, which would meet the same disk."""
+    calls: list[object] = []
+
+    def serve_once(*given: object) -> tuple[int, float | None]:
+        calls.append(given)
+        return serve(*given) if len(calls) == 1 else (0, None)
+
+    return serve_once
+
+
+def test_a_worker_waits_for_room_and_goes_on(outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = _Disk(outbox._store, monkeypatch)
+    _fill_after(outbox, disk, 20)
+    tickets = outbox.put_many([message(n) for n in range(200)], via=sandbox.url)
+
+    with outbox.worker():
+        assert disk.refused.acquire(timeout=20)
+        assert all(disk.refused.acquire(timeout=20) for _ in range(5))
+        disk.full.clear()
+        for ticket in tickets:
+            ticket.wait(30)
+
+    assert sorted(letter.subject for letter in sandbox.letters) == sorted(f"Number {n}" for n in range(200))
+    assert sum(ticket.info.unsure for ticket in tickets) == 0

@@ -105,9 +105,9 @@ def settings_of_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(provided, "_shared", provided._Shared())
+    monkeypatch.setattr(provided, "shared", provided.SharedTransports())
     yield
-    provided._shared._close()
+    provided.shared.close()
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ class Served:
         self.secured = 0
         self.ending = ""
         serving = Pop3ServerDialogue if config.dialect is Dialect.POP3 else SmtpServerDialogue
-        self._flow = serving(handler, config, self.session).serve()
+        self.flow = serving(handler, config, self.session).serve()
 
     @property
     def lines(self) -> list[str]:
@@ -55,9 +55,9 @@ class Served:
         """Have the flow hear these, one by one, and then a hang-up; `ending` says how it ended."""
         waiting = list(bursts)
         try:
-            want = next(self._flow)
+            want = next(self.flow)
             while True:
-                want = self._flow.send(self._satisfy(want, waiting))
+                want = self.flow.send(self._satisfy(want, waiting))
         except StopIteration:
             self.ending = self.ending or ("left" if waiting else "heard it all")
         return self

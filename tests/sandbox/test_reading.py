@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 import courriel
+import inside
 from courriel import AsyncPopSession, Message, Password, PopSession, Sandbox, Security, errors
 
 
@@ -80,11 +81,7 @@ def test_a_reader_who_hangs_up_deletes_nothing(sandbox: Sandbox) -> None:
     box.delete(1)
     box.hang_up()
 
-    async def wait_until_gone() -> None:
-        await asyncio.gather(*(each.closed for listener in sandbox._listeners for each in listener.connections))
-
-    assert sandbox._aside is not None
-    sandbox._aside.run(wait_until_gone())
+    inside.loop_of(sandbox).run(inside.wait_until_gone(sandbox))
     with reader(sandbox, "bob@example.org") as again:
         assert len(again) == 1
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 import courriel
+import inside
 from courriel import Message, Sandbox, Security, errors
 from courriel.dialogue.flow import Receive
 from courriel.dialogue.server.handler import ServerConfig, ServerHandler, ServerLimits
@@ -551,10 +552,9 @@ def test_the_session_limit_applies_to_a_client_that_never_pauses() -> None:
     async def attend() -> None:
         guest = ServedConnection(Listener(ServerHandler(), ServerConfig()), tls=False)
         guest.data += b"NOOP\r\n"
-        guest._deadline = 0
 
         with pytest.raises(TimeoutError):
-            await guest._satisfy(Receive("hello"))
+            await inside.satisfy_too_late(guest, Receive("hello"))
 
     asyncio.run(attend())
 

@@ -82,7 +82,8 @@ class OAuthServer:
             code = f"code-{len(self.authorizations)}-secret"
             self.codes[code] = fields
             back = {"code": code, "state": state, "session_state": "x"}
-        where = f"{fields['redirect_uri']}/?{urlencode(back)}"
+        uri = fields["redirect_uri"]
+        where = f"{uri}{'' if urlsplit(uri).path else '/'}?{urlencode(back)}"
         return Answer(302, b"", headers={"Location": where})
 
     def device(self, form: dict[str, str]) -> Answer:

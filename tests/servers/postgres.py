@@ -59,22 +59,22 @@ class Postgres:
     def __init__(self, folder: Path) -> None:
         self.host = LOOPBACK
         (self.port,) = free_ports(1)
-        self._data = folder / "data"
+        self.data = folder / "data"
         self._numbers = count(1)
         if os.geteuid() == 0:
             shutil.chown(folder, OWNER, OWNER)
         # What initdb writes is not what we test: only from then on does everything have to reach the disk.
         made = [str(POSTGRES.parent / "initdb"), "--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
         subprocess.run(
-            [*_as_owner(), *made, f"--username={OWNER}", f"--pgdata={self._data}"],
+            [*_as_owner(), *made, f"--username={OWNER}", f"--pgdata={self.data}"],
             check=True,
             cwd=folder,
             stdout=subprocess.DEVNULL,
             timeout=60,
         )
-        with (self._data / "postgresql.conf").open("a") as settings:
+        with (self.data / "postgresql.conf").open("a") as settings:
             settings.write(CONFIGURATION.format(loopback=LOOPBACK, port=self.port))
-        self._daemon = self._started()
+        self.daemon = self._started()
         self._say("postgres", f"CREATE ROLE {ROLE} LOGIN")
 
     def url(self, database: str, *, user: str = ROLE) -> str:
@@ -88,17 +88,25 @@ class Postgres:
         self._say("postgres", f"CREATE DATABASE {name} OWNER {ROLE} STRATEGY wal_log")
         return name
 
+    def drop(self, name: str) -> None:
+        """Drop a database under its clients."""
+        self._say("postgres", f"DROP DATABASE {name} WITH (FORCE)")
+
+    def make_again(self, name: str) -> None:
+        """Make a database of this name, empty, for the role."""
+        self._say("postgres", f"CREATE DATABASE {name} OWNER {ROLE} STRATEGY wal_log")
+
     def kill(self) -> None:
         """End all of it at once, in whatever it is doing: SIGKILL."""
-        for pid in self._daemon.members():
+        for pid in self.daemon.members():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._daemon.end()
+        self.daemon.end()
 
     @contextlib.contextmanager
     def hanging(self) -> Generator[None]:
         """It is there, and does nothing: SIGSTOP; then it goes on."""
-        stopped = self._everybody()
+        stopped = self.everybody()
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -110,11 +118,11 @@ class Postgres:
 
     def start(self) -> None:
         """Start it again, on what is on the disk."""
-        self._daemon = self._started()
+        self.daemon = self._started()
 
     def end(self) -> None:
         """End it in peace."""
-        self._daemon.end()
+        self.daemon.end()
 
     def serves(self) -> bool:
         """Whether it answers a question."""
@@ -126,9 +134,9 @@ class Postgres:
 
     # The steps.
 
-    def _everybody(self) -> list[int]:
+    def everybody(self) -> list[int]:
         """The server's processes: those that serve clients each have a session of their own."""
-        found = self._daemon.members()
+        found = self.daemon.members()
         for pid in found:
             with contextlib.suppress(OSError):
                 children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split())
@@ -137,7 +145,7 @@ class Postgres:
 
     def _started(self) -> Daemon:
         folder = private_folder("postgres-run")
-        command = [*_as_owner(), str(POSTGRES), "-D", str(self._data)]
+        command = [*_as_owner(), str(POSTGRES), "-D", str(self.data)]
         daemon = Daemon(command, folder=folder, log=folder / "log", ports=[self.port])
         # It listens a moment before it serves; after a crash it reads its log first.
         if not wait_until(self.serves, 30):
@@ -157,7 +165,7 @@ class PgBouncer:
         self._server = server
         self.host = LOOPBACK
         (self.port,) = free_ports(1)
-        self._daemon = self._started()
+        self.daemon = self._started()
 
     def url(self, database: str) -> str:
         """Where a database is, through it."""
@@ -165,15 +173,15 @@ class PgBouncer:
 
     def kill_and_start(self) -> None:
         """End it at once, in whatever it is doing, and start it again at the same address."""
-        for pid in self._daemon.members():
+        for pid in self.daemon.members():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._daemon.end()
-        self._daemon = self._started()
+        self.daemon.end()
+        self.daemon = self._started()
 
     def end(self) -> None:
         """End it in peace."""
-        self._daemon.end()
+        self.daemon.end()
 
     # The steps.
 

@@ -30,7 +30,7 @@ def test_it_writes_to_the_disk_and_runs_as_nobody_special(postgres: Postgres) ->
         ).fetchone()
 
     assert settings == ("on", "on", False)
-    assert all(Path(f"/proc/{pid}").stat().st_uid != 0 for pid in postgres._daemon.members())
+    assert all(Path(f"/proc/{pid}").stat().st_uid != 0 for pid in postgres.daemon.members())
 
 
 def test_every_database_is_an_empty_one(postgres: Postgres) -> None:

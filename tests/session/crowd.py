@@ -142,7 +142,7 @@ class Crowd:
                 case b"DATA":
                     sender = False
                     phone.say("354 go")
-                    subject = self._receive_mail(phone)
+                    subject = self.receive_mail(phone)
                     if not subject:
                         return
                     with self.changed:
@@ -169,7 +169,7 @@ class Crowd:
                     phone.say("250 ok")
 
     @staticmethod
-    def _receive_mail(phone: Phone) -> str:
+    def receive_mail(phone: Phone) -> str:
         """The subject of a whole mail; "" when the client is gone before the dot."""
         subject = ""
         while True:

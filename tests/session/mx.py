@@ -25,7 +25,7 @@ class Mx:
         self.heard = asyncio.Event()  # the end of a message
         self._cut_after = cut_after
         self._server: asyncio.Server | None = None
-        self._visits: set[asyncio.Task[None]] = set()
+        self.visits: set[asyncio.Task[None]] = set()
 
     def cut_no_more(self) -> None:
         """Stop cutting connections."""
@@ -38,16 +38,16 @@ class Mx:
     async def close(self) -> None:
         assert self._server is not None
         self._server.close()
-        for serve_client in self._visits:
+        for serve_client in self.visits:
             serve_client.cancel()
-        if self._visits:
-            await asyncio.wait(self._visits)
+        if self.visits:
+            await asyncio.wait(self.visits)
 
     async def _come(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serve_client = asyncio.current_task()
         assert serve_client is not None
-        self._visits.add(serve_client)
-        serve_client.add_done_callback(self._visits.discard)
+        self.visits.add(serve_client)
+        serve_client.add_done_callback(self.visits.discard)
         try:
             with suppress(OSError, asyncio.CancelledError):  # asyncio streams warn of a cancelled handler
                 await self._converse(reader, writer)
@@ -111,7 +111,7 @@ async def serving(
         finally:
             mx.may_answer.set()
             await pool.hang_up()
-            left = {task for task in asyncio.all_tasks() - before - mx._visits if not task.done()}
+            left = {task for task in asyncio.all_tasks() - before - mx.visits if not task.done()}
             await mx.close()
     assert (pool.in_use, pool.resting, pool.waiting) == (0, 0, 0)
     assert not left, "a task was left behind"

@@ -22,11 +22,13 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
+import inside
 from courriel import AsyncSmtpSession, Envelope, Receipt, Server, SmtpSession, Transcript
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials
+from courriel.model.envelope import OnRefused
 from courriel.model.receipt import Result
-from courriel.model.submission import OnRefused, Submission
+from courriel.model.submission import Submission
 from courriel.session.encoding import Sendable
 
 Cut = Literal["whole", "line", "byte"]
@@ -203,14 +205,13 @@ class Blocking:
 
     def wait_for_words(self) -> None:
         """Wait until unread data has arrived, or the server has closed."""
-        assert self.session._line._socket is not None
-        line = self.session._line._socket.raw
+        line = inside.socket_of(self.session)
         if not has_unread(self.session):
             assert select.select([line], [], [], PATIENCE)[0], "nothing came"
 
     def leave(self) -> None:
         """Close the connection at the end of the test."""
-        self.session._line.hang_up()
+        self.session.hang_up()
 
 
 class Awaiting:
@@ -219,46 +220,44 @@ class Awaiting:
     def __init__(
         self, server: Server, credentials: Credentials | None = None, transcript: Transcript | None = None
     ) -> None:
-        self._runner = asyncio.Runner()
+        self.runner = asyncio.Runner()
         self.session = AsyncSmtpSession(server, credentials, transcript=transcript)
 
     def open(self) -> None:
-        self._runner.run(self.session.open())
+        self.runner.run(self.session.open())
 
     def send(self, message: Sendable, **wishes: object) -> Receipt:
-        return self._runner.run(self.session.send(message, **wishes))  # type: ignore[arg-type]
+        return self.runner.run(self.session.send(message, **wishes))  # type: ignore[arg-type]
 
     def deliver(self, envelope: Envelope, content: Content, **wishes: OnRefused) -> Receipt:
-        return self._runner.run(self.session.submit(Submission(envelope, content, **wishes)))
+        return self.runner.run(self.session.submit(Submission(envelope, content, **wishes)))
 
     def send_many(self, messages: Iterable[Sendable], **wishes: object) -> list[Result]:
         async def sent() -> list[Result]:
             return [result async for result in self.session.send_many(messages, **wishes)]  # type: ignore[arg-type]
 
-        return self._runner.run(sent())
+        return self.runner.run(sent())
 
     def noop(self) -> None:
-        self._runner.run(self.session.noop())
+        self.runner.run(self.session.noop())
 
     def close(self) -> None:
-        self._runner.run(self.session.close())
+        self.runner.run(self.session.close())
 
     def wait_for_words(self) -> None:
-        arrivals = self.session._line._arrivals
-        assert arrivals is not None
+        arrivals = inside.arrivals_of(self.session)
         if not has_unread(self.session):
-            self._runner.run(arrivals.arrival(PATIENCE))
+            self.runner.run(arrivals.arrival(PATIENCE))
 
     def leave(self) -> None:
-        self.session._line.hang_up()
-        self._runner.run(asyncio.sleep(0))
-        self._runner.close()
+        self.session.hang_up()
+        self.runner.run(asyncio.sleep(0))
+        self.runner.close()
 
 
 def has_unread(session: SmtpSession | AsyncSmtpSession) -> bool:
     """Whether the dialogue has buffered unsolicited data."""
-    exchange = session._dialogue.exchange
-    return bool(exchange._buffer or exchange._replies)
+    return bool(inside.buffered(session))
 
 
 Session = Blocking | Awaiting

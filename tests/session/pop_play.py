@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from os import PathLike
 
+import inside
 from courriel import AsyncPopSession, CourrielError, PopSession, Server, Transcript
 from courriel.model.credentials import Credentials
 from courriel.session.pop3.letter import AsyncPopLetter, PopLetter
@@ -73,8 +74,7 @@ class BlockingBox:
         """Wait until unread data has arrived, or the server has closed."""
         import select
 
-        assert self.session._line._socket is not None
-        line = self.session._line._socket.raw
+        line = inside.socket_of(self.session)
         assert select.select([line], [], [], PATIENCE)[0], "nothing came"
 
     def break_off(self, error: BaseException) -> None:
@@ -83,7 +83,7 @@ class BlockingBox:
             raise error
 
     def leave(self) -> None:
-        self.session._line.hang_up()
+        self.session.hang_up()
 
 
 class AwaitingBox:
@@ -146,8 +146,7 @@ class AwaitingBox:
         self._runner.run(self.session.close())
 
     def wait_for_words(self) -> None:
-        arrivals = self.session._line._arrivals
-        assert arrivals is not None
+        arrivals = inside.arrivals_of(self.session)
         self._runner.run(arrivals.arrival(PATIENCE))
 
     def break_off(self, error: BaseException) -> None:
@@ -158,7 +157,7 @@ class AwaitingBox:
         self._runner.run(broken())
 
     def leave(self) -> None:
-        self.session._line.hang_up()
+        self.session.hang_up()
         self._runner.run(asyncio.sleep(0))
         self._runner.close()
 

@@ -18,7 +18,7 @@ class Phone:
         self.line = line
         self.heard: list[bytes] = []
         self._cut = cut
-        self._file = line.makefile("rb")
+        self.file = line.makefile("rb")
 
     def say(self, text: str | bytes) -> None:
         """Send lines; CRLF is added where missing. The client may be gone."""
@@ -34,7 +34,7 @@ class Phone:
 
     def _hear_line(self) -> bytes:
         try:
-            line = self._file.readline()
+            line = self.file.readline()
         except TimeoutError:
             # No test may wait for this: it would pass, and nobody would see why it is slow.
             raise AssertionError(f"the client neither said anything nor closed for {PATIENCE:g} s") from None
@@ -52,7 +52,7 @@ class Phone:
     def receive_content(self) -> bytes:
         """A complete message up to the final dot, still dot-stuffed."""
         lines: list[bytes] = []
-        while (line := self._file.readline()) not in (b".\r\n", b""):
+        while (line := self.file.readline()) not in (b".\r\n", b""):
             lines.append(line)
         return b"".join(lines)
 
@@ -64,18 +64,18 @@ class Phone:
     def reset(self) -> None:
         """Close with a TCP reset."""
         self.line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._file.close()
+        self.file.close()
         self.line.close()
 
     def secure(self, context: object) -> None:
         """Server side of a TLS handshake."""
-        self._file.close()
+        self.file.close()
         self.line = context.wrap_socket(self.line, server_side=True)  # type: ignore[attr-defined]
-        self._file = self.line.makefile("rb")
+        self.file = self.line.makefile("rb")
 
     def close(self) -> None:
         """Close normally."""
-        self._file.close()
+        self.file.close()
         with suppress(OSError):
             self.line.shutdown(socket.SHUT_WR)
         self.line.close()

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 import courriel
+import inside
 from courriel import Letter, Message, Receipt, Sandbox, Security, Server, SmtpSession, Template, errors
 from courriel._dataclass import replace
 from courriel.dialogue.server.handler import Delivery, ServerConfig
@@ -167,7 +168,7 @@ def test_otherwise_it_is_base64_as_ever(server: Server) -> None:
 def test_it_is_never_said_line_by_line() -> None:
     """With a window of one, mails are sent by DATA, and encoded for it."""
     dialogue = SmtpDialogue(WISHED)
-    dialogue._learn(EVERYTHING)
+    inside.know(dialogue, EVERYTHING)
 
     one, many = (BatchSender(dialogue, window=window) for window in (1, 100))
 

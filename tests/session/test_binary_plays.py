@@ -190,7 +190,7 @@ def many(session: Played, *messages: Message, window: int = 10) -> list[object]:
     async def gathered() -> list[object]:
         return [result async for result in running.session.send_many(messages, window=window)]
 
-    return list(running._runner.run(gathered()))
+    return list(running.runner.run(gathered()))
 
 
 def test_many_leave_whole_one_behind_the_other(play: Play) -> None:

@@ -223,7 +223,7 @@ def test_a_signal_that_raises_nothing_changes_nothing() -> None:
             session.noop()
 
             assert session.usable
-            session._line.hang_up()
+            session.hang_up()
     finally:
         signal.signal(signal.SIGUSR1, before)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import inside
 from courriel import (
     AsyncSmtpPool,
     AsyncSmtpSession,
@@ -277,7 +278,7 @@ def test_a_child_holds_no_connection_of_its_parent_open() -> None:
         os.read(read, 1)  # until the parent has seen what it waits for
         os._exit(0)
 
-    session._line._socket.raw.close()  # type: ignore[union-attr]  # as the system does when a process is killed
+    inside.socket_of(session).close()  # as the system does when a process is killed
     try:
         crowd.wait("connections", 0)
     finally:
@@ -297,7 +298,7 @@ def test_a_lock_that_a_thread_held_does_not_hold_up_the_child(sandbox: Sandbox, 
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with pool._lock, contexts._making, server_memory._lock, session._line.turn:
+        with inside.lock_of(pool), contexts.making, server_memory.lock, inside.line_of(session).turn:
             held.set()
             done.wait(PATIENCE)
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+import inside
 from courriel import AsyncSmtpPool, Message, Receipt, Sandbox, errors
 from fast_part import examples
 from session import mx
@@ -60,7 +61,7 @@ def test_each_caller_gets_one_result_whatever_happens(
 
     async def story() -> tuple[list[Outcome], Receipt]:
         async with serving(world, cut_after, messages=limit) as (server, pool):
-            pool._moment = lambda now: now  # type: ignore[method-assign] # nobody waits for the gap here
+            inside.without_gaps(pool)  # nobody waits for the gap here
             tasks = [asyncio.create_task(mx.send(pool, n, plan)) for n, plan in enumerate(originals)]
             for turn in range(61):
                 await asyncio.sleep(0)
@@ -305,7 +306,7 @@ def test_cancelling_the_last_pending_message_leaves_the_queue(crowd: Crowd) -> N
                 await asyncio.gather(waits, return_exceptions=True)
 
                 assert pool.waiting == 0
-                assert pool._state.waiting == 0
+                assert inside.state_of(pool).waiting == 0
             assert pool.in_use == 0
 
     asyncio.run(story())
@@ -322,7 +323,7 @@ def test_cancelling_the_sending_task_fails_every_pending_message() -> None:
             server.heard.clear()
             server.may_answer.clear()
             await server.heard.wait()
-            (task,) = pool._sending.values()
+            (task,) = inside.sending_of(pool)
             task.cancel()
             return await all_of(tasks[1:])
 
@@ -373,12 +374,12 @@ def test_while_throttled_messages_are_sent_alone_and_slowly(crowd: Crowd) -> Non
 
     async def story() -> list[Outcome]:
         async with asyncio.timeout(PATIENCE), AsyncSmtpPool(mx.at(crowd.port), size=1) as pool:
-            pool._moment = lambda now: gaps.append(now) or now  # type: ignore[method-assign,func-returns-value]
+            inside.without_gaps(pool, lambda now: gaps.append(now) or now)  # type: ignore[func-returns-value]
             tasks = [asyncio.create_task(pool.send(mail(n))) for n in range(8)]
             await tasks[0]
             crowd.complaint = "451 4.7.0 slow down"
             outcomes = await all_of(tasks)
-            assert not pool._state.at_ease
+            assert not inside.state_of(pool).at_ease
             return outcomes
 
     outcomes = asyncio.run(story())
@@ -420,7 +421,7 @@ def test_closing_cancels_a_session_being_opened_for_pending_messages(crowd: Crow
                 waits = asyncio.create_task(pool.send(mail(1)))
                 await turns(1)
                 crowd.greeting.clear()
-                session._line.hang_up()
+                session.hang_up()
             await asyncio.to_thread(crowd.wait, "came", 2)
             waits.cancel()
             await asyncio.gather(waits, return_exceptions=True)
@@ -457,10 +458,10 @@ def test_each_pending_message_has_its_own_time_limit(crowd: Crowd) -> None:
             async with pool.session():
                 early = asyncio.create_task(pool.send(mail(1)))
                 await turns(1)
-                pool._pending._waiting[0].until += 1_000
+                inside.pending_of(pool)[0].until += 1_000
                 late = asyncio.create_task(pool.send(mail(2)))
                 await turns(1)
-                pool._pending._waiting.reverse()
+                inside.pending_of(pool).reverse()
                 with pytest.raises(errors.TimedOut) as told:
                     await late
                 assert not early.done()

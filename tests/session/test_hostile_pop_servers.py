@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import inside
 from courriel import Dialect, Password, Security, Server, Timeouts, errors
 from session.pop_play import AwaitingBox, BlockingBox, Box, MeetBox
 from session.stranger import Act, Phone, stranger
@@ -108,7 +109,7 @@ def test_an_answer_too_many_does_not_answer_the_next_command(meet_box: MeetBox, 
     answer = letter("one") if stage in ("RETR", "TOP") else "S: +OK\n"
     box, call = called(meet_box, stage, answer + "S: +OK 1 too many\n...\n")
     call(box)
-    if box.session._dialogue.exchange.idle:
+    if inside.dialogue_of(box.session).exchange.idle:
         box.wait_for_words()
 
     with pytest.raises(errors.RemoteProtocolError, match="without being asked"):

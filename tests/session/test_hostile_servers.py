@@ -14,6 +14,7 @@ from contextlib import ExitStack, suppress
 import pytest
 import trustme
 
+import inside
 from courriel import Envelope, Password, Receipt, Security, Server, Timeouts, Transcript, Trust, errors
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials
@@ -505,7 +506,7 @@ def test_a_server_that_cuts_the_line_rudely_is_a_lost_connection(call: Call, sta
 
 def vanish(phone: Phone) -> None:
     """Close the TCP connection under TLS, without close_notify."""
-    phone._file.close()
+    phone.file.close()
     os.close(phone.line.detach())
 
 
@@ -562,4 +563,4 @@ def over(session: Session) -> bool:
     """Whether the session is closed, refuses further calls, and has dropped its buffers."""
     with pytest.raises(errors.ConnectionFailed, match="open"):
         session.noop()
-    return not session.session.usable and len(session.session._dialogue.exchange._buffer) < 300_000
+    return not session.session.usable and inside.buffered(session.session) < 300_000

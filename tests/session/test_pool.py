@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import inside
 from courriel import AsyncSmtpPool, Message, Password, Receipt, Sandbox, Security, Server, SmtpPool, Timeouts, errors
 from courriel.session.pool.throttle import Rate
 from session.crowd import Crowd
@@ -251,13 +252,13 @@ def test_a_server_that_takes_only_two_at_a_time_gets_two(pool_for: Opener, crowd
     """Hazard H35: refused callers wait for a working session; the mail is sent all the same."""
     crowd.most = 2
     pool = pool_for(crowd.port, size=4)
-    pool.pool._moment = lambda now: now  # type: ignore[method-assign] # nobody waits for the gap here
+    inside.without_gaps(pool.pool)  # nobody waits for the gap here
 
     assert good(pool.send_all(12))
 
     assert once_each(crowd, 12)
     assert crowd.peak <= 2
-    assert pool.pool._state.throttle(monotonic()).sessions < 4
+    assert inside.state_of(pool.pool).throttle(monotonic()).sessions < 4
 
 
 @pytest.mark.parametrize("complaint", ["432 4.3.2 Concurrent connections limit exceeded", "451 4.7.0 slow down"])
@@ -268,7 +269,7 @@ def test_throttling_halves_sessions_and_rate(pool_for: Opener, crowd: Crowd, com
     with pytest.raises(errors.SenderRefused) as refused:
         pool.send()
 
-    gait = pool.pool._state.throttle(monotonic())
+    gait = inside.state_of(pool.pool).throttle(monotonic())
     assert refused.value.retryable
     assert (gait.sessions, gait.gap) == (2, 1)
     assert pool.pool.resting == 1, "a refusal is no reason to hang up"
@@ -276,7 +277,7 @@ def test_throttling_halves_sessions_and_rate(pool_for: Opener, crowd: Crowd, com
 
 def test_a_caller_whose_session_cannot_be_reopened_gets_a_working_one(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, size=2)
-    pool.pool._moment = lambda now: now  # type: ignore[method-assign]
+    inside.without_gaps(pool.pool)
     crowd.verdict.clear()
     threading.Thread(target=lambda: (crowd.wait("came", 2), crowd.verdict.set()), daemon=True).start()
     assert good(pool.send_all(2))
@@ -367,7 +368,7 @@ def test_a_pool_works_again_when_its_server_does(pool_for: Opener, crowd: Crowd)
         pool.send()
 
     crowd.most = 10
-    pool.pool._moment = lambda now: now  # type: ignore[method-assign]
+    inside.without_gaps(pool.pool)
 
     assert good(pool.send_all(5))
 
@@ -419,7 +420,7 @@ def test_first_come_first_served(pool_for: Opener, crowd: Crowd) -> None:
 
 def asking(pool: Pool) -> threading.Semaphore:
     """A semaphore that counts the callers that have asked for a session: each has one by then, or waits."""
-    asked, state = threading.Semaphore(0), pool.pool._state
+    asked, state = threading.Semaphore(0), inside.state_of(pool.pool)
     ask = state.ask
 
     def counted(*given: Any) -> object:
@@ -483,14 +484,14 @@ def test_a_server_that_hung_up_on_silence_is_remembered(pool_for: Opener, crowd:
     """Hazard H16."""
     pool = pool_for(crowd.port)
     pool.send(1)
-    (place,) = pool.pool._state._resting
+    (place,) = inside.state_of(pool.pool).resting_slots
     place.used -= 6  # six seconds have passed
     crowd.hang_up()
     crowd.wait("connections", 0)
 
     pool.send(2)
 
-    assert pool.pool._state.idle_limit(monotonic()) == pytest.approx(3, abs=0.5)
+    assert inside.state_of(pool.pool).idle_limit(monotonic()) == pytest.approx(3, abs=0.5)
 
 
 def test_a_session_that_rests_too_long_is_closed(pool_for: Opener, crowd: Crowd) -> None:
@@ -499,7 +500,7 @@ def test_a_session_that_rests_too_long_is_closed(pool_for: Opener, crowd: Crowd)
     if isinstance(pool, Tasks):  # by a timer
         pool.run(asyncio.to_thread(crowd.wait, "farewells", 1))
     else:  # at the next call
-        (place,) = pool.pool._state._resting
+        (place,) = inside.state_of(pool.pool).resting_slots
         place.used -= 1  # a second has passed
         pool.send(2)
 
@@ -532,8 +533,8 @@ def test_a_session_that_broke_is_not_used_again(pool_for: Opener, crowd: Crowd) 
 
 
 def _cut(pool: Pool) -> None:
-    (session,) = pool.pool._state.sessions
-    session._line.broken = True
+    (session,) = inside.state_of(pool.pool).sessions
+    inside.line_of(session).broken = True
     raise errors.ConnectionFailed("cut")
 
 
@@ -612,7 +613,7 @@ def test_a_caller_waiting_for_the_rate_when_the_pool_is_closed_fails(pool_for: O
             super().add(call)
             pauses.set()
 
-    pool.pool._pausing = Pausing()
+    inside.replace_pauses(pool.pool, Pausing())
 
     def close() -> None:
         assert pauses.wait(PATIENCE)
@@ -746,16 +747,16 @@ def test_cancelled_while_waiting_for_the_rate_releases_the_reservation(crowd: Cr
     async def story() -> None:
         async with asyncio.timeout(PATIENCE), AsyncSmtpPool(at(crowd.port), rate="2/h") as pool:
             await pool.send(mail(0))
-            pool._slots.reserve(monotonic())
-            given = list(pool._slots._given)
+            inside.slots_of(pool).reserve(monotonic())
+            given = list(inside.slots_of(pool).given)
             for _ in range(5):
                 waits = asyncio.create_task(pool.send(mail(1)))
-                while not pool._pausing:  # noqa: ASYNC110 - only the pool's own books say it
+                while not inside.pauses_of(pool):  # noqa: ASYNC110 - only the pool's own books say it
                     await asyncio.sleep(0)
                 waits.cancel()
                 await asyncio.gather(waits, return_exceptions=True)
 
-            assert pool._slots._given == given
+            assert inside.slots_of(pool).given == given
 
     asyncio.run(story())
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import inside
 from courriel import Dialect, Password, Security, Server, SmtpSession, Transcript, errors
 from courriel.session.pop3.session import PopSession
 from session.play import Cut
@@ -526,7 +527,7 @@ def test_mail_does_not_leave_by_a_server_for_reading() -> None:
 def test_two_callers_at_a_time_are_refused(box: MeetBox) -> None:
     ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\nC: NOOP\nS: +OK\n")
 
-    with ada.session._line.turn, pytest.raises(errors.UsageError, match="busy"):
+    with inside.line_of(ada.session).turn, pytest.raises(errors.UsageError, match="busy"):
         ada.noop()
     ada.noop()
 

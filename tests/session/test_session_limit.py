@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import inside
 from courriel import (
     AsyncSmtpPool,
     AsyncSmtpSession,
@@ -127,13 +128,13 @@ def test_a_known_limit_causes_no_further_refusal(crowd: Crowd, send: Sender) -> 
 
 def test_a_window_in_flight_is_handed_over_again_in_its_order(crowd: Crowd) -> None:
     arrived: list[str] = []
-    receive = crowd._receive_mail
+    receive = crowd.receive_mail
 
     def receive_in_order(phone: object) -> str:
         arrived.append(receive(phone))  # type: ignore[arg-type]
         return arrived[-1]
 
-    crowd._receive_mail = receive_in_order  # type: ignore[method-assign,assignment]
+    crowd.receive_mail = receive_in_order  # type: ignore[method-assign,assignment]
 
     many(at(crowd), 20)
 
@@ -145,7 +146,7 @@ def test_a_pool_is_not_slowed_down_by_a_full_session(crowd: Crowd) -> None:
         for n in range(8):
             pool.send(mail(n))
 
-        assert pool._state.at_ease
+        assert inside.state_of(pool).at_ease
 
 
 def test_a_421_that_speaks_of_the_session_teaches_the_number_and_slows_nothing_down() -> None:
@@ -155,7 +156,7 @@ def test_a_421_that_speaks_of_the_session_teaches_the_number_and_slows_nothing_d
         for n in range(7):
             pool.send(mail(n))
 
-        assert pool._state.at_ease
+        assert inside.state_of(pool).at_ease
     assert server_memory.of(at(crowd)).max_messages == 2
     assert crowd.mails == {f"mail {n}": 1 for n in range(7)}
     crowd.close()

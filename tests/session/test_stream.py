@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from courriel import Envelope, Receipt, Security, Server, errors
-from courriel.dialogue.flow import Ask, Connect, Flow, HangUp, Probe, Receive, ReceivePending, Send
+from courriel.dialogue.flow import Ask, AskEndGuard, Connect, Flow, HangUp, Probe, Receive, ReceivePending, Send
 from courriel.dialogue.smtp.batch_sender import BatchSender
 from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.dialogue.smtp.send_queue import QueuedMessage
@@ -106,6 +107,8 @@ class World:
                 return b""
             case Probe():
                 return b""
+            case AskEndGuard(ask):
+                return b"yes" if ask() else b""
         raise AssertionError(want)
 
     # The server.
@@ -406,3 +409,24 @@ def test_chunking_sends_whole_messages_in_one_piece() -> None:
 
     assert len(said) == 2
     assert said[1].count(b"BDAT 17 LAST\r\n") == 3
+
+
+@pytest.mark.parametrize(("window", "together"), [(lambda: 16, 4), (lambda: 3, 1), (16, 1)])
+def test_results_of_guarded_messages_wait_for_a_quarter_of_a_measured_window(
+    window: int | Callable[[], int], together: int
+) -> None:
+    world, dialogue = World([Plan() for _ in range(16)]), SmtpDialogue(SERVER)
+    world.run(dialogue.open())
+    stream = BatchSender(dialogue, window=window)
+    for number, plan in enumerate(world.plans):
+        octets = body(number, plan)
+        envelope = Envelope.of(f"m{number}@x.org", [f"r{number}.0@x.org"])
+        stream.put(QueuedMessage(envelope, Content((octets,), len(octets)), before_end=lambda: True))
+
+    came: list[int] = []
+    while stream.in_hand:
+        world.run(stream.advance(last=True))
+        came.append(len(list(stream.results())))
+
+    assert sum(came) == 16
+    assert max(came) == together

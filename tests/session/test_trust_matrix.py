@@ -455,11 +455,11 @@ def test_a_changed_file_makes_a_new_context(
 def test_contexts_do_not_pile_up(workshop: Workshop, tmp_path: Path) -> None:
     file = Path(shutil.copy(workshop.authority, tmp_path / "restless.pem"))
 
-    for moment in range(contexts._KEPT + 10):
+    for moment in range(contexts.MOST_KEPT + 10):
         os.utime(file, ns=(moment, moment))
         contexts.client_context(Trust.file(file))
 
-    assert len(contexts._contexts) <= contexts._KEPT
+    assert len(contexts.kept_contexts) <= contexts.MOST_KEPT
 
 
 # Unusable files.

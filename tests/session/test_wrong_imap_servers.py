@@ -555,7 +555,7 @@ def test_a_list_takes_its_fields_alone(opened: Call) -> None:
         assert dict(letter.headers)["To"] == "bob"
         assert len(heard) == 2
     else:
-        with pytest.raises(errors.UsageError, match="await letter.load"):
+        with pytest.raises(errors.UsageError, match=r"await letter\.load"):
             letter.header("X-Ticket")
     assert session.content(letter).endswith(b"hey")
     assert letter.header("x-ticket") == "42"

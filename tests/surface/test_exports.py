@@ -12,11 +12,14 @@ from typing import get_type_hints
 import pytest
 
 import courriel
+import inside
 from courriel import types as public
 from courriel.model.envelope import STORED_OPTIONS
 from surface.walk import Home, Use, types_of_alias, types_used
 
-EXPORTS = {Home(f"courriel.{place}", name) for name, place in (courriel._HOMES | public._HOMES).items()}
+EXPORTS = {
+    Home(f"courriel.{place}", name) for name, place in (inside.homes_of(courriel) | inside.homes_of(public)).items()
+}
 RETURNED = {"Ticket", "AsyncTicket"}
 """Classes of `courriel` whose values programs never make."""
 INSIDE = {
@@ -31,7 +34,7 @@ INSIDE = {
 
 def uses() -> Iterator[Use]:
     for face in (courriel, public):
-        for name, place in face._HOMES.items():
+        for name, place in inside.homes_of(face).items():
             found = getattr(importlib.import_module(f"courriel.{place}"), name)
             if isinstance(found, str | types.UnionType) or not callable(found):
                 yield from types_of_alias(Home(f"courriel.{place}", name))
@@ -53,20 +56,20 @@ def test_what_is_said_to_be_inside_occurs() -> None:
 
 
 def test_no_name_is_exported_twice() -> None:
-    assert not set(courriel._HOMES) & set(public._HOMES)
+    assert not set(inside.homes_of(courriel)) & set(inside.homes_of(public))
 
 
 @pytest.mark.parametrize("face", [courriel, public], ids=["courriel", "courriel.types"])
 def test_type_checkers_see_what_a_program_gets(face: types.ModuleType) -> None:
     seen = {name for name, _ in _type_checking_imports(face)} - {"errors", "types"}
 
-    assert seen == set(face._HOMES)
+    assert seen == set(inside.homes_of(face))
     for name, place in _type_checking_imports(face):
-        if name in face._HOMES:
-            assert place == f"courriel.{face._HOMES[name]}"
+        if name in inside.homes_of(face):
+            assert place == f"courriel.{inside.homes_of(face)[name]}"
 
 
-@pytest.mark.parametrize("name", sorted(public._HOMES))
+@pytest.mark.parametrize("name", sorted(inside.homes_of(public)))
 def test_each_name_is_a_type_at_run_time(name: str) -> None:
     found = getattr(public, name)
 

@@ -13,9 +13,10 @@ from enum import Enum
 import pytest
 
 import courriel
+import inside
 from courriel import types as public
 
-EXPORTS = {name: getattr(face, name) for face in (courriel, public) for name in face._HOMES}
+EXPORTS = {name: getattr(face, name) for face in (courriel, public) for name in inside.homes_of(face)}
 CALLED = {
     name: found for name, found in EXPORTS.items()
     if (inspect.isclass(found) and found.__module__.startswith("courriel")) or inspect.isfunction(found)

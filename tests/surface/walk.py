@@ -116,7 +116,9 @@ def _in_expression(node: ast.expr, module: str, said: str) -> Iterator[Use]:
         else:
             continue
         if home is not None and home.module.partition(".")[0] == "courriel" and not home.name.startswith("_"):
-            yield Use(home, said)
+            # Errors are of the package; their files are nobody else's concern.
+            module = "courriel.errors" if home.module.startswith("courriel.errors.") else home.module
+            yield Use(Home(module, home.name), said)
 
 
 def _unquoted(node: ast.expr) -> ast.expr:

@@ -21,8 +21,8 @@ from courriel.reply import EnhancedCode
 from courriel.wire.imap import dates, folder_names, syntax
 from courriel.wire.imap.parser import ImapParser
 from courriel.wire.imap.values import read_values
+from courriel.wire.html.to_text import text_of
 from courriel.wire.mime.headers import encoded_words, text_field
-from courriel.wire.mime.html_to_text import text_of
 from courriel.wire.parse.addresses import received_addresses
 from courriel.wire.parse.charsets import decoded
 from courriel.wire.parse.dates import moment_of
@@ -225,7 +225,7 @@ def test_work_that_grows_with_the_square_is_found() -> None:
 
 
 def test_expressions_that_go_back_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("courriel.wire.mime.html_to_text._CONTROL", re.compile(r"<[^>]*>"))
+    monkeypatch.setattr("courriel.wire.html.to_text._CONTROL", re.compile(r"<[^>]*>"))
 
     with pytest.raises(AssertionError):
         check(["&lt;"], text_of)

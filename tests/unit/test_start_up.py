@@ -31,7 +31,7 @@ SERVERS = {
     "courriel.sandbox",
     "courriel.dialogue.server.smtp",
 }
-RARE = {"courriel.failures", "courriel.session.message_source", "courriel.wire.mime.html_to_text", "encodings.idna"}
+RARE = {"courriel.failures", "courriel.session.message_source", "courriel.wire.html.to_text", "encodings.idna"}
 WORKING = ("courriel.network", "courriel.dialogue", "courriel.wire", "courriel.failures", "courriel.delivery.")
 NAMES = "from courriel import Message, Password, Receipt, Server, SmtpSession, send"
 

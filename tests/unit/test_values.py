@@ -68,7 +68,7 @@ def many_or_few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     """What holds for the first values of a class holds for the later ones, whose `__init__` is written."""
     monkeypatch.setattr(_dataclass, "_FIRST", request.param)
     for kind in (Ours, Empty, Alone, Many):
-        monkeypatch.setattr(kind, "__init__", _dataclass._Init(kind))
+        monkeypatch.setattr(kind, "__init__", _dataclass.Init(kind))
 
 
 words = some.tuples(some.text(max_size=3), some.text(max_size=3), some.tuples(some.text(max_size=2)))
@@ -235,7 +235,7 @@ def test_after_its_first_values_a_class_has_an_init_of_its_own(monkeypatch: pyte
 
     made = [(Ours("ada", tags=("a",)), type(vars(Ours)["__init__"])) for _ in range(3)]
 
-    assert [kind for _, kind in made] == [_dataclass._Init, _dataclass._Init, type(lambda: None)]
+    assert [kind for _, kind in made] == [_dataclass.Init, _dataclass.Init, type(lambda: None)]
     assert made[0][0] == made[2][0]
 
 

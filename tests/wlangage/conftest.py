@@ -13,7 +13,7 @@ import trustme
 
 from courriel import errors, failures
 from courriel.wlangage.program_state import _context, program_state
-from courriel.wlangage.sending.spool import spool
+from courriel.wlangage.spool import spool
 from wlangage.post_office import Authority, PostOffice
 
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from hypothesis import strategies as some
 import courriel.wlangage as wl
 from courriel import Outbox, Sandbox
 from courriel.outbox.store.base import State
-from courriel.wlangage.sending.spool import lane_of, spool
+from courriel.wlangage.sending import spool_functions
+from courriel.wlangage.spool import lane_of, spool
 from wlangage.post_office import PostOffice
 
 HOST = "127.0.0.1"
@@ -168,7 +170,7 @@ DIES = """
 import os
 import re
 from courriel.wlangage import *
-from courriel.wlangage.sending.spool import spool
+from courriel.wlangage.spool import spool
 
 EmailOuvreSessionSMTP("ada@example.org", "secret", "127.0.0.1", {port}, emailAsynchrone)
 spool.outbox.pause("ada-40example.org")  # nothing leaves before we die
@@ -229,6 +231,32 @@ def test_the_password_is_not_on_the_disk(died: Callable[[int], int], tmp_path: P
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert any(path.name == "outbox.db" for path in files)
     assert not any(b"secret" in path.read_bytes() for path in files)
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.CANCELED])
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_mail_that_may_have_left_is_not_said_to_have_reached_nobody(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, state: State, refused: bool
+) -> None:
+    """One try got no answer; what came afterwards is known."""
+    open_asynchronously(sandbox)
+    fill()
+    assert wl.EmailEnvoieMessage("ada")
+    ended(number := wl.Email.IdentifiantMail)
+    sent = spool.outbox.get(f"{number:032x}").info
+    results = {"bob@example.org": (550, "5.1.1", "no such user", 0.0)} if refused else {}
+    unsure = replace(sent, state=state, unsure=1, results=results, why="expired")
+    monkeypatch.setattr(spool_functions, "_mail_of", lambda _: unsure)
+
+    for language, words in (("fr", "est peut-être parti"), ("en", "may have left")):
+        wl.LangueErreur(language)  # type: ignore[arg-type]
+        assert wl.EmailEtat(number) == wl.emailErreur
+        told = wl.ErreurInfo()
+        assert words in told
+        assert "Email.ID" in told
+        assert not re.search("Personne|Nobody|annulé avant|before it left|could not leave", told)
+        assert ("no such user" in told) is refused
+        assert wl.ErreurInfo(wl.errCode) == "UNCERTAIN-RESULT"
 
 
 @given(some.lists(some.text(min_size=1, max_size=40), min_size=2, max_size=2, unique=True))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from courriel import Password
+from courriel import Password, TokenSource
 from courriel import wlangage as wl
 from courriel.wlangage.program_state import program_state
 from wlangage.post_office import Authority, PostOffice
@@ -310,6 +310,21 @@ def test_a_server_that_takes_no_token_is_not_entered_without_one(office: PostOff
 
     assert not session.OuvreSession()
     assert wl.ErreurInfo(wl.errCode) == "AUTH-NOT-OFFERED"
+
+
+@pytest.mark.parametrize("mechanisms", ["XOAUTH2", "CRAM-MD5"])
+@pytest.mark.parametrize("token", [TokenSource("ada", lambda: "no"), lambda: wl.AuthToken(Valeur="no")])
+def test_a_token_in_the_place_of_the_password_has_no_way_without_login(
+    token: object, mechanisms: str, office: PostOffice
+) -> None:
+    """The fall-back of the page is for passwords."""
+    office.mechanisms, office.users = mechanisms, {"ada": "t0ken"}
+    given = token() if callable(token) else token
+
+    assert not wl.EmailOuvreSessionSMTP("ada", given, HOST, office.port)
+
+    assert wl.ErreurInfo(wl.errCode) in ("AUTH-NOT-OFFERED", "LOGIN-WRONG-HOST", "LOGIN-REFUSED", "TOKEN-REFUSED")
+    assert office.logins == []
 
 
 def test_a_variable_that_is_not_open_cannot_send() -> None:

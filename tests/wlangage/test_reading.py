@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 
+import inside
 from courriel import Message, Sandbox, SmtpSession
 from courriel import wlangage as wl
 from courriel.wlangage import Email
@@ -243,7 +244,7 @@ def test_what_cannot_be_fetched_any_more_is_told_and_raises_nothing(bob: str) ->
 
 
 def test_one_mail_that_is_too_large_keeps_no_other_from_being_read(bob: str) -> None:
-    program_state.reading(bob)._session._dialogue.largest = 700  # type: ignore[attr-defined]  # as a session that takes little
+    inside.dialogue_of(program_state.reading(bob).session).largest = 700  # type: ignore[attr-defined]  # as a session that takes little
 
     mails = wl.EmailRécupèreTout(bob, wl.ertComplet)
 
@@ -526,7 +527,7 @@ def test_a_second_opening_of_the_same_name_closes_the_first(bob: str, sandbox: S
 def test_a_new_time_out_reaches_a_session_for_reading(bob: str) -> None:
     wl.EmailChangeTimeOut(7)
 
-    session = program_state.reading(bob)._session  # type: ignore[attr-defined]
+    session = program_state.reading(bob).session  # type: ignore[attr-defined]
     assert session.server.timeouts.letter == 7
     assert wl.EmailNbMessage(bob) == 3
 

@@ -82,6 +82,10 @@ def test_a_session_that_was_lost_fails_with_a_remedy_in_wlangage(office: PostOff
     assert not wl.EmailEnvoieMessage("ada")
     assert wl.ErreurInfo(wl.errCode) == "SESSION-LOST"
     assert "EmailStartSMTPSession" in wl.ErreurInfo(wl.errComplet)
+    # The call before may have delivered it.
+    assert "may have been accepted: look for Email.ID" in wl.ErreurInfo(wl.errComplet)
+    wl.LangueErreur("fr")
+    assert "il a pu être accepté : cherchez d'abord Email.ID" in wl.ErreurInfo(wl.errComplet)
 
 
 @pytest.mark.parametrize("field", ["Destinataire", "Cc", "Cci"])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from courriel.cli.i18n import Bilingual, say
 
 F = TypeVar("F", bound=Callable[..., object])
+_WHOLE, _SECONDS = re.compile(r"[0-9]{1,9}"), re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?")
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 
@@ -42,6 +44,31 @@ class Option(click.Option):
         record = super().get_help_record(ctx)
         # click would add the default and the limits of a number in English.
         return record and (record[0], str(self.words))
+
+
+class Whole(click.IntRange):
+    """Range of whole numbers in ASCII digits: `int()` takes 1_0 and digits of other scripts as well."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        if isinstance(value, str) and not _WHOLE.fullmatch(value):
+            self.fail(f"{value!r} is not a number", param, ctx)  # reported in our own words, see usage_errors
+        given: Any = value
+        return super().convert(given, param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """Range of seconds in ASCII digits, up to `most`: `float()` takes nan, inf and 1e400 as well."""
+
+    def __init__(self, least: float, most: float, *, min_open: bool = False) -> None:
+        super().__init__(least, most, min_open=min_open)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        if isinstance(value, str) and not _SECONDS.fullmatch(value):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        given: Any = value
+        return super().convert(given, param, ctx)
 
 
 def option(*names: str, fr: str, en: str, value: Bilingual | str | None = None, **rest: object) -> Callable[[F], F]:

@@ -90,7 +90,7 @@ def command(manner: GlobalOptions, address: str, attempt: bool, password: str | 
 def _route(found: Proposal, password: str | None) -> Route:
     """The route of the proposal, with the reference to the password; a wrong reference is refused here."""
     from courriel._dataclass import replace
-    from courriel.delivery.settings.secrets import SecretReference
+    from courriel.delivery.secrets import SecretReference
     from courriel.delivery.urls.route import Route
 
     route = Route.parse(found.sending)

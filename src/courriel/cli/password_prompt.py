@@ -19,7 +19,7 @@ def with_password(route: Route, *, ask: bool) -> Route:
     It is needed where the route says `prompt`, or has no password reference and no keyring is installed. Raises
     UsageError when `prompt` is set and there is no terminal.
     """
-    from courriel.delivery.settings.secrets import keyring_is_there
+    from courriel.delivery.secrets import keyring_is_there
     from courriel.types import SecretReference
 
     wanted = route.password is not None and route.password.kind == "prompt"

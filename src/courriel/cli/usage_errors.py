@@ -78,8 +78,9 @@ def _limits(kind: object) -> str:
     low, high = getattr(kind, "min", None), getattr(kind, "max", None)
     if low is None:
         return ""
-    if high is None and getattr(kind, "min_open", False):
-        return say(f" (supérieur à {low})", f" (more than {low})")
+    if getattr(kind, "min_open", False):
+        more = say(f"supérieur à {low}", f"more than {low}")
+        return f" ({more})" if high is None else f" ({more}, {say('au plus', 'at most')} {high})"
     if high is None:
         return say(f" (à partir de {low})", f" ({low} or more)")
     return say(f" (de {low} à {high})", f" (from {low} to {high})")

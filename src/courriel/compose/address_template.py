@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from courriel.compose.placeholders import Pattern, Placeholder
 from courriel.errors import InvalidAddress
-from courriel.model.address import Address, pieces_of
+from courriel.model.address import Address
+from courriel.model.address.pieces import pieces_of
 from courriel.model.checks.header import as_text, refusal
 from courriel.model.checks.text import described, text_of
 

@@ -149,7 +149,7 @@ class Template(WithFiles):
             body.part_of_lines(octets, longest, eight_bit) or body.part(values, eight_bit) for body in self._bodies
         ]
         if self._html.pieces and not self._text.pieces:
-            from courriel.wire.mime.html_to_text import text_of
+            from courriel.wire.html.to_text import text_of
 
             bodies.insert(0, text_part("plain", text_of(self.html_of(values)), eight_bit))
         files = self._files.get((eight_bit, binary))

@@ -15,8 +15,8 @@ from __future__ import annotations
 from _thread import allocate_lock
 
 from courriel import errors
+from courriel.delivery.percent import refusal
 from courriel.delivery.settings import profiles
-from courriel.delivery.urls.percent import refusal
 from courriel.delivery.urls.route import Route, Via
 from courriel.model.server import Server
 from courriel.network import forks

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from courriel.delivery.urls.percent import refusal
+from courriel.delivery.percent import refusal
 from courriel.delivery.urls.route import Route
 from courriel.model.server import Server
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def provided(route: Route) -> Transport:
     """The Transport that a route names, made on first use. Raises UsageError."""
-    return _shared.transport(route.target)
+    return shared.transport(route.target)
 
 
 async def provided_for_asyncio(route: Route) -> tuple[AsyncTransport, bool]:
@@ -46,18 +46,18 @@ async def provided_for_asyncio(route: Route) -> tuple[AsyncTransport, bool]:
         return check_async_transport(await found(), f"python:{route.target}"), True
     if is_awaited(found):
         return check_async_transport(found, f"python:{route.target}"), False
-    if is_transport(found) or not callable(found) or _shared.has(route.target):
-        return ThreadTransport(await to_thread(_shared.transport, route.target)), False
+    if is_transport(found) or not callable(found) or shared.has(route.target):
+        return ThreadTransport(await to_thread(shared.transport, route.target)), False
     made = await to_thread(found)
     if is_awaited(made):
         return check_async_transport(made, f"python:{route.target}"), True
-    return ThreadTransport(_shared.keep(route.target, made)), False
+    return ThreadTransport(shared.keep(route.target, made)), False
 
 
 # The steps.
 
 
-class _Shared:
+class SharedTransports:
     """Transports made in this process, by the names of their makers."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class _Shared:
         self._being_made: set[str] = set()
         self._lock = RLock()
         forks.renew_in_child(self, type(self)._after_fork)
-        atexit.register(self._close)
+        atexit.register(self.close)
 
     def _after_fork(self) -> None:
         """Make others in a child process: connections belong to the parent."""
@@ -111,13 +111,13 @@ class _Shared:
         finally:
             self._being_made.discard(target)
 
-    def _close(self) -> None:
+    def close(self) -> None:
         for transport in self._made.values():
             transport.close()
         self._made.clear()
 
 
-_shared = _Shared()
+shared = SharedTransports()
 
 
 def _imported(target: str) -> object:

@@ -113,8 +113,8 @@ async def asend(
 
 
 def _route(via: Via) -> Route:
+    from courriel.delivery.percent import refusal
     from courriel.delivery.settings import profiles
-    from courriel.delivery.urls.percent import refusal
     from courriel.delivery.urls.route import Route
 
     route = profiles.resolve(Route.of(via) if isinstance(via, Server) else via)
@@ -161,7 +161,7 @@ def _composed(fields: dict[str, object], route: Route | None) -> Message:
         unknown = [name for name in fields if name not in Message.__slots__]
         if not unknown:
             raise
-        from courriel.delivery.urls.percent import nearest
+        from courriel.delivery.percent import nearest
 
         known = [*Message.__slots__, *_OPTIONS]
         raise errors.UsageError(

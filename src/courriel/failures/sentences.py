@@ -28,7 +28,7 @@ def french(sentence: str, depth: int = 0) -> str:
     if found := literal_sentences.get(sentence):
         return found
     for english, words, order in templates:
-        parts = _parts(sentence, english)
+        parts = parts_between(sentence, english)
         if parts is not None:
             translated = [french(part, depth + 1) for part in parts]
             return words[0] + "".join(translated[index] + word for index, word in zip(order, words[1:], strict=True))
@@ -70,7 +70,7 @@ def _template(english: str, translated: str) -> Template:
     return tuple(english.split("{}")), tuple(words), tuple(order)
 
 
-def _parts(sentence: str, words: tuple[str, ...]) -> list[str] | None:
+def parts_between(sentence: str, words: tuple[str, ...]) -> list[str] | None:
     """Parts of the sentence between these words; None when it does not match. Linear: each word is searched once."""
     first, *middle, last = words
     if len(sentence) < sum(map(len, words)) or not (sentence.startswith(first) and sentence.endswith(last)):

@@ -39,7 +39,7 @@ _UNKNOWN = "application/octet-stream"
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 # The most frequent types: they save loading the system's tables, half a megabyte and some milliseconds.
-_COMMON = {
+COMMON_TYPES = {
     "pdf": "application/pdf",
     "eml": "message/rfc822",
     "txt": "text/plain",
@@ -312,7 +312,7 @@ def _checked_type(content_type: str) -> str:
 def _guessed_type(name: str) -> str:
     """Media type for a file name; application/octet-stream when unknown."""
     stem, _, ending = name.rpartition(".")
-    if stem and (common := _COMMON.get(ending.lower())):
+    if stem and (common := COMMON_TYPES.get(ending.lower())):
         return common
     import mimetypes
 

@@ -10,6 +10,14 @@ from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
 from courriel.model.address import Address
 
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+OnRefused: TypeAlias = "Literal['deliver', 'abandon']"
+"""What one refused recipient means for the others: "deliver" to them, or "abandon" the message before it is sent."""
+
 
 class Notify(Enum):
     """Events of a recipient that the sender wants a report about (DSN, RFC 3461 4.1)."""
@@ -90,7 +98,7 @@ class Envelope:
     @classmethod
     def stored(cls, sender: Address | None, recipients: tuple[Address, ...], options: Mapping[str, object]) -> Envelope:
         """Make an envelope of options as `options` gives them; other names in the mapping do not matter."""
-        if options.keys().isdisjoint(STORED_OPTIONS):
+        if not options or options.keys().isdisjoint(STORED_OPTIONS):
             return cls(sender, recipients)
         given = {name: options[name] for name in STORED_OPTIONS if name in options}
         if "notify" in given:

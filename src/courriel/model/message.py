@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from courriel.model.address import Addresses
     from courriel.model.attachment import Attachment, Attachments
     from courriel.model.ready_message import ReadyMessage
-    from courriel.model.typed import Answerable
+    from courriel.model.received.answerable import Answerable
 
 
 class Priority(Enum):

@@ -13,19 +13,16 @@ from courriel import errors
 from courriel._dataclass import dataclass, replace
 from courriel.model.address import Address
 from courriel.model.content import Content
-from courriel.model.envelope import Envelope, Notify, Return
+from courriel.model.envelope import Envelope, Notify, OnRefused, Return
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Literal, TypeAlias
+    from typing import TypeAlias
 
     from courriel.model.message import Message
     from courriel.model.prepared import Prepared
     from courriel.model.ready_message import ReadyMessage
-
-OnRefused: TypeAlias = "Literal['deliver', 'abandon']"
-"""What one refused recipient means for the others: "deliver" to them, or "abandon" the message before it is sent."""
 
 WINDOW = 100
 """Submissions in flight, where the server takes whole messages at a time: enough to keep any connection busy."""

@@ -7,14 +7,11 @@ read this file, and a program that asks `courriel.types` for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator
 from typing import Protocol, TypedDict
 
 from courriel.model.address import Address
-from courriel.model.envelope import Notify, Return
-from courriel.model.received.address import ReceivedAddress
-from courriel.model.submission import OnRefused
+from courriel.model.envelope import Notify, OnRefused, Return
 
 
 class SendArguments(TypedDict, total=False):
@@ -38,28 +35,3 @@ class Piece(Protocol):
         ...
 
     def __iter__(self) -> Iterator[bytes]: ...
-
-
-class Answerable(Protocol):
-    """Fields of a letter that a reply needs: `Letter` and its subclasses have them."""
-
-    @property
-    def sender(self) -> ReceivedAddress | None: ...
-    @property
-    def reply_to(self) -> Sequence[ReceivedAddress]: ...
-    @property
-    def to(self) -> Sequence[ReceivedAddress]: ...
-    @property
-    def cc(self) -> Sequence[ReceivedAddress]: ...
-    @property
-    def subject(self) -> str: ...
-    @property
-    def message_id(self) -> str: ...
-    @property
-    def in_reply_to(self) -> Sequence[str]: ...
-    @property
-    def references(self) -> Sequence[str]: ...
-    @property
-    def date(self) -> datetime | None: ...
-    @property
-    def text(self) -> str: ...

@@ -125,6 +125,8 @@ class Line(BaseLine):
                 return self._receive(want.stage, want.more)
             case Send():
                 self._send(want)
+            case AskEndGuard(ask):  # for each mail of an outbox
+                return b"yes" if _plain(ask(), "permit") else b""
             case ReceivePending(stage, seconds):
                 return self._receive_pending(
                     self._clock.for_greeting(seconds) if seconds and stage == "greeting" else seconds
@@ -139,8 +141,6 @@ class Line(BaseLine):
                 self._remember()
             case Fetch(source, refused):
                 return _fetched(source.refresh(refused) if refused and source.refresh else source.fetch())
-            case AskEndGuard(ask):
-                return b"yes" if _plain(ask(), "permit") else b""
             case HangUp():
                 self.hang_up()
         return b""

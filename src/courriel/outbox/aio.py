@@ -18,13 +18,14 @@ from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox.encoding import Moment
 from courriel.outbox.listeners import Event
 from courriel.outbox.outbox import MAX_SIZE, IfKnown, Outbox
+from courriel.outbox.questions import Confirm
 from courriel.outbox.store.base import Count, IntegrityFinding, LaneInfo, MailInfo, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.work.ahead import MOST
 from courriel.outbox.work.health import Health
 from courriel.outbox.work.idle_sessions import PER_HOST
 from courriel.outbox.work.liveness import InHand
-from courriel.outbox.work.worker import BATCH, GRACE, Confirm, Worker
+from courriel.outbox.work.worker import BATCH, GRACE, Worker
 from courriel.session.encoding import Sendable
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -11,13 +10,14 @@ from courriel import errors
 from courriel._dataclass import dataclass
 from courriel.delivery.urls.route import Route
 from courriel.model.server import Security
+from courriel.network.careful_log import CarefulLogger
 
 if TYPE_CHECKING:
     from courriel.model.receipt import Receipt
     from courriel.outbox.lanes import Way
     from courriel.outbox.policy import Result
 
-logger = logging.getLogger("courriel.outbox")
+logger = CarefulLogger("courriel.outbox")
 
 Operation: TypeAlias = Literal["connect", "authenticate", "send"]
 """Operation that was tried: opening a session, logging in, or sending a mail."""
@@ -60,10 +60,16 @@ AttemptListener: TypeAlias = Callable[[Attempt], object]
 
 
 class Attempts:
-    """Reports the attempts of one batch to listeners."""
+    """Reports the attempts of one batch to listeners; `interrupt` is called with whatever they raise."""
 
-    def __init__(self, listeners: Sequence[AttemptListener], lane: str, way: Way) -> None:
-        self._listeners, self._lane = listeners, lane
+    def __init__(
+        self,
+        listeners: Sequence[AttemptListener],
+        lane: str,
+        way: Way,
+        interrupt: Callable[[BaseException], None] = lambda failed: None,
+    ) -> None:
+        self._listeners, self._lane, self._interrupt = listeners, lane, interrupt
         server = getattr(way, "server", None)  # a user's transport may have none
         name = "" if isinstance(way, Route) else way.name
         self._host: str = name if server is None else server.host
@@ -85,8 +91,9 @@ class Attempts:
         for listener in self._listeners:
             try:
                 listener(attempt)
-            except Exception:
+            except BaseException as failed:
                 logger.exception("A listener failed", extra={"action": "listener_failed"})
+                self._interrupt(failed)
 
 
 def error_type(result: Result) -> str:

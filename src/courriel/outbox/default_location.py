@@ -11,7 +11,7 @@ from __future__ import annotations
 from courriel._dataclass import dataclass
 from courriel.delivery.settings.locations import named_outbox
 from courriel.delivery.settings.profiles import own_variable
-from courriel.delivery.settings.state_folder import own_folder
+from courriel.delivery.state_folder import own_folder
 
 
 @dataclass(frozen=True, slots=True)

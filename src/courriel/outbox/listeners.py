@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from typing import Literal, TypeAlias, TypeVar, get_args
 
 from courriel import errors
+from courriel.network.careful_log import CarefulLogger
+from courriel.outbox import checks
 from courriel.outbox.attempts import AttemptListener
 from courriel.outbox.store.base import UNSURE, MailInfo, State
 from courriel.outbox.ticket import Ticket
@@ -17,7 +18,7 @@ unsure: it may have been delivered."""
 
 TicketListener: TypeAlias = Callable[[Ticket], object]
 
-logger = logging.getLogger("courriel.outbox")
+logger = CarefulLogger("courriel.outbox")
 
 
 class Listeners:
@@ -27,16 +28,21 @@ class Listeners:
         self._by_event: dict[str, list[TicketListener]] = {event: [] for event in get_args(Event)}
         self.attempts: list[AttemptListener] = []
         """Functions called for each attempt by the sending thread, before its result is stored."""
+        self.enders: set[Callable[[BaseException], None]] = set()
+        """Called, one for each running worker, when a listener raises SystemExit or another request to end."""
 
     def add(self, event: Event, listener: TicketListener) -> None:
         """Add a listener. Raises UsageError for an unknown event."""
-        if event not in self._by_event:
-            raise errors.UsageError(f"{event!r} is not an event: {', '.join(self._by_event)}")
+        if not isinstance(event, str) or event not in self._by_event:
+            raise errors.UsageError(f"{checks.shown(event)} is not an event: {', '.join(self._by_event)}")
         self._by_event[event].append(checked_function(f"on({event!r})", listener))
 
     def wanted(self, events: Iterable[Event]) -> bool:
         """Whether one of the events has a listener."""
-        return any(self._by_event[event] for event in events)
+        for event in events:  # noqa: SIM110 - called for each mail
+            if self._by_event[event]:
+                return True
+        return False
 
     def tell(self, events: Iterable[Event], ticket: Ticket) -> bool:
         """Call the listeners of these events; whether all returned without an exception."""
@@ -45,10 +51,17 @@ class Listeners:
             for listener in self._by_event[event]:
                 try:
                     listener(ticket)
-                except Exception:
+                except BaseException as failed:
                     taken = False
                     logger.exception("A listener failed", extra={"action": "listener_failed", "ticket": ticket.id})
+                    self.interrupt(failed)
         return taken
+
+    def interrupt(self, failed: BaseException) -> None:
+        """Have the workers end, where this was raised as a request to: SystemExit, KeyboardInterrupt, their like."""
+        if not isinstance(failed, Exception):
+            for end in tuple(self.enders):
+                end(failed)
 
 
 F = TypeVar("F")
@@ -57,7 +70,7 @@ F = TypeVar("F")
 def checked_function(name: str, function: F) -> F:
     """The function itself. Raises UsageError for a value that cannot be called."""
     if not callable(function):
-        raise errors.UsageError(f"{name}: a function, not {function!r}")
+        raise errors.UsageError(f"{name}: a function, not {checks.shown(function)}")
     return function
 
 

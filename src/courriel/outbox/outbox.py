@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from courriel import errors
 from courriel._lazy_re import expression
-from courriel.delivery.urls.percent import nearest
+from courriel.delivery.percent import nearest
 from courriel.model.checks.shown import is_like_url, safely_shown
 from courriel.model.submission import SendOptions
 from courriel.network.transcripts.transcript import Transcript
-from courriel.outbox.encoding import Moment, PutTerms, seconds_from_now, written
+from courriel.outbox import checks
+from courriel.outbox.encoding import Moment, PutTerms, check_key, seconds_from_now, written
 from courriel.outbox.lanes import Lanes
 from courriel.outbox.listeners import Event, Listeners, TicketListener, checked_function
+from courriel.outbox.questions import Confirm
 from courriel.outbox.rate import in_lane
 from courriel.outbox.store.base import (
     Count,
@@ -45,7 +47,7 @@ from courriel.outbox.work.idle_sessions import PER_HOST
 from courriel.outbox.work.lease_keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.work.liveness import InHand, Presence, in_hand
 from courriel.outbox.work.wakeup import Wakeup
-from courriel.outbox.work.worker import BATCH, GRACE, Confirm, Tools, Worker, checked_grace
+from courriel.outbox.work.worker import BATCH, GRACE, Tools, Worker, checked_grace
 from courriel.session.encoding import Sendable, check_several
 
 if TYPE_CHECKING:
@@ -93,6 +95,13 @@ class Outbox:
         allow_secret_references: bool = False,
         create: bool = True,
     ) -> None:
+        for name, value in (
+            ("elsewhere", elsewhere),
+            ("create", create),
+            ("allow_secret_references", allow_secret_references),
+        ):
+            checks.flag(name, value)
+        max_size = checks.whole("max_size", max_size, "octets", most=2**62)
         self._ways = Lanes({} if ways is None else ways, elsewhere=elsewhere, allow_references=allow_secret_references)
         self._store = _store_at(place, create=create)
         self._max_size = max_size
@@ -127,6 +136,7 @@ class Outbox:
         it twice). The other options are those of `SmtpSession.send`. Raises UsageError, InvalidMessage, InvalidAddress,
         InvalidUrl before a byte is written; OutboxFull, OutboxUncertain.
         """
+        _check_if_known(if_known)
         mail = written(message, self._ways.lane(via), key, _terms(wanted), self._max_size)
         return self._keep([mail], conn, if_known)[0]
 
@@ -142,9 +152,12 @@ class Outbox:
     ) -> Sequence[Ticket]:
         """Store many mails, some hundreds in one commit; `keys` has one for each. See `put`.
 
-        When it raises, some may have been stored: with keys the same call can be repeated.
+        When it raises, or `messages` does, those before may have been stored, some hundreds at a time: with keys the
+        same call can be repeated.
         """
+        _check_if_known(if_known)
         check_several(messages)
+        _check_keys(messages, keys)
         lane, terms = self._ways.lane(via), _terms(wanted)
         tickets: list[Ticket] = []
         for mails in _portions(self._written(messages, keys, lane, terms)):
@@ -160,6 +173,7 @@ class Outbox:
         """
         if (id is None) is (key is None):
             raise errors.UsageError("get: the id of a mail, or its key")
+        checks.text("id", id) if key is None else checks.text("key", key)
         found = self._store.find(id=id, key=key)
         if found is None and id is not None and _BEGINNING.fullmatch(id):
             begun = self._store.begin_with(id)
@@ -183,11 +197,13 @@ class Outbox:
         """Iterate over matching mails in the order of their put; they may change during the iteration."""
         if state is not None and not isinstance(state, State):
             raise errors.UsageError(f"state: a State, such as State.HELD, not {state!r}")
-        if since is not None and not hasattr(since, "timestamp"):
-            raise errors.UsageError(f"since: a datetime, not {since!r}")
-        if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
-            raise errors.UsageError(f"most: a number of mails from 1, not {most!r}")
-        moment = None if since is None else since.timestamp()
+        if lane is not None:
+            checks.text("lane", lane)
+        if unsure is not None:
+            checks.flag("unsure", unsure)
+        if most is not None:
+            most = checks.whole("most", most, "mails")
+        moment = None if since is None else _moment_of(since)
         return self._store.read(Query(state, lane, moment, unsure, most=most))
 
     def stats(self) -> Sequence[Count]:
@@ -206,7 +222,7 @@ class Outbox:
 
     def in_hand(self, id: str = "") -> Sequence[InHand]:  # noqa: A002
         """Mails held by workers, whether these are alive, and when others may claim them; `id` selects one mail."""
-        return in_hand(self._store, id)
+        return in_hand(self._store, checks.text("id", id))
 
     def lanes(self) -> Sequence[LaneInfo]:
         """Every lane: whether it is paused or stopped, why, and its limits."""
@@ -214,7 +230,8 @@ class Outbox:
 
     def export(self, id: str, path: str | os.PathLike[str]) -> None:  # noqa: A002
         """Write a mail to a file (.eml) as it is sent, octet by octet. Raises TicketNotFound."""
-        ticket, path = self.get(id), Path(path)
+        path = checks.path("path", path)
+        ticket = self.get(id)
         part = path.with_name(f"{path.name}.part")
         try:
             with part.open("wb") as out:
@@ -243,8 +260,8 @@ class Outbox:
         """
         from courriel.session.pool.throttle import Rate
 
-        if cap is not None and (isinstance(cap, bool) or not isinstance(cap, int) or cap < 1):
-            raise errors.UsageError(f"cap: a number of mails from 1, not {cap!r}")
+        if cap is not None:
+            cap = checks.whole("cap", cap, "mails")
         throttle = Rate.of(rate)
         return self._store.set_lane(self._lane_named(lane), {"cap": cap, **in_lane(throttle)})
 
@@ -347,7 +364,8 @@ class Outbox:
 
         Raises UsageError for a lane without a transport in this process.
         """
-        lanes = None if lanes is None else [self._ways.known(lane) for lane in lanes]
+        if lanes is not None:
+            lanes = [self._ways.known(checks.text("lanes", lane)) for lane in checks.several("lanes", lanes, "lanes")]
         tools = Tools(self._store, self._ways, self._listeners, self._bell, self._ticket, self._presence)
         return Worker(
             tools,
@@ -435,8 +453,6 @@ class Outbox:
 
     def _keep(self, mails: Sequence[NewMail], conn: object, if_known: IfKnown) -> Sequence[Ticket]:
         """Store mails, and compare those with known keys after the transaction."""
-        if if_known not in ("refuse", "keep"):
-            raise errors.UsageError(f'if_known is "refuse" or "keep", not {if_known!r}')
         known: dict[str, tuple[NewMail, KnownMail]] = {}
 
         def note(mail: NewMail, before: KnownMail) -> None:
@@ -470,6 +486,34 @@ class Outbox:
             raise errors.UsageError("put_many: one key for each message") from wrong
 
 
+def _check_if_known(if_known: object) -> None:
+    if not isinstance(if_known, str) or if_known not in ("refuse", "keep"):
+        raise errors.UsageError(f'if_known is "refuse" or "keep", not {checks.shown(if_known)}')
+
+
+def _check_keys(messages: Iterable[Sendable], keys: Iterable[str] | None) -> None:
+    """Check what can be checked before the first mail is stored: the number of keys, and each of them in a list."""
+    if keys is None:
+        return
+    checks.several("keys", keys, "keys")
+    if isinstance(keys, Sequence):
+        for key in keys:
+            check_key(key)
+        if isinstance(messages, Sequence) and len(messages) != len(keys):
+            raise errors.UsageError("put_many: one key for each message")
+
+
+def _moment_of(since: datetime) -> float:
+    """A datetime in seconds since 1970. Raises UsageError, also for one without a time zone."""
+    from datetime import datetime
+
+    if not isinstance(since, datetime):
+        raise errors.UsageError(f"since: a datetime, not {checks.shown(since)}")
+    if since.tzinfo is None:
+        raise errors.UsageError(f"since: {since} has no time zone; write datetime(..., tzinfo=...)")
+    return since.timestamp()
+
+
 def _store_at(place: str | os.PathLike[str] | Store | None, *, create: bool) -> Store:
     if place is None:
         from courriel.outbox.default_location import default_location
@@ -490,7 +534,7 @@ def _store_at(place: str | os.PathLike[str] | Store | None, *, create: bool) -> 
 
 def _file_name(place: str | os.PathLike[str]) -> str:
     """File name as a string. Raises UsageError for other types and invalid names."""
-    name = os.fspath(place)
+    name = os.fspath(place) if isinstance(place, str | os.PathLike) else place
     if not isinstance(name, str):
         raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {type(name).__name__}")
     if not name or name == ":memory:" or name.startswith("file:") or is_like_url(name, whole_paths=True):

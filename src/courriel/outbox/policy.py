@@ -19,6 +19,7 @@ from typing import TypeAlias
 
 from courriel import errors
 from courriel._dataclass import dataclass, field
+from courriel._lazy_re import expression
 from courriel.model.receipt import Outcome, Receipt
 from courriel.outbox.store.base import EXPIRED, UNSURE, OnUnsure, State
 from courriel.reply import Reply
@@ -38,6 +39,7 @@ DELAYED = 4 * 3600.0
 MOST_OWN_FAULTS = 5
 """Attempts that may end in an exception of our own code, before the mail is held for a person."""
 
+_ENHANCED = expression(r"[245]\.(?:0|[1-9]\d{0,2})\.(?:0|[1-9]\d{0,2})(?=\s|$)")  # as it is written again
 _OPENING = frozenset(("connect", "secure", "greeting", "hello", "authenticate"))
 
 Word: TypeAlias = tuple[int, str, str]
@@ -119,7 +121,10 @@ def taken_by_all(result: Result, recipients: tuple[str, ...]) -> Decision | None
     """Decision for a mail accepted for every recipient at its first attempt, the usual case; None otherwise."""
     if not isinstance(result, Receipt) or not result.complete:
         return None
-    words = {fate.recipient: _word(fate.reply) for fate in result.fates if fate.reply is not None}
+    fates = result.fates
+    if len(fates) == 1 == len(recipients) and fates[0].recipient == recipients[0] and fates[0].reply is not None:
+        return Decision(State.SENT, (), {recipients[0]: _word(fates[0].reply)})
+    words = {fate.recipient: _word(fate.reply) for fate in fates if fate.reply is not None}
     return Decision(State.SENT, (), words) if tuple(words) == recipients else None
 
 
@@ -285,8 +290,14 @@ def _is_crowd(reply: Reply) -> bool:
 
 
 def _word(reply: Reply) -> Word:
+    if len(reply.lines) == 1:
+        text = reply.lines[0]
+        if usual := _ENHANCED.match(text):
+            return reply.code, usual[0], text[usual.end() :].strip()
+        text = text.strip()
+    else:
+        text = reply.text
     enhanced = str(reply.enhanced or "")
-    text = reply.lines[0].strip() if len(reply.lines) == 1 else reply.text
     return reply.code, enhanced, text.removeprefix(enhanced).lstrip()
 
 

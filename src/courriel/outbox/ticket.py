@@ -7,6 +7,7 @@ from io import BytesIO
 from time import monotonic
 
 from courriel import errors
+from courriel.outbox import checks
 from courriel.outbox.store.base import Action, MailInfo, State, Store
 from courriel.outbox.work.wakeup import Wakeup
 
@@ -41,7 +42,7 @@ class Ticket:
 
         A worker has to send meanwhile, in this process or another.
         """
-        return self._wait(lambda info: info.state.final, timeout)
+        return self._wait(lambda info: info.state.final, checks.seconds("timeout", timeout))
 
     def cancel(self) -> bool:
         """Take the mail back; False when it is too late: its end may have left, or it is in an end state."""

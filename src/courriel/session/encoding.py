@@ -5,11 +5,11 @@ from __future__ import annotations
 from courriel import errors
 from courriel.model.address import USUAL_LOCAL_PART, Address
 from courriel.model.content import Content
-from courriel.model.envelope import Envelope
+from courriel.model.envelope import Envelope, OnRefused
 from courriel.model.message import Message
 from courriel.model.prepared import Prepared
 from courriel.model.ready_message import ReadyMessage
-from courriel.model.submission import OnRefused, SendOptions, Submission
+from courriel.model.submission import SendOptions, Submission
 from courriel.wire.mime.build import content_of
 from courriel.wire.smtp.extensions import Extensions
 

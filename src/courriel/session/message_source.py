@@ -10,7 +10,8 @@ from courriel import errors
 from courriel.dialogue.smtp.batch_sender import BatchSender
 from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.dialogue.smtp.send_queue import QueuedMessage, Window
-from courriel.model.submission import OnRefused, check_on_refused
+from courriel.model.envelope import OnRefused
+from courriel.model.submission import check_on_refused
 from courriel.session.encoding import Sendable, check_several, fields_of
 from courriel.wire.smtp.extensions import Extensions
 

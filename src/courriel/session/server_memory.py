@@ -51,13 +51,13 @@ class ServerFacts:
 
 
 _facts: dict[tuple[str, int], ServerFacts] = {}
-_lock = allocate_lock()
+lock = allocate_lock()
 
 
 def of(server: Server) -> ServerFacts:
     """The facts of this server, shared by all its connections."""
     key = server.host.lower(), server.port
-    with _lock:
+    with lock:
         facts = _facts.pop(key, None) or ServerFacts()
         if len(_facts) >= MOST_SERVERS:
             del _facts[next(iter(_facts))]
@@ -67,13 +67,13 @@ def of(server: Server) -> ServerFacts:
 
 def forget() -> None:
     """Forget all servers (for tests)."""
-    with _lock:
+    with lock:
         _facts.clear()
 
 
 def _after_fork() -> None:
-    global _lock  # noqa: PLW0603 - a thread of the parent may have held it, and no thread here would release it
-    _lock = allocate_lock()
+    global lock  # noqa: PLW0603 - a thread of the parent may have held it, and no thread here would release it
+    lock = allocate_lock()
 
 
 if hasattr(os, "register_at_fork"):

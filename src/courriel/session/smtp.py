@@ -12,9 +12,10 @@ from types import TracebackType
 
 from courriel import errors
 from courriel.model.credentials import Credentials, check_credentials
+from courriel.model.envelope import OnRefused
 from courriel.model.receipt import Receipt
 from courriel.model.server import Dialect, Server
-from courriel.model.submission import WINDOW, OnRefused, SendOptions, Submission
+from courriel.model.submission import WINDOW, SendOptions, Submission
 from courriel.session.base import BaseSession
 
 TYPE_CHECKING = False

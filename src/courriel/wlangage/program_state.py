@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from asyncio import Task
 
     from courriel import SmtpSession, Timeouts, Trust
-    from courriel.wlangage.reading.mailbox import OpenMailbox
+    from courriel.wlangage.mailboxes.open_mailbox import OpenMailbox
 
 Owner: TypeAlias = "int | ref[Task[object]]"
 """A thread id, or a task."""

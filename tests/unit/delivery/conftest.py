@@ -25,7 +25,7 @@ def empty_house(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pat
     monkeypatch.setenv("APPDATA", str(home / "AppData"))
     monkeypatch.chdir(here)
     monkeypatch.setattr(locations, "machine_file", lambda: tmp_path / "etc" / "courriel" / "courriel.toml")
-    profiles._log_captured.cache_clear()
+    profiles.log_captured.cache_clear()
     local.letters.clear()
     yield here
     local.letters.clear()

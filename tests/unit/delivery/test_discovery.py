@@ -457,7 +457,7 @@ def test_the_command_tries_the_profile_when_asked(
 
 def _replaced(route: Route, password: str) -> Route:
     from courriel._dataclass import replace
-    from courriel.delivery.settings.secrets import SecretReference
+    from courriel.delivery.secrets import SecretReference
 
     return replace(route, password=SecretReference.parse(password))
 

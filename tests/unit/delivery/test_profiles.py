@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from courriel.delivery.secrets import SecretReference
 from courriel.delivery.settings import locations, profiles
 from courriel.delivery.settings.profiles import NothingSet, explain, resolve
-from courriel.delivery.settings.secrets import SecretReference
 from courriel.delivery.urls.route import Route
 from courriel.errors import InvalidUrl, UsageError
 from courriel.model.address import Address

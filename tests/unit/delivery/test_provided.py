@@ -82,7 +82,7 @@ def nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr(provided, "_shared", provided._Shared())
+    monkeypatch.setattr(provided, "shared", provided.SharedTransports())
     letters.clear()
 
 
@@ -128,7 +128,7 @@ def test_what_is_made_is_shared_by_the_process_and_closed_when_it_ends(program: 
 
     asyncio.run(courriel.asend(MAIL, via=setting))
     assert (counted.made - 1, counted.closed) == (1, 0), "one is made with the module"
-    provided._shared._close()
+    provided.shared.close()
     assert counted.closed == 1
 
 

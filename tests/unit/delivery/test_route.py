@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from courriel.delivery.settings.secrets import SecretReference
+from courriel.delivery.secrets import SecretReference
 from courriel.delivery.urls.route import Route
 from courriel.errors import InvalidUrl
 from courriel.model.address import Address

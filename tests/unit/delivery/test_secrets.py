@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from courriel.delivery.settings import secrets
-from courriel.delivery.settings.secrets import SecretReference
+from courriel.delivery import secrets
+from courriel.delivery.secrets import SecretReference
 from courriel.delivery.urls.route import Route
 from courriel.errors import CourrielError, InvalidUrl, MissingExtra, UsageError
 from courriel.model.credentials import External, Password, TokenSource

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from courriel.delivery.secrets import SecretReference
 from courriel.delivery.settings import files, locations, profiles
 from courriel.delivery.settings.files import Owned, SettingsFile, objection
 from courriel.delivery.settings.profiles import NothingSet, explain, resolve
-from courriel.delivery.settings.secrets import SecretReference
 from courriel.errors import InvalidUrl, UsageError
 
 ME, EVE, MY_GROUP, STAFF = 1000, 666, 1000, 50

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import pytest
 
+import inside
 from courriel import Envelope, Security, Server, errors
 from courriel.dialogue.flow import Ask, Flow, Receive, ReceivePending, Want
 from courriel.dialogue.smtp.batch_sender import BatchSender
@@ -120,7 +121,7 @@ def test_a_hang_up_in_place_of_a_reply_is_raised() -> None:
 def test_a_reply_before_the_content_was_sent_is_not_the_final_one(known: bool) -> None:
     """Hazard H01: a positive reply that came with the 354 is no reply to the message, of which nothing was sent."""
     dialogue = SmtpDialogue(Server("127.0.0.1", 25, Security.NONE))
-    dialogue._learn({"PIPELINING": ""})
+    inside.know(dialogue, {"PIPELINING": ""})
     server = Told(heard("early", known) * 2 + GO_ON + heard("early", known))
 
     with pytest.raises(errors.RemoteProtocolError, match="without being asked") as unasked:
@@ -136,7 +137,7 @@ NO = b"552 5.3.4 that is too much\r\n"
 def told_no() -> tuple[SmtpDialogue, Told]:
     """Server that sends a refusal together with its 354."""
     dialogue = SmtpDialogue(Server("127.0.0.1", 25, Security.NONE))
-    dialogue._learn({"PIPELINING": ""})
+    inside.know(dialogue, {"PIPELINING": ""})
     return dialogue, Told(YES * 2 + GO_ON + NO)
 
 

@@ -162,13 +162,13 @@ def test_a_login_may_hold_any_character_but_a_line_end() -> None:
 def test_a_digest_logs_in() -> None:
     """RFC 1939 7."""
     served = Served(TERMS, KeepingHandler())
-    timestamp = served._flow.send(None).data.decode().split()[-1]  # type: ignore[union-attr]
-    answer = served._flow.send(b"")
+    timestamp = served.flow.send(None).data.decode().split()[-1]  # type: ignore[union-attr]
+    answer = served.flow.send(b"")
 
     assert timestamp.startswith("<")
     line = f"APOP bob {digest(timestamp, 'secret')}\r\nSTAT\r\n".encode()
     del answer
-    said_back = served._flow.send(line).data.decode()  # type: ignore[union-attr]
+    said_back = served.flow.send(line).data.decode()  # type: ignore[union-attr]
 
     assert said_back.startswith("+OK Logged in\r\n+OK 2 ")
 

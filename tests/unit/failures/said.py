@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import courriel
 from courriel import errors
 
-SOURCE = Path(errors.__file__).parent
+SOURCE = Path(courriel.__file__).parent
 NOT_OURS = ("cli", "demo", "wlangage", "sandbox/faults.py")  # they hold their own French
 _FORMAT = re.compile(r"%(?:0?\d|\.\d)?[sdrfgo]")
 _LOGS = {"info", "warning", "error", "log"}

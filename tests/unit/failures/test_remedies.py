@@ -23,8 +23,8 @@ PYTHON = re.compile(r"\b(?:Message|Server|Password)\([^()…]*\)")
 def remedies_of() -> Iterator[tuple[str, str]]:
     for record in failures.all():
         texts = [record.cause, record.fix, *(clue.more for clue in record.clues if clue.more)]
-        if record.id in remedies._IN_WLANGAGE:
-            texts.append(remedies._IN_WLANGAGE[record.id])
+        if record.id in remedies.IN_WLANGAGE:
+            texts.append(remedies.IN_WLANGAGE[record.id])
         for text in texts:
             for language in ("fr", "en"):
                 yield record.id, text.in_(language, host="smtp.example.org", port=465, user="ada")

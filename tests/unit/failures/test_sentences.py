@@ -50,7 +50,7 @@ def test_every_sentence_that_users_meet_has_its_french() -> None:
 
 
 def test_every_reason_of_tls_has_its_french() -> None:
-    reasons = [sentence for _, sentence in (*tls_reasons._REFUSED.values(), *tls_reasons._BROKEN.values())]
+    reasons = [sentence for _, sentence in (*tls_reasons.REFUSED.values(), *tls_reasons.BROKEN.values())]
     templates = [re.sub(r"\{\w+\}", "{}", sentence) for sentence in reasons]
 
     assert [template for template in templates if template not in PAIRS] == []
@@ -156,6 +156,6 @@ def test_each_part_is_looked_for_once() -> None:
 
     words = ("", ": ", ": ", ": ", "!")
 
-    sentences._parts(Counted(": " * 900), words)
+    sentences.parts_between(Counted(": " * 900), words)
 
     assert reads <= len(words)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from courriel.errors import InvalidAddress
-from courriel.model.address import Address, _plain_address, pieces_of
+from courriel.model.address import Address, _plain_address
+from courriel.model.address.pieces import pieces_of
 from courriel.model.received.address import ReceivedAddress
 
 ATOMS = st.text("abcXYZ019!#$%&'*+/=^_`{|}~-", min_size=1, max_size=8)

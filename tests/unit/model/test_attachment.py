@@ -186,7 +186,7 @@ def test_an_inline_image_is_found_under_its_name_or_its_id() -> None:
         Attachment.data(b"", "a.png", content_id="<x>\r\nX: y")
 
 
-@pytest.mark.parametrize("ending", sorted(attachment._COMMON))
+@pytest.mark.parametrize("ending", sorted(attachment.COMMON_TYPES))
 def test_the_common_types_are_those_of_the_tables(ending: str) -> None:
     known = Attachment.data(b"", f"a.{ending}").content_type
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import inside
 from courriel.network.receive_buffer import Alarm
 
 
@@ -40,7 +41,7 @@ def test_a_cancelled_timer_leaves_nothing_behind() -> None:
         alarm.set(0.01)
         alarm.cancel()
 
-        assert alarm._timer is None
+        assert inside.timer_of(alarm) is None
         with_another = asyncio.Event()
         asyncio.get_running_loop().call_later(0.03, with_another.set)
         await with_another.wait()

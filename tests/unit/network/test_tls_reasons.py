@@ -40,17 +40,17 @@ def test_newer_words_of_openssl_mean_the_same(reason: str, hint: str) -> None:
 
 
 def test_every_remedy_named_here_is_in_the_failure_table() -> None:
-    named = {*reasons._HINTS.values(), "PIN-MISMATCH", "CERTIFICATE-FILE-UNREADABLE"}
+    named = {*reasons.HINTS.values(), "PIN-MISMATCH", "CERTIFICATE-FILE-UNREADABLE"}
 
     assert named <= {failure.id for failure in failures.all()}
 
 
 def test_every_sentence_can_be_formatted() -> None:
-    for reason in reasons._BROKEN:
+    for reason in reasons.BROKEN:
         error = ssl.SSLError(1, f"[SSL: {reason}]")
         error.reason = reason
         assert HOST in explain(error, HOST)
-    for code in reasons._REFUSED:
+    for code in reasons.REFUSED:
         refusal = ssl.SSLCertVerificationError("refused")
         refusal.verify_code = code
         assert HOST in explain(refusal, HOST)

@@ -139,8 +139,8 @@ class World(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def hang_up_at_rest(self, data: st.DataObject) -> None:
-        if self.state._resting:
-            self.session_of(data.draw(st.sampled_from(self.state._resting))).sound = False
+        if self.state.resting_slots:
+            self.session_of(data.draw(st.sampled_from(self.state.resting_slots))).sound = False
 
     @rule(ago=st.floats(0, 5))
     def complain(self, ago: float) -> None:
@@ -176,12 +176,12 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def nobody_shares(self) -> None:
-        sessions = [self.session_of(each) for each in [*self.holding, *self.state._resting]]
+        sessions = [self.session_of(each) for each in [*self.holding, *self.state.resting_slots]]
         assert len(set(map(id, sessions))) == len(sessions)
 
     @invariant()
     def every_session_is_somewhere(self) -> None:
-        somewhere = {id(self.session_of(each)) for each in [*self.holding, *self.state._resting]}
+        somewhere = {id(self.session_of(each)) for each in [*self.holding, *self.state.resting_slots]}
         assert somewhere == {id(session) for session in self.all if not session.closed}
 
     @invariant()
@@ -194,7 +194,7 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def what_rests_is_good(self) -> None:
-        for slot in self.state._resting:
+        for slot in self.state.resting_slots:
             assert slot.messages < self.messages
 
     def teardown(self) -> None:

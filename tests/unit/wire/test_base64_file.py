@@ -23,9 +23,9 @@ MEGABYTE = 1_000_000
 @pytest.fixture
 def _afresh() -> Iterator[None]:
     """Look pybase64 up again, before and after the test."""
-    transfer._base64.cache_clear()
+    transfer.fastest_base64.cache_clear()
     yield
-    transfer._base64.cache_clear()
+    transfer.fastest_base64.cache_clear()
 
 
 @pytest.mark.usefixtures("_afresh")
@@ -37,13 +37,13 @@ def test_pybase64_writes_the_same_where_it_is_installed(
     file = tmp_path / "a.bin"
     file.write_bytes(data)
     theirs = b"".join(Base64File(Attachment.file(file)))
-    assert transfer._base64() is pybase64.b64encode
+    assert transfer.fastest_base64() is pybase64.b64encode
     monkeypatch.setitem(sys.modules, "pybase64", None)  # as if not installed
-    transfer._base64.cache_clear()
+    transfer.fastest_base64.cache_clear()
 
     ours = b"".join(Base64File(Attachment.file(file)))
 
-    assert transfer._base64() is not pybase64.b64encode
+    assert transfer.fastest_base64() is not pybase64.b64encode
     assert theirs == ours == encode_base64(data)
     assert len(ours) == base64_size(size)
 
@@ -112,7 +112,7 @@ def test_a_file_system_may_give_less_than_was_asked_for() -> None:
 
     block = memoryview(bytearray(5))
 
-    assert transfer._fill(read, block) == 3
+    assert transfer.fill_block(read, block) == 3
     assert bytes(block[:3]) == b"abc"
 
 

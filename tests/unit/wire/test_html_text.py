@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from courriel.wire.mime.html_to_text import text_of
-from courriel.wire.mime.html_tokens import tokens
+from courriel.wire.html.to_text import text_of
+from courriel.wire.html.tokens import tokens
 
 TAGS = st.sampled_from((
     "<p>", "</p>", "<table>", "</table>", "<tr>", "<td>", "</td>", "<ul>", "<ol>", "<li>", "</ul>", "</ol>", "<pre>",

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from courriel import Letter, Message, errors
+from courriel.wire.html.to_text import text_of
+from courriel.wire.html.tokens import unescape
 from courriel.wire.mime.build import content_of
-from courriel.wire.mime.html_to_text import text_of
-from courriel.wire.mime.html_tokens import unescape
 from fast_part import examples
 from unit.wire.test_letter_broken import read_all
 

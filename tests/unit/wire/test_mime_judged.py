@@ -17,9 +17,9 @@ from courriel.model.address import Address
 from courriel.model.attachment import Attachment
 from courriel.model.content import Content
 from courriel.model.message import Message, Priority
+from courriel.wire.html.to_text import text_of
 from courriel.wire.mime.build import assembled, build, header_fields, nested
 from courriel.wire.mime.headers import mailbox
-from courriel.wire.mime.html_to_text import text_of
 from courriel.wire.mime.parts import first_boundary, text_and_html, text_part
 from fast_part import examples
 

@@ -92,7 +92,7 @@ def test_a_user_cannot_act_for_another_one() -> None:
     server = scram_sha_256(UserSecrets())
     next(server)
     client = client_mechanisms.ScramSha256("ada", "sesame")
-    client._header = b"n,a=bob,"
+    client.gs2_header = b"n,a=bob,"
     said = client.start()
 
     with pytest.raises(StopIteration) as end:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -71,7 +70,7 @@ class LoginMaker:
     def _with_secret(self, login: StoredLogin, reference: str) -> StoredLogin:
         if not reference:
             return login
-        from courriel.delivery.settings.secrets import SecretReference
+        from courriel.delivery.secrets import SecretReference
 
         where = SecretReference.parse(reference)
         if where.kind in ("prompt", "plain", "login"):
@@ -87,7 +86,7 @@ class LoginMaker:
     def _route_to_use(self, login: StoredLogin, server: str) -> Route:
         """The route to paste: the server, the user, the mechanism, and the login's name."""
         from courriel import Route
-        from courriel.delivery.settings.secrets import SecretReference
+        from courriel.delivery.secrets import SecretReference
 
         route = Route.parse(server)
         assert route.server is not None
@@ -107,26 +106,22 @@ class LoginMaker:
         return self._by_device(client) if login.grant == "device" else self._by_browser(client, login.mailbox)
 
     def _by_browser(self, client: OAuthClient, mailbox: str) -> TokenAnswer:
-        from courriel.delivery.oauth.authorization import AuthorizationRequest
+        from courriel.delivery.oauth.browser import by_browser
         from courriel.delivery.oauth.loopback import DEADLINE, Loopback
 
-        with Loopback(client.provider.redirect_host) as loopback:
-            request = AuthorizationRequest.make(client.provider, client.id, loopback.redirect_uri, mailbox)
+        def tell(address: str, _opened: bool) -> None:
             minutes = f"{DEADLINE / 60:.0f}"
             print(
                 say(f"Connectez-vous dans le navigateur de cette machine, d'ici {minutes} minutes :",
                     f"Log in in a browser on this machine, within {minutes} minutes:"),
-                request.url,
+                address,
                 sep="\n",
                 file=sys.stderr,
                 flush=True,
             )  # fmt: skip
-            if self._browser and _has_screen():
-                import webbrowser
 
-                webbrowser.open(request.url)
-            code = loopback.wait(request.code_of)
-        return client.by_code(request, code)
+        with Loopback(client.provider.redirect_host) as loopback:
+            return by_browser(client, loopback, tell, user=mailbox, open_browser=self._browser)
 
     def _by_device(self, client: OAuthClient) -> TokenAnswer:
         device = client.ask_device_code()
@@ -204,13 +199,3 @@ def client_in_file(path: str) -> tuple[str, str]:
             hint_id="OAUTH-KEY-UNREADABLE",
         )
     return client_id, secret
-
-
-# The steps.
-
-
-def _has_screen() -> bool:
-    """Whether a browser would open beside the terminal; one in the terminal would take its place."""
-    return sys.platform in ("win32", "darwin") or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
-    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from courriel.cli.command import Command, GlobalOptions, option
+from courriel.cli.command import Command, GlobalOptions, Whole, option
 from courriel.cli.i18n import Bilingual, say, visible
 from courriel.cli.outbox.duration import counted, number, span
 from courriel.cli.outbox.figures import figures_object, figures_of
@@ -54,7 +54,7 @@ _ALL_EN = ", ".join(words.en for words in STATES.values())
 @option("--via", value=Bilingual("VOIE", "LANE"), fr="Cette voie seulement.", en="This lane only.")
 @option("--unsure", is_flag=True, default=None, fr="Seulement ceux dont l'envoi est incertain.",
         en="Only mails in doubt.")  # fmt: skip
-@option("--most", type=click.IntRange(1), default=_MOST, value=Bilingual("NOMBRE", "COUNT"),
+@option("--most", type=Whole(1), default=_MOST, value=Bilingual("NOMBRE", "COUNT"),
         fr="Nombre maximal de lignes (100).", en="Largest number of lines (100).")  # fmt: skip
 @click.pass_obj
 def list_(

@@ -32,7 +32,7 @@ STATES: dict[str, Bilingual] = {
     "CANCELED": Bilingual("annulé", "canceled"),
 }
 
-_AGE = re.compile(r"(\d{1,6})\s*([smhd]?)")
+_AGE = re.compile(r"([0-9]{1,6})\s*([smhd]?)")
 _SECONDS = {"": 86_400, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -192,8 +192,8 @@ def age(ctx: click.Context, parameter: click.Parameter, value: str | None) -> fl
     if found is None:
         raise click.BadParameter(
             say(
-                f"une durée est attendue, comme 7d, 12h, 30m ou 45s ; reçu : {value}",
-                f"an age is expected, as 7d, 12h, 30m or 45s; got: {value}",
+                f"une durée est attendue, comme 7d, 12h, 30m ou 45s ; reçu : {visible(value)}",
+                f"an age is expected, as 7d, 12h, 30m or 45s; got: {visible(value)}",
             ),
             ctx,
             parameter,

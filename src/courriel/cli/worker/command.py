@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
-from courriel.cli.command import Command, GlobalOptions, option
+from courriel.cli.command import Command, GlobalOptions, Seconds, Whole, option
 from courriel.cli.i18n import Bilingual, say
 from courriel.cli.outbox.words import outbox_option, references_option
+
+_DAY, _YEAR = 86_400, 366 * 86_400  # seconds
 
 
 @click.command(
@@ -28,27 +30,27 @@ from courriel.cli.outbox.words import outbox_option, references_option
     ],
 )
 @outbox_option
-@option("--workers", type=click.IntRange(1, 100), default=1, value=Bilingual("NOMBRE", "COUNT"),
+@option("--workers", type=Whole(1, 100), default=1, value=Bilingual("NOMBRE", "COUNT"),
         fr="Nombre d'envois en parallèle (1).", en="Number of workers in parallel (1).")  # fmt: skip
-@option("--sessions", type=click.IntRange(1), value=Bilingual("NOMBRE", "COUNT"),
+@option("--sessions", type=Whole(1, 100_000), value=Bilingual("NOMBRE", "COUNT"),
         fr="Nombre de connexions gardées ouvertes (100, ou le quart de ulimit -n).",
         en="Number of connections kept open (100, or a quarter of ulimit -n).")  # fmt: skip
-@option("--per-host", type=click.IntRange(1), value=Bilingual("NOMBRE", "COUNT"),
+@option("--per-host", type=Whole(1, 100_000), value=Bilingual("NOMBRE", "COUNT"),
         fr="Nombre de connexions à la fois vers un même serveur (20).",
         en="Number of connections at once to one server (20).")  # fmt: skip
 @option("--via", multiple=True, value=Bilingual("VOIE", "LANE"), fr="Cette voie seulement ; se répète.",
         en="This lane only; may be repeated.")  # fmt: skip
 @option("--once", is_flag=True, fr="Envoie les messages dus, au débit de chaque voie, puis s'arrête.",
         en="Sends the mails due, at the rate of each lane, and ends.")  # fmt: skip
-@option("--for", "for_seconds", type=click.FloatRange(0, min_open=True), value=Bilingual("SECONDES", "SECONDS"),
+@option("--for", "for_seconds", type=Seconds(0, _YEAR, min_open=True), value=Bilingual("SECONDES", "SECONDS"),
         fr="Avec --once : s'arrête après ce temps, même s'il reste des messages que le débit d'une voie retarde.",
         en="With --once: ends after this time, even if the rate of a lane delays mails.")  # fmt: skip
 @option("--transcript", is_flag=True, fr="Montre les conversations, sans les secrets ni les messages.",
         en="Shows the conversations, without secrets or messages.")  # fmt: skip
-@option("--grace", type=click.FloatRange(0), default=30.0, value=Bilingual("SECONDES", "SECONDS"),
+@option("--grace", type=Seconds(0, _DAY), default=30.0, value=Bilingual("SECONDES", "SECONDS"),
         fr="Délai d'attente, à l'arrêt, des réponses qui manquent (30).",
         en="Seconds to wait, when stopping, for missing replies (30).")  # fmt: skip
-@option("--health", value=Bilingual("PORT|FICHIER", "PORT|FILE"), default="",
+@option("--health", value=Bilingual("PORT|FICHIER", "PORT|FILE"),
         fr="Dit si le processus travaille : par HTTP sur ce port de cette machine (ou ADRESSE:PORT), ou dans un "
         "fichier récrit toutes les 5 secondes.",
         en="Reports whether the worker makes progress: by HTTP on this port of this machine (or ADDRESS:PORT), or in a "
@@ -66,7 +68,7 @@ def command(
     for_seconds: float | None,
     transcript: bool,
     grace: float,
-    health: str,
+    health: str | None,
     references: bool,
 ) -> int:
     """Run the worker, and report its progress."""
@@ -76,6 +78,10 @@ def command(
 
     if for_seconds is not None and not once:
         raise click.UsageError(say("--for va avec --once.", "--for goes with --once."))
+    if health is not None and not health.strip():
+        raise click.UsageError(
+            say("--health : un port ou un fichier est attendu", "--health: a port or a file is expected")
+        )
     lanes, limits = list(via) or None, WorkerLimits(sessions, PER_HOST if per_host is None else per_host)
     if once:
         if health:
@@ -87,7 +93,7 @@ def command(
     from courriel.cli.worker.monitors import Monitors
     from courriel.cli.worker.waiting import opened
 
-    with Monitors(health) as watched:
+    with Monitors(health or "") as watched:
         with asked_to_end() as ended:
             found = opened(place, Report(manner), watched, ended, references=references)
         if found is None:

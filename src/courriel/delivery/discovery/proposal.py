@@ -5,7 +5,7 @@ from __future__ import annotations
 from courriel import errors
 from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
-from courriel.delivery.urls.percent import quote
+from courriel.delivery.percent import quote
 from courriel.model.address import Address
 from courriel.model.server import Dialect, Security, Server
 

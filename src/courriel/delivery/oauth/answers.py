@@ -66,12 +66,13 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
-    """Tokens from a token endpoint; `expires_at` in seconds since 1970 by our own clock."""
+    """Tokens from a token endpoint; `expires_at` in seconds since 1970 by our own clock, `raw` the whole JSON."""
 
     access_token: str = field(repr=False)
     expires_at: float | None
     refresh_token: str = field(default="", repr=False)
     scopes: tuple[str, ...] = ()
+    raw: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ def token_of(answer: HttpAnswer, now: float, secrets: Iterable[str] = ()) -> Tok
         now + _seconds(answer, content, "expires_in", 0) if "expires_in" in content else None,
         _text(answer, content, "refresh_token") if content.get("refresh_token") else "",
         tuple(_text(answer, content, "scope").split()) if content.get("scope") else (),
+        answer.body.decode("utf-8-sig"),
     )
 
 

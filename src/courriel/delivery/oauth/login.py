@@ -58,9 +58,7 @@ class StoredLogin:
 
     def fresh(self, now: float) -> bool:
         """Whether the access token is still valid for a minute; a token without an expiry counts for five minutes."""
-        if not self.access_token:
-            return False
-        return now < (self.expires_at if self.expires_at is not None else self.obtained_at + 300) - _MARGIN
+        return bool(self.access_token) and fresh(self.expires_at, self.obtained_at, now)
 
     def with_tokens(self, answer: TokenAnswer, now: float) -> StoredLogin:
         """The login with new tokens; a server that sends no refresh token leaves the old one valid (RFC 6749 6)."""
@@ -80,7 +78,7 @@ class StoredLogin:
 
         provider, secret = self.made_by_provider, self.client_secret
         if self.secret_reference:
-            from courriel.delivery.settings.secrets import SecretReference
+            from courriel.delivery.secrets import SecretReference
 
             host = provider.token_url.partition("://")[2].partition("/")[0]
             secret = SecretReference.parse(self.secret_reference).read(user=self.client_id, host=host)
@@ -140,6 +138,11 @@ class StoredLogin:
             expires_at=moments[0],
             obtained_at=moments[1] or 0.0,
         )
+
+
+def fresh(expires_at: float | None, obtained_at: float, now: float) -> bool:
+    """Whether an access token is still valid for a minute; one without an expiry counts for five minutes."""
+    return now < (expires_at if expires_at is not None else obtained_at + 300) - _MARGIN
 
 
 # The steps.

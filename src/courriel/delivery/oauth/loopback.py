@@ -2,65 +2,53 @@
 The redirect of a browser to this machine (RFC 8252 7.3): one request is answered with a page, then nobody listens.
 
 Browsers open connections ahead of need and ask for an icon: several connections are served side by side, and only a
-request for "/" whose query answers the login counts.
+request for the redirect's path whose query answers the login counts.
 """
 
 from __future__ import annotations
 
+import os
 import selectors
 import socket
 import time
 
 from courriel import errors
-from courriel.failures import language
+from courriel.delivery.oauth import pages
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import Self
+    from typing import Self, TypeVar
+
+    T = TypeVar("T")
 
 DEADLINE = 300.0
 """Seconds for the user to log in in the browser."""
 _LARGEST_REQUEST = 16 * 1024
 _MOST_CONNECTIONS = 20
 
-_PAGES = {
-    True: (
-        ("Connexion réussie", "Vous pouvez fermer cette fenêtre et retourner au terminal."),
-        ("Logged in", "You may close this window, and go back to the terminal."),
-    ),
-    False: (
-        ("La connexion n'a pas abouti", "Vous pouvez fermer cette fenêtre ; le terminal dit pourquoi."),
-        ("The login did not succeed", "You may close this window; the terminal says why."),
-    ),
-}
-
-_PAGE = """<!doctype html>
-<html lang="{language}"><meta charset="utf-8"><title>courriel: {title}</title>
-<body style="font-family: sans-serif; margin: 4em auto; max-width: 30em"><h1>{title}</h1><p>{text}</p>
-"""
-
 
 class Loopback:
     """Listener for one redirect, on 127.0.0.1 and, for the name localhost, on ::1 with the same port.
 
-    Raises UsageError when no port of loopback can be had.
+    `port` is a free one unless it is given; `path` is what the redirect URI has behind the port. Raises UsageError when
+    the port, or no port of loopback, can be had.
     """
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
-        self._host = host
-        self._listeners = _listeners(both=host == "localhost")
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, path: str = "") -> None:
+        self._host, self._path = host, path
+        self._listeners = _listeners(port, both=host == "localhost")
         self.port: int = self._listeners[0].getsockname()[1]
 
     @property
     def redirect_uri(self) -> str:
         """The redirect URI to ask for."""
-        return f"http://{self._host}:{self.port}"
+        return f"http://{self._host}:{self.port}{self._path}"
 
-    def wait(self, take: Callable[[str], str], *, deadline: float = DEADLINE) -> str:
-        """Wait for the redirect; returns what `take` makes of its query.
+    def wait(self, take: Callable[[str], T], *, deadline: float = DEADLINE) -> T:
+        """Wait for the redirect; returns what `take` makes of its query, while the browser waits for its page.
 
         An error of `take` is raised here, once the browser has got its page. Raises TimedOut after `deadline` seconds.
         """
@@ -90,7 +78,7 @@ class Loopback:
 
     # The steps.
 
-    def _serve(self, selector: selectors.BaseSelector, take: Callable[[str], str], ends: float, deadline: float) -> str:
+    def _serve(self, selector: selectors.BaseSelector, take: Callable[[str], T], ends: float, deadline: float) -> T:
         while (left := ends - time.monotonic()) > 0:
             for key, _ in selector.select(left):
                 assert isinstance(key.fileobj, socket.socket)
@@ -127,14 +115,14 @@ class Loopback:
         return target
 
     def _target(self, request: bytes) -> str | None:
-        """The query of a request for "/" of ours that answers a login; None for any other request."""
+        """The query of a request for our path that answers a login; None for any other request."""
         head, *headers = request.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
         method, _, rest = head.partition(" ")
         path, mark, query = rest.partition(" ")[0].partition("?")
         hosts = [each.partition(":")[2].strip().lower() for each in headers if each.lower().startswith("host:")]
         ours = {f"{name}:{self.port}" for name in ("localhost", "127.0.0.1", "[::1]")}
         # A page of a name that somebody points to 127.0.0.1 has another Host.
-        if method != "GET" or path != "/" or not mark or len(hosts) != 1 or hosts[0] not in ours:
+        if method != "GET" or path != (self._path or "/") or not mark or len(hosts) != 1 or hosts[0] not in ours:
             return None
         return query if "code=" in query or "error=" in query else None
 
@@ -142,26 +130,41 @@ class Loopback:
 # The steps.
 
 
-def _listeners(*, both: bool) -> list[socket.socket]:
-    """Listening sockets; a port that is free on both addresses is looked for a few times."""
-    for _ in range(20):
-        four = _listen(socket.AF_INET, "127.0.0.1", 0)
+def _listeners(port: int, *, both: bool) -> list[socket.socket]:
+    """Listening sockets; without a port, one that is free on both addresses is looked for a few times."""
+    import errno
+
+    for _ in range(1 if port else 20):
+        try:
+            four = _listen(socket.AF_INET, "127.0.0.1", port)
+        except OSError as failed:
+            raise _unavailable(port, failed) from failed
         if not both or not socket.has_ipv6:
             return [four]
         try:
             return [four, _listen(socket.AF_INET6, "::1", four.getsockname()[1])]
         except OSError as failed:
-            import errno
-
             if failed.errno != errno.EADDRINUSE:
                 return [four]  # a machine without IPv6
             four.close()
-    raise errors.UsageError("no port of this machine is free for the browser's redirect", stage="authenticate")
+    raise _unavailable(port, None)
+
+
+def _unavailable(port: int, failed: OSError | None) -> errors.UsageError:
+    if not port:
+        return errors.UsageError("no port of this machine is free for the browser's redirect", stage="authenticate")
+    reason = failed.strerror if failed is not None else "Address already in use"
+    return errors.UsageError(
+        f"the browser's redirect cannot be received on port {port} of this machine: {reason}", stage="authenticate"
+    )
 
 
 def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
+        if port and os.name != "nt":
+            # The port of a login that ended a moment ago; one that listens still is not taken over. Windows would.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
         listener.listen(_MOST_CONNECTIONS)
         listener.setblocking(False)
@@ -183,23 +186,17 @@ def _accept(selector: selectors.BaseSelector, listener: socket.socket) -> None:
     selector.register(line, selectors.EVENT_READ, bytearray())
 
 
-def _take_redirect(line: socket.socket, query: str, take: Callable[[str], str]) -> str:
+def _take_redirect(line: socket.socket, query: str, take: Callable[[str], T]) -> T:
     try:
         taken = take(query)
-    except errors.CourrielError:
-        _reply(line, "400 Bad Request", _page(succeeded=False))
+    except errors.CourrielError as refused:
+        _reply(line, "400 Bad Request", pages.refused(refused))
         raise
     else:
-        _reply(line, "200 OK", _page(succeeded=True))
+        _reply(line, "200 OK", pages.succeeded())
         return taken
     finally:
         line.close()
-
-
-def _page(*, succeeded: bool) -> str:
-    spoken = language()
-    title, text = _PAGES[succeeded][0 if spoken == "fr" else 1]
-    return _PAGE.format(language=spoken, title=title, text=text)
 
 
 def _reply(line: socket.socket, status: str, page: str) -> None:
@@ -207,7 +204,7 @@ def _reply(line: socket.socket, status: str, page: str) -> None:
     head = (
         f"HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
         "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nX-Content-Type-Options: nosniff\r\n"
-        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\nConnection: close\r\n\r\n"
+        f"Content-Security-Policy: {pages.policy()}\r\nConnection: close\r\n\r\n"
     )
     try:
         line.settimeout(2)

@@ -14,7 +14,7 @@ from courriel._dataclass import replace
 from courriel.delivery.oauth import store
 from courriel.delivery.oauth.assertions import Certificate, ServiceAccount
 from courriel.delivery.oauth.grants import OAuthClient
-from courriel.delivery.oauth.login import StoredLogin
+from courriel.delivery.oauth.login import StoredLogin, fresh
 from courriel.delivery.oauth.provider import AuthorizationServer, google, microsoft
 from courriel.model.credentials import Token, TokenSource
 from courriel.network import forks
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("courriel.oauth")
 
-_loaded: dict[str, tuple[object, StoredLogin]] = {}
+loaded_logins: dict[str, tuple[object, StoredLogin]] = {}
 """Logins read before, with the stamp of their file: a keyring takes tens of milliseconds to answer."""
 _MOST_LOADED = 100
 
@@ -121,6 +121,53 @@ def program(
     return _in_memory(user, provider, ask)
 
 
+class TokensInMemory:
+    """Tokens of one login for all its sessions, one request at a time.
+
+    `ask` gets new ones; it is given the refresh token, "" when there is none. `first` are those that are there already.
+    """
+
+    __slots__ = ("__weakref__", "_ask", "_lock", "_obtained_at", "_tokens")
+
+    def __init__(self, ask: Callable[[str], TokenAnswer], first: TokenAnswer | None = None) -> None:
+        self._ask = ask
+        self._tokens = first
+        self._obtained_at = time.time()
+        self._after_fork()
+        forks.renew_in_child(self, type(self)._after_fork)
+
+    def _after_fork(self) -> None:
+        self._lock = Lock()
+
+    @property
+    def now(self) -> TokenAnswer | None:
+        """The tokens that are there, expired or not; None before the first request."""
+        return self._tokens
+
+    def fetch(self) -> Token:
+        """The access token; a new one when it has expired."""
+        return self._another("")
+
+    def refresh(self, refused: str) -> Token:
+        """Another access token than the refused one."""
+        return self._another(refused)
+
+    def _another(self, refused: str) -> Token:
+        with self._lock:
+            tokens = self._tokens
+            if (
+                tokens is None
+                or tokens.access_token == refused
+                or not fresh(tokens.expires_at, self._obtained_at, time.time())
+            ):
+                old = tokens.refresh_token if tokens is not None else ""
+                tokens = self._ask(old)
+                # A server that sends no refresh token leaves the old one valid (RFC 6749 6).
+                self._tokens = tokens = replace(tokens, refresh_token=tokens.refresh_token or old)
+                self._obtained_at = time.time()
+            return Token(tokens.access_token, tokens.expires_at)
+
+
 # The steps.
 
 
@@ -148,39 +195,9 @@ class _LoginReader:
         return login
 
 
-class _InMemory:
-    """Tokens of one source, for all its sessions: one request at a time."""
-
-    __slots__ = ("__weakref__", "_ask", "_lock", "_login")
-
-    def __init__(self, ask: Callable[[], TokenAnswer], empty: StoredLogin) -> None:
-        self._ask = ask
-        self._login = empty
-        self._after_fork()
-        forks.renew_in_child(self, type(self)._after_fork)
-
-    def _after_fork(self) -> None:
-        self._lock = Lock()
-
-    def fetch(self) -> Token:
-        """The access token; a new one when it has expired."""
-        return self._fetch_fresh("")
-
-    def refresh(self, refused: str) -> Token:
-        """Another access token than the refused one."""
-        return self._fetch_fresh(refused)
-
-    def _fetch_fresh(self, refused: str) -> Token:
-        with self._lock:
-            if not self._login.fresh(time.time()) or self._login.access_token == refused:
-                self._login = self._login.with_tokens(self._ask(), time.time())
-            return _token(self._login)
-
-
 def _in_memory(user: str, provider: AuthorizationServer, ask: Callable[[], TokenAnswer]) -> TokenSource:
-    empty = StoredLogin(user, "google", user, "", "program", provider.hosts)
-    source = _InMemory(ask, empty)
-    return TokenSource(user, source.fetch, source.refresh, provider.hosts)
+    tokens = TokensInMemory(lambda _: ask())
+    return TokenSource(user, tokens.fetch, tokens.refresh, provider.hosts)
 
 
 def _token(login: StoredLogin) -> Token:
@@ -188,16 +205,16 @@ def _token(login: StoredLogin) -> Token:
 
 
 def _load(name: str) -> StoredLogin:
-    known = _loaded.get(name)
+    known = loaded_logins.get(name)
     stamp = store.stamp(name)
     if known is not None and stamp is not None and known[0] == stamp:
         return known[1]
     login = store.load(name)
-    _loaded[name] = (stamp, login)
-    if len(_loaded) > _MOST_LOADED:
-        _loaded.pop(next(iter(_loaded)), None)
+    loaded_logins[name] = (stamp, login)
+    if len(loaded_logins) > _MOST_LOADED:
+        loaded_logins.pop(next(iter(loaded_logins)), None)
     return login
 
 
 def _remember(name: str, login: StoredLogin) -> None:
-    _loaded[name] = (store.stamp(name), replace(login))
+    loaded_logins[name] = (store.stamp(name), replace(login))

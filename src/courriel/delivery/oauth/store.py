@@ -19,8 +19,8 @@ from pathlib import Path
 
 from courriel import errors
 from courriel.delivery.oauth.login import SECRETS, StoredLogin
-from courriel.delivery.settings.state_folder import own_folder
-from courriel.delivery.urls.percent import quote, unquote
+from courriel.delivery.percent import quote, unquote
+from courriel.delivery.state_folder import own_folder
 
 TYPE_CHECKING = False
 
@@ -61,7 +61,7 @@ def names() -> list[str]:
 def stamp(name: str) -> object:
     """A value that changes when the login is stored again; None when it is not there."""
     try:
-        status = _path(name).stat()
+        status = path_of(name).stat()
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
@@ -69,7 +69,7 @@ def stamp(name: str) -> object:
 
 def load(name: str) -> StoredLogin:
     """The login of this name. Raises UsageError (LOGIN-NOT-FOUND, LOGIN-NOT-STORED)."""
-    path = _path(name)
+    path = path_of(name)
     try:
         content = json.loads(_read(path, name))
         if content.get("kept") == "keyring":
@@ -93,7 +93,7 @@ class LoginFile:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._path = _path(name)
+        self._path = path_of(name)
         self._temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.{time.monotonic_ns()}")
         self._file = -1
         try:
@@ -144,7 +144,7 @@ def save(login: StoredLogin) -> None:
 def forget(name: str) -> None:
     """Remove a login and its secrets. Raises UsageError (LOGIN-NOT-FOUND)."""
     with lock(name):
-        path = _path(name)
+        path = path_of(name)
         try:
             path.unlink()
         except FileNotFoundError:
@@ -159,7 +159,7 @@ def forget(name: str) -> None:
                 keyring.delete_password(_SERVICE, name)
             except Exception as failed:  # noqa: BLE001 - back ends raise what they like, and most often it was not there
                 logger.debug("The keyring removed nothing (%s)", type(failed).__name__)
-    _path(name, ".lock").unlink(missing_ok=True)
+    path_of(name, ".lock").unlink(missing_ok=True)
 
 
 @contextmanager
@@ -168,7 +168,7 @@ def lock(name: str, limit: float = LOCK_LIMIT) -> Generator[None]:
 
     Every holder opens the file itself: `flock` excludes threads of one process as well.
     """
-    path = _path(name, ".lock")
+    path = path_of(name, ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
@@ -196,7 +196,7 @@ def lock(name: str, limit: float = LOCK_LIMIT) -> Generator[None]:
 def uses_keyring(name: str) -> bool:
     """Whether the secrets of a login are in the keyring."""
     try:
-        return bool(json.loads(_read(_path(name), name)).get("kept") == "keyring")
+        return bool(json.loads(_read(path_of(name), name)).get("kept") == "keyring")
     except (OSError, ValueError, AttributeError):
         return False
 
@@ -204,7 +204,7 @@ def uses_keyring(name: str) -> bool:
 # The steps.
 
 
-def _path(name: str, ending: str = ".json") -> Path:
+def path_of(name: str, ending: str = ".json") -> Path:
     return folder() / f"{quote(normal(name), safe='@+')}{ending}"
 
 

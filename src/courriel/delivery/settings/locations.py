@@ -32,11 +32,11 @@ from pathlib import Path
 from courriel import errors
 from courriel._dataclass import dataclass, field, replace
 from courriel._lazy_re import expression
+from courriel.delivery.percent import nearest, refusal
+from courriel.delivery.secrets import SecretReference
 from courriel.delivery.settings import files
 from courriel.delivery.settings.files import SettingsFile, wrong
 from courriel.delivery.settings.resource_limits import inside, program_run, secret_taken
-from courriel.delivery.settings.secrets import SecretReference
-from courriel.delivery.urls.percent import nearest, refusal
 from courriel.delivery.urls.route import Route
 from courriel.model.address import Address
 from courriel.model.checks.shown import is_like_url

@@ -24,7 +24,7 @@ from functools import cache
 from courriel import errors
 from courriel._dataclass import dataclass, replace
 from courriel._lazy_re import expression
-from courriel.delivery.urls.percent import LONGEST_URL, nearest, refusal
+from courriel.delivery.percent import LONGEST_URL, nearest, refusal
 from courriel.delivery.urls.route import Route
 from courriel.model.checks.shown import is_like_url, safely_shown
 
@@ -72,7 +72,7 @@ def capture() -> Route | None:
         raise errors.UsageError(
             f"COURRIEL_CAPTURE={safely_shown(word)}: 1, 0 or the whole path of a folder", stage="compose"
         )
-    _log_captured(route)
+    log_captured(route)
     return route
 
 
@@ -216,7 +216,7 @@ def _explained_profiles() -> Iterator[Setting]:
 
 
 @cache
-def _log_captured(route: Route) -> None:
+def log_captured(route: Route) -> None:
     import logging
 
     logging.getLogger("courriel.delivery").warning(

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from courriel import errors
 from courriel._dataclass import dataclass, replace
 from courriel._lazy_re import expression
-from courriel.delivery.urls.percent import quote, refusal, unquote
+from courriel.delivery.percent import quote, refusal, unquote
 from courriel.delivery.urls.route import Route
 from courriel.model.checks.shown import safely_shown
 

@@ -7,7 +7,7 @@ from importlib import resources
 from typing import Literal
 
 from courriel._dataclass import dataclass
-from courriel.delivery.urls.percent import refusal
+from courriel.delivery.percent import refusal
 from courriel.model.address import Address
 from courriel.model.server import Security
 

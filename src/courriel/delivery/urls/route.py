@@ -21,9 +21,9 @@ from collections.abc import Iterator
 
 from courriel import errors
 from courriel._dataclass import dataclass, field, replace
-from courriel.delivery.settings.secrets import MASK, SecretReference, keyring_is_there
+from courriel.delivery.percent import quote, refusal
+from courriel.delivery.secrets import MASK, SecretReference, keyring_is_there
 from courriel.delivery.urls import schemes
-from courriel.delivery.urls.percent import quote, refusal
 from courriel.model.address import Address
 from courriel.model.credentials import Credentials, External, Password, TokenSource
 from courriel.model.server import Dialect, Security, Server, Timeouts, usual_port

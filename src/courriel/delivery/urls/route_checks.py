@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from courriel import errors
+from courriel.delivery.percent import refusal
 from courriel.delivery.urls import schemes
-from courriel.delivery.urls.percent import refusal
 from courriel.model.server import Dialect, Security, Server
 
 TYPE_CHECKING = False

@@ -13,9 +13,9 @@ import re
 from courriel import errors
 from courriel._dataclass import dataclass, replace
 from courriel._lazy_re import expression
-from courriel.delivery.settings.secrets import FORMS, MASK, SecretReference
+from courriel.delivery.percent import check_characters, nearest, refusal, unquote
+from courriel.delivery.secrets import FORMS, MASK, SecretReference
 from courriel.delivery.urls import schemes
-from courriel.delivery.urls.percent import check_characters, nearest, refusal, unquote
 from courriel.delivery.urls.route import Route, RouteKind, default_port, default_security
 from courriel.delivery.urls.route_checks import is_target
 from courriel.model.address import Address

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
 from hmac import compare_digest
 from typing import ClassVar
 
-from courriel import errors
-from courriel.dialogue.flow import Flow, ReceivePending, Secure
-from courriel.dialogue.server.connection import ReplyBuffer, ServerConnection
+from courriel.dialogue.flow import Flow
+from courriel.dialogue.server.connection import ServerConnection
+from courriel.dialogue.server.dialogue import ServerDialogue
 from courriel.dialogue.server.handler import Answer, DuringData, Maildrop, ServerConfig, ServerHandler, ServerSession
 from courriel.dialogue.server.login import conclude, log_in
 from courriel.errors import Stage
@@ -17,23 +18,19 @@ from courriel.reply import Reply
 from courriel.wire.pop3 import server_syntax as wire
 from courriel.wire.pop3.client_syntax import digest
 from courriel.wire.sasl.server_mechanisms import Claim
-from courriel.wire.smtp import server_syntax
 from courriel.wire.smtp.client_syntax import printable
-from courriel.wire.smtp.server_syntax import Objection
+from courriel.wire.smtp.server_syntax import CommandLine, Objection
 
 _NO_LETTER = "There is no such letter"
 _SECRETS = ("PASS", "APOP", "AUTH")  # their arguments are never in the transcript
 
 
-class Pop3ServerDialogue:
+class Pop3ServerDialogue(ServerDialogue):
     """Server side of one POP3 connection; `serve` is a flow that ends with the session."""
 
     def __init__(self, handler: ServerHandler, config: ServerConfig, session: ServerSession | None = None) -> None:
-        self.session = session or ServerSession()
-        self._handler = handler
-        self._config = config
-        self._connection = ServerConnection(self.session, wire.write_status)
-        self._mistakes = 0
+        super().__init__(handler, config, ServerConnection(session or ServerSession(), wire.write_status))
+        self._commands = {verb: partial(does, self) for verb, does in self._WORDS.items()}
         self._user = ""  # of the USER command
         # For the digest of APOP (RFC 1939 7), which needs passwords known in clear, as CRAM-MD5 does.
         self._timestamp = f"<{secrets.token_hex(12)}@{config.name}>" if "CRAM-MD5" in config.mechanisms else ""
@@ -43,21 +40,9 @@ class Pop3ServerDialogue:
         self._deleted: set[int] = set()  # indexes into the list of letters
 
     def serve(self) -> Flow[None]:
-        """Send the greeting, answer commands, end the session; letters are deleted only after QUIT (RFC 1939 6)."""
+        """As every server; the mailbox is released at the end, however it comes."""
         try:
-            yield from self._greet()
-            while True:
-                yield from self._handle_one_command()
-        except ReplyBuffer:
-            return
-        except errors.TimedOut:
-            self.session.note("*", "the client was silent for too long")
-            yield from self._refuse_connection("You were silent for too long")
-        except errors.CourrielError as gone:
-            self.session.note("*", printable(str(gone).encode()))
-        except Exception as failure:  # noqa: BLE001 - the edge: a client never sees internal errors (hazard H83)
-            self.session.failures.append(failure)
-            yield from self._refuse_connection("Something went wrong here")
+            yield from super().serve()
         finally:
             if self._maildrop is not None:
                 self._maildrop.release()
@@ -71,42 +56,6 @@ class Pop3ServerDialogue:
         if not (yield from answer(decide(lambda: self._handler.greeting(self.session)), "greeting", usual)):
             raise (yield from self._connection.leave("greeting"))
 
-    def _handle_one_command(self) -> Flow[None]:
-        """Read one line and handle it; while complete lines are in the buffer, nothing is sent or awaited."""
-        try:
-            line = yield from self._connection.line(self._longest_line(), self._stage)
-        except Objection as too_long:
-            self.session.note("C", "(a line that is too long)")
-            yield from self._send_objection(too_long)
-            return
-        if server_syntax.is_http(line):
-            self.session.note("C", "(HTTP)")
-            self.session.add_finding(
-                "http", "somebody spoke HTTP to this port: the session was ended before any of it was taken"
-            )
-            yield from self._refuse_connection("This is not a web server")
-            raise ReplyBuffer
-        try:
-            verb, argument = server_syntax.read_command(line)
-            if verb not in self._WORDS:
-                raise Objection(500, "This command is not known here")
-            if verb != "AUTH" and len(line.octets) + 2 > self._config.limits.command:
-                raise Objection(500, f"A command has {self._config.limits.command} octets at most")
-        except Objection as objection:
-            # An invalid command may be a misplaced password: it is not shown.
-            self.session.note("C", f"({len(line.octets):,} octets that are no command)")
-            yield from self._send_objection(objection)
-            return
-        secret = verb in _SECRETS
-        self.session.note("C", f"{verb} (the rest is not shown: a secret)" if secret else printable(line.octets))
-        if verb == "PASS":
-            # A password may hold spaces anywhere, at its ends too.
-            argument = line.octets[5:].decode()
-        try:
-            yield from self._WORDS[verb](self, argument)
-        except Objection as objection:
-            yield from self._send_objection(objection)
-
     # Before the login.
 
     def _capa(self, argument: str) -> Flow[None]:
@@ -115,27 +64,9 @@ class Pop3ServerDialogue:
             self._connection.write(wire.write_list(self._offers()))
 
     def _stls(self, argument: str) -> Flow[None]:
-        """Start TLS with an empty buffer: octets that came along with the command were not encrypted (hazard H77)."""
         self._expect_before_login()
-        if self.session.secured:
-            raise Objection(503, "The line is secure already")
-        if not self._config.starttls:
-            raise Objection(502, "There is no TLS here")
-        yield from self._connection.flush("secure")
-        early = bytes(self._connection.buffer) + (yield ReceivePending("secure"))
-        self._connection.buffer.clear()
-        if early:
-            self.session.note("*", f"{len(early):,} octets came together with STLS and were thrown away")
-            self.session.add_finding(
-                "before-tls", "something was sent together with STLS: thrown away, it may be an attacker's"
-            )
-        answer = self._connection.decide(lambda: self._handler.secure(self.session))
-        if not (yield from self._connection.answer(answer, "secure", Reply(200, ("Go ahead",)))):
-            return
-        yield from self._connection.flush("secure")
-        yield Secure()
-        self.session.secured, self._user = True, ""
-        self.session.note("*", f"secured by {self.session.tls_version or 'TLS'}")
+        if (yield from self._secure_line("STLS", Reply(200, ("Go ahead",)))):
+            self._user = ""
 
     def _utf8(self, argument: str) -> Flow[None]:
         self._expect_before_login()
@@ -293,20 +224,6 @@ class Pop3ServerDialogue:
 
     # The steps.
 
-    def _send_objection(self, objection: Objection) -> Flow[None]:
-        self._connection.write(objection.reply)
-        self._mistakes += 1
-        if self._mistakes > self._config.limits.mistakes:
-            yield from self._refuse_connection("Too many mistakes")
-            raise ReplyBuffer
-
-    def _refuse_connection(self, reason: str) -> Flow[None]:
-        self._connection.write(Reply(421, (reason,)))
-        try:
-            yield from self._connection.flush("goodbye")
-        except errors.CourrielError:
-            return
-
     def _handler_permits(self, verb: str) -> Flow[bool]:
         """Ask the handler about a command, send its refusal, and return whether the command may go on."""
         self._expect_login()
@@ -327,9 +244,6 @@ class Pop3ServerDialogue:
             raise Objection(503, "Nobody logs in here")
         if not self._may_log_in():
             raise Objection(538, "Say STLS first")
-
-    def _may_log_in(self) -> bool:
-        return bool(self._config.mechanisms) and (self.session.secured or not self._config.login_needs_tls)
 
     def _index_of(self, argument: str) -> int:
         """Index of a letter from its number in a command. Raises Objection."""
@@ -354,8 +268,11 @@ class Pop3ServerDialogue:
 
     @property
     def _stage(self) -> Stage:
-        """Stage whose command is awaited."""
         return "hello" if self._maildrop is None else "mailbox"
 
     def _reply_ok(self, text: str) -> Flow[None]:
         yield from self._connection.answer(None, self._stage, Reply(200, (text,)))
+
+    def _note_command(self, verb: str, line: CommandLine) -> None:
+        secret = verb in _SECRETS
+        self.session.note("C", f"{verb} (the rest is not shown: a secret)" if secret else printable(line.octets))

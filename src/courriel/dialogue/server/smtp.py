@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
-from courriel import errors
-from courriel.dialogue.flow import Flow, ReceivePending, Secure
-from courriel.dialogue.server.connection import ReplyBuffer, ServerConnection
+from courriel.dialogue.flow import Flow
+from courriel.dialogue.server.connection import ServerConnection
+from courriel.dialogue.server.dialogue import ServerDialogue
 from courriel.dialogue.server.handler import ServerConfig, ServerHandler, ServerSession
 from courriel.dialogue.server.login import log_in
 from courriel.dialogue.server.receive_message import Reception
@@ -16,42 +17,21 @@ from courriel.model.server import Dialect
 from courriel.reply import Reply
 from courriel.wire.smtp import server_syntax as wire
 from courriel.wire.smtp.client_syntax import printable
-from courriel.wire.smtp.server_syntax import Objection
-
-_OUT_OF_PLACE = (500, 501, 502, 503, 504, 555)
-"""Reply codes to invalid commands, which count as mistakes."""
+from courriel.wire.smtp.server_syntax import CommandLine, Objection
 
 
-class SmtpServerDialogue:
+class SmtpServerDialogue(ServerDialogue):
     """Server side of one SMTP (or LMTP) connection; `serve` is a flow that ends with the session."""
 
+    _enhanced = True
+    _mistaken = (500, 501, 502, 503, 504, 555)  # replies to invalid commands, not to a login that was refused
+
     def __init__(self, handler: ServerHandler, config: ServerConfig, session: ServerSession | None = None) -> None:
-        self.session = session or ServerSession()
-        self._handler = handler
-        self._config = config
-        self._connection = ServerConnection(self.session)
+        super().__init__(handler, config, ServerConnection(session or ServerSession()))
         self._reception = Reception(handler, config, self._connection)
-        self._mistakes = 0
         # RFC 2033 4.1: LMTP begins with LHLO, so that neither protocol is taken for the other.
         strange = ("EHLO", "HELO") if config.dialect is Dialect.LMTP else ("LHLO",)
-        self._known = {verb: does for verb, does in self._WORDS.items() if verb not in strange}
-
-    def serve(self) -> Flow[None]:
-        """Send the greeting, answer commands, end the session; a silent client gets 421, a lost one nothing."""
-        try:
-            yield from self._greet()
-            while True:
-                yield from self._handle_one_command()
-        except ReplyBuffer:
-            return
-        except errors.TimedOut:
-            self.session.note("*", "the client was silent for too long")
-            yield from self._refuse_connection("4.4.2 You were silent for too long")
-        except errors.CourrielError as gone:
-            self.session.note("*", printable(str(gone).encode()))
-        except Exception as failure:  # noqa: BLE001 - the edge: a client never sees internal errors (hazard H83)
-            self.session.failures.append(failure)
-            yield from self._refuse_connection("4.3.0 Something went wrong here")
+        self._commands = {verb: partial(does, self) for verb, does in self._WORDS.items() if verb not in strange}
 
     # The conversation, in the order it happens.
 
@@ -63,44 +43,6 @@ class SmtpServerDialogue:
         if not (yield from answer(decide(lambda: self._handler.greeting(self.session)), "greeting", usual)):
             # RFC 5321 3.1: after a greeting of 554 the client may only send QUIT.
             self._mistakes = self._config.limits.mistakes
-
-    def _handle_one_command(self) -> Flow[None]:
-        """Read one line and handle it; while complete lines are in the buffer, nothing is sent or awaited."""
-        try:
-            line = yield from self._connection.line(self._longest_line(), self._stage())
-        except Objection as too_long:
-            self.session.note("C", "(a line that is too long)")
-            yield from self._send_objection(too_long)
-            return
-        if wire.is_http(line):
-            # A web page can make a browser post to any port: the body would be commands that deliver a mail.
-            self.session.note("C", "(HTTP)")
-            self.session.add_finding(
-                "http", "somebody spoke HTTP to this port: the session was ended before any of it was taken"
-            )
-            yield from self._refuse_connection("4.7.0 This is not a web server")
-            raise ReplyBuffer
-        try:
-            verb, argument = wire.read_command(line)
-            if verb not in self._known:
-                raise Objection(500, "5.5.1 This command is not known here")
-            if verb != "AUTH" and len(line.octets) + 2 > self._config.limits.command:
-                raise Objection(500, f"5.5.2 A command has {self._config.limits.command} octets at most")
-        except Objection as objection:
-            # An invalid command may be a misplaced password: it is not shown.
-            self.session.note("C", f"({len(line.octets):,} octets that are no command)")
-            if not line.whole:
-                self.session.add_finding(
-                    "bare-lf-command", "your client ended a command with a bare LF (RFC 5321 2.3.8)"
-                )
-            yield from self._send_objection(objection)
-            return
-        if verb != "AUTH":
-            self.session.note("C", printable(line.octets))
-        try:
-            yield from self._known[verb](self, argument)
-        except Objection as objection:
-            yield from self._send_objection(objection)
 
     def _hello(self, argument: str) -> Flow[None]:
         yield from self._handle_hello(argument, extended=True)
@@ -123,31 +65,13 @@ class SmtpServerDialogue:
             self._reception.offered = {line.split()[0] for line in self._offers()} if extended else set()
 
     def _start_tls(self, argument: str) -> Flow[None]:
-        """Start TLS with an empty buffer: octets that came along with the command were not encrypted (hazard H77)."""
         if argument:
             raise Objection(501, "5.5.4 STARTTLS stands alone")
-        if self.session.secured:
-            raise Objection(503, "5.5.1 The line is secure already")
-        if not self._config.starttls:
-            raise Objection(502, "5.5.1 There is no TLS here")
-        yield from self._connection.flush("secure")
-        early = bytes(self._connection.buffer) + (yield ReceivePending("secure"))
-        self._connection.buffer.clear()
-        if early:
-            self.session.note("*", f"{len(early):,} octets came together with STARTTLS and were thrown away")
-            self.session.add_finding(
-                "before-tls", "something was sent together with STARTTLS: thrown away, it may be an attacker's"
-            )
-        answer = self._connection.decide(lambda: self._handler.secure(self.session))
-        if not (yield from self._connection.answer(answer, "secure", Reply(220, ("2.0.0 Go ahead",)))):
-            return
-        yield from self._connection.flush("secure")
-        yield Secure()
-        # RFC 3207 4.2: all state from before is dropped.
-        self.session.secured, self.session.hello, self.session.extended, self.session.user = True, "", False, ""
-        self.session.note("*", f"secured by {self.session.tls_version or 'TLS'}")
-        self._reception.forget()
-        self._reception.offered = set()
+        if (yield from self._secure_line("STARTTLS", Reply(220, ("2.0.0 Go ahead",)))):
+            # RFC 3207 4.2: all state from before is dropped.
+            self.session.hello, self.session.extended, self.session.user = "", False, ""
+            self._reception.forget()
+            self._reception.offered = set()
 
     def _auth(self, argument: str) -> Flow[None]:
         # From here on the transcript gets nothing of the client but the name of the mechanism.
@@ -205,7 +129,7 @@ class SmtpServerDialogue:
         raise Objection(502, "5.5.1 Lists are not shown")
 
     def _help(self, argument: str) -> Flow[None]:
-        yield from self._reply_with("2.0.0 " + " ".join(self._known), 214)
+        yield from self._reply_with("2.0.0 " + " ".join(self._commands), 214)
 
     _WORDS: ClassVar[dict[str, Callable[[SmtpServerDialogue, str], Flow[None]]]] = {
         "EHLO": _hello, "LHLO": _hello, "HELO": _plain_hello, "STARTTLS": _start_tls, "AUTH": _auth,
@@ -215,21 +139,6 @@ class SmtpServerDialogue:
 
     # The steps.
 
-    def _send_objection(self, objection: Objection) -> Flow[None]:
-        self._connection.write(objection.reply)
-        if objection.reply.code in _OUT_OF_PLACE:
-            self._mistakes += 1
-            if self._mistakes > self._config.limits.mistakes:
-                yield from self._refuse_connection("4.7.0 Too many mistakes")
-                raise ReplyBuffer
-
-    def _refuse_connection(self, reason: str) -> Flow[None]:
-        self._connection.write(Reply(421, (reason,)))
-        try:
-            yield from self._connection.flush("goodbye")
-        except errors.CourrielError:
-            return
-
     def _expect_hello(self) -> None:
         if not self.session.hello:
             raise Objection(503, "5.5.1 Introduce yourself first")
@@ -237,9 +146,6 @@ class SmtpServerDialogue:
     def _longest_line(self) -> int:
         limits = self._config.limits
         return max(limits.command, limits.login) if self._may_log_in() else limits.command
-
-    def _may_log_in(self) -> bool:
-        return bool(self._config.mechanisms) and (self.session.secured or not self._config.login_needs_tls)
 
     def _offers(self) -> tuple[str, ...]:
         """Extensions in the reply to EHLO that are available on this connection now."""
@@ -261,11 +167,15 @@ class SmtpServerDialogue:
             offers.append("REQUIRETLS")
         return (*offers, "ENHANCEDSTATUSCODES", "HELP")
 
+    @property
     def _stage(self) -> Stage:
-        """Stage whose command is awaited."""
         if not self.session.hello:
             return "hello"
         return "recipient" if self._reception.begun else "sender"
 
     def _reply_with(self, text: str, code: int = 250) -> Flow[None]:
         yield from self._connection.answer(None, "hello", Reply(code, (text,)))
+
+    def _note_command(self, verb: str, line: CommandLine) -> None:
+        if verb != "AUTH":
+            self.session.note("C", printable(line.octets))

@@ -33,6 +33,7 @@ class BatchSender:
     def __init__(self, dialogue: SmtpDialogue, *, window: int | Window, ahead: int = _AHEAD) -> None:
         self._dialogue = dialogue
         self._window: Window = window if callable(window) else lambda: window
+        self._measured = window if callable(window) else None
         self._several = callable(window) or window > 1
         self._ahead = ahead if callable(window) else min(window, ahead)
         server = dialogue.server
@@ -124,7 +125,7 @@ class BatchSender:
             return LockStep(self._dialogue, self._queue)
         if self._dialogue.extensions.chunking and self._dialogue.facts.bdat_taken is not False and self._several:
             return Chunking(self._dialogue, self._queue, self._window)
-        return Pipelining(self._dialogue, self._queue, self._ahead)
+        return Pipelining(self._dialogue, self._queue, self._ahead, self._measured)
 
     def _open_anew(self) -> Flow[None]:
         yield HangUp("sender")

@@ -15,7 +15,7 @@ from courriel.dialogue.flow import Flow, HangUp
 from courriel.dialogue.reply_reader import closed
 from courriel.dialogue.smtp.client import BDAT_REFUSED, SmtpDialogue
 from courriel.dialogue.smtp.replies import CLOSING
-from courriel.dialogue.smtp.send_queue import QueuedMessage, SendQueue
+from courriel.dialogue.smtp.send_queue import QueuedMessage, SendQueue, Window
 from courriel.dialogue.smtp.transaction import Burst
 from courriel.reply import Reply
 
@@ -26,8 +26,9 @@ _MOST_BEHIND_END = 8 * 1024
 class Pipelining:
     """Strategy with one round trip per message: only one final dot is ever unanswered, one message in doubt."""
 
-    def __init__(self, dialogue: SmtpDialogue, queue: SendQueue, ahead: int) -> None:
+    def __init__(self, dialogue: SmtpDialogue, queue: SendQueue, ahead: int, window: Window | None = None) -> None:
         self.most = ahead  # messages encoded ahead; only the dot of one is ever unanswered
+        self._window = window
         self._dialogue = dialogue
         self._exchange = dialogue.exchange
         self._facts = dialogue.facts
@@ -37,13 +38,17 @@ class Pipelining:
     def advance(self, *, last: bool) -> Flow[None]:
         """Send the waiting messages; the content of the last one waits for the next envelope, unless `last`.
 
-        The result of a guarded message is written down: it is returned at once, before the others.
+        The results of guarded messages are written down at a commit each: no more than a quarter of the window wait for
+        one another, and each is returned at once without one.
         """
+        few = max(1, self._window() // 4) if self._window is not None else 1
         while self._queue.waiting or (last and self._open):
             current = self._open
             yield from self._take_a_step()
             if current is not None and current.before_end is not None:
-                return
+                few -= 1
+                if few <= 0:
+                    return
 
     def _take_a_step(self) -> Flow[None]:
         """Send the content of the open message with the envelope of the next; then read the replies to both."""

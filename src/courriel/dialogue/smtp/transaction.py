@@ -10,9 +10,9 @@ from courriel.dialogue.reply_reader import closed
 from courriel.dialogue.smtp.replies import CLOSING
 from courriel.errors import Stage
 from courriel.model.content import Content
-from courriel.model.envelope import Envelope
+from courriel.model.envelope import Envelope, OnRefused
 from courriel.model.receipt import Outcome, Receipt, RecipientResult
-from courriel.model.submission import EndGuard, OnRefused, Submission
+from courriel.model.submission import EndGuard, Submission
 from courriel.reply import Reply
 from courriel.wire.smtp.client_syntax import commands
 from courriel.wire.smtp.envelope import announcement

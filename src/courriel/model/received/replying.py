@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from courriel.model.typed import Answerable
+    from courriel.model.received.answerable import Answerable
 
 MOST_REFERENCES = 50  # ids: the first, which names the conversation, and the latest
 LONGEST_SUBJECT = 900  # characters of the repeated subject

@@ -23,10 +23,10 @@ from courriel.network.tls.sessions import SessionStore, remember
 
 __all__ = ["client_context", "finish", "name_to_check", "remember", "server_context"]
 
-_KEPT = 64  # contexts; a file that changes every minute must not fill the memory of a long-running worker
+MOST_KEPT = 64  # contexts; a file that changes every minute must not fill the memory of a long-running worker
 
-_contexts: dict[ca_store.Stamp, ssl.SSLContext] = {}
-_making = allocate_lock()
+kept_contexts: dict[ca_store.Stamp, ssl.SSLContext] = {}
+making = allocate_lock()
 
 
 def client_context(trust: Trust, client_certificate: ClientCertificate | None = None) -> ssl.SSLContext:
@@ -42,12 +42,12 @@ def client_context(trust: Trust, client_certificate: ClientCertificate | None = 
         # truststore holds a lock of the context during the handshake: shared between threads, one slow server would
         # block every other handshake. Its contexts hold no CA certificates and are cheap.
         question += (get_ident(),)
-    with _making:
-        context = _contexts.get(question)
+    with making:
+        context = kept_contexts.get(question)
         if context is None:
-            context = _contexts[question] = _make(trust, client_certificate)
-            if len(_contexts) > _KEPT:
-                del _contexts[next(iter(_contexts))]
+            context = kept_contexts[question] = _make(trust, client_certificate)
+            if len(kept_contexts) > MOST_KEPT:
+                del kept_contexts[next(iter(kept_contexts))]
     return context
 
 
@@ -104,8 +104,8 @@ def probing_context() -> ssl.SSLContext:
 
 
 def _after_fork() -> None:
-    global _making  # noqa: PLW0603 - another thread of the parent may have held it, and there is none here to release it
-    _making = allocate_lock()
+    global making  # noqa: PLW0603 - another thread of the parent may have held it, and there is none here to release it
+    making = allocate_lock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -40,7 +40,7 @@ class CertificateProblem:
 
 
 # X509_V_ERR_… of OpenSSL (openssl-verification-options(1)): the check, and the sentence.
-_REFUSED: dict[int, tuple[Check, str]] = {
+REFUSED: dict[int, tuple[Check, str]] = {
     2: ("issuer", "the certificate of {name} hangs in the air: an issuer in its chain was not found"),
     7: ("chain", "the certificate of {name} has a false signature"),
     9: (
@@ -87,7 +87,7 @@ _FOREIGN = {
 
 # Reasons of OpenSSL outside of certificate checks. ALERT_… comes from the server; the prefix in OpenSSL's code (SSLV3_,
 # TLSV1_, TLSV13_, SSL/TLS_) changes with its version.
-_BROKEN: dict[str, tuple[Check, str]] = {
+BROKEN: dict[str, tuple[Check, str]] = {
     **dict.fromkeys(
         (
             "WRONG_VERSION_NUMBER",
@@ -149,7 +149,7 @@ _BROKEN: dict[str, tuple[Check, str]] = {
     "UNEXPECTED_EOF_WHILE_READING": ("hung up", "{name} hung up in the middle of TLS"),
 }
 
-_HINTS: dict[Check, str] = {
+HINTS: dict[Check, str] = {
     "issuer": "CERT-UNKNOWN-ISSUER",
     "self-signed": "CERT-SELF-SIGNED",
     "expired": "CERT-EXPIRED",
@@ -180,11 +180,11 @@ def examine(error: OSError, server_name: str = "", trust: Trust | None = None) -
     reason = str(getattr(error, "reason", None) or "")
     if isinstance(error, ssl.SSLCertVerificationError):
         return _refused(error, name, reason, trust)
-    known = _BROKEN.get(reason) or _BROKEN.get(f"ALERT_{reason.rpartition('ALERT_')[2]}")
+    known = BROKEN.get(reason) or BROKEN.get(f"ALERT_{reason.rpartition('ALERT_')[2]}")
     words = reason.replace("_", " ").lower() or str(error)
     if known:
         check, sentence = known
-        return CertificateProblem(check, sentence.format(name=name, words=words), reason, None, _HINTS.get(check, ""))
+        return CertificateProblem(check, sentence.format(name=name, words=words), reason, None, HINTS.get(check, ""))
     match error:
         case TimeoutError():
             return CertificateProblem("silence", f"{name} did not answer the TLS handshake in time", reason)
@@ -200,18 +200,18 @@ def examine(error: OSError, server_name: str = "", trust: Trust | None = None) -
 def _refused(error: ssl.SSLCertVerificationError, name: str, reason: str, trust: Trust | None) -> CertificateProblem:
     raw = getattr(error, "verify_code", 0)
     code = _FOREIGN.get(raw, raw)
-    if code not in _REFUSED:
+    if code not in REFUSED:
         why = getattr(error, "verify_message", "") or str(error)
         return CertificateProblem(
             "certificate", f"the certificate of {name} was refused: {why}", reason, code, "CERT-REFUSED"
         )
-    check, sentence = _REFUSED[code]
+    check, sentence = REFUSED[code]
     told = sentence.format(name=name, now=_now() if "{now}" in sentence else "")
     if check == "issuer" and trust is not None and trust.uses_system and ca_store.system_is_empty():
         told = (
             f"the system store is empty: this machine trusts no authority at all, so not the one behind {name} either"
         )
-    return CertificateProblem(check, told, reason, code, _HINTS.get(check, ""))
+    return CertificateProblem(check, told, reason, code, HINTS.get(check, ""))
 
 
 def _now() -> str:

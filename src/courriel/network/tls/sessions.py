@@ -30,25 +30,25 @@ class StoredSession:
 class SessionStore(ssl.SSLContext):
     """Client context that keeps its TLS sessions, one for each server name."""
 
-    _kept: dict[str, StoredSession]
+    kept: dict[str, StoredSession]
 
     def __new__(cls) -> SessionStore:
         context = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
-        context._kept = {}
+        context.kept = {}
         context.sslsocket_class = _Socket
         context.sslobject_class = _Object
         return context
 
     def take(self, name: str) -> StoredSession | None:
         """Remove and return the TLS session of this server name."""
-        kept = self._kept.pop(name, None)
+        kept = self.kept.pop(name, None)
         return kept if kept is not None and time() < kept.ends else None
 
     def put(self, name: str, agreement: StoredSession) -> None:
         """Keep a TLS session for the next connection to this server name."""
-        self._kept[name] = agreement
-        if len(self._kept) > _MOST:
-            _ = self._kept.pop(next(iter(self._kept)), None)
+        self.kept[name] = agreement
+        if len(self.kept) > _MOST:
+            _ = self.kept.pop(next(iter(self.kept)), None)
 
 
 def remember(line: ssl.SSLSocket | ssl.SSLObject) -> None:

@@ -66,7 +66,7 @@ Known: TypeAlias = "Callable[[NewMail, KnownMail], object]"
 UNSURE, POISON, LOST, EXPIRED, FOUND = "unsure", "poison", "lost", "expired", "found"
 """Values of `why` with a meaning for programs; any other text is for people."""
 
-MISSING, DAMAGED, FORBIDDEN = "OUTBOX-MISSING", "OUTBOX-DAMAGED", "OUTBOX-FORBIDDEN"
+MISSING, DAMAGED, FORBIDDEN, FULL = "OUTBOX-MISSING", "OUTBOX-DAMAGED", "OUTBOX-FORBIDDEN", "OUTBOX-FULL"
 """Records of the failure table for an outbox: none there, damaged, and not to be used by this user."""
 
 UNREADABLE = "this row cannot be read: "

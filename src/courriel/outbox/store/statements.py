@@ -48,6 +48,33 @@ def by_position(statement: str) -> tuple[str, Callable[[Mapping[str, Any]], tupl
     return _PARAMETER.sub("?", bare), itemgetter(*names) if len(names) > 1 else only
 
 
+@cache
+def for_ids(name: str, number: int) -> str:
+    """A statement for one mail (`id = :id`) as one for so many, with positional parameters; it returns the ids found.
+
+    SQLite only: a statement has a price of its own, the half of what it does to one mail.
+    """
+    text = by_position(statements()[name])[0]
+    return text.replace("id = ?", f"id IN ({','.join('?' * number)})") + " RETURNING id"
+
+
+@cache
+def for_rows(name: str, number: int) -> tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]], int]:
+    """An UPDATE of one mail as one for so many, with positional parameters; it returns the ids found. SQLite only.
+
+    Also a function that puts the values of a row in order, and how often `now` comes before the first row.
+    """
+    bare = _COMMENT.sub("", statements()[name])
+    names = [name for name in dict.fromkeys(_PARAMETER.findall(bare)) if name != "now"]
+    places = {name: f"each.column{place}" for place, name in enumerate(names, 1)} | {"now": "?"}
+    change, where = _PARAMETER.sub(lambda found: places[found[1]], bare).split("WHERE")
+    rows = ",".join([f"({','.join('?' * len(names))})"] * number)
+    # The sign keeps the index of the mails in hand out of it: each is found by its id.
+    sought = where.replace("state IN", "+state IN")
+    statement = f"{change}FROM (VALUES {rows}) AS each WHERE{sought} RETURNING id"
+    return statement, itemgetter(*names), change.count("?")
+
+
 def script(name: str) -> str:
     """Text of one file in `sql`."""
     return (files("courriel.outbox.store") / "sql" / f"{name}.sql").read_text(encoding="utf-8")

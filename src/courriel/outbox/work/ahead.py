@@ -22,6 +22,7 @@ _SPAN = 0.05  # seconds of work marked beyond a round trip
 _FAR, _ROUNDS = 0.02, 6  # seconds of a round trip above which so many rounds count instead of two
 _NOISE = 0.01  # seconds
 _SLOW = 0.002  # seconds for one mail above which a commit in another thread is free
+_EARLY = 8  # answers after which a fast server is known, before the first measurement ends
 _ROUND = 0.1  # seconds of one measurement, at least a round trip
 _GAP = 0.002  # seconds of silence before a new burst of answers: from a distant server they come in bursts
 
@@ -47,6 +48,8 @@ class Ahead:
         self._permitted: dict[LeaseId, float] = {}
         self._heaps = 0  # bursts of answers since the last rest
         self._first: float | None = None  # time of the first answer since then
+        self._early = 0  # answers before the first measurement, from `_start` on: the time of the first permit
+        self._start: float | None = None
         self._began: float | None = None  # start of the measurement
         self._answers = 0
         self._last = float("-inf")  # time of the last answer
@@ -65,6 +68,7 @@ class Ahead:
     def permitted(self, lease: LeaseId, now: float) -> None:
         """Record that the end of this mail may leave."""
         self._permitted[lease] = now
+        self._start = now if self._start is None else self._start
 
     def answered(self, lease: LeaseId, now: float) -> None:
         """Record the result of a mail; one whose end was not permitted is not measured."""
@@ -73,7 +77,10 @@ class Ahead:
             return
         self._trip = min(self._trip, now - left)
         self._first = self._first or now
-        if now - self._last >= _GAP or now - (self._began or self._first) >= max(_ROUND, self._round):
+        if not self._rounds:
+            self._look_early(now)
+        since = now - (self._began or self._first)
+        if now - self._last >= _GAP or (since >= _ROUND and since >= self._round):
             self._begin_heap(now)
         self._last = now
         self._answers += 1
@@ -82,11 +89,25 @@ class Ahead:
         """Pause the measurement while nothing is sent; the round trip is measured anew afterwards."""
         self._permitted.clear()
         self._began, self._first, self._heaps = None, None, 0
+        self._early, self._start = 0, None
         if self._trip < float("inf"):
             # The round trip may be longer now, but more likely this answer waited for us.
             self._trip, self._last_trip = float("inf"), min(self._trip, self._last_trip * 1.1)
 
     # The steps.
+
+    def _look_early(self, now: float) -> None:
+        """Recognise a fast server by its first answers: a measurement takes as long as hundreds of its mails.
+
+        The time counts from the first permit on, so that a heap of answers from afar does not look like speed.
+        """
+        self._early += 1
+        if self._start is None or self._early < _EARLY or self._early & (self._early - 1):
+            return  # looked at after 8, 16, 32 ... answers
+        each = (now - self._start) / self._early
+        if each < _SLOW:
+            self.slow = False
+            self.number = min(self.most, max(self.number, round(_SPAN / max(each, _SPAN / self.most))))
 
     @property
     def _shortest(self) -> float:

@@ -14,20 +14,20 @@ and a result of the first does not end the second.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from threading import Lock
 from time import monotonic
 
 from courriel import errors
 from courriel.model.submission import Submission
+from courriel.network.careful_log import CarefulLogger
 from courriel.outbox.encoding import outgoing
 from courriel.outbox.store.base import Job, LeaseId, Settlement, Store
 from courriel.outbox.work.ahead import Ahead
 from courriel.outbox.work.marking import Marking
 
-logger = logging.getLogger("courriel.outbox")
+logger = CarefulLogger("courriel.outbox")
 
 LEASE = 120.0  # seconds: the shortest lease until the end leaves; extended while there is progress
 _EXTEND = 30.0  # seconds after which that lease is extended, if there is progress
@@ -74,6 +74,8 @@ class Batch:
         """Hangs up the connection on which they are being sent."""
         self.ended = False
         """Whether no more ends are permitted, and later answers to mails in doubt do not count."""
+        self.broken = False
+        """Whether a mark could not be stored: then no more mails are begun, because their ends could not leave."""
         self.unsure = 0
         """Number of mails that were found to be unsure after the end."""
         self._store = store
@@ -85,6 +87,7 @@ class Batch:
         self._unmarked: deque[Job] = deque()  # supplied next
         self._marked: dict[LeaseId, float] = {}  # times at which marks began
         self._left: dict[LeaseId, float] = {}  # mails whose ends may have left, with the times of their marks
+        self._asked: dict[LeaseId, float] = {}  # mails that are asked about, with the times of their last extension
         self.lease_out(jobs)
         self.queue(jobs)
 
@@ -94,12 +97,13 @@ class Batch:
         """Add mails that are leased since `since` (default: now); the first `marked` are already marked."""
         since = monotonic() if since is None else since
         with self._lock:
-            for job in jobs:
-                self._open[job.lease_id] = job
-                self._since[job.lease_id] = since
-            for job in jobs[:marked]:
-                self._marked[job.lease_id] = since
-                self.ahead.in_doubt.add(job.lease_id)
+            for place, job in enumerate(jobs):
+                lease = job.lease_id
+                self._open[lease] = job
+                self._since[lease] = since
+                if place < marked:
+                    self._marked[lease] = since
+                    self.ahead.in_doubt.add(lease)
 
     def queue(self, jobs: Sequence[Job]) -> None:
         """Append mails to be supplied."""
@@ -126,16 +130,17 @@ class Batch:
     def before_end(self, job: Job) -> bool:
         """Whether the end of this mail may leave now; True only after it is durably marked."""
         self.touch()
-        if not self._is_fresh(job.lease_id):
+        lease = job.lease_id
+        if not self._is_fresh(lease):
             self._marking.wait()
-        if not self._is_fresh(job.lease_id):
-            self._mark(job)
+            if not self._is_fresh(lease):
+                self._mark(job)
         with self._lock:
-            if self.ended or not self._is_fresh(job.lease_id):
+            if self.ended or not self._is_fresh(lease):
                 return False
-            self._left[job.lease_id] = self._marked[job.lease_id]
+            self._left[lease] = self._marked[lease]
             few = self.ahead.slow and self._unmarked and len(self._marked) - len(self._left) <= self.ahead.number // 3
-        self.ahead.permitted(job.lease_id, self.progress)
+        self.ahead.permitted(lease, self.progress)
         if few:
             self._marking.hurry()
         return True
@@ -143,14 +148,15 @@ class Batch:
     def answered(self, job: Job) -> bool:
         """Record the result of a mail; whether it is the first one, and so to be stored by this batch."""
         self.touch()
-        self.ahead.answered(job.lease_id, self.progress)
+        lease = job.lease_id
+        self.ahead.answered(lease, self.progress)
         with self._lock:
-            return self._open.pop(job.lease_id, None) is not None
+            return self._open.pop(lease, None) is not None
 
-    def written(self, lease: LeaseId) -> None:
-        """Record that the result of this lease is stored."""
+    def written(self, leases: Iterable[LeaseId]) -> None:
+        """Record that the results of these leases are stored."""
         with self._lock:
-            self.ahead.in_doubt.discard(lease)
+            self.ahead.in_doubt.difference_update(leases)
 
     # Marking ahead, by the thread that writes results down.
 
@@ -184,6 +190,20 @@ class Batch:
         if now - self.extended > _EXTEND:
             self.extended = now
             self._extend()
+
+    def extend_alone(self, job: Job) -> None:
+        """Extend the lease of a mail that the batch has no more, and that is asked about; not oftener than needed.
+
+        Raises OutboxError.
+        """
+        now = monotonic()
+        if now - max(self._asked.get(job.lease_id, 0.0), self._since[job.lease_id]) < _EXTEND:
+            return
+        if job.lease_id in self._marked:
+            self._store.mark([job], lease=self.lease)
+        else:
+            self._store.extend([job], lease=self._waiting_lease)
+        self._asked[job.lease_id] = now
 
     # Ending.
 
@@ -278,6 +298,7 @@ class Batch:
             )
             with self._lock:
                 self._marked.clear()
+                self.broken = True
             return
         self.note_marks(chosen, marked, began)
 
@@ -286,9 +307,10 @@ class Batch:
         queue, chosen = self._unmarked, list[Job]()
         while len(chosen) < most and queue:
             job = queue.popleft()
-            if job is not beside and job.lease_id in self._open and job.lease_id not in self._marked:
+            lease = job.lease_id
+            if job is not beside and lease in self._open and lease not in self._marked:
                 chosen.append(job)
-        self.ahead.in_doubt.update(job.lease_id for job in chosen)
+                self.ahead.in_doubt.add(lease)
         return chosen
 
 
@@ -307,7 +329,7 @@ class _Supply:
 
     def __next__(self) -> Submission:
         batch = self._batch
-        if not batch._goes_on():
+        if batch.broken or not batch._goes_on():
             raise StopIteration
         while not self._waiting:
             if not self._look() and (self._together is True or not batch._more()):

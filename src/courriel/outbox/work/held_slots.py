@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from time import monotonic
 
 from courriel import errors
+from courriel.network.careful_log import CarefulLogger
 from courriel.outbox.store.base import Slots, Store
 
-logger = logging.getLogger("courriel.outbox")
+logger = CarefulLogger("courriel.outbox")
 
 
 class HeldSlots:
@@ -37,7 +37,8 @@ class HeldSlots:
 
     def answered(self) -> None:
         """Record the answer to a mail."""
-        self._answered = monotonic()
+        if self._slots is not None:
+            self._answered = monotonic()
 
     def leave(self, used: int, *, in_hand: bool) -> None:
         """Give the slots back after `used` mails; one still `in_hand` may have reached the server until now."""

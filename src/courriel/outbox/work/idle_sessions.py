@@ -8,7 +8,6 @@ longest is closed first; one in use is never closed.
 from __future__ import annotations
 
 import errno
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,12 +17,14 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.network import forks
+from courriel.network.careful_log import CarefulLogger
+from courriel.outbox import checks
 
 if TYPE_CHECKING:
     from courriel.delivery.urls.route import Route
     from courriel.session.smtp import SmtpSession
 
-logger = logging.getLogger("courriel.outbox")
+logger = CarefulLogger("courriel.outbox")
 
 SESSIONS = 100
 """Open sessions of a worker: as many as Postfix makes deliveries at a time (its default_process_limit), or a quarter of
@@ -167,7 +168,7 @@ def limited_sessions(most: int | None, per_host: int, freed: Callable[[], object
     """IdleSessions with the limits of the caller. Raises UsageError."""
     for name, number in (("sessions", most), ("per_host", per_host)):
         if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
-            raise errors.UsageError(f"{name}: a number from 1, not {number!r}")
+            raise errors.UsageError(f"{name}: a number from 1, not {checks.shown(number)}")
     return IdleSessions(most, per_host, freed)
 
 

@@ -1,28 +1,30 @@
 """
 LeaseKeeper: watches what senders have in hand, takes over mails of dead workers, and prunes.
 
-It extends no lease: only the sending thread does, which knows whether there is progress.
+It extends no lease of what is being sent: only the sending thread does, which knows whether there is progress. Of mails
+about which `confirm` is asked it does. It calls no function of the user: those may take as long as they like.
 """
 
 from __future__ import annotations
 
-import logging
 import time
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from courriel import errors
+from courriel.network.careful_log import CarefulLogger
 from courriel.outbox.listeners import event_of
+from courriel.outbox.questions import Question, Questions
 from courriel.outbox.store.base import UNSURE, MailInfo, Pruned, Query, State
 from courriel.outbox.store.pruning import Pruning
 from courriel.outbox.work.batch import Batch
-from courriel.outbox.work.takeover import REST, take_over
+from courriel.outbox.work.takeover import REST, Tell, take_over
 
 if TYPE_CHECKING:
-    from courriel.outbox.work.worker import Confirm, Tools
+    from courriel.outbox.work.worker import Tools
 
-logger = logging.getLogger("courriel.outbox")
+logger = CarefulLogger("courriel.outbox")
 
 SENT_KEPT, FAILED_KEPT = 7 * 86_400.0, 30 * 86_400.0
 """Seconds for which mails stay in the outbox after their end: long enough for questions about them."""
@@ -37,8 +39,10 @@ _OLD_NEWS = 60.0  # seconds after which an event is untold because its worker is
 class LeaseKeeper:
     """A thread beside the senders."""
 
-    def __init__(self, tools: Tools, confirm: Confirm | None) -> None:
-        self._tools, self._confirm = tools, confirm
+    def __init__(self, tools: Tools, questions: Questions, tell: Tell) -> None:
+        self._tools, self._tell = tools, tell
+        self.questions = questions
+        """Questions to `confirm`; each run of a worker has its own."""
         self._batches: list[Batch] = []
         self._lock = Lock()
         self._halt = Event()
@@ -67,7 +71,7 @@ class LeaseKeeper:
 
     def take_over(self) -> None:
         """Give back the mails of dead workers. Raises OutboxError."""
-        take_over(self._tools, rest=0.0 if self._confirm is None else REST)
+        take_over(self._tools, self._tell, rest=REST if self.questions.possible else 0.0)
 
     def watch(self, batch: Batch) -> None:
         """Add a batch that is being sent."""
@@ -104,34 +108,37 @@ class LeaseKeeper:
                     failed,
                     extra={"action": "keeper_failed"},
                 )
-            except Exception:
+            except BaseException as failed:
                 logger.exception("The keeper failed, and goes on", extra={"action": "keeper_failed"})
+                self._tools.listeners.interrupt(failed)
             tick += 1
 
     def _look_after(self) -> None:
         for batch in self.in_hand:
             if batch.overdue and batch.cut is not None:
                 batch.cut()
+        self.questions.look_after()
 
     def _tell_again(self) -> None:
-        """Call listeners for events whose worker ended after storing them."""
+        """Have listeners called for events whose worker ended after storing them."""
         listeners = self._tools.listeners
         for info in self._tools.store.read(Query(news=True)):
             event = event_of(info)
-            old = info.changed < time.time() - _OLD_NEWS
-            if old and listeners.wanted((event,)) and listeners.tell((event,), self._tools.ticket(info.id)):
-                self._tools.store.told([info.id])
+            if info.changed < time.time() - _OLD_NEWS and listeners.wanted((event,)):
+                self._tell(event, info.id)
 
     def _ask_about_held(self) -> None:
-        """Ask `confirm` about held mails that may have been delivered."""
-        if self._confirm is None:
+        """Have `confirm` asked about held mails that may have been delivered."""
+        if not self.questions.possible:
             return
         for info in self._tools.store.read(Query(state=State.HELD, unsure=True)):
-            if info.why == UNSURE and info.due <= time.time():
-                self._ask_about(info)
+            if info.why == UNSURE and info.due <= time.time() and not self._ask_about(info):
+                return
 
-    def _ask_about(self, info: MailInfo) -> None:
-        assert self._confirm is not None
-        found = self._confirm(info.message_id, info.lane)
-        self._tools.store.edit(info.id, "found" if found else "not_found")
-        self._tools.bell.ring()
+    def _ask_about(self, info: MailInfo) -> bool:
+        def tell(found: bool | None, heard: bool) -> None:
+            if heard:  # otherwise asked again in the next round
+                self._tools.store.edit(info.id, "found" if found is True else "not_found")
+                self._tools.bell.ring()
+
+        return self.questions.ask(Question(info.id, info.message_id, info.lane, info.unsure, tell))

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeAlias
 
+from courriel.network.careful_log import CarefulLogger
 from courriel.outbox.store.base import POISON, UNSURE, Recovered, State, WorkerInfo
 from courriel.outbox.work import liveness
 from courriel.outbox.work.liveness import Life
 
 if TYPE_CHECKING:
+    from courriel.outbox.listeners import Event
     from courriel.outbox.work.worker import Tools
 
-logger = logging.getLogger("courriel.outbox")
+logger = CarefulLogger("courriel.outbox")
 
 REST = 60.0
 """Seconds before `confirm` is asked about an unsure mail: it takes a while until a mail appears in a folder."""
 
 
-def take_over(tools: Tools, *, rest: float) -> int:
+Tell: TypeAlias = "Callable[[Event, str], None]"
+"""Has listeners called for an event of a mail, by its id, without waiting for them."""
+
+
+def take_over(tools: Tools, tell: Tell, *, rest: float) -> int:
     """Give back the mails of every dead worker, and return how many; unsure ones become due in `rest` seconds.
 
     Raises OutboxError.
@@ -27,16 +32,16 @@ def take_over(tools: Tools, *, rest: float) -> int:
     store, taken = tools.store, 0
     for worker in store.workers():
         if liveness.life_of(worker, store.beside) is Life.GONE:
-            taken += _take_over(tools, worker, rest)
+            taken += _take_over(tools, tell, worker, rest)
     return taken
 
 
-def tell_recovered(tools: Tools, recovered: Iterable[Recovered]) -> None:
-    """Log each recovered mail, and call listeners for those that may have been delivered."""
+def tell_recovered(recovered: Iterable[Recovered], tell: Tell) -> None:
+    """Log each recovered mail, and have listeners called for those that may have been delivered."""
     for found in recovered:
         logger.warning(_told(found), extra={"action": "lease_ran_out", "ticket": found.id})
-        if found.why == UNSURE and tools.listeners.tell(("unsure",), tools.ticket(found.id)):
-            tools.store.told([found.id])
+        if found.why == UNSURE:
+            tell("unsure", found.id)
 
 
 def tell_unreadable(unreadable: Iterable[Recovered]) -> None:
@@ -59,11 +64,11 @@ def _told(found: Recovered) -> str:
     return "A mail may have arrived: its worker is gone, and it will be sent again"
 
 
-def _take_over(tools: Tools, worker: WorkerInfo, rest: float) -> int:
+def _take_over(tools: Tools, tell: Tell, worker: WorkerInfo, rest: float) -> int:
     taken = 0
     while recovered := tools.store.take_over(worker.id, wait=rest):
         taken += len(recovered)
-        tell_recovered(tools, recovered)
+        tell_recovered(recovered, tell)
     if tools.store.resign(worker.id):
         liveness.forget(worker, tools.store.beside)
     if taken:

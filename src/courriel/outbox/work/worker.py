@@ -11,23 +11,26 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from random import random
 from threading import Event, Semaphore, Thread
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel._dataclass import dataclass
+from courriel._dataclass import dataclass, replace
 from courriel.delivery.urls.route import Route
 from courriel.network import forks
+from courriel.network.careful_log import CarefulLogger
 from courriel.network.transcripts.transcript import Transcript
-from courriel.outbox import policy
+from courriel.outbox import checks, policy
 from courriel.outbox.attempts import Attempts
 from courriel.outbox.lanes import Lanes, Way, shown
 from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners, checked_function
+from courriel.outbox.questions import Confirm, Question, Questions
 from courriel.outbox.rate import in_lane
 from courriel.outbox.store.base import FOUND, Claimed, Job, LaneInfo, LeaseTerms, Settlement, State, Store
 from courriel.outbox.ticket import Ticket
@@ -49,7 +52,7 @@ from courriel.session.pool.throttle import Rate
 if TYPE_CHECKING:
     from typing import Self
 
-logger = logging.getLogger("courriel.outbox")
+logger = CarefulLogger("courriel.outbox")
 
 BATCH = 100
 """Mails claimed together, in one commit; few of them are marked at a time (see `courriel.outbox.work.ahead`)."""
@@ -59,10 +62,8 @@ GRACE = 30.0
 
 _CUT = 2.0  # seconds for a cut session to give the results of its mails
 _TURN = 1000  # mails sent on one lane before the others are served
+_ASK_LATER = 60.0  # seconds until a mail is looked at again, when too many are asked about
 _LONGEST_WHY = 500  # characters of a reason, and of a reply, that are stored
-
-Confirm: TypeAlias = Callable[[str, str], "bool | None"]
-"""Callback that returns whether an unsure mail was delivered, by Message-ID and lane; None when that is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,9 @@ class Worker:
     Each of the `workers` threads claims `batch` mails at a time, and at most `ahead` of them are marked: as many are
     unsure when the process is killed. Up to `sessions` are kept open for the next mails of their lanes (default: 100,
     or a quarter of the file descriptors), with at most `per_host` connections to one host. `lanes` restricts the worker
-    to some lanes. `confirm` is called before an unsure mail is sent again. A `transcript` records the conversations of
-    the sessions that the worker opens, without secrets and contents.
+    to some lanes. `confirm` is called before an unsure mail is sent again, in a thread of its own; no answer within
+    five minutes counts as None. A `transcript` records the conversations of the sessions that the worker opens, without
+    secrets and contents.
     """
 
     def __init__(
@@ -101,11 +103,13 @@ class Worker:
         transcript: Transcript | None = None,
     ) -> None:
         if not isinstance(workers, int) or isinstance(workers, bool) or not 0 < workers <= 100:
-            raise errors.UsageError(f"workers: a number from 1 to 100, not {workers!r}")
+            raise errors.UsageError(f"workers: a number from 1 to 100, not {checks.shown(workers)}")
         if not isinstance(batch, int) or isinstance(batch, bool) or not 0 < batch <= 1000:
-            raise errors.UsageError(f"batch: a number from 1 to 1000, not {batch!r}")
+            raise errors.UsageError(f"batch: a number from 1 to 1000, not {checks.shown(batch)}")
         if not isinstance(ahead, int) or isinstance(ahead, bool) or not 0 < ahead <= 1000:
-            raise errors.UsageError(f"ahead: a number from 1 to 1000, not {ahead!r}")
+            raise errors.UsageError(f"ahead: a number from 1 to 1000, not {checks.shown(ahead)}")
+        if transcript is not None and not isinstance(transcript, Transcript):
+            raise errors.UsageError(f"transcript: a Transcript, not {checks.shown(transcript)}")
         self._tools, self._store = tools, tools.store
         self._sessions = limited_sessions(sessions, per_host, tools.bell.ring)
         self._due = DueLanes(tools.store, tools.bell, None if lanes is None else frozenset(lanes))
@@ -121,9 +125,12 @@ class Worker:
         self._rated: dict[str, str] = {}  # rate from the URL or profile of each lane
         self._threads: list[Thread] = []
         self._recorder: ResultWriter | None = None
+        self._found = 0  # mails of this run that `confirm` has found delivered
         self._advanced = False  # whether this round has settled a mail, apart from giving it back
         self._pulse = Pulse()
-        self._keeper = LeaseKeeper(tools, confirm)
+        self._ended_by: BaseException | None = None  # raised by a function of the user: SystemExit and its like
+        self._questions = Questions(self._confirm, self._end_by)
+        self._keeper = LeaseKeeper(tools, self._questions, self._tell)
         forks.renew_in_child(self, type(self)._after_fork)
 
     def _after_fork(self) -> None:
@@ -131,12 +138,15 @@ class Worker:
 
         The worker may be started in the child, with an id of its own.
         """
-        forks.keep_for_ever(self._recorder, self._keeper, self._threads)
+        forks.keep_for_ever(self._recorder, self._keeper, self._questions, self._threads)
         self._holder = ""
         self._halt, self._locks, self._threads, self._recorder = Event(), {}, [], None
         self._pulse = Pulse()
         self._asked, self._calls = 0, SimpleQueue()
-        self._keeper = LeaseKeeper(self._tools, self._confirm)
+        self._tools.listeners.enders.discard(self._end_by)
+        self._ended_by = None
+        self._questions = Questions(self._confirm, self._end_by)
+        self._keeper = LeaseKeeper(self._tools, self._questions, self._tell)
 
     # Running.
 
@@ -149,8 +159,7 @@ class Worker:
         if self._asked:
             self._halt.set()
         self._holder = self._tools.presence.enter()
-        self._recorder = self._new_recorder()
-        self._keeper.start()
+        self._begin()
         for number in range(self._workers):
             name = f"courriel outbox worker {number + 1}"
             thread = Thread(target=self._work, args=(number, self._halt), name=name, daemon=True)
@@ -167,9 +176,10 @@ class Worker:
         """Stop the threads: begin no more mails, wait for pending answers, and give back what has not left.
 
         Returns how many mails are unsure: those that may have left, and were not answered in `grace` seconds. A second
-        request to stop, or an interrupt, ends the wait; the mails are given back all the same.
+        request to stop, or an interrupt, ends the wait; the mails are given back all the same. What a function of the
+        user has raised to end the program (SystemExit) is raised here, when that is done.
         """
-        checked_grace(grace)
+        grace = checked_grace(grace)
         self._halt.set()
         if self._recorder is None:
             return 0  # not running
@@ -182,6 +192,7 @@ class Worker:
         if left:
             logger.warning("Mails in doubt: %d; the worker stopped before they were answered", left,
                            extra={"action": "stopped_unsure"})  # fmt: skip
+        self._raise_ending()
         return left
 
     def health(self) -> Health:
@@ -207,30 +218,40 @@ class Worker:
         ends = monotonic() + checked_seconds(for_seconds)
         self._halt = halt = Event()
         self._holder = self._tools.presence.enter()
-        self._recorder, tried = self._new_recorder(), 0
-        self._keeper.start()
+        self._begin()
+        recorder, tried, left = self._recorder, 0, 0
+        assert recorder is not None
         carrier = Dispatcher(self._sessions, self._transcript, self._ahead)
         try:
             self._keeper.take_over()
             while self._may_go_on(halt):
+                asked = self._questions.asked
                 done, pause = self._serve_all(carrier, ends)
-                if not done and self._recorder.flush(GRACE):
+                if not done and recorder.flush(GRACE):
                     # A mail just sent may be due again at once (too many recipients), now that its result is stored.
                     done, pause = self._serve_all(carrier, ends)
                 tried += done
+                if self._waits_for_answers(asked, ends):
+                    recorder.flush(GRACE)  # a mail that did not arrive is due again
+                    pause = 0.0 if pause is None else pause
                 if pause is None or monotonic() + pause >= ends or (done and not self._advanced):
                     break  # also when mails are only given back, and would be due again for ever
                 if pause:
                     carrier.tidy()
                     halt.wait(min(pause, LOOK))
-            return tried
         finally:
             carrier.close()
             self._pulse.end()
+            self._ask_no_more()
             self._keeper.stop()
-            left = self._recorder.close(GRACE)
+            left = recorder.close(GRACE)
             self._tools.presence.leave(clean=not left)
             self._recorder, self._holder = None, ""
+            self._tools.listeners.enders.discard(self._end_by)
+        self._raise_ending()
+        if left and recorder.trouble is not None:
+            raise recorder.trouble  # its thread goes on trying, for as long as this process lives
+        return tried + self._found
 
     def __enter__(self) -> Self:
         return self.start()
@@ -238,9 +259,51 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        try:
+            self.stop()
+        except BaseException:
+            if error is None:
+                raise
 
     # The steps.
+
+    def _begin(self) -> None:
+        """Start what stands beside the sending threads."""
+        self._found, self._ended_by = 0, None
+        self._recorder = self._new_recorder()
+        self._questions = self._keeper.questions = Questions(self._confirm, self._end_by)
+        self._tools.listeners.enders.add(self._end_by)
+        self._keeper.start()
+
+    def _end_by(self, failed: BaseException) -> None:
+        """End the run, because a function of the user asks for it: with SystemExit, say, which ends a program."""
+        if self._ended_by is None:
+            self._ended_by = failed
+            self.ask_to_stop()
+            self._tools.bell.ring()
+
+    def _raise_ending(self) -> None:
+        ended, self._ended_by = self._ended_by, None
+        if ended is not None:
+            self._asked, self._calls = 0, SimpleQueue()
+            raise ended
+
+    def _tell(self, event: News, ident: str) -> None:
+        """Have listeners called for an event that is stored, by the result writer's thread while there is one."""
+        if self._recorder is not None:
+            self._recorder.tell(event, ident)
+        elif self._tools.listeners.tell((event,), self._tools.ticket(ident)):
+            self._store.told([ident])
+
+    def _waits_for_answers(self, asked: int, ends: float) -> bool:
+        """Wait a moment for an answer of `confirm`; whether one was waited for, or more than `asked` questions put."""
+        waited = self._questions.wait(max(0.0, min(ends - monotonic(), LOOK)))
+        return waited or self._questions.asked > asked
+
+    def _ask_no_more(self) -> None:
+        """Give back the mails about which `confirm` has not answered: none of them has left again."""
+        for question in self._questions.close():
+            question.tell(None, False)
 
     def _new_recorder(self) -> ResultWriter:
         tools = self._tools
@@ -265,6 +328,7 @@ class Worker:
         batches = self._keeper.in_hand
         for batch in batches:
             self._give_back_unsent(batch)
+        self._ask_no_more()
         for batch in batches:
             if (cut := batch.cut) is not None:
                 cut()
@@ -280,6 +344,7 @@ class Worker:
         self._tools.presence.leave(clean=not unwritten and not hanging)
         left = sum(batch.unsure for batch in batches) + unwritten
         self._holder, self._recorder, self._threads = "", None, []
+        self._tools.listeners.enders.discard(self._end_by)
         self._asked, self._calls = 0, SimpleQueue()
         return left
 
@@ -309,17 +374,22 @@ class Worker:
                 carrier.make_room_if_short(failed)
                 halt.wait(LOOK)
                 reopen(self._store)
-            except Exception:
+            except BaseException as failed:
                 # The outer edge: after any error the mails are due again when their leases expire.
                 logger.exception("A worker failed, and goes on", extra={"action": "worker_failed"})
-                halt.wait(LOOK)
+                if isinstance(failed, Exception):
+                    halt.wait(LOOK)
+                else:
+                    self._end_by(failed)
             if not done and self._may_go_on(halt):
                 carrier.tidy()
                 # A random delay spreads the workers, except when a rate sets the time.
                 self._tools.bell.wait(rung, pause * (0.9 + 0.2 * random() if pause >= LOOK else 1.0))  # noqa: S311
-        carrier.close()
-        self._pulse.end()
-        self._calls.put(None)  # wakes `stop`
+        try:
+            carrier.close()
+        finally:
+            self._pulse.end()
+            self._calls.put(None)  # wakes `stop`
 
     def _may_go_on(self, halt: Event) -> bool:
         return not (halt.is_set() or self._asked)
@@ -422,9 +492,10 @@ class Worker:
 
         def take(claimed: Claimed, began: float) -> bool:
             nonlocal tried
-            tried += len(claimed.jobs)
             batch.lease_out(claimed.jobs, claimed.marked, began)
-            batch.queue([job for job in claimed.jobs if not self._is_done_with(batch, job)])
+            jobs = [job for job in claimed.jobs if not self._is_in_question(batch, job)]
+            tried += len(jobs)
+            batch.queue([job for job in jobs if not self._is_over(batch, job)])
             return bool(claimed.jobs)
 
         def more() -> bool:
@@ -461,7 +532,7 @@ class Worker:
             waiting_lease=lease_of_claim(way),
         )
         outcome = _Outcome(lane, claimed.lane)
-        attempts = Attempts(self._tools.listeners.attempts, lane, way)
+        attempts = Attempts(self._tools.listeners.attempts, lane, way, self._tools.listeners.interrupt)
         failure: BaseException | None = None
         self._keeper.watch(batch)
         self._pulse.carry(batch)
@@ -492,16 +563,37 @@ class Worker:
             tried += self._send(lane, way, carrier, alone, since, 0)
         return tried
 
-    def _is_done_with(self, batch: Batch, job: Job) -> bool:
-        """Whether a mail need not be sent: it has expired, or `confirm` says that it was delivered."""
-        if job.left <= 0:
-            decision = policy.expired(job.recipients)
-        elif job.unsure and self._confirm is not None and _asked(self._confirm, job):
-            decision = policy.Decision(State.SENT, job.recipients, why=FOUND, counted=False)
-        else:
+    def _is_over(self, batch: Batch, job: Job) -> bool:
+        """Whether a mail is not to be sent, because it has expired."""
+        if job.left > 0:
             return False
         if batch.answered(job):
+            self._enter(batch, job, policy.expired(job.recipients))
+        return True
+
+    def _is_in_question(self, batch: Batch, job: Job) -> bool:
+        """Whether a mail is not to be sent now, because `confirm` is asked about it; then the batch has it no more.
+
+        Its lease is extended while it waits. With the answer it is settled, or given back: then it is due again, and
+        its next claim sends it.
+        """
+        questions = self._questions
+        if not job.unsure or not questions.possible or job.left <= 0 or questions.is_answered(job.id, job.unsure):
+            return False
+        if not batch.answered(job):
+            return True
+
+        def tell(found: bool | None, heard: bool) -> None:
+            if found is True:
+                self._found += 1
+                decision = policy.Decision(State.SENT, job.recipients, why=FOUND, counted=False)
+            else:
+                decision = replace(policy.give_back(_standing(job, batch)), delay=-batch.age(job))
             self._enter(batch, job, decision)
+
+        question = Question(job.id, job.message_id, job.lane, job.unsure, tell, partial(batch.extend_alone, job))
+        if not questions.ask(question):
+            self._enter(batch, job, replace(policy.give_back(_standing(job, batch)), delay=_ASK_LATER))
         return True
 
     def _part_with(self, batch: Batch, failure: BaseException | None, outcome: _Outcome) -> None:
@@ -528,7 +620,7 @@ class Worker:
         self._advanced = self._advanced or decision.counted or decision.state.final
         events = _events(job, decision)
         now = time.time()
-        results = dict(job.results)
+        results = dict(job.results) if job.results else {}
         for name, (code, enhanced, text) in decision.words.items():
             results[name] = code, enhanced, _kept(text), now
         settlement = Settlement(
@@ -550,7 +642,7 @@ class Worker:
 
     def _tell_found(self, claimed: Claimed) -> None:
         """Log mails that the claim has recovered or held, and call listeners."""
-        tell_recovered(self._tools, claimed.recovered)
+        tell_recovered(claimed.recovered, self._tell)
         tell_unreadable(claimed.unreadable)
         self._advanced = self._advanced or bool(claimed.unreadable)
 
@@ -600,18 +692,14 @@ def lease_of_claim(way: Way) -> float:
 
 def checked_grace(grace: float) -> float:
     """The seconds that a stop may take. Raises UsageError for what is no number from 0."""
-    if isinstance(grace, bool) or not isinstance(grace, int | float) or not grace >= 0:
-        raise errors.UsageError(f"grace: a number of seconds from 0, not {grace!r}")
-    return grace
+    return checks.seconds("grace", grace)
 
 
 def checked_seconds(for_seconds: float | None) -> float:
     """Validate the argument `for_seconds`; infinity for None. Raises UsageError."""
     if for_seconds is None:
         return float("inf")
-    if isinstance(for_seconds, bool) or not isinstance(for_seconds, int | float) or not for_seconds > 0:
-        raise errors.UsageError(f"for_seconds: a number of seconds above zero, not {for_seconds!r}")
-    return for_seconds
+    return checks.seconds("for_seconds", for_seconds, from_zero=False)
 
 
 def _decision(job: Job, result: policy.Result, batch: Batch) -> policy.Decision:
@@ -659,11 +747,3 @@ def _kept(text: str) -> str:
     if len(text) <= _LONGEST_WHY and text.isascii() and "\0" not in text:
         return text
     return text[:_LONGEST_WHY].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
-
-
-def _asked(confirm: Confirm, job: Job) -> bool:
-    try:
-        return confirm(job.message_id, job.lane) is True
-    except Exception:
-        logger.exception("Nobody could be asked about a mail", extra={"action": "confirm_failed", "ticket": job.id})
-        return False

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 from courriel import errors
 from courriel.model.credentials import Credentials
+from courriel.model.envelope import OnRefused
 from courriel.model.receipt import Receipt, Result
-from courriel.model.submission import WINDOW, OnRefused, Submission
+from courriel.model.submission import WINDOW, Submission
 from courriel.session.encoding import Sendable
 from courriel.session.message_source import one_by_one
 from courriel.session.pool.base import Counting, PooledLike

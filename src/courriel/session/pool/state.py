@@ -99,7 +99,7 @@ class PoolState(Generic[S]):
         self._facts = facts or ServerFacts()
         self.closed = False
         self._is_sound = sound  # whether a session is usable, as far as is known without asking the server
-        self._resting: list[Slot[S]] = []  # last used at the end, so that surplus sessions reach the idle limit
+        self.resting_slots: list[Slot[S]] = []  # last used at the end, so that surplus sessions reach the idle limit
         self._lent: set[Slot[S]] = set()
         self._waiting: deque[Waiter[S]] = deque()
         self._discarded: list[S] = []
@@ -126,7 +126,7 @@ class PoolState(Generic[S]):
     @property
     def resting(self) -> int:
         """Number of sessions that are open and unused."""
-        return len(self._resting)
+        return len(self.resting_slots)
 
     @property
     def waiting(self) -> int:
@@ -141,7 +141,7 @@ class PoolState(Generic[S]):
     @property
     def alive(self) -> bool:
         """Whether a session is open, as far as is known."""
-        return bool(self._resting) or any(slot.born is not None for slot in self._lent)
+        return bool(self.resting_slots) or any(slot.born is not None for slot in self._lent)
 
     @property
     def sessions(self) -> list[S]:
@@ -178,7 +178,7 @@ class PoolState(Generic[S]):
 
     def next_change(self, now: float) -> float | None:
         """Time of the next change without a call: a session at its limit, a caller out of time; None: never."""
-        moments = [min(slot.used + self.idle_limit(now), self._end(slot)) for slot in self._resting]
+        moments = [min(slot.used + self.idle_limit(now), self._end(slot)) for slot in self.resting_slots]
         if self._waiting:
             moments += [min(waiter.until for waiter in self._waiting), now + _WARY]
         return min(moments, default=None)
@@ -236,8 +236,8 @@ class PoolState(Generic[S]):
         self._lent.remove(slot)
         if slot.session is None:
             return
-        if self._is_usable(slot, now) and len(self._lent) + len(self._resting) < self.throttle(now).sessions:
-            self._resting.append(slot)
+        if self._is_usable(slot, now) and len(self._lent) + len(self.resting_slots) < self.throttle(now).sessions:
+            self.resting_slots.append(slot)
         else:
             self._discarded.append(slot.session)
 
@@ -281,9 +281,9 @@ class PoolState(Generic[S]):
         place.
         """
         self._throttle = self._throttle.slowed(begun, now, self.limits.size, self.meter.gap(now))
-        too_many = len(self._lent) - broken + len(self._resting) - self.throttle(now).sessions
-        while too_many > 0 and self._resting:
-            self._discard(self._resting[0])
+        too_many = len(self._lent) - broken + len(self.resting_slots) - self.throttle(now).sessions
+        while too_many > 0 and self.resting_slots:
+            self._discard(self.resting_slots[0])
             too_many -= 1
 
     def hung_up(self, silence: float, now: float) -> None:
@@ -296,12 +296,12 @@ class PoolState(Generic[S]):
 
     def discard_expired(self, now: float) -> None:
         """Discard sessions that reached a limit."""
-        for slot in [slot for slot in self._resting if not self._is_usable(slot, now)]:
+        for slot in [slot for slot in self.resting_slots if not self._is_usable(slot, now)]:
             self._discard(slot)
 
     def discard_all(self) -> None:
         """Discard all idle sessions."""
-        for slot in list(self._resting):
+        for slot in list(self.resting_slots):
             self._discard(slot)
 
     def discarded(self) -> list[S]:
@@ -321,10 +321,10 @@ class PoolState(Generic[S]):
     def _free_slot(self, now: float) -> Slot[S] | None:
         if len(self._lent) >= self.throttle(now).sessions:
             return None
-        while self._resting:
-            slot = self._resting[-1]
+        while self.resting_slots:
+            slot = self.resting_slots[-1]
             if self._is_usable(slot, now):
-                self._resting.pop()
+                self.resting_slots.pop()
                 self._lent.add(slot)
                 return slot
             self._discard(slot)
@@ -335,7 +335,7 @@ class PoolState(Generic[S]):
         return slot
 
     def _discard(self, slot: Slot[S]) -> None:
-        self._resting.remove(slot)
+        self.resting_slots.remove(slot)
         if slot.session is not None:
             self._discarded.append(slot.session)
 

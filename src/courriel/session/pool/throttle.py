@@ -187,11 +187,11 @@ class Slots:
     def __init__(self, rate: Rate | None) -> None:
         self._rate = rate
         self._memory = max(_LONGEST_GAP, rate.seconds if rate else 0)  # seconds for which reservations are kept
-        self._given: list[float] = []  # in order
+        self.given: list[float] = []  # in order
 
     def reserve(self, now: float, gap: float = 0.0) -> float:
         """Reserve the time at which the next message may be sent: `now`, or later."""
-        given = self._given
+        given = self.given
         del given[: bisect_right(given, now - self._memory)]
         moment = max(now, given[-1] + gap) if given else now
         if self._rate is not None and len(given) >= self._rate.messages:
@@ -201,5 +201,5 @@ class Slots:
 
     def release(self, moment: float) -> None:
         """Release a reservation that was not used."""
-        if moment in self._given:
-            self._given.remove(moment)
+        if moment in self.given:
+            self.given.remove(moment)

@@ -197,7 +197,7 @@ def _parts(message: Message, eight_bit: bool, binary: bool) -> Part:
     text, html = message.text, message.html
     if html:
         if not text:
-            from courriel.wire.mime.html_to_text import text_of
+            from courriel.wire.html.to_text import text_of
 
             text = text_of(html)
         both = None if message.attachments else text_and_html(text, html, eight_bit, message.message_id)

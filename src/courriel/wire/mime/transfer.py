@@ -146,7 +146,7 @@ def _blocks_of(attachment: Attachment, size: int) -> Iterator[memoryview]:
             before = os.fstat(file.fileno())
             check_identity(attachment, before)
             # A block that is not full is the last one; one octet more than expected means that the file grew.
-            while length := _fill(file.readinto, block):
+            while length := fill_block(file.readinto, block):
                 left -= length
                 if left < 0 or (length < size and left):
                     raise changed(attachment)
@@ -159,7 +159,7 @@ def _blocks_of(attachment: Attachment, size: int) -> Iterator[memoryview]:
         raise changed(attachment)
 
 
-def _fill(read: Callable[[memoryview], int | None], block: memoryview) -> int:
+def fill_block(read: Callable[[memoryview], int | None], block: memoryview) -> int:
     """Fill the block from the file as far as possible: some file systems return less than was asked for."""
     length = read(block) or 0
     while 0 < length < len(block) and (more := read(block[length:])):
@@ -174,14 +174,14 @@ def _file_fingerprint(known: os.stat_result) -> tuple[int, int, int]:
 
 def _lines(block: memoryview) -> bytes:
     """One block as lines of base64."""
-    code = _base64()(block)
+    code = fastest_base64()(block)
     if len(block) == _BLOCK:
         return b"\r\n".join(_CUT(code))
     return b"".join([code[start : start + 76] + b"\r\n" for start in range(0, len(code), 76)])
 
 
 @lru_cache(maxsize=1)
-def _base64() -> Callable[[memoryview], bytes]:
+def fastest_base64() -> Callable[[memoryview], bytes]:
     """Fastest base64 encoder: pybase64 when it is installed (the extra `speed`), looked up on first use."""
     from importlib import import_module
 

@@ -18,7 +18,7 @@ from courriel._lazy_re import expression
 from courriel.errors import UsageError
 from courriel.model.received.address import ReceivedAddress
 from courriel.model.received.attachment import ReceivedAttachment
-from courriel.wire.mime.html_to_text import text_of
+from courriel.wire.html.to_text import text_of
 from courriel.wire.parse.addresses import received_addresses
 from courriel.wire.parse.contents import attachments_in, html_in, text_in
 from courriel.wire.parse.dates import moment_of

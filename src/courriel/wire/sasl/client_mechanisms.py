@@ -47,13 +47,10 @@ class Mechanism(Protocol):
         """Called when the server accepts the login; raises RemoteProtocolError when the server proved nothing."""
 
 
-class Plain:
-    """User name and password in clear (RFC 4616)."""
+class _OneResponse:
+    """Mechanism of one response, which is sent with the command, or to the first challenge."""
 
-    name = "PLAIN"
-
-    def __init__(self, user: str, secret: str) -> None:
-        self._response = b"\0".join((b"", user.encode(), secret.encode()))
+    _response: bytes
 
     def proved_by(self, messages: int) -> bool:
         return messages > 0
@@ -67,6 +64,15 @@ class Plain:
 
     def finish(self) -> None:
         pass
+
+
+class Plain(_OneResponse):
+    """User name and password in clear (RFC 4616)."""
+
+    name = "PLAIN"
+
+    def __init__(self, user: str, secret: str) -> None:
+        self._response = b"\0".join((b"", user.encode(), secret.encode()))
 
 
 class Login:
@@ -134,7 +140,7 @@ class ScramSha256:
 
         self.name = "SCRAM-SHA-256-PLUS" if binding else "SCRAM-SHA-256"
         self._secret = saslprep(secret).encode()
-        self._header = b"p=tls-server-end-point,," if binding else b"y,," if downgraded else b"n,,"
+        self.gs2_header = b"p=tls-server-end-point,," if binding else b"y,," if downgraded else b"n,,"
         self._binding = binding
         self._nonce = nonce or secrets.token_urlsafe(24)
         self._bare = f"n={_escaped(saslprep(user))},r={self._nonce}"
@@ -146,7 +152,7 @@ class ScramSha256:
         return messages > 1 and self._signature != b""
 
     def start(self) -> bytes:
-        return self._header + self._bare.encode()
+        return self.gs2_header + self._bare.encode()
 
     def answer(self, challenge: bytes) -> bytes:
         self._step += 1
@@ -190,7 +196,7 @@ class ScramSha256:
             raise RemoteProtocolError(
                 f"{self.name}: {count[:12]!r} iterations; {MIN_ITERATIONS} to {MAX_ITERATIONS} are reasonable"
             )
-        final = f"c={b64encode(self._header + self._binding).decode()},r={nonce}"
+        final = f"c={b64encode(self.gs2_header + self._binding).decode()},r={nonce}"
         text = b",".join((self._bare.encode(), challenge, final.encode()))
         salted = hashlib.pbkdf2_hmac("sha256", self._secret, salt, int(count))
         client = hmac.digest(salted, b"Client Key", "sha256")
@@ -207,7 +213,7 @@ class ScramSha256:
         return b""
 
 
-class XOAuth2:
+class XOAuth2(_OneResponse):
     """OAuth 2 token, in the older form of Google and Microsoft."""
 
     name = "XOAUTH2"
@@ -215,21 +221,12 @@ class XOAuth2:
     def __init__(self, user: str, token: str) -> None:
         self._response = f"user={_plain_word(user)}\x01auth=Bearer {_plain_word(token)}\x01\x01".encode()
 
-    def proved_by(self, messages: int) -> bool:
-        return messages > 0
-
-    def start(self) -> bytes:
-        return self._response
-
     def answer(self, challenge: bytes) -> bytes:
         # The challenge is an error in JSON; the server waits for an empty line before it refuses.
         return b""
 
-    def finish(self) -> None:
-        pass
 
-
-class OAuthBearer:
+class OAuthBearer(_OneResponse):
     """OAuth 2 token, the standard form (RFC 7628)."""
 
     name = "OAUTHBEARER"
@@ -240,38 +237,17 @@ class OAuthBearer:
             f"auth=Bearer {_plain_word(token)}\x01\x01"
         ).encode()
 
-    def proved_by(self, messages: int) -> bool:
-        return messages > 0
-
-    def start(self) -> bytes:
-        return self._response
-
     def answer(self, challenge: bytes) -> bytes:
         return b"\x01"  # RFC 7628 3.2.3: acknowledges the error; the refusal follows
 
-    def finish(self) -> None:
-        pass
 
-
-class ExternalMechanism:
+class ExternalMechanism(_OneResponse):
     """Login as the user of the client certificate (RFC 4422 appendix A)."""
 
     name = "EXTERNAL"
 
     def __init__(self, user: str = "") -> None:
         self._response = user.encode()
-
-    def proved_by(self, messages: int) -> bool:
-        return messages > 0
-
-    def start(self) -> bytes:
-        return self._response
-
-    def answer(self, challenge: bytes) -> bytes:
-        return self._response
-
-    def finish(self) -> None:
-        pass
 
 
 def end_point_binding(certificate: bytes) -> bytes:

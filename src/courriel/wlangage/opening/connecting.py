@@ -12,8 +12,8 @@ from courriel.wlangage.structures.constants import SessionOption
 
 if TYPE_CHECKING:
     from courriel import Server, SmtpSession
+    from courriel.wlangage.mailboxes.open_mailbox import OpenMailbox
     from courriel.wlangage.opening.request import Request
-    from courriel.wlangage.reading.mailbox import OpenMailbox
 
 
 def connect(request: Request) -> OpenSession | OpenMailbox:
@@ -55,7 +55,7 @@ def _open_to_send(request: Request) -> OpenSession:
 
 def _spooled(session: SmtpSession, request: Request) -> OpenSession:
     """The session, with the outbox in front of it."""
-    from courriel.wlangage.sending.spool import SpooledSession
+    from courriel.wlangage.spool import SpooledSession
 
     try:
         return SpooledSession(session, request.name)
@@ -66,8 +66,8 @@ def _spooled(session: SmtpSession, request: Request) -> OpenSession:
 
 def _open_to_read(request: Request) -> OpenMailbox:
     from courriel import ImapSession, PopSession
-    from courriel.wlangage.reading.imap_mailbox import ImapMailbox
-    from courriel.wlangage.reading.pop_mailbox import PopMailbox
+    from courriel.wlangage.mailboxes.imap_mailbox import ImapMailbox
+    from courriel.wlangage.mailboxes.pop_mailbox import PopMailbox
 
     server = _server(request)
     notices: list[Text] = []

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from courriel._dataclass import dataclass
+from courriel.wlangage.authenticating.token import AuthToken
 from courriel.wlangage.opening.session_variable import (
     SessionVariable,
     emailSessionIMAP,
@@ -93,13 +94,13 @@ def read_reading_arguments(
     given = form.bound(arguments, named)
     form.expect_texts(given, "NomUtilisateur", f"AdresseServeur{protocol}")
     form.expect(given, "MotDePasse")
-    name = str(given["NomUtilisateur"])
+    name, host = str(given["NomUtilisateur"]), str(given[f"AdresseServeur{protocol}"])
     request = Request(
         protocol,
-        str(given[f"AdresseServeur{protocol}"]),
+        host,
         _port(given.get(f"NuméroPort{protocol}", 110 if protocol == "POP3" else 143)),
         session_option(given.get("Option", SessionOption.DÉFAUT)),
-        _password(name, given["MotDePasse"]),
+        _password(name, given["MotDePasse"], host),
     )
     return name, request
 
@@ -114,7 +115,7 @@ def read_two_servers(arguments: tuple[object, ...], named: dict[str, object]) ->
     form.expect_texts(given, "NomUtilisateur", "AdresseServeurPOP3")
     form.expect(given, "MotDePasse")
     name, host = str(given["NomUtilisateur"]), str(given["AdresseServeurPOP3"])
-    password = _password(name, given["MotDePasse"])
+    password = _password(name, given["MotDePasse"], host)
     sending = given.get("AdresseServeurSMTP") or host
     if not isinstance(sending, str):
         form.expect_texts(given, "AdresseServeurSMTP")
@@ -136,19 +137,24 @@ def read_two_servers(arguments: tuple[object, ...], named: dict[str, object]) ->
 
 def read_variable(variable: SessionVariable) -> Request:
     """The Request of a session variable."""
-    token = bool(variable.JetonAuth)
-    credentials = _token(variable) if token else _password(variable.Nom, variable.MotDePasse)
+    host = variable.AdresseServeur
+    if variable.JetonAuth:
+        credentials: Credentials | None = _token(variable)
+    else:
+        credentials = _password(variable.Nom, variable.MotDePasse, host)
     option = session_option(variable.Option)
     if not isinstance(variable, emailSessionSMTP):
         protocol: Protocol = "IMAP" if isinstance(variable, emailSessionIMAP) else "POP3"
-        return Request(protocol, variable.AdresseServeur, variable.Port, option, credentials)
+        return Request(protocol, host, variable.Port, option, credentials)
+    from courriel import Password
+
     return Request(
         "SMTP",
-        variable.AdresseServeur,
+        host,
         variable.Port,
         option,
         credentials,
-        not token,
+        isinstance(credentials, Password),
         asynchronous=bool(variable.Asynchrone),
         name=variable.Nom,
     )
@@ -219,7 +225,7 @@ def _port(value: object) -> int:
     raise ErreurWLangage("le port est un entier", "the port is an integer")
 
 
-def _password(name: str, password: object) -> Credentials | None:
+def _password(name: str, password: object, host: str) -> Credentials | None:
     from courriel import Password, TokenSource
 
     match password:
@@ -229,10 +235,13 @@ def _password(name: str, password: object) -> Credentials | None:
             return Password(name, secret)
         case Password() | TokenSource() as credentials:
             return credentials
+        case AuthToken():
+            return password.source(name, host)
         case _:
             pass
     raise ErreurWLangage(
-        "le mot de passe est une chaîne, ou un courriel.Password", "the password is a string, or a courriel.Password"
+        "le mot de passe est une chaîne, un AuthToken, ou un courriel.Password",
+        "the password is a string, an AuthToken, or a courriel.Password",
     )
 
 
@@ -246,11 +255,15 @@ def _token(variable: SessionVariable) -> Credentials:
         return TokenSource(variable.Nom, lambda: token)
     if isinstance(token, TokenSource):
         return TokenSource(variable.Nom or token.user, token.fetch, token.refresh, token.hosts)
+    if isinstance(token, AuthToken):
+        return token.source(variable.Nom, variable.AdresseServeur)
     if callable(token):
         return TokenSource(variable.Nom, cast("TokenFetch", token))
     raise ErreurWLangage(
-        "JetonAuth est une chaîne (un jeton, ou login:NOM), une fonction qui en renvoie une, ou un TokenSource",
-        "AuthToken is a string (a token, or login:NAME), a function that returns one, or a TokenSource",
+        "JetonAuth est le résultat d'AuthIdentifie, une chaîne (un jeton, ou login:NOM), une fonction qui en renvoie "
+        "une, ou un TokenSource",
+        "AuthToken is the result of AuthIdentify, a string (a token, or login:NAME), a function that returns one, or a "
+        "TokenSource",
     )
 
 

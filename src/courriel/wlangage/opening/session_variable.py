@@ -56,8 +56,9 @@ class SessionVariable(Structure):
 class emailSessionSMTP(SessionVariable):
     """A session for sending, by its properties; methods `OuvreSession`, `EnvoieMessage` and `FermeSession`.
 
-    `Nom` and `MotDePasse` are needed only to log in. `JetonAuth` is an OAuth 2 token, `login:NAME` for a login stored
-    by `courriel login`, a TokenSource, or a callable that returns a token; the password is not used then.
+    `Nom` and `MotDePasse` are needed only to log in. `JetonAuth` is the result of AuthIdentifie, an OAuth 2 token,
+    `login:NAME` for a login stored by `courriel login`, a TokenSource, or a callable that returns a token; the password
+    is not used then.
     """
 
     __slots__ = ()
@@ -78,8 +79,8 @@ class emailSessionSMTP(SessionVariable):
 class emailSessionPOP3(SessionVariable):
     """A session for reading by POP3, by its properties; the functions for reading accept it instead of a name.
 
-    `JetonAuth` is an OAuth 2 token, `login:NAME` for a login stored by `courriel login`, a TokenSource, or a callable
-    that returns a token; the password is not used then.
+    `JetonAuth` is the result of AuthIdentifie, an OAuth 2 token, `login:NAME` for a login stored by `courriel login`, a
+    TokenSource, or a callable that returns a token; the password is not used then.
     """
 
     __slots__ = ()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from courriel.wlangage.mailboxes.open_mailbox import OpenMailbox
 from courriel.wlangage.opening.session_variable import SessionVariable
 from courriel.wlangage.problem import ErreurWLangage
 from courriel.wlangage.program_state import OpenSession, program_state
-from courriel.wlangage.reading.mailbox import OpenMailbox
 
 
 def sender_half(given: object) -> OpenSession:

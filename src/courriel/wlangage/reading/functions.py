@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from courriel.wlangage.errors_shown import email_call
+from courriel.wlangage.mailboxes.open_mailbox import OpenMailbox
 from courriel.wlangage.opening.sessions import mailbox_of
 from courriel.wlangage.problem import ErreurWLangage, Impossible
-from courriel.wlangage.reading.mailbox import OpenMailbox
 from courriel.wlangage.reading.received import fill, fill_header, fill_later, fill_outside
 from courriel.wlangage.structures.constants import Fetching
 from courriel.wlangage.structures.email import Email, EmailVariable

@@ -9,7 +9,7 @@ from pathlib import Path
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.opening.session_variable import SessionVariable
 from courriel.wlangage.problem import ErreurWLangage, Impossible, shown
-from courriel.wlangage.sending.sources import import_source
+from courriel.wlangage.reading.received import import_source
 from courriel.wlangage.structures.email import Email, EmailVariable, emailAttache
 
 # An img tag and its source; the length of attributes is bounded to keep matching linear.

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from courriel.errors import CourrielError
-from courriel.wlangage.problem import Problem
+from courriel.wlangage.errors_shown import email_call
+from courriel.wlangage.problem import Impossible, Problem
 from courriel.wlangage.program_state import here, program_state
 
 if TYPE_CHECKING:
@@ -30,6 +31,21 @@ def fill(email: EmailVariable, letter: Letter) -> None:
     _begin(email)
     _fill_header(email, letter)
     _fill_content(email, letter)
+
+
+@email_call(False)
+def import_source(email: EmailVariable) -> bool:
+    """Read the mail's `Source` into its other properties, for EmailImporteSource and the method of variables."""
+    from courriel import Letter
+
+    source = email.Source
+    if not source.strip():
+        raise Impossible(
+            "Email.Source est vide : il n'y a rien à importer.", "Email.Source is empty: there is nothing to import."
+        )
+    fill(email, Letter.parse(source.encode("utf-8", "surrogateescape")))
+    email.Source = source
+    return True
 
 
 def fill_header(email: EmailVariable, letter: Letter, *, rest_later: bool = False) -> None:

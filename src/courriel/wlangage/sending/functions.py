@@ -11,8 +11,8 @@ from courriel.wlangage.problem import ErreurWLangage
 from courriel.wlangage.program_state import OpenSession
 from courriel.wlangage.sending.message import message_of, recipients_of, sender_of
 from courriel.wlangage.sending.sources import build_source, ready_file, send_options, source_of
-from courriel.wlangage.sending.spool import SpooledSession
 from courriel.wlangage.sending.spool_functions import number_of
+from courriel.wlangage.spool import SpooledSession
 from courriel.wlangage.structures.constants import SendOption
 from courriel.wlangage.structures.email import Email, EmailVariable
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from courriel.model.address import LONGEST_LIST, pieces_of
+from courriel.model.address.pieces import LONGEST_LIST, pieces_of
 from courriel.wlangage.structures.lists import MOST
 
 

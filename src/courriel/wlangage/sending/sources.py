@@ -21,22 +21,6 @@ def build_source(email: EmailVariable, options: int = 0) -> bool:
     return True
 
 
-@email_call(False)
-def import_source(email: EmailVariable) -> bool:
-    """Read the mail's `Source` into its other properties, for EmailImporteSource and the method of variables."""
-    from courriel import Letter
-    from courriel.wlangage.reading.received import fill
-
-    source = email.Source
-    if not source.strip():
-        raise Impossible(
-            "Email.Source est vide : il n'y a rien à importer.", "Email.Source is empty: there is nothing to import."
-        )
-    fill(email, Letter.parse(source.encode("utf-8", "surrogateescape")))
-    email.Source = source
-    return True
-
-
 def source_of(email: EmailVariable, options: int) -> str:
     """The complete mail as it would be sent: header, an empty line, body. Needs no session."""
     from courriel.session.encoding import IN_SEVEN_BITS, submission_of

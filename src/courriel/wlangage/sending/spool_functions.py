@@ -8,7 +8,7 @@ from courriel import errors
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.problem import ErreurWLangage, Impossible, Problem
 from courriel.wlangage.program_state import here
-from courriel.wlangage.sending.spool import spool
+from courriel.wlangage.spool import spool
 from courriel.wlangage.structures.constants import Status
 
 if TYPE_CHECKING:
@@ -52,13 +52,31 @@ def _mail_of(number: object) -> MailInfo:
 
 
 def _error_of(info: MailInfo) -> errors.CourrielError:
-    if info.state.name == "CANCELED":
-        return Impossible("Ce message a été annulé avant d'être parti.", "This message was canceled before it left.")
-    if info.state.name == "HELD" and info.unsure:
+    """Why a mail was given up or is held; whoever is unsure whether it has left says so, whatever came afterwards."""
+    if not info.unsure:
+        return _last_word(info)
+    if info.state.name == "HELD":
         return Impossible(
             "Ce message est peut-être parti, nul ne le sait ; il est retenu (courriel outbox release ou cancel).",
             "This message may have left, nobody knows; it is held (courriel outbox release or cancel).",
         )
+    return Impossible(
+        "Ce message est peut-être parti : un essai est resté sans réponse. Cherchez Email.ID chez le destinataire "
+        f"avant de renvoyer.{_refused_last(info, ' Ensuite le serveur a refusé : ')}",
+        "This message may have left: one try got no answer. Look for Email.ID with the recipient before sending "
+        f"again.{_refused_last(info, ' Afterwards the server refused: ')}",
+        hint_id="UNCERTAIN-RESULT",
+    )
+
+
+def _refused_last(info: MailInfo, before: str) -> str:
+    who = ", ".join(f"{name} ({reply})" for name, reply in (info.refused or {}).items())
+    return f"{before}{who}." if who else ""
+
+
+def _last_word(info: MailInfo) -> errors.CourrielError:
+    if info.state.name == "CANCELED":
+        return Impossible("Ce message a été annulé.", "This message was canceled.")
     refused = info.refused
     if refused:
         name, reply = next(iter(refused.items()))
@@ -67,6 +85,6 @@ def _error_of(info: MailInfo) -> errors.CourrielError:
         return Impossible(f"Ce message est retenu : {info.why or 'à la demande'}.",
                           f"This message is held: {info.why or 'by request'}.")  # fmt: skip
     if info.why == "expired":
-        return Impossible("Ce message n'a pas pu partir à temps, et n'est plus essayé.",
-                          "This message could not leave in time, and is not tried any more.")  # fmt: skip
+        return Impossible("Ce message n'est plus essayé : son délai est passé.",
+                          "This message is not tried any more: its time is over.")  # fmt: skip
     return Impossible(f"Ce message n'a pas pu partir : {info.why}.", f"This message could not leave: {info.why}.")

@@ -129,3 +129,12 @@ emailAdresseValide = Verdict.VALIDE
 emailAdresseSyntaxeIncorrecte = Verdict.SYNTAXE_INCORRECTE
 emailAdresseRefusée = Verdict.REFUSÉE
 emailAdresseErreur = Verdict.ERREUR
+
+
+class ResponseType(IntEnum):
+    """Response types of OAuth2Paramètres; the token itself in the address of the redirect is not among them."""
+
+    CODE = 1  # authorization code, with PKCE
+
+
+oauth2TypeRéponseCode = ResponseType.CODE

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 
 from courriel.wlangage.program_state import here
-from courriel.wlangage.reading.received import complete
+from courriel.wlangage.reading.received import complete, import_source
 from courriel.wlangage.sending.recipients import split_recipients
-from courriel.wlangage.sending.sources import build_source, import_source
+from courriel.wlangage.sending.sources import build_source
 from courriel.wlangage.structures.properties import (
     NotThat,
     Property,

@@ -110,6 +110,10 @@ _ROWS: dict[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
     ),
     ("function", "sending.spool_functions"): (("EmailEtat", "EmailStatus"),),
     ("function", "sending.checking"): (("EmailVérifieAdresse", "EmailCheckAddress"),),
+    ("function", "authenticating.functions"): (
+        ("AuthIdentifie", "AuthIdentify"),
+        ("AuthRenouvelleToken", "AuthRefreshToken"),
+    ),
     ("function", "settings"): (
         ("EmailChangeTimeOut", "EmailSetTimeOut"),
         ("EmailLitTimeOut", "EmailGetTimeOut"),
@@ -129,6 +133,8 @@ _ROWS: dict[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
         ("emailSessionPOP3", "emailPOP3Session"),
         ("emailSessionIMAP", "emailIMAPSession"),
     ),
+    ("type", "authenticating.parameters"): (("OAuth2Paramètres", "OAuth2Parameters"),),
+    ("type", "authenticating.token"): (("AuthToken", "AuthToken"),),
     ("type", "problem"): (("ErreurWLangage", "WLanguageError"),),
     ("constant", "structures.constants"): (
         ("Vrai", "True"),
@@ -160,6 +166,7 @@ _ROWS: dict[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
         ("emailAdresseRefusée", "emailAddressRefused"),
         ("emailAdresseErreur", "emailAddressError"),
         ("emailParamètreMode", "emailParameterMode"),
+        ("oauth2TypeRéponseCode", "oauth2ResponseTypeCode"),
         ("errMessage", "errMessage"),
         ("errCode", "errCode"),
         ("errComplet", "errFullDetails"),
@@ -220,6 +227,24 @@ _ROWS: dict[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
     ),
     **_reading_variable("emailSessionPOP3"),
     **_reading_variable("emailSessionIMAP"),
+    ("property", "OAuth2Paramètres"): (
+        ("ClientID", "ClientID"),
+        ("ClientSecret", "ClientSecret"),
+        ("URLAuth", "AuthURL"),
+        ("URLToken", "TokenURL"),
+        ("Scope", "Scope"),
+        ("URLRedirection", "RedirectionURL"),
+        ("ParamètresSupplémentaires", "AdditionalParameters"),
+        ("TypeRéponse", "ResponseType"),
+    ),
+    ("property", "AuthToken"): (
+        ("Valide", "Valid"),
+        ("Valeur", "Value"),
+        ("DateExpiration", "ExpirationDate"),
+        ("Actualisation", "Refresh"),
+        ("RéponseServeur", "ServerResponse"),
+    ),
+    ("method", "AuthToken"): (("RenouvelleToken", "RefreshToken"),),
 }
 
 TABLE: tuple[Name, ...] = tuple(

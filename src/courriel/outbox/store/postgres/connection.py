@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from courriel import errors
 from courriel._lazy_re import expression
 from courriel.model.checks.shown import is_like_url
-from courriel.outbox.store.base import DAMAGED
+from courriel.outbox.store.base import DAMAGED, FULL, MISSING
 from courriel.outbox.store.statements import statements, statements_in
 
 try:
@@ -199,7 +199,9 @@ def in_our_words(place: str) -> Generator[None]:
     try:
         yield
     except psycopg.errors.DiskFull as full:
-        raise errors.OutboxFull(f"{place}: the server's disk is full; nothing was written") from full
+        raise errors.OutboxFull(f"{place}: the server's disk is full; nothing was written", hint_id=FULL) from full
+    except psycopg.errors.UndefinedTable as gone:
+        raise errors.OutboxError(f"{place}: there is no outbox there any more", hint_id=MISSING) from gone
     except psycopg.Error as failed:
         said = failed.diag.message_primary or str(failed).strip().partition("\n")[0] or type(failed).__name__
         kind = errors.OutboxUnreachable if is_away(failed, said) else errors.OutboxError

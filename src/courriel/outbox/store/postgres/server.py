@@ -143,6 +143,16 @@ class PostgresServer:
                         continue
                     return [Answer(result.command_tuples or 0, session.rows(result)) for result in results[1:]]
 
+    def name_now(self) -> str:
+        """Name of the outbox, as its tables say it now: they may have been restored, or made anew."""
+        self.name = self.read(lambda line: str(line.last("SELECT name FROM outbox_version")[0]))
+        return self.name
+
+    @property
+    def prepares(self) -> bool:
+        """Whether statements are prepared: a connection is one session of the server, as far as it is known."""
+        return self._prepares
+
     def uncertain(self) -> errors.OutboxUncertain:
         """The error for a commit of which it is unknown whether it was written."""
         return errors.OutboxUncertain(

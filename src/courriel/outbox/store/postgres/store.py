@@ -45,10 +45,12 @@ T = TypeVar("T")
 
 _CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones are read while they are sent
 _AT_ONCE = 1024 * 1024  # octets of a put in one round trip; a larger one is staged, so that no other waits for it
+_OF_LANE = 8  # columns of a lane in the statement `look`
 _KEY_WAIT = "100ms"  # for another put of the same key; after it this put waits alone, and not its whole group
 _SAID_AT_ONCE = (
     *("put_mail", "put_mails", "put_body", "put_body_of_key", "id_of_key"),
-    *("look", "claim_if_plain", "settle_if_plain", "settle_all_if_plain", "mark_all", "extend_all", "told_all"),
+    *("look", "look_briefly", "claim_if_plain", "settle_if_plain", "settle_all_if_plain"),
+    *("mark_all", "extend_all", "told_all"),
 )
 # Also without JIT compilation, which a plan with disabled nodes would trigger by its high cost.
 _BY_INDEX = """
@@ -242,7 +244,9 @@ class PostgresStore(SqlStore):
         with in_our_words(self.place):
             line = PostgresConnection(conn)
             there = line.last("SELECT to_regclass('outbox_version') IS NOT NULL")[0]
-            if not there or line.last("SELECT name FROM outbox_version")[0] != self._server.name:
+            name = line.last("SELECT name FROM outbox_version")[0] if there else None
+            # The tables may have been made anew since.
+            if name is None or name not in (self._server.name, self._server.name_now()):
                 raise errors.UsageError(f"conn: another database, or schema, than that of the outbox, {self.place}")
         return conn
 
@@ -325,8 +329,10 @@ class PostgresStore(SqlStore):
         """
         each = [rows.settlement_values(settled) for settled in settlements]
         claim = _claim_values(lane, most, terms)
+        # Who goes on does not ask whether something is due: there is more to plan, and to begin, than to do.
+        look_at_lane = "look" if self._server.prepares and not durably else "look_briefly"
         said: list[Said] = [
-            (self._statements["look"], {"lane": lane}),
+            (self._statements[look_at_lane], {"lane": lane}),
             *self._settlement_of(each),
             (self._statements["claim_if_plain"], claim),
         ]
@@ -338,8 +344,10 @@ class PostgresStore(SqlStore):
             if not broken.hangs:
                 self._unclaim(claim)
             raise self._server.uncertain() from broken
-        *lane_row, late, plain, due = looked.rows[0]
-        look = _Look(rows.lane_of(lane_row) if lane_row[0] is not None else LaneInfo(lane), due, late)
+        lane_row, (late, plain, *due) = looked.rows[0][:_OF_LANE], looked.rows[0][_OF_LANE:]
+        if not plain and not due:
+            return None, None  # it was not asked
+        look = _Look(rows.lane_of(lane_row) if lane_row[0] is not None else LaneInfo(lane), bool(due and due[0]), late)
         if not plain:
             return look, None
         leased = [row[:-2] for row in found.rows]

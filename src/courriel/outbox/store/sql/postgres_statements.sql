@@ -3,7 +3,22 @@
 -- What is said of many mails at once is one statement, so that the triggers count once: their values come as JSON. Never
 -- with another join than one that looks each of them up; see the settings of a pipeline.
 
+-- A lane that is missing is made by the same statement: tables may be emptied, or restored, under a running process.
+
+-- name: put_mail
+WITH lane AS (
+    INSERT INTO outbox_lane (name) SELECT :lane::text
+    WHERE NOT EXISTS (SELECT 1 FROM outbox_lane WHERE name = :lane::text) ON CONFLICT (name) DO NOTHING)
+INSERT INTO outbox_mail (id, key, lane, prio, state, due, created, expires, on_unsure, msgid, sender, rcpts, options,
+                         size, changed)
+VALUES (:id, :key, :lane::text, :prio, 0, :now + :delay, :now, :now + :lifetime, :on_unsure, :msgid, :sender, :rcpts,
+        :options, :size, :now)
+ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING;
+
 -- name: put_mails
+WITH lane AS (
+    INSERT INTO outbox_lane (name) SELECT DISTINCT lane FROM json_to_recordset(:mails::json) AS put (lane text)
+    WHERE NOT EXISTS (SELECT 1 FROM outbox_lane WHERE name = put.lane) ON CONFLICT (name) DO NOTHING)
 INSERT INTO outbox_mail (id, key, lane, prio, state, due, created, expires, on_unsure, msgid, sender, rcpts, options,
                          size, changed)
 SELECT id, key, lane, prio, 0, :now + n * 1e-6 + delay, :now + n * 1e-6, :now + lifetime, on_unsure, msgid, sender,
@@ -52,16 +67,31 @@ CROSS JOIN LATERAL (SELECT set_config('courriel.plain', CASE
     WHEN lane.stopped <> 0 OR lane.paused > :now OR lane.fails > 0 OR lane.cap IS NOT NULL OR lane.gap > 0 THEN '0'
     ELSE '1' END, true) = '1' AS plain) AS noted;
 
+-- name: look_briefly
+-- The same without asking whether something is due: for who goes on anyway, and where nothing is prepared, since most of
+-- its price is the plan.
+SELECT lane.name, lane.stopped, lane.paused - :now, lane.fails, lane.why, lane.cap, lane.gap, lane.tat - :now,
+       leases.late, set_config('courriel.plain', CASE
+    WHEN leases.late OR leases.lost THEN '0'
+    WHEN lane.stopped <> 0 OR lane.paused > :now OR lane.fails > 0 OR lane.cap IS NOT NULL OR lane.gap > 0 THEN '0'
+    ELSE '1' END, true) = '1'
+FROM (SELECT
+    EXISTS (SELECT 1 FROM outbox_mail WHERE state IN (1, 2) AND lane = :lane AND lease < :now) AS late,
+    EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = :lane AND due <= :now) AS lost) AS leases
+LEFT JOIN outbox_lane AS lane ON lane.name = :lane;
+
 -- name: settle_if_plain
 UPDATE outbox_mail
 SET state = :state, results = :results, rcpts = :rcpts, due = :now + :delay, why = :why, tries = tries - :uncounted,
-    unsure = unsure + :unsure, lost = 0, news = :news, token = NULL, lease = NULL, holder = '', changed = :now
+    unsure = unsure + :unsure, lost = CASE WHEN :uncounted = 1 AND :state = 0 THEN lost ELSE 0 END, news = :news,
+    token = NULL, lease = NULL, holder = '', changed = :now
 WHERE id = :id AND token = :token AND state IN (1, 2) AND current_setting('courriel.plain') = '1';
 
 -- name: settle_all_if_plain
 UPDATE outbox_mail AS mail
 SET state = ended.state, results = ended.results::json, rcpts = ended.rcpts::json, due = :now + ended.delay,
-    why = ended.why, tries = mail.tries - ended.uncounted, unsure = mail.unsure + ended.unsure, lost = 0,
+    why = ended.why, tries = mail.tries - ended.uncounted, unsure = mail.unsure + ended.unsure,
+    lost = CASE WHEN ended.uncounted = 1 AND ended.state = 0 THEN mail.lost ELSE 0 END,
     news = ended.news, token = NULL, lease = NULL, holder = '', changed = :now
 FROM json_to_recordset(:mails::json) AS ended (n integer, id text, token text, state integer, results text, rcpts text,
      delay float8, why text, uncounted integer, unsure integer, news integer)

@@ -210,9 +210,11 @@ UPDATE outbox_mail SET lease = CASE WHEN state = 1 THEN :now + :lease ELSE lease
 WHERE id = :id AND token = :token AND state IN (1, 2) AND lease > :now;
 
 -- name: settle
+-- A mail that was given back without an attempt has proved nothing: it stays as often lost as it was.
 UPDATE outbox_mail
 SET state = :state, results = :results, rcpts = :rcpts, due = :now + :delay, why = :why, tries = tries - :uncounted,
-    unsure = unsure + :unsure, lost = 0, news = :news, token = NULL, lease = NULL, holder = '', changed = :now
+    unsure = unsure + :unsure, lost = CASE WHEN :uncounted = 1 AND :state = 0 THEN lost ELSE 0 END, news = :news,
+    token = NULL, lease = NULL, holder = '', changed = :now
 WHERE id = :id AND token = :token AND state IN (1, 2);
 
 -- name: set_aside

@@ -22,7 +22,7 @@ from typing import NoReturn, TypeVar
 from weakref import WeakSet
 
 from courriel import errors
-from courriel.outbox.store.base import DAMAGED, FORBIDDEN, MISSING
+from courriel.outbox.store.base import DAMAGED, FORBIDDEN, FULL, MISSING
 from courriel.outbox.store.group_commit import GroupCommit
 from courriel.outbox.store.rows import text_of
 from courriel.outbox.store.sqlite import contents, filesystem, wal
@@ -485,7 +485,7 @@ def _hint(error: sqlite3.Error | OSError, path: Path) -> str:
 
 
 def _full(path: Path) -> errors.OutboxFull:
-    return errors.OutboxFull(f"{path}: the disk is full; nothing was written")
+    return errors.OutboxFull(f"{path}: the disk is full; nothing was written", hint_id=FULL)
 
 
 def _moved(path: Path) -> errors.OutboxError:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from courriel import errors
+from courriel.outbox.store.base import FULL
 
 logger = logging.getLogger("courriel.outbox")
 
@@ -155,7 +156,8 @@ def check_room(path: Path, octets: int) -> None:
     if free < _ROOM_KEPT + 2 * octets:
         raise errors.OutboxFull(
             f"{path}: {free:,} octets are free on this disk; a mail of {octets:,} is not taken, so that what becomes of"
-            " those that are here can still be written down"
+            " those that are here can still be written down",
+            hint_id=FULL,
         )
 
 

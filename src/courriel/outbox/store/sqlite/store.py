@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 from uuid import uuid4
@@ -18,8 +18,10 @@ from courriel.outbox.store.base import (
     POISON_AFTER,
     Claimed,
     IntegrityFinding,
+    Job,
     Known,
     LaneInfo,
+    LeaseId,
     LeaseTerms,
     NewMail,
     Pruned,
@@ -31,11 +33,13 @@ from courriel.outbox.store.sql_store import SqlConnection, SqlStore, Values
 from courriel.outbox.store.sqlite import filesystem
 from courriel.outbox.store.sqlite.backup import backup
 from courriel.outbox.store.sqlite.file import SqliteFile, in_our_words
-from courriel.outbox.store.statements import by_position, statements
+from courriel.outbox.store.statements import by_position, for_ids, for_rows, statements
 
 T = TypeVar("T")
 
 _OFTEN = ("put_mail", "put_body", "mark", "extend", "settle", "told")  # executed for each mail
+_SEVERAL = 4  # mails from which on one statement for all is faster than one for each
+_TOGETHER = 100  # mails in one statement
 _CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones are read while they are sent
 _UNKNOWN = LaneInfo("")
 
@@ -177,6 +181,35 @@ class SqliteStore(SqlStore):
         say = cast("sqlite3.Connection", line).cursor().execute
         return [say(statement, values).rowcount == 1 for values in map(in_order, each)]
 
+    def _leased(self, line: SqlConnection, name: str, leases: Sequence[tuple[Job, float]]) -> list[bool]:
+        """See SqlStore._leased; one statement for the mails of one claim."""
+        if len(leases) < _SEVERAL:
+            return super()._leased(line, name, leases)
+        now = self._clock()
+        alike: dict[tuple[str, float], list[str]] = {}
+        for job, lease in leases:
+            alike.setdefault((job.token, lease), []).append(job.id)
+        done: set[LeaseId] = set()
+        for (token, lease), ids in alike.items():
+            for some in _in_lots(ids, _TOGETHER):
+                found = line.execute(for_ids(name, len(some)), (now, lease, *some, token, now)).fetchall()
+                done.update((ident, token) for (ident,) in found)
+        return [job.lease_id in done for job, _ in leases]
+
+    def _settle(self, line: SqlConnection, settlements: Sequence[Settlement]) -> list[bool]:
+        """See SqlStore._settle; one statement for all."""
+        if len(settlements) < _SEVERAL or len({each.id for each in settlements}) < len(settlements):
+            return super()._settle(line, settlements)
+        now = self._clock()
+        done: set[str] = set()
+        for some in _in_lots(settlements, _TOGETHER):
+            statement, in_order, times = for_rows("settle", len(some))
+            values: list[object] = [now] * times
+            for each in some:
+                values += in_order(rows.settlement_values(each))
+            done.update(ident for (ident,) in line.execute(statement, values).fetchall())
+        return [each.id in done for each in settlements]
+
     # Maintenance.
 
     def prune(self, *, sent: float, failed: float, most: int) -> Pruned:
@@ -232,6 +265,10 @@ class SqliteStore(SqlStore):
 
 
 # The steps.
+
+
+def _in_lots(values: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    return (values[first : first + most] for first in range(0, len(values), most))
 
 
 def _small_bodies(connection: sqlite3.Connection, found: Sequence[rows.Row]) -> dict[str, bytes]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from courriel._lazy_re import expression
-from courriel.wire.mime.html_flow import WIDTH, Table, TextFlow
-from courriel.wire.mime.html_tokens import Attributes, tokens
+from courriel.wire.html.flow import WIDTH, Table, TextFlow
+from courriel.wire.html.tokens import Attributes, tokens
 
 DEEPEST = 20  # nested lists, quotations and tables; the tags of deeper ones are ignored
 

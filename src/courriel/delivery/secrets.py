@@ -19,7 +19,7 @@ import os
 from courriel import errors
 from courriel._dataclass import dataclass, field
 from courriel._lazy_re import expression
-from courriel.delivery.urls.percent import refusal
+from courriel.delivery.percent import refusal
 
 TYPE_CHECKING = False
 

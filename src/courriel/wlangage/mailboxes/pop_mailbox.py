@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from courriel.wlangage.mailboxes.open_mailbox import OpenMailbox
 from courriel.wlangage.problem import ErreurWLangage
-from courriel.wlangage.reading.mailbox import OpenMailbox
 from courriel.wlangage.structures.constants import Fetching, Section
 
 if TYPE_CHECKING:
@@ -21,17 +21,17 @@ class PopMailbox(OpenMailbox):
 
     def __init__(self, session: PopSession) -> None:
         super().__init__()
-        self._session = session
+        self.session = session
 
     def keys(self) -> list[int]:
-        return list(range(1, len(self._session) + 1))
+        return list(range(1, len(self.session) + 1))
 
     def left(self) -> list[int]:
-        gone = self._session.deleted
+        gone = self.session.deleted
         return [key for key in self.keys() if key not in gone]
 
     def letter(self, key: int) -> Letter:
-        return self._lazy(self._session[key - 1])
+        return self._lazy(self.session[key - 1])
 
     def all(self, fetching: Fetching) -> Iterator[Letter]:
         if fetching is Fetching.NON_LU:
@@ -40,13 +40,13 @@ class PopMailbox(OpenMailbox):
                 "ertNotRead: a POP3 server does not tell what was read; open the session with EmailStartIMAPSession",
             )
         if fetching is Fetching.COMPLET:
-            return map(self._lazy, self._session.fetch_many())
+            return map(self._lazy, self.session.fetch_many())
         if fetching is Fetching.ENTÊTE:
-            return map(self._lazy, self._session)
+            return map(self._lazy, self.session)
         return map(self.letter, self.left())
 
     def delete(self, key: int) -> None:
-        self._session.delete(key)
+        self.session.delete(key)
 
     def expunge(self) -> None:
         raise ErreurWLangage(
@@ -63,10 +63,10 @@ class PopMailbox(OpenMailbox):
 
     def close(self) -> None:
         with self:
-            self._session.close()
+            self.session.close()
 
     def change_timeouts(self, timeouts: Timeouts) -> None:
-        self._session.change_timeouts(timeouts)
+        self.session.change_timeouts(timeouts)
 
     # The steps.
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from courriel.errors import CourrielError
-from courriel.wlangage.reading.mailbox import OpenMailbox
+from courriel.wlangage.mailboxes.open_mailbox import OpenMailbox
 from courriel.wlangage.structures.constants import Fetching, Section
 
 if TYPE_CHECKING:
@@ -22,20 +22,20 @@ class ImapMailbox(OpenMailbox):
 
     def __init__(self, session: ImapSession) -> None:
         super().__init__()
-        self._session = session
+        self.session = session
 
     def keys(self) -> list[int]:
-        return list(self._session.search().uids)
+        return list(self.session.search().uids)
 
     def left(self) -> list[int]:
-        return list(self._session.search(deleted=False).uids)
+        return list(self.session.search(deleted=False).uids)
 
     def letter(self, key: int) -> Letter:
-        return self._lazy(self._session.fetch(key)[0])
+        return self._lazy(self.session.fetch(key)[0])
 
     def all(self, fetching: Fetching) -> Iterator[Letter]:
         unseen = True if fetching is Fetching.NON_LU else None
-        letters = self._session.search(deleted=False, unseen=unseen, whole=fetching is Fetching.COMPLET)
+        letters = self.session.search(deleted=False, unseen=unseen, whole=fetching is Fetching.COMPLET)
         if fetching is Fetching.ASYNCHRONE:
             return (self._later(uid) for uid in letters.uids)
         if fetching is Fetching.COMPLET:
@@ -43,23 +43,23 @@ class ImapMailbox(OpenMailbox):
         return map(self._lazy, letters)
 
     def delete(self, key: int) -> None:
-        self._session.delete(key)
+        self.session.delete(key)
 
     def expunge(self) -> None:
-        self._session.expunge()
+        self.session.expunge()
 
     def search(self, section: Section, value: str) -> Iterator[int]:
         from courriel import Search
 
         wanted: dict[str, str] = {section.value: value}
-        return iter(self._session.search(Search(**wanted, deleted=False)).uids)  # type: ignore[arg-type]  # a section is one of its words
+        return iter(self.session.search(Search(**wanted, deleted=False)).uids)  # type: ignore[arg-type]  # a section is one of its words
 
     def close(self) -> None:
         with self:
-            self._session.close()
+            self.session.close()
 
     def change_timeouts(self, timeouts: Timeouts) -> None:
-        self._session.change_timeouts(timeouts)
+        self.session.change_timeouts(timeouts)
 
     # The steps.
 
@@ -73,8 +73,8 @@ class ImapMailbox(OpenMailbox):
         from courriel import Letter
 
         return Letter.partial(
-            self.in_turn(lambda: self._session.fetch(uid)[0].raw_header),
-            self.in_turn(lambda: self._whole(self._session.fetch(uid)[0])),
+            self.in_turn(lambda: self.session.fetch(uid)[0].raw_header),
+            self.in_turn(lambda: self._whole(self.session.fetch(uid)[0])),
         )
 
     def _whole(self, letter: MailboxLetter) -> bytes:
@@ -93,4 +93,4 @@ class ImapMailbox(OpenMailbox):
         # Reading works in a read-only mailbox too.
         with suppress(CourrielError):
             if uids:
-                self._session.flag(uids, "seen")
+                self.session.flag(uids, "seen")

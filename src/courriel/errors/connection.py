@@ -1,0 +1,38 @@
+"""Errors of a connection: no answer, a lost connection, a violation of the protocol."""
+
+from __future__ import annotations
+
+from courriel.errors.base import CourrielError
+
+
+class ConnectionFailed(CourrielError, ConnectionError):
+    """No answer from the server, or a connection that was lost."""
+
+    @property
+    def retryable(self) -> bool:
+        """True, unless the message may have been delivered, or the failure table says that a setting must change."""
+        return not self.in_doubt and (self.failure is None or self.failure.retry != "never")
+
+
+class NameNotFound(ConnectionFailed):
+    """Host name that DNS does not know."""
+
+
+class TimedOut(ConnectionFailed, TimeoutError):
+    """Silence of the server beyond the time limit of the stage, or the end of a deadline."""
+
+
+class TlsFailed(ConnectionFailed):
+    """TLS that could not be negotiated, or a certificate that was not accepted."""
+
+
+class ProtocolError(CourrielError):
+    """Violation of the protocol; the session is closed."""
+
+
+class LocalProtocolError(ProtocolError):
+    """Violation of the protocol by this client, noticed before anything of it was sent."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """Violation of the protocol by the server; its further replies cannot be trusted."""

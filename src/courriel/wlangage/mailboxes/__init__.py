@@ -1,0 +1,1 @@
+"""Open mailboxes of the WLangage, by POP3 and IMAP."""
