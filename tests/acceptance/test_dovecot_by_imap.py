@@ -528,9 +528,4 @@ def test_a_watch_goes_on_where_it_stopped(box: Mailbox) -> None:
 
 
 def dialogue_of(box: Mailbox) -> Any:
-<<<<<<< HEAD
-    session = box if isinstance(box, BlockingMailbox) else box.session
-    return session._dialogue
-=======
     return inside.dialogue_of(box if isinstance(box, BlockingMailbox) else box.session)
->>>>>>> main

@@ -7,7 +7,6 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-import inside
 from courriel import AsyncImapSession, ImapSession, Server
 from courriel.model.credentials import Credentials
 from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter
@@ -65,10 +64,6 @@ class AwaitingMailbox:
 
     def leave(self) -> None:
         self.session.hang_up()
-<<<<<<< HEAD
-=======
-        inside.worker_of(self.session).close()
->>>>>>> main
         self.runner.close()
 
     def __enter__(self) -> AwaitingMailbox:

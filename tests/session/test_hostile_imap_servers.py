@@ -12,12 +12,7 @@ from typing import Any
 import pytest
 import trustme
 
-<<<<<<< HEAD
 from courriel import Password, ReadLimits, Security, Server, Timeouts, Token, TokenSource, Trust, errors
-=======
-import inside
-from courriel import ImapSession, Password, ReadLimits, Security, Server, Timeouts, Token, TokenSource, Trust, errors
->>>>>>> main
 from courriel.model.credentials import Credentials
 from session.imap_stranger import GREETING, imap_server
 from session.mailboxes import AwaitingMailbox, BlockingMailbox, Mailbox
@@ -60,14 +55,6 @@ def opened(call: Call) -> Call:
     return opened
 
 
-<<<<<<< HEAD
-=======
-def blocking(session: Mailbox) -> ImapSession:
-    """The underlying blocking session."""
-    return session if isinstance(session, BlockingMailbox) else inside.blocking_of(session.session)
-
-
->>>>>>> main
 def say_everything(session: Mailbox) -> None:
     list(session.search())
     session.noop()

@@ -11,12 +11,7 @@ from typing import Any
 
 import pytest
 
-<<<<<<< HEAD
 from courriel import AsyncImapSession, FolderPosition, Password, Security, Server, Timeouts, errors
-=======
-import inside
-from courriel import AsyncImapSession, FolderPosition, ImapSession, Password, Security, Server, Timeouts, errors
->>>>>>> main
 from courriel.wire.imap.syntax import read_uid_set
 from session.imap_stranger import GREETING, SELECTED, imap_server
 from session.mailboxes import AwaitingMailbox, BlockingMailbox, Mailbox
@@ -105,13 +100,6 @@ def at(server: Stranger) -> Server:
     return Server("127.0.0.1", server.port, Security.NONE, timeouts=Timeouts.silence(10))
 
 
-<<<<<<< HEAD
-=======
-def blocking(session: Mailbox) -> ImapSession:
-    return session if isinstance(session, BlockingMailbox) else inside.blocking_of(session.session)
-
-
->>>>>>> main
 def test_letters_are_returned_as_they_are_announced(call: Call) -> None:
     folder = Folder(1, 2, comes_at_idle={1: 5})
     watch = call(folder.serve()).watch()

@@ -18,10 +18,10 @@ from courriel.compose.placeholders import Pattern
 from courriel.delivery.urls import url_parser
 from courriel.model.received.limits import ReadLimits
 from courriel.reply import EnhancedCode
+from courriel.wire.html.to_text import text_of
 from courriel.wire.imap import dates, folder_names, syntax
 from courriel.wire.imap.parser import ImapParser
 from courriel.wire.imap.values import read_values
-from courriel.wire.html.to_text import text_of
 from courriel.wire.mime.headers import encoded_words, text_field
 from courriel.wire.parse.addresses import received_addresses
 from courriel.wire.parse.charsets import decoded
