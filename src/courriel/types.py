@@ -90,6 +90,10 @@ if TYPE_CHECKING:
     from courriel.session.imap.letters import Letters as Letters
     from courriel.session.imap.letters import MailboxLetter as MailboxLetter
     from courriel.session.imap.mailbox import ImapLetterRefs as ImapLetterRefs
+    from courriel.session.imap.sync import AsyncSync as AsyncSync
+    from courriel.session.imap.sync import Change as Change
+    from courriel.session.imap.sync import ChangeKind as ChangeKind
+    from courriel.session.imap.sync import Sync as Sync
     from courriel.session.imap.watch import Watch as Watch
     from courriel.session.mailbox import AsyncMailbox as AsyncMailbox
     from courriel.session.mailbox import Mailbox as Mailbox
@@ -189,6 +193,10 @@ _HOMES = {
     "TokenRefresh": "model.credentials",
     "TranscriptEntry": "network.transcripts.transcript",
     "Via": "delivery.urls.route",
+    "AsyncSync": "session.imap.sync",
+    "Change": "session.imap.sync",
+    "ChangeKind": "session.imap.sync",
+    "Sync": "session.imap.sync",
     "Watch": "session.imap.watch",
     "Worker": "outbox.work.worker",
     "WorkerStatus": "outbox.metrics",

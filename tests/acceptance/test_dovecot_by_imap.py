@@ -6,13 +6,26 @@ import datetime as dt
 import imaplib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import imap_tools
 import pytest
 
 import inside
-from courriel import Message, Password, Search, Security, Server, Token, TokenSource, Transcript, Trust, errors
+from courriel import (
+    Message,
+    Password,
+    Search,
+    Security,
+    Server,
+    SyncMark,
+    Token,
+    TokenSource,
+    Transcript,
+    Trust,
+    errors,
+)
 from courriel.model.credentials import Credentials
 from hostile.lists import hostile, shown
 from servers.accounts import ACCOUNTS, ADA, CLEO, Account
@@ -525,6 +538,55 @@ def test_a_watch_goes_on_where_it_stopped(box: Mailbox) -> None:
         letters = [next(again), next(again)]
 
     assert subjects(letters) == ["two", "three"]
+
+
+# Synchronising.
+
+
+@pytest.mark.parametrize("without", [(), ("QRESYNC",), ("QRESYNC", "CONDSTORE")], ids=str)
+def test_what_has_happened_meanwhile_is_told(box: Mailbox, call: Call, without: tuple[str, ...]) -> None:
+    uids = put(box, "one", "two", "three")
+
+    def changes(since: SyncMark | None) -> tuple[list[tuple[str, int]], SyncMark]:
+        session = call()
+        for name in without:
+            del dialogue_of(session).capabilities[name]
+        sync = session.sync(since=since)
+        found = [(change.kind.value, change.uid) for change in session.each_change(sync)]
+        return found, SyncMark.read(str(sync.mark))
+
+    first, mark = changes(None)
+    nothing, mark = changes(mark)
+    box.flag(uids[0], "flagged")
+    box.delete(uids[1])
+    box.expunge()
+    (new,) = put(box, "four")
+    told, mark = changes(mark)
+    last, _ = changes(mark)
+
+    assert first == [("new", uid) for uid in uids]
+    assert told == [("gone", uids[1]), ("changed", uids[0]), ("new", new)]
+    assert nothing == last == []
+
+
+def test_a_letter_is_saved_to_the_octet(box: Mailbox, tmp_path: Path) -> None:
+    octets = LETTER + b"x" * 3_000_000 + b"\r\n"
+    filed = box.append(octets, "INBOX")
+
+    box.save(filed.uid, tmp_path / "letter.eml")
+
+    assert (tmp_path / "letter.eml").read_bytes() == octets
+
+
+def test_a_list_of_letters_has_its_fields(box: Mailbox) -> None:
+    put(box, "one", "two")
+
+    letters = list(box.search(listing=True))
+
+    assert [(letter.subject, str(letter.sender), letter.message_id) for letter in letters] == [
+        ("one", "Ada <ada@example.org>", "<1@example.org>"),
+        ("two", "Ada <ada@example.org>", "<1@example.org>"),
+    ]
 
 
 def dialogue_of(box: Mailbox) -> Any:

@@ -25,6 +25,10 @@ class BlockingMailbox(ImapSession):
         """Letters one by one, as they come."""
         return iter(letters)
 
+    def each_change(self, sync: Any) -> Iterator[Any]:
+        """Changes one by one, as they come."""
+        return iter(sync)
+
     def in_another_loop(self, act: Callable[[Any], Any]) -> Any:
         """A call from another thread than that of a call that is running."""
         return act(self)
@@ -46,7 +50,10 @@ class AwaitingMailbox:
         return self._awaited(known) if callable(known) else known
 
     def each(self, letters: Found) -> Iterator[Any]:
-        coming = aiter(letters.letters)
+        return self.each_change(letters.letters)
+
+    def each_change(self, sync: Any) -> Iterator[Any]:
+        coming = aiter(sync)
         try:
             while True:
                 try:
@@ -54,7 +61,7 @@ class AwaitingMailbox:
                 except StopAsyncIteration:
                     return
         finally:
-            self.runner.run(coming.aclose())  # type: ignore[attr-defined]
+            self.runner.run(coming.aclose())
 
     def in_another_loop(self, act: Callable[[Any], Any]) -> Any:
         return asyncio.run(act(self.session))
@@ -135,7 +142,7 @@ async def _listed(letters: AsyncLetters) -> list[AsyncMailboxLetter]:
     return [letter async for letter in letters]
 
 
-async def _following(coming: AsyncIterator[AsyncMailboxLetter]) -> AsyncMailboxLetter:
+async def _following(coming: AsyncIterator[Any]) -> Any:
     return await anext(coming)
 
 

@@ -30,6 +30,8 @@ class ImapFolders(ImapConnection):
     selected: Selection | None = None
     kept_flags: frozenset[str] | None = None
     """Flags that the selected folder keeps, in lower case; `\\*` stands for any keyword. None: it does not say."""
+    enabled: set[str]
+    """Extensions that were switched on (ENABLE)."""
     _identified = False
     _listed: dict[str, bytes]  # octets of the folders, by the names that are shown
 
@@ -43,22 +45,27 @@ class ImapFolders(ImapConnection):
 
         None is selected after a refusal.
         """
-        yield from self.settle()
-        self.selected = self.kept_flags = None
-        verb = b"EXAMINE" if read_only else b"SELECT"
-        answer = yield from self.exchange.command("mailbox", verb, self._written(name))
-        if self._asks_for_identity(answer):
-            # Servers of NetEase (163.com, 126.com) open no folder to a program that has not said its name.
-            _ = yield from self.exchange.command("mailbox", b"ID", _IDENTITY)
-            self._identified = True
-            answer = yield from self.exchange.command("mailbox", verb, self._written(name))
-        if answer.status.word != "OK":
-            raise errors.CommandRefused(reply_of(answer.status), stage="mailbox")
+        words = b"EXAMINE" if read_only else b"SELECT", self._written(name)
+        answer = yield from self._open_folder(*words)
         self.selected = _selection(name, answer, read_only=read_only)
         self.kept_flags = _kept_flags(answer)
-        # The counts in the answer to SELECT are no change.
-        self.exchange.news = False
         return self.selected
+
+    def select_for_changes(self, name: str, parameter: bytes) -> Flow[Answer]:
+        """Select this folder for reading only, with a parameter such as (CONDSTORE) (RFC 7162); return the answer."""
+        answer = yield from self._open_folder(b"EXAMINE", self._written(name), *([parameter] if parameter else []))
+        self.selected = _selection(name, answer, read_only=True)
+        self.kept_flags = _kept_flags(answer)
+        return answer
+
+    def enable(self, extension: str) -> Flow[None]:
+        """Switch an extension on, once for each connection (RFC 5161); a refusal changes nothing."""
+        if extension in self.enabled or "ENABLE" not in self.capabilities:
+            return
+        yield from self.settle()
+        answer = yield from self.exchange.command("mailbox", b"ENABLE", extension.encode("ascii"))
+        for response in answer.named("ENABLED"):
+            self.enabled |= set(b"".join(response.pieces).decode("latin-1").upper().split())
 
     def select_something(self) -> Flow[Selection]:
         """The selected folder; INBOX, selected now, when there is none."""
@@ -107,10 +114,27 @@ class ImapFolders(ImapConnection):
 
     # The steps.
 
+    def _open_folder(self, *words: bytes) -> Flow[Answer]:
+        """Send SELECT or EXAMINE; none is selected after a refusal. Raises CommandRefused."""
+        yield from self.settle()
+        self.selected = self.kept_flags = None
+        answer = yield from self.exchange.command("mailbox", *words)
+        if self._asks_for_identity(answer):
+            # Servers of NetEase (163.com, 126.com) open no folder to a program that has not said its name.
+            _ = yield from self.exchange.command("mailbox", b"ID", _IDENTITY)
+            self._identified = True
+            answer = yield from self.exchange.command("mailbox", *words)
+        if answer.status.word != "OK":
+            raise errors.CommandRefused(reply_of(answer.status), stage="mailbox")
+        # The counts in the answer to SELECT are no change.
+        self.exchange.news = False
+        return answer
+
     def _reset(self) -> None:
         super()._reset()
         self.selected = self.kept_flags = None
         self._identified = False
+        self.enabled = set()
         # Names that were listed stay known: the folders are the same on the next connection.
         self._listed = getattr(self, "_listed", {})
 

@@ -10,9 +10,11 @@ from courriel import errors
 from courriel.dialogue.flow import Flow
 from courriel.dialogue.imap.folders import ImapFolders
 from courriel.dialogue.imap.replies import Answer, judge
+from courriel.dialogue.imap.syncing import flags_in
 from courriel.model.received.folder import Filed, Selection
 from courriel.model.received.search import Search
 from courriel.wire.imap import dates, search_arguments, syntax
+from courriel.wire.imap.fetched import Fetched
 from courriel.wire.imap.search_results import found_in
 
 _AT_A_TIME = 200  # UIDs in one command: some servers refuse longer lines
@@ -49,6 +51,12 @@ class ImapLetters(ImapFolders):
             uids.update(_read(response.name, response.pieces, self.exchange.limits.line))
         # `n:*` includes the last letter even when its UID is lower.
         return tuple(sorted(uid for uid in uids if wanted.above is None or uid > wanted.above))
+
+    def flags_of_all(self, uids: bytes, modifier: bytes) -> Flow[dict[int, frozenset[str]]]:
+        """Flags of these letters in our spelling, as far as the modifier, such as (CHANGEDSINCE 7), selects them."""
+        words = (b"UID", b"FETCH", uids, b"(FLAGS)", *([modifier] if modifier else []))
+        answer = yield from self._ask("mailbox", *words)
+        return flags_in(each for each in answer.untagged if isinstance(each, Fetched))
 
     # Changing.
 

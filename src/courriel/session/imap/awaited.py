@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from courriel import errors
 from courriel.dialogue.flow import Flow
+from courriel.dialogue.imap.syncing import FolderChanges, changes_since
 from courriel.model.credentials import Credentials
 from courriel.model.received.folder import Filed, Folder, FolderPosition, FolderStatus, Selection
 from courriel.model.received.limits import ReadLimits
 from courriel.model.received.search import Search
+from courriel.model.received.sync import SyncMark
 from courriel.model.server import Server
 from courriel.network.transcripts.transcript import Transcript
 from courriel.network.wakeable_awaiting import AsyncWakeableLine
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from courriel.session.imap.awaited_watch import AsyncWatch
+    from courriel.session.imap.sync import AsyncSync
 
 T = TypeVar("T")
 
@@ -200,6 +203,23 @@ class AsyncImapSession(ImapMailboxState):
         return await self._run(self._append(message, folder, flags, received))
 
     # Watching.
+
+    def sync(self, folder: str = INBOX, *, since: SyncMark | None = None) -> AsyncSync:
+        """Changes of a folder since a mark, for `async for`; see ImapSession.sync."""
+        from courriel.session.imap.sync import AsyncSync  # noqa: PLC0415 - only for it
+
+        name = folder_name(folder)
+
+        async def find() -> tuple[FolderChanges, AsyncLetters]:
+            changes = await self._run(changes_since(self._dialogue, name, since))
+            place = self._dialogue.place
+
+            async def known() -> tuple[tuple[str, int], tuple[int, ...]]:
+                return place, changes.new
+
+            return changes, AsyncLetters(self, known)
+
+        return AsyncSync(find, since)
 
     def watch(
         self,

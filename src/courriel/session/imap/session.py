@@ -9,10 +9,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from courriel import errors
+from courriel.dialogue.imap.syncing import FolderChanges, changes_since
 from courriel.model.credentials import Credentials
 from courriel.model.received.folder import Filed, Folder, FolderPosition, FolderStatus, Selection
 from courriel.model.received.limits import ReadLimits
 from courriel.model.received.search import Search
+from courriel.model.received.sync import SyncMark
 from courriel.model.server import Server
 from courriel.network.transcripts.transcript import Transcript
 from courriel.network.wakeable import ThreadWakeup, WakeableLine
@@ -33,6 +35,7 @@ from courriel.session.saving import SaveTarget, saving
 if TYPE_CHECKING:
     from typing import Self
 
+    from courriel.session.imap.sync import Sync
     from courriel.session.imap.watch import Watch
 
 
@@ -239,6 +242,24 @@ class ImapSession(ImapMailboxState):
         return self._line.run(self._append(message, folder, flags, received))
 
     # Watching.
+
+    def sync(self, folder: str = INBOX, *, since: SyncMark | None = None) -> Sync:
+        """Changes of a folder since a mark: what is gone, flags that have changed, new letters with their headers.
+
+        Without a mark all letters are new. Store `sync.mark` when all changes were taken, and pass it next time: where
+        the server counts changes (CONDSTORE, QRESYNC) this takes few round trips, however large the folder is;
+        elsewhere all flags are compared. The folder is selected for reading only. Iterating raises FolderRenumbered
+        when the UIDs of the mark are no longer valid.
+        """
+        from courriel.session.imap.sync import Sync  # noqa: PLC0415 - only for it
+
+        name = folder_name(folder)
+
+        def find() -> tuple[FolderChanges, Letters]:
+            changes = self._line.run(changes_since(self._dialogue, name, since))
+            return changes, Letters(self, self._dialogue.place, changes.new)
+
+        return Sync(find, since)
 
     def watch(
         self,

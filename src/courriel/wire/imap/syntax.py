@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
 from courriel._dataclass import dataclass
@@ -142,6 +143,19 @@ def read_uid_set(words: bytes, limit: int) -> list[int]:
             # A short range, `1:4294967295`, would fill the memory with four thousand million numbers.
             raise RemoteProtocolError(f"a list of letters that cannot be: {printable(words[:80])}")
         found.extend(range(first, last + 1))
+    return found
+
+
+def known_in_set(words: bytes, known: set[int]) -> set[int]:
+    """Those of the known UIDs that stand in `1:3,7`, however large its ranges are. Raises RemoteProtocolError."""
+    ordered = sorted(known)
+    found: set[int] = set()
+    for piece in words.split(b","):
+        match = _RANGE.fullmatch(piece)
+        if match is None:
+            raise RemoteProtocolError(f"this is not a list of letters: {printable(words[:80])}")
+        first, last = sorted((int(match[1]), int(match[2] or match[1])))
+        found.update(ordered[bisect_left(ordered, first) : bisect_right(ordered, last)])
     return found
 
 
