@@ -31,6 +31,7 @@ from courriel import (
     Trust,
 )
 from courriel.session.encoding import Sendable
+from courriel.types import SendArguments
 from courriel.wire.mime import transfer
 
 from .material import RECIPIENT, SENDER, person
@@ -80,11 +81,11 @@ def from_bytes(job: Job) -> dict[str, float]:
 
 
 def single(job: Job) -> dict[str, float]:
-    """Each mail to whom its header names, or to as many as wanted."""
-    mails, to = parsed(job), job.to if job.recipients > 1 else None
+    """Each mail to whom its header names, or to as many as wanted; without an option that says nothing."""
+    mails, options = parsed(job), SendArguments(to=job.to) if job.recipients > 1 else SendArguments()
     with SmtpSession(server(job)) as session, Clock() as clock:
         for mail in mails:
-            session.send(mail, to=to)
+            session.send(mail, **options)
     return timed(clock, job.count)
 
 

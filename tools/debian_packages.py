@@ -34,6 +34,10 @@ PACKAGES = {
     "pgbouncer": "the tests of the outbox behind PgBouncer",
     "redis-server": "the bench beside Celery",
     "systemd": "the check of the unit for workers",
+    "dante-server": "the tests behind a SOCKS proxy that has rules",
+    "microsocks": "the tests behind a SOCKS proxy that asks for a login",
+    "tinyproxy-bin": "the tests behind an HTTP proxy",
+    "squid": "the tests behind the HTTP proxy of most companies",
 }
 SERVICES = {
     "postfix": ["postfix.service"],
@@ -41,6 +45,9 @@ SERVICES = {
     "postgresql": ["postgresql.service"],
     "pgbouncer": ["pgbouncer.service"],
     "redis-server": ["redis-server.service"],
+    "dante-server": ["danted.service"],
+    "microsocks": ["microsocks.service"],
+    "squid": ["squid.service"],
 }
 APT = [
     "apt-get",

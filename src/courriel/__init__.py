@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from courriel.errors import OutboxUncertain as OutboxUncertain
     from courriel.errors import OutboxUnreachable as OutboxUnreachable
     from courriel.errors import ProtocolError as ProtocolError
+    from courriel.errors import ProxyError as ProxyError
     from courriel.errors import RecipientsRefused as RecipientsRefused
     from courriel.errors import Refused as Refused
     from courriel.errors import RemoteProtocolError as RemoteProtocolError
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from courriel.model.envelope import Return as Return
     from courriel.model.message import Message as Message
     from courriel.model.message import Priority as Priority
+    from courriel.model.proxy import Proxy as Proxy
     from courriel.model.ready_message import ReadyMessage as ReadyMessage
     from courriel.model.receipt import Outcome as Outcome
     from courriel.model.receipt import Receipt as Receipt
@@ -164,6 +166,8 @@ _HOMES = {
     "PopSession": "session.pop3.session",
     "Priority": "model.message",
     "ProtocolError": "errors",
+    "Proxy": "model.proxy",
+    "ProxyError": "errors",
     "ReadLimits": "model.received.limits",
     "ReadyMessage": "model.ready_message",
     "Receipt": "model.receipt",

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from courriel.model.credentials import TokenRefresh as TokenRefresh
     from courriel.model.envelope import OnRefused as OnRefused
     from courriel.model.prepared import Prepared as Prepared
+    from courriel.model.proxy import ProxyScheme as ProxyScheme
     from courriel.model.receipt import Result as Result
     from courriel.model.received.answerable import Answerable as Answerable
     from courriel.model.received.folder import Filed as Filed
@@ -170,6 +171,7 @@ _HOMES = {
     "PopLetterRef": "session.pop3.mailbox",
     "Prepared": "model.prepared",
     "ProvidedTransport": "delivery.adapters",
+    "ProxyScheme": "model.proxy",
     "PutArguments": "outbox.put_arguments",
     "Putable": "session.imap.append",
     "Rate": "session.pool.throttle",

@@ -185,6 +185,27 @@ def test_mails_are_held_released_canceled_and_tried_at_once(courriel: Run, via: 
     assert len(via.letters) == 1
 
 
+@pytest.mark.parametrize(("command", "done"), [("cancel", "canceled"), ("hold", "held")])
+def test_who_takes_a_mail_back_hears_who_has_it_and_who_may_have_it(
+    courriel: Run, via: Sandbox, command: str, done: str
+) -> None:
+    """A mail that waits for another try may have left by an earlier one."""
+    via.answer("message", "hang up", times=1)
+    doubtful = queue(courriel)
+    courriel("worker", "--once")
+    via.answer("recipient", "450 4.2.0 not now", when="eve@example.org")
+    partly = queue(courriel, "--to", "eve@example.org")
+    courriel("outbox", "resume", "default")
+    courriel("worker", "--once")
+
+    first, second = courriel("outbox", command, doubtful), courriel("outbox", command, partly)
+    third = courriel("outbox", "show", doubtful, "--json")
+
+    assert first.out == f"{doubtful}: {done}; in doubt: it may have arrived already\n"
+    assert second.out == f"{partly}: {done}; already accepted for bob@example.org\n"
+    assert third.json["unsure"] == 1
+
+
 def test_a_mail_that_waits_is_tried_at_once(courriel: Run, via: Sandbox) -> None:
     via.answer("message", "450 4.2.0 not now", times=1)
     mail = queue(courriel)
@@ -245,7 +266,8 @@ def test_a_person_has_a_held_mail_sent_and_may_say_so_twice(courriel: Run, via: 
     courriel("worker", "--once")
     late = courriel("outbox", "retry", mail)
 
-    assert first.out == again.out == f"{mail}: will be tried as soon as a worker runs\n"
+    in_doubt = "in doubt: it may have arrived already"
+    assert first.out == again.out == f"{mail}: will be tried as soon as a worker runs; {in_doubt}\n"
     assert (first.status, again.status, len(via.letters)) == (0, 0, 1)
     assert (late.status, f'{mail}: impossible, its state is "accepted, in doubt"' in late.err) == (69, True)
 
@@ -260,7 +282,8 @@ def test_a_person_gives_a_held_mail_up_and_may_say_so_twice(courriel: Run, via: 
     retried = courriel("outbox", "retry", mail)
 
     assert (early.status, f'{mail}: impossible, its state is "waiting"' in early.err) == (69, True)
-    assert first.out == again.out == f"{mail}: will not be sent any more\n"
+    in_doubt = "will not be sent any more; in doubt: it may have arrived already"
+    assert first.out == again.out == f"{mail}: {in_doubt}\n"
     assert (first.status, again.status, via.letters) == (0, 0, [])
     assert (retried.status, 'its state is "canceled, in doubt"' in retried.err) == (69, True)
 
@@ -273,7 +296,7 @@ def test_one_mail_that_is_not_there_does_not_keep_the_others_waiting(
 
     ran = courriel("outbox", "retry", "nothing", mail)
 
-    assert ran.out == f"{mail}: will be tried as soon as a worker runs\n"
+    assert ran.out.startswith(f"{mail}: will be tried as soon as a worker runs; in doubt")
     assert (ran.status, "There is no such mail in the outbox." in ran.err) == (66, True)
 
 

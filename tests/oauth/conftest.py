@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 
 from courriel import failures
 from courriel.delivery.oauth import sources
+from courriel.delivery.oauth.browser import by_browser
 from courriel.delivery.oauth.login import StoredLogin
 from servers.authority import Authority
 from servers.fixtures import authority, dovecot, postfix, postfix_server
@@ -62,3 +66,35 @@ def login(oauth: OAuthServer) -> StoredLogin:
         access_token="access-secret-0",
         expires_at=1.0,
     )
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A screen, and a browser that follows every redirect to its end; the pages that it showed."""
+    shown: list[str] = []
+    loading: list[threading.Thread] = []
+
+    def load(address: str) -> None:
+        try:
+            with urllib.request.urlopen(address, timeout=20) as page:
+                shown.append(page.read().decode())
+        except urllib.error.HTTPError as refused:
+            shown.append(refused.read().decode())
+
+    def open_(address: str) -> bool:
+        loading.append(threading.Thread(target=load, args=[address]))
+        loading[-1].start()
+        return True
+
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("webbrowser.open", open_)
+    yield shown
+    for each in loading:
+        each.join()
+
+
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The browser has a twentieth of a second to come back."""
+    defaults = by_browser.__kwdefaults__ | {"deadline": 0.05}
+    monkeypatch.setattr(by_browser, "__kwdefaults__", defaults)

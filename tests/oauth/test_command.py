@@ -301,6 +301,10 @@ def test_a_refresh_that_is_refused_says_so_and_keeps_the_login(
     assert ran.status == 77
     assert ran.json["failure"] == "OAUTH-GRANT-REFUSED"
     assert store.names() == [USER]
+    # The name of a server does not become a word at the beginning of a sentence.
+    told = run("login", "refresh", USER).err
+    assert told.startswith("✗ localhost:")
+    assert told.count("gives no token") == 1
 
 
 @pytest.mark.parametrize("answer", [Answer(500, b"", "text/html"), Answer.error("temporarily_unavailable")])

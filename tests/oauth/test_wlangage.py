@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from courriel import Sandbox, errors, failures
+from courriel import Sandbox, Server, errors, failures
 from courriel import wlangage as wl
-from courriel.delivery.oauth.browser import by_browser
 from courriel.wlangage.program_state import _context, program_state
 from servers.accounts import ADA
 from servers.dovecot import Dovecot
@@ -24,6 +23,7 @@ from servers.oauth import Answer, OAuthServer
 from servers.postfix import Postfix
 
 USER = ADA.user
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(autouse=True)
@@ -39,38 +39,6 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
                 half.close()
     failures.speak(None)
     _context.set(None)
-
-
-@pytest.fixture
-def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """A screen, and a browser that follows every redirect to its end; the pages that it showed."""
-    shown: list[str] = []
-    loading: list[threading.Thread] = []
-
-    def load(address: str) -> None:
-        try:
-            with urllib.request.urlopen(address, timeout=20) as page:
-                shown.append(page.read().decode())
-        except urllib.error.HTTPError as refused:
-            shown.append(refused.read().decode())
-
-    def open_(address: str) -> bool:
-        loading.append(threading.Thread(target=load, args=[address]))
-        loading[-1].start()
-        return True
-
-    monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setattr("webbrowser.open", open_)
-    yield shown
-    for each in loading:
-        each.join()
-
-
-@pytest.fixture
-def late(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The browser has a twentieth of a second to come back."""
-    defaults = by_browser.__kwdefaults__ | {"deadline": 0.05}
-    monkeypatch.setattr(by_browser, "__kwdefaults__", defaults)
 
 
 def parameters(oauth: OAuthServer, **more: object) -> wl.OAuth2Paramètres:
@@ -187,6 +155,30 @@ def test_a_token_that_the_server_refuses_is_renewed_once(
     assert [form["grant_type"] for form in oauth.asked] == ["authorization_code", "refresh_token"]
 
 
+@pytest.mark.acceptance
+@pytest.mark.parametrize(("page", "mark"), [("wlangage.md", "AuthIdentifie("), ("wlangage.en.md", "AuthIdentify(")])
+def test_the_program_of_the_page_sends(
+    postfix: Postfix, oauth: OAuthServer, browser: list[str], page: str, mark: str
+) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
+    (program,) = [each for each in blocks if mark in each]
+    wl.EmailRAZ()
+    wl.Email.Expéditeur, wl.Email.Destinataire, wl.Email.Sujet = USER, USER, "By the page"
+
+    # The servers of the tests.
+    for theirs, ours in (
+        ("https://login.microsoftonline.com", oauth.url),
+        ('"smtp.office365.com", 587', f'"localhost", {postfix.submission_port}'),
+        ("ada@firm.example", USER),
+    ):
+        assert theirs in program
+        program = program.replace(theirs, ours)
+    exec(program, {})
+
+    assert not wl.ErreurDétectée, wl.ErreurInfo(wl.errComplet)
+    assert postfix.letters(USER, containing=b"Subject: By the page")
+
+
 # The token.
 
 
@@ -279,6 +271,25 @@ def test_a_server_that_does_not_rotate_leaves_the_refresh_token_valid(oauth: OAu
 
     assert token.Actualisation in oauth.refresh_tokens
     assert len(oauth.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("host", "bound"), [("bücher.example", "xn--bcher-kva.example"), ("Mail.Example.", "mail.example"), ("::1", "::1")]
+)
+def test_a_token_is_bound_to_the_host_as_a_connection_has_it(host: str, bound: str) -> None:
+    source = wl.AuthToken(Valeur="x").source(USER, host)
+
+    assert source.hosts == (bound,)
+    source.check_server(Server(host))
+
+
+@pytest.mark.parametrize("host", ["", "a b", "smtp://x"])
+def test_of_an_impossible_host_the_opening_says_so(host: str) -> None:
+    assert not wl.EmailOuvreSession(
+        wl.emailSessionSMTP(AdresseServeur=host, Nom=USER, JetonAuth=wl.AuthToken(Valeur="x"))
+    )
+
+    assert "is not the name of a server" in wl.ErreurInfo()
 
 
 # What goes wrong.

@@ -165,7 +165,7 @@ def serve() -> Iterator[Callable[[Case], SlowServer]]:
 def kill_one(place: str, outbox: Outbox, server: SlowServer, after: float) -> None:
     """Kill a worker at any moment after it has come to know the pace of the server."""
     script = "import sys; from courriel import Outbox\nOutbox(sys.argv[1]).work()"
-    before = server.arrived.total()
+    before, sessions = server.arrived.total(), sessions_at(outbox)
     with subprocess.Popen([sys.executable, "-c", script, place]) as worker:
         try:
             while server.arrived.total() < before + 50 + round(0.35 / max(server.case.each, 0.001)):
@@ -176,6 +176,20 @@ def kill_one(place: str, outbox: Outbox, server: SlowServer, after: float) -> No
             worker.kill()
     while server.talking:  # what was on its way still arrives
         server.over.wait(0.003)
+    while sessions_at(outbox) > sessions:  # and what was being committed is
+        server.over.wait(0.003)
+
+
+def sessions_at(outbox: Outbox) -> int:
+    """Sessions of others with PostgreSQL: it still commits what a killed worker had sent off."""
+    if "://" not in outbox._store.place:
+        return 0
+    others = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+        " AND pid <> pg_backend_pid()"
+    )
+    counted: int = outbox._store._read(lambda line: line.execute(others).fetchone()[0])  # type: ignore[attr-defined]
+    return counted
 
 
 @pytest.mark.parametrize("policy", ["resend", "hold"])

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from courriel import Message, Outbox, Outcome, Receipt, RecipientResult, Reply
+from courriel.delivery.local import LocalTransport
+from courriel.model.submission import Submission
 from courriel.outbox.store.base import Job, Query, State, Store
 from courriel.outbox.store.sql_store import at_once
+from courriel.outbox.work import due_lanes
+from courriel.outbox.work.due_lanes import DueLanes
+from courriel.outbox.work.wakeup import Wakeup
 from fast_part import examples
 from outbox.conftest import claim, new_mail, settled
+from servers.daemon import wait_until
 
 OVER = -1.0  # a lease that has run out before it begins
 BATCH = 8
@@ -133,3 +141,84 @@ def test_every_lane_gets_its_own_back_at_the_first_claim(store: Store) -> None:
     rounds = [[len(claim(store, 8, lane)) for lane in lanes] for _ in range(5)]
 
     assert rounds == [[2, 2], [2, 2], [2, 2], [2, 2], [4, 4]]
+
+
+# Several lanes, and one that sends.
+
+
+class _Slow(LocalTransport):
+    """A lane that takes one mail at a time, when it is told to."""
+
+    parallel = 1
+
+    def __init__(self, name: str, sent: list[str], goes: Callable[[str], object]) -> None:
+        self._name, self._sent, self._goes = name, sent, goes
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def submit(self, submission: Submission) -> Receipt:
+        content = b"".join(submission.content.pieces)
+        subject = content.partition(b"Subject: ")[2].partition(b"\r\n")[0].decode()
+        self._goes(subject)
+        assert submission.before_end is not None
+        assert submission.before_end()
+        self._sent.append(subject)
+        fates = [
+            RecipientResult(recipient.spec, Outcome.ACCEPTED, Reply(250, ("ok",)))
+            for recipient in submission.envelope.recipients
+        ]
+        return Receipt(self._name, submission.message_id, Reply(250, ("ok",)), tuple(fates))
+
+
+def _letter(subject: str) -> Message:
+    return Message(sender="ada@example.org", to="bob@example.org", subject=subject, text="Hello.")
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_urgent_mail_of_another_lane_does_not_wait_for_newsletters(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, once: bool
+) -> None:
+    """It is put while the third of a hundred is sent, in a lane that comes last by name."""
+    monkeypatch.setattr(due_lanes, "_GLANCE", 0.0)
+    sent: list[str] = []
+
+    def goes(subject: str) -> None:
+        if subject == "news 3":
+            outbox.put(_letter("urgent"), via="zulu", priority="high")
+
+    for name in ("alpha", "zulu"):
+        outbox.use(name, _Slow(name, sent, goes))
+    outbox.put_many([_letter(f"news {number}") for number in range(100)], via="alpha", priority="low")
+
+    if once:
+        outbox.run_once()
+    else:
+        with outbox.worker():
+            wait_until(lambda: len(sent) == 101, 20)
+
+    assert sent[:5] == ["news 0", "news 1", "news 2", "news 3", "urgent"]
+    assert sent[5:] == [f"news {number}" for number in range(4, 100)]
+
+
+def test_lanes_are_served_by_priority_and_none_starves(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(due_lanes, "monotonic", lambda: now[0])
+    lanes = DueLanes(store, Wakeup())
+    for lane, priority in (("calm", 2), ("usual", 1), ("first", 0), ("second", 0)):
+        store.put([new_mail(lane=lane, priority=priority)])
+
+    due = lanes.look(fresh=True)
+    assert due.lanes == ("first", "second", "usual", "calm")
+    assert lanes.turn_of(due, 0) == due.lanes
+    assert lanes.turn_of(due, 1) == ("second", "first", "calm", "usual")
+    now[0] += 1
+    lanes.serves("first")
+    assert lanes.look(fresh=True).lanes == ("second", "first", "usual", "calm")
+
+    now[0] += 30
+    for lane in ("first", "second", "usual"):
+        lanes.serves(lane)
+    now[0] += 0.5
+    assert lanes.look(fresh=True).lanes == ("calm", "first", "second", "usual")

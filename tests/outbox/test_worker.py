@@ -10,9 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from courriel import Outbox, Sandbox, Server, SmtpSession, Ticket, Timeouts, errors
+from courriel import (
+    Outbox,
+    Outcome,
+    Receipt,
+    RecipientResult,
+    Reply,
+    Sandbox,
+    Server,
+    SmtpSession,
+    Ticket,
+    Timeouts,
+    errors,
+)
 from courriel._dataclass import replace
+from courriel.delivery.local import LocalTransport
 from courriel.model.server import Security
+from courriel.model.submission import Submission
 from courriel.outbox.store import rows
 from courriel.outbox.store.base import DueLane, Job, Query, Settlement, State
 from courriel.outbox.work import batch, lease_keeper, result_writer
@@ -932,3 +946,47 @@ def test_a_worker_waits_for_room_and_goes_on(outbox: Outbox, sandbox: Sandbox, m
 
     assert sorted(letter.subject for letter in sandbox.letters) == sorted(f"Number {n}" for n in range(200))
     assert sum(ticket.info.unsure for ticket in tickets) == 0
+
+
+class _OneAtATime(LocalTransport):
+    """Takes one recipient in each transaction, and says of the others that they are too many; refuses some for good."""
+
+    name = "one at a time"
+
+    def __init__(self) -> None:
+        self.offered = 0
+        self.taken: list[str] = []
+
+    def submit(self, submission: Submission) -> Receipt:
+        names = [recipient.spec for recipient in submission.envelope.recipients]
+        self.offered += len(names)
+        fates, full = [], False
+        for name in names:
+            if full:
+                outcome, reply = Outcome.REFUSED, Reply(452, ("4.5.3 too many recipients",))
+            elif "7@" in name:
+                outcome, reply = Outcome.REFUSED, Reply(550, ("5.1.1 nobody of that name",))
+            else:
+                outcome, reply, full = Outcome.ACCEPTED, Reply(250, ("2.1.5 ok",)), True
+                self.taken.append(name)
+            fates.append(RecipientResult(name, outcome, reply))
+        if not full:
+            raise errors.RecipientsRefused(reply, stage="recipient", refused=dict.fromkeys(names, reply))
+        assert submission.before_end is not None
+        assert submission.before_end()
+        return Receipt(self.name, submission.message_id, Reply(250, ("2.0.0 taken",)), tuple(fates))
+
+
+def test_a_server_that_takes_one_recipient_at_a_time_is_offered_few(outbox: Outbox) -> None:
+    """Twice as many recipients are twice as many commands, and each has its fate."""
+    server = _OneAtATime()
+    names = [f"r{number}@example.org" for number in range(120)]
+    ticket = outbox.put(message(1, to=names), via=server)
+
+    outbox.run_once()
+
+    refused = [name for name in names if "7@" in name]
+    assert sorted(server.taken) == sorted(set(names) - set(refused))  # each of them once
+    assert (ticket.status, sorted(ticket.info.refused)) == (State.FAILED, sorted(refused))
+    assert sorted(ticket.info.accepted) == sorted(server.taken)
+    assert server.offered < 4 * len(names)

@@ -62,6 +62,8 @@ class OAuthServer:
         self.revokes_old = False
         self.consents = True
         self.redirect_state: str | None = None
+        self.redirect_to = ""
+        """Where the authorization page leads, in the place of the redirect that was asked for."""
         self.claims: dict[str, Any] = {}
         self.scopes: str | None = None
         self.user = "ada@example.org"
@@ -82,7 +84,7 @@ class OAuthServer:
             code = f"code-{len(self.authorizations)}-secret"
             self.codes[code] = fields
             back = {"code": code, "state": state, "session_state": "x"}
-        uri = fields["redirect_uri"]
+        uri = self.redirect_to or fields["redirect_uri"]
         where = f"{uri}{'' if urlsplit(uri).path else '/'}?{urlencode(back)}"
         return Answer(302, b"", headers={"Location": where})
 

@@ -29,6 +29,10 @@ PACKAGES = {
     "/usr/bin/swaks": "swaks libnet-ssleay-perl",
     "/usr/bin/systemd-analyze": "systemd",
     "/usr/bin/chromium": "chromium",
+    "/usr/bin/microsocks": "microsocks",
+    "/usr/sbin/danted": "dante-server",
+    "/usr/bin/tinyproxy": "tinyproxy-bin",
+    "/usr/sbin/squid": "squid",
 }
 """The programs that we start, and the Debian packages that bring them."""
 

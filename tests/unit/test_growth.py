@@ -13,10 +13,11 @@ from contextlib import suppress
 
 import pytest
 
-from courriel import Address, Letter, errors
+from courriel import Address, Letter, Proxy, errors
 from courriel.compose.placeholders import Pattern
 from courriel.delivery.urls import url_parser
 from courriel.model.received.limits import ReadLimits
+from courriel.network.connecting.proxy.environment import is_excepted
 from courriel.reply import EnhancedCode
 from courriel.wire.html.to_text import text_of
 from courriel.wire.imap import dates, folder_names, syntax
@@ -31,6 +32,7 @@ from courriel.wire.parse.parameters import parameters_of
 from courriel.wire.parse.transfer import unpacked
 from courriel.wire.parse.words import readable, value_of
 from courriel.wire.pop3 import client_syntax
+from courriel.wire.proxy import http_connect
 from courriel.wire.sasl import client_mechanisms, server_mechanisms
 from courriel.wire.smtp import client_syntax as smtp
 from courriel.wire.smtp import parameters
@@ -163,6 +165,11 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "URLs": refused(lambda text: url_parser.read(f"smtp://{text}")),
     "a login in a URL": refused(lambda text: url_parser.read(f"smtp://{text}@b.org")),
     "options of a URL": refused(lambda text: url_parser.read(f"smtp://b.org?{text}")),
+    "the URL of a proxy": refused(Proxy.parse),
+    "the login of a proxy": refused(lambda text: Proxy.parse(f"http://{text}@b.org:1")),
+    "exceptions of a proxy": lambda text: is_excepted("b.org", 25, text),
+    "logins of a proxy": lambda text: http_connect.logins(octets(f"Proxy-Authenticate: {text}")),
+    "the head of a proxy's answer": lambda text: http_connect.is_page(octets(f"HTTP/1.1 200\r\nContent-Type: {text}")),
     "holes of a template": refused(lambda text: Pattern.parse("text", text)),
     "a hole of a template": refused(lambda text: Pattern.parse("html", "{{" + text, html=True)),
     "a field that we write": lambda text: text_field("Subject", text.encode("ascii",

@@ -102,9 +102,8 @@ def _try_login(report: Report, route: Route, manner: GlobalOptions) -> str:
     from courriel import SmtpSession, errors
     from courriel.cli.password_prompt import with_password
 
-    assert route.server is not None
     try:
-        with SmtpSession(route.server, with_password(route, ask=manner.ask).credentials()) as session:
+        with SmtpSession(route.server_to_reach(), with_password(route, ask=manner.ask).credentials()) as session:
             return session.mechanism
     except errors.CourrielError as failed:
         report.failed(failed)

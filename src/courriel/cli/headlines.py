@@ -114,7 +114,9 @@ def headline(error: errors.CourrielError, spoken: str, doing: str = "") -> str:
     else:
         text = (words.fr if french else words.en).replace("{server}", server)
     if failed is None:
-        return f"{text[:1].upper()}{text[1:]}."
+        # The name of a server stays as it is written.
+        begins_with_name = any(mark in text.partition(" ")[0] for mark in ".:")
+        return f"{text}." if begins_with_name else f"{text[:1].upper()}{text[1:]}."
     return f"{failed.fr} : {text}." if french else f"{failed.en}: {text}."
 
 

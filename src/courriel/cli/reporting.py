@@ -68,7 +68,7 @@ class Report:
         for fate in taken:
             words = fate.reply or receipt.reply
             accepted = say(f"accepté par {receipt.server} ({words})", f"accepted by {receipt.server} ({words})")
-            self._out.line(f"{fate.recipient}{say(' : ', ': ')}{accepted}")
+            self._out.line(visible(f"{fate.recipient}{say(' : ', ': ')}{accepted}"))
         for fate, problem in zip(missing, problems, strict=True):
             self._recipient(fate, problem, receipt.server)
         for note in receipt.notes:
@@ -96,13 +96,14 @@ class Report:
         where = f"{visible(file)}{say(' : ', ': ')}" if file else ""
         color = _YELLOW if error.in_doubt else _RED
         mark = self._err.paint("?" if error.in_doubt else "✗", color)
-        self._err.line(f"{mark} {where}{headline(error, language(), self._doing)}")
+        summary, detail = headline(error, language(), self._doing), spoken(error.detail)
+        self._err.line(f"{mark} {where}{summary}")
         for recipient, reply in error.refused.items():
             self._err.entry(*_REFUSED, f"{recipient}  {reply}")
         if error.reply is not None and error.reply not in error.refused.values():
             self._err.entry(*_SERVER, str(error.reply))
-        elif error.reply is None:
-            self._err.entry(*_DETAIL, spoken(error.detail))
+        elif error.reply is None and detail.casefold() != summary.removesuffix(".").casefold():
+            self._err.entry(*_DETAIL, detail)
         self._err.entry(*_SETTING, spoken(setting))
         if error.in_doubt and (known := message_id or error.message_id):
             self._err.entry("Message-ID", "Message-ID", known)

@@ -61,7 +61,7 @@ def connect(setting: Via = None, *, transcript: Transcript | None = None) -> Con
     if route.pooled:
         return pool_of(route, transcript)
     return SmtpSession(
-        route.server, route.credentials(), max_messages=route.max_messages or None, transcript=transcript
+        route.server_to_reach(), route.credentials(), max_messages=route.max_messages or None, transcript=transcript
     )
 
 
@@ -79,13 +79,13 @@ async def aconnect(setting: Via = None, *, transcript: Transcript | None = None)
     if route.server is None:
         _refuse_transcript(route, transcript)
         return await aconnect_without_server(route)
-    credentials = await to_thread(route.credentials)
+    server, credentials = await to_thread(route.server_to_reach), await to_thread(route.credentials)
     if not route.pooled:
         most = route.max_messages or None
-        return AsyncSmtpSession(route.server, credentials, max_messages=most, transcript=transcript)
+        return AsyncSmtpSession(server, credentials, max_messages=most, transcript=transcript)
     size, messages = route.pool or SIZE, route.max_messages or 100
     return AsyncSmtpPool(
-        route.server, credentials, size=size, messages=messages, rate=route.rate or None, transcript=transcript
+        server, credentials, size=size, messages=messages, rate=route.rate or None, transcript=transcript
     )
 
 
@@ -104,11 +104,9 @@ async def aconnect_without_server(route: Route) -> AsyncProvidedTransport:
 
 def pool_of(route: Route, transcript: Transcript | None = None) -> SmtpPool:
     """A pool with the limits of this route."""
-    assert route.server is not None
+    server, credentials = route.server_to_reach(), route.credentials()
     size, messages = route.pool or SIZE, route.max_messages or 100
-    return SmtpPool(
-        route.server, route.credentials(), size=size, messages=messages, rate=route.rate or None, transcript=transcript
-    )
+    return SmtpPool(server, credentials, size=size, messages=messages, rate=route.rate or None, transcript=transcript)
 
 
 def shared_pool(route: Route) -> SmtpPool:

@@ -33,14 +33,14 @@ def mailbox(setting: str | Route | Server, *, transcript: Transcript | None = No
     `Route.credentials` raises when the password cannot be read.
     """
     route = _route(setting)
-    assert route.server is not None
+    server = route.server_to_reach()
     if route.kind == "imap":
         from courriel.session.imap.session import ImapSession
 
-        return ImapSession(route.server, route.credentials(), transcript=transcript)
+        return ImapSession(server, route.credentials(), transcript=transcript)
     from courriel.session.pop3.session import PopSession
 
-    return PopSession(route.server, route.credentials(), transcript=transcript)
+    return PopSession(server, route.credentials(), transcript=transcript)
 
 
 async def amailbox(
@@ -53,14 +53,14 @@ async def amailbox(
     from asyncio import to_thread
 
     route = _route(setting)
-    assert route.server is not None
+    server = await to_thread(route.server_to_reach)
     if route.kind == "imap":
         from courriel.session.imap.awaited import AsyncImapSession
 
-        return AsyncImapSession(route.server, await to_thread(route.credentials), transcript=transcript)
+        return AsyncImapSession(server, await to_thread(route.credentials), transcript=transcript)
     from courriel.session.pop3.session import AsyncPopSession
 
-    return AsyncPopSession(route.server, await to_thread(route.credentials), transcript=transcript)
+    return AsyncPopSession(server, await to_thread(route.credentials), transcript=transcript)
 
 
 # The steps.

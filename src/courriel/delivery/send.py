@@ -63,7 +63,7 @@ def send(message: Sendable | None = None, /, *, via: Via | Transport = None, **f
     from courriel.session.smtp import SmtpSession
 
     try:
-        session = SmtpSession(route.server, route.credentials(), transcript=transcript)
+        session = SmtpSession(route.server_to_reach(), route.credentials(), transcript=transcript)
         session.count_as_one_call()
         with session:
             return session.send(message, **options)
@@ -100,7 +100,8 @@ async def asend(
     from courriel.session.smtp import AsyncSmtpSession
 
     try:
-        session = AsyncSmtpSession(route.server, await to_thread(route.credentials), transcript=transcript)
+        server, credentials = await to_thread(route.server_to_reach), await to_thread(route.credentials)
+        session = AsyncSmtpSession(server, credentials, transcript=transcript)
         session.count_as_one_call()
         async with session:
             return await session.send(message, **options)

@@ -12,6 +12,7 @@ Every error courriel raises, as one tree:
         * MissingExtra (ImportError)    a part that is installed apart; the text holds the command
     * ConnectionFailed (ConnectionError)    no answer from the server, or the connection was lost
         * NameNotFound
+        * ProxyError                    the proxy could not be reached, or did not open the way to the server
         * TimedOut (TimeoutError)
         * TlsFailed
     * ProtocolError                 a violation of the protocol; the session is closed
@@ -53,6 +54,7 @@ from courriel.errors.connection import ConnectionFailed as ConnectionFailed
 from courriel.errors.connection import LocalProtocolError as LocalProtocolError
 from courriel.errors.connection import NameNotFound as NameNotFound
 from courriel.errors.connection import ProtocolError as ProtocolError
+from courriel.errors.connection import ProxyError as ProxyError
 from courriel.errors.connection import RemoteProtocolError as RemoteProtocolError
 from courriel.errors.connection import TimedOut as TimedOut
 from courriel.errors.connection import TlsFailed as TlsFailed

@@ -18,6 +18,17 @@ class NameNotFound(ConnectionFailed):
     """Host name that DNS does not know."""
 
 
+class ProxyError(ConnectionFailed):
+    """A proxy that cannot be reached, or that opened no way to the mail server: it refused, or gave a wrong answer.
+
+    `proxy` is the proxy without its login ("socks5h://proxy.example.org:1080"), `answer` its own words. They are not
+    the mail server's: `reply` is None. A proxy that is silent is a TimedOut.
+    """
+
+    proxy: str = ""
+    answer: str = ""
+
+
 class TimedOut(ConnectionFailed, TimeoutError):
     """Silence of the server beyond the time limit of the stage, or the end of a deadline."""
 

@@ -9,7 +9,7 @@ from courriel import errors
 from courriel._dataclass import dataclass, field, replace
 from courriel._lazy_re import expression
 from courriel.model.checks.shown import safely_shown
-from courriel.model.checks.text import text_of
+from courriel.model.host import checked_host
 
 TYPE_CHECKING = False
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     AnyEnum = TypeVar("AnyEnum", bound=Enum)
 
+    from courriel.model.proxy import Proxy
     from courriel.model.trust import ClientCertificate, Trust
 
 
@@ -42,10 +43,7 @@ class Dialect(Enum):
 _PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25, Security.OPPORTUNISTIC: 25}
 _POP_PORTS = {Security.TLS: 995, Security.STARTTLS: 110, Security.NONE: 110, Security.OPPORTUNISTIC: 110}
 _IMAP_PORTS = {Security.TLS: 993, Security.STARTTLS: 143, Security.NONE: 143, Security.OPPORTUNISTIC: 143}
-_NAME = expression(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
 _EHLO = expression(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]")
-_ADDRESS = expression(r"[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?")
-_WITH_PORT = expression(r"[A-Za-z0-9.-]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}")
 _LOOPBACK = expression(r"(?i)localhost\.?|127(?:\.\d{1,3}){3}|::1|/.*")
 
 
@@ -119,8 +117,9 @@ class Server:
     means the strongest offered. Credentials are never sent unencrypted to another machine unless
     `allow_clear_credentials` says so. With `binary` files are sent without base64 where the server offers BINARYMIME
     and CHUNKING (RFC 3030): a quarter fewer octets. With `chunking` messages are sent by BDAT where the server offers
-    CHUNKING; without, always by DATA, for servers and proxies that offer it without supporting it. `security` and
-    `dialect` may be given as words, "starttls". Raises InvalidServer for a value of a wrong type or kind.
+    CHUNKING; without, always by DATA, for servers and proxies that offer it without supporting it. `proxy`
+    is what the server is reached through. `security` and `dialect` may be given as words, "starttls". Raises
+    InvalidServer for a value of a wrong type or kind.
     """
 
     host: str
@@ -136,15 +135,16 @@ class Server:
     dialect: Dialect = Dialect.SMTP
     binary: bool = False
     chunking: bool = True
+    proxy: Proxy | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "host", _checked_host(self.host))
+        object.__setattr__(self, "host", checked_host(self.host))
         if not (isinstance(self.security, Security) and isinstance(self.dialect, Dialect)):
             object.__setattr__(self, "security", _word("security", Security, self.security))
             object.__setattr__(self, "dialect", _word("dialect", Dialect, self.dialect))
         self._check_kinds()
         if self.tls_name:
-            object.__setattr__(self, "tls_name", _checked_host(self.tls_name))
+            object.__setattr__(self, "tls_name", checked_host(self.tls_name))
         if not self.port:
             object.__setattr__(self, "port", usual_port(self.dialect, self.security))
         if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
@@ -181,14 +181,31 @@ class Server:
             )
         if self.auth != ():
             object.__setattr__(self, "auth", _mechanisms(self.auth))
+        if self.proxy is not None:
+            self._check_proxy(self.proxy)
         for name in ("allow_clear_credentials", "binary"):
             if not isinstance(getattr(self, name), bool):
                 raise errors.InvalidServer(f"{name}: True or False, not {safely_shown(getattr(self, name))}")
 
+    def _check_proxy(self, proxy: object) -> None:
+        from courriel.model.proxy import Proxy  # noqa: PLC0415 - most servers have none
+
+        if not isinstance(proxy, Proxy):
+            raise errors.InvalidServer(
+                f'proxy: Proxy.parse("socks5h://…"), or Proxy("http", host, 3128), not {type(proxy).__name__}'
+            )
+        if self.host.startswith("/"):
+            raise errors.InvalidServer("proxy: a local socket is not reached through one")
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the host is this machine itself, by its name or address; with a proxy it is the proxy's machine."""
+        return _LOOPBACK.fullmatch(self.host) is not None
+
     @property
     def local(self) -> bool:
-        """Whether the connection stays on this machine."""
-        return _LOOPBACK.fullmatch(self.host) is not None
+        """Whether the connection stays on this machine: with a proxy of its own it does not, wherever the proxy is."""
+        return self.loopback and (self.proxy is None or self.proxy.by_environment)
 
     @property
     def expected_name(self) -> str:
@@ -213,39 +230,6 @@ def usual_port(dialect: Dialect, security: Security) -> int:
             return _PORTS[security]
 
 
-def _checked_host(host: str) -> str:
-    """Check a host and return its ASCII form: a DNS name, an IP address, or a path."""
-    host = text_of(host) or ""
-    if "://" in host:
-        raise errors.InvalidServer(
-            "host: a name such as smtp.example.org; a URL is read by courriel.send(via=…), courriel.mailbox(…) "
-            "and Route.parse(…)",
-            stage="compose",
-            hint_id="HOST-MALFORMED",
-        )
-    if host.startswith("/") and not host.startswith("//") and "\0" not in host and host.isprintable():
-        return host
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if ":" in bare:
-        if _ADDRESS.fullmatch(bare) and bare.count(":") > 1:
-            return bare
-    else:
-        name = bare if bare.isascii() else _to_ascii(bare)
-        if (
-            len(name) <= 253
-            and _NAME.fullmatch(name)
-            and all(0 < len(part) < 64 for part in name.rstrip(".").split("."))
-        ):
-            return name
-    advice = "a port is given beside it: Server(host, 587)" if _WITH_PORT.fullmatch(host) else "and nothing else"
-    raise errors.InvalidServer(
-        f"{safely_shown(host)} is not the name of a server: a name such as smtp.example.org, or an IP address;"
-        f" {advice}",
-        stage="compose",
-        hint_id="HOST-MALFORMED",
-    )
-
-
 def _word(field: str, kind: type[AnyEnum], given: object) -> AnyEnum:
     """Member of an enumeration from itself or from its word in any case; the error lists the words."""
     if isinstance(given, kind):
@@ -266,12 +250,3 @@ def _mechanisms(given: object) -> tuple[str, ...]:
             raise errors.InvalidServer(f'auth: mechanisms such as ("plain", "login"), not {safely_shown(given)}')
         words.append(each.lower())
     return tuple(words)
-
-
-def _to_ascii(host: str) -> str:
-    import idna  # noqa: PLC0415 - most servers have ASCII names
-
-    try:
-        return idna.encode(host, uts46=True).decode("ascii")
-    except idna.IDNAError:
-        return ""

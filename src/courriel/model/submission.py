@@ -95,6 +95,20 @@ class Submission:
     on_refused: OnRefused = "deliver"
 
     def __post_init__(self) -> None:
+        content = self.content
+        usual = (
+            type(self.envelope) is Envelope
+            and type(content) is Content
+            and type(content.size) is int
+            and content.alone is not None
+            and type(self.message_id) is str
+            and self.before_end is None
+            and self.on_refused == "deliver"
+        )
+        if not usual:
+            self._check_types()
+
+    def _check_types(self) -> None:
         if not isinstance(self.envelope, Envelope):
             raise errors.UsageError(f"envelope: a value of Envelope, not {type(self.envelope).__name__}")
         if not isinstance(self.content, Content):

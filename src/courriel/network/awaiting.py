@@ -220,7 +220,7 @@ class Line(FlowRunner):
             reached.close()
             raise
         self.broken, self.inherited, self.tls_version = False, False, ""
-        self._note(f"connected to {self.server}")
+        self._note_connected()
         return resolve.our_name(reached.getsockname())
 
     async def _secure(self) -> bytes:

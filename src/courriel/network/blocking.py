@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 
 from courriel import errors
 from courriel.dialogue.flow import (
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     import ssl
     from typing import TypeVar
 
+    from courriel.dialogue.script import Script
+    from courriel.reply import Reply
+
     T = TypeVar("T")
 
 
@@ -80,10 +83,63 @@ class Line(BaseLine):
         finally:
             flow.close()
 
-    def _converse(self, flow: Flow[T]) -> T:
-        """Carry out the wants of the flow until it returns."""
+    def run_script(self, script: Script[T]) -> T:
+        """Say a script, and go on by its flow when a reply is not the usual one.
+
+        Result, transcript, time limits and errors are those of the flow run from its beginning.
+        """
+        if self.broken:
+            refuse_if_broken(self)
+        self.turn.take()
+        heard: list[bytes | Exception] = []
+        flow: Flow[T] | None = None
+        try:
+            self._clock.start_call()
+            reply = self._say(script, heard)
+            if reply is not None:
+                return script.end(reply)
+            flow = script.flow()
+            return self._converse(flow, heard)
+        except BaseException as error:
+            if not keep_line(error, self.server, opening=False):
+                self.hang_up()
+            raise
+        finally:
+            if flow is not None:
+                flow.close()
+            self.turn.release()
+
+    def _say(self, script: Script[T], heard: list[bytes | Exception]) -> Reply | None:
+        """Say a script, and return the last reply; None at the first unusual answer, which is the last one `heard`."""
+        reply = None
+        try:
+            heard.append(self._receive_pending(0))
+            if heard[0]:
+                return None
+            for octets, stage, codes in script.steps:
+                if self._transcript is not None:
+                    self._transcript.sent(Ask(octets, stage))
+                self._write(octets, stage)
+                heard.append(answer := self._receive(stage, more=False))
+                reply = script.judge(answer, codes)
+                if reply is None:
+                    return None
+        except (OSError, errors.CourrielError) as broken:
+            heard.append(broken)
+            return None
+        return reply
+
+    def _converse(self, flow: Flow[T], heard: Iterable[bytes | Exception] = ()) -> T:
+        """Carry out the wants of the flow until it returns; the answers to the first ones were `heard` already."""
         try:
             want = next(flow)
+            for answer in heard:
+                if isinstance(answer, bytes):
+                    want = flow.send(answer)
+                else:
+                    want = flow.throw(
+                        self._clock.explain(answer, want.stage) if isinstance(answer, OSError) else answer
+                    )
             while True:
                 try:
                     answer = self._satisfy(want)
@@ -146,18 +202,21 @@ class Line(BaseLine):
         return b""
 
     def _send(self, want: Send | Ask) -> None:
-        line = self._open_socket(want.stage)
-        if self._transcript is not None:
+        if self._transcript is not None and self._socket is not None:
             self._transcript.sent(want)
-        rest: bytes | memoryview = want.data
+        self._write(want.data, want.stage)
+
+    def _write(self, octets: bytes, stage: Stage) -> None:
+        line = self._socket or self._open_socket(stage)
+        rest: bytes | memoryview = octets
         while (sent := line.send(rest)) < len(rest):
             if sent:
                 rest = memoryview(rest)[sent:]
             else:
-                line.wait_for_room(self._clock.for_stage(want.stage))
+                line.wait_for_room(self._clock.for_stage(stage))
 
     def _receive(self, stage: Stage, more: bool) -> bytes:
-        line = self._open_socket(stage)
+        line = self._socket or self._open_socket(stage)
         data = line.take_early() if line.early else line.receive(self._clock.for_reply(stage, more))
         while data is None:
             data = line.receive(self._clock.for_reply(stage, more=True))
@@ -167,7 +226,7 @@ class Line(BaseLine):
 
     def _receive_pending(self, seconds: float) -> bytes:
         line = self._open_socket("connect")
-        data = line.take_early() if line.early else line.receive_pending(self._clock.at_most(seconds))
+        data = line.take_early() if line.early else line.receive_pending(self._clock.at_most(seconds) if seconds else 0)
         if data and self._transcript is not None:
             self._transcript.heard(data)
         return data
@@ -179,7 +238,7 @@ class Line(BaseLine):
         line = connecting.reach(self.server, self._clock.for_connecting())
         self._socket = TimedSocket(line)
         self.broken, self.inherited, self.tls_version = False, False, ""
-        self._note(f"connected to {self.server}")
+        self._note_connected()
         return resolve.our_name(line.getsockname())
 
     def _secure(self) -> bytes:

@@ -15,6 +15,9 @@ class CarefulLogger(logging.LoggerAdapter[logging.Logger]):
 
     `logging` itself catches what most handlers raise, but no SystemExit, and nothing that a filter or a handler with a
     `handle` of its own raises. Like there, nothing is printed when `logging.raiseExceptions` is off.
+
+    Arguments are written without control characters: rows of an outbox and replies of servers are what somebody else
+    has written, and a log is a file of lines that people look at on a terminal.
     """
 
     def __init__(self, name: str) -> None:
@@ -29,10 +32,18 @@ class CarefulLogger(logging.LoggerAdapter[logging.Logger]):
         try:
             if self.isEnabledFor(level):
                 kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1  # the caller, and not this file
-                self.logger.log(level, msg, *args, **kwargs)
+                self.logger.log(level, msg, *map(_in_one_line, args), **kwargs)
         except BaseException as failed:
             # A result that is not written down because of a log would be a mail sent twice. A Ctrl-C is no handler's.
             if isinstance(failed, KeyboardInterrupt) and current_thread() is main_thread():
                 raise
             if logging.raiseExceptions and sys.stderr is not None:
                 traceback.print_exc()
+
+
+def _in_one_line(argument: object) -> object:
+    """The text of an argument with its control and invisible characters escaped; a number as it is."""
+    if not isinstance(argument, str | BaseException):
+        return argument
+    text = str(argument)
+    return text if text.isprintable() else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

@@ -70,7 +70,7 @@ def exchange(
     request = _Request(form, accept, longest, until, trust or Trust.system(), stage)
     del form  # error reporters record the locals of frames
     while True:
-        response = _once(place, request)
+        response = _exchange_once(place, request)
         moved = place.moved(response.header("Location")) if response.status in _REDIRECTS else None
         if moved is None or redirects <= 0 or request.form is not None:
             return response
@@ -125,7 +125,7 @@ class _Request:
     stage: Stage
 
 
-def _once(place: _Place, request: _Request) -> HttpsResponse:
+def _exchange_once(place: _Place, request: _Request) -> HttpsResponse:
     server = Server(place.host, place.port, trust=request.trust)
     context = client_context(request.trust)
     stage: Stage = "connect"
@@ -140,7 +140,7 @@ def _once(place: _Place, request: _Request) -> HttpsResponse:
             line.do_handshake()
             _ = finish(line, request.trust, str(server))
             stage = request.stage
-            response = _answer(line, place, request)
+            response = _read_response(line, place, request)
         overdue.check()
         return response
     except errors.CourrielError:
@@ -162,7 +162,7 @@ def _connect(server: Server, until: float) -> socket.socket:
     return line
 
 
-def _answer(line: ssl.SSLSocket, place: _Place, request: _Request) -> HttpsResponse:
+def _read_response(line: ssl.SSLSocket, place: _Place, request: _Request) -> HttpsResponse:
     connection = http.client.HTTPConnection(place.host)
     connection.sock = line
     headers = {"Host": place.authority, "Accept": request.accept, "Connection": "close"}

@@ -11,7 +11,15 @@ from courriel.errors import Stage
 from courriel.model.credentials import Token
 from courriel.model.server import Server
 from courriel.network.connecting.happy_eyeballs import AddressesFailed
-from courriel.network.translate import opened_too_slowly, overdue, silent, translate
+from courriel.network.translate import (
+    ProxySilent,
+    by_proxy,
+    opened_too_slowly,
+    overdue,
+    proxy_silent,
+    silent,
+    translate,
+)
 
 TYPE_CHECKING = False
 
@@ -34,18 +42,23 @@ class BusyGuard:
 
     def __init__(self) -> None:
         self._taken = allocate_lock()
+        self.release = self._taken.release
 
     @property
     def taken(self) -> bool:
         """Whether a call is running."""
         return self._taken.locked()
 
-    def __enter__(self) -> None:
-        if not self._taken.acquire(blocking=False):
+    def take(self) -> None:
+        """Take the lock, to be given back by `release`: for the call whose cost counts. Raises UsageError."""
+        if not self._taken.acquire(False):  # by name it takes twice the time
             raise errors.UsageError(
                 "this session is busy: one conversation at a time; open another session to send in parallel",
                 hint_id="SESSION-BUSY",
             )
+
+    def __enter__(self) -> None:
+        self.take()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -138,9 +151,13 @@ class Deadlines:
             error = opened_too_slowly(self._server, stage, timeouts.opening)
         elif over and not self._opening and timeouts.total is not None:
             error = overdue(self._server, stage, timeouts.total)
+        elif isinstance(broken, ProxySilent):
+            error = proxy_silent(self._server, stage, timeouts.of(stage), broken)
         else:
             tried = str(broken) if isinstance(broken, AddressesFailed) else ""
             error = silent(self._server, stage, self._server.timeouts.of(stage), tried)
+        if isinstance(broken, ProxySilent) and not error.hint_id:
+            by_proxy(error, broken)
         error.__cause__ = broken
         return error
 
@@ -192,6 +209,17 @@ class BaseLine:
     def _note(self, text: str) -> None:
         if self._transcript is not None:
             self._transcript.noted(text)
+
+    def _note_connected(self) -> None:
+        if self._transcript is None:
+            return
+        through = ""
+        if self.server.proxy is not None:
+            from courriel.network.connecting.proxy.environment import proxy_of  # noqa: PLC0415 - most servers have none
+
+            proxy = proxy_of(self.server)
+            through = f" through the proxy {proxy}" if proxy is not None else ""
+        self._note(f"connected to {self.server}{through}")
 
 
 def refuse_if_broken(line: BaseLine) -> None:

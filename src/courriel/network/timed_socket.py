@@ -32,6 +32,9 @@ class TimedSocket:
         self._kernel_waits = 0.0  # seconds: the current SO_RCVTIMEO
         self._at_once = socket.MSG_DONTWAIT if self._kernel_keeps_time else 0
         self._room = _READ
+        self._look = select.poll() if hasattr(select, "poll") else None  # not on Windows
+        if self._look is not None:
+            self._look.register(line, select.POLLIN)
         line.settimeout(None)
 
     def send(self, data: bytes | memoryview) -> int:
@@ -83,11 +86,11 @@ class TimedSocket:
 
         Raises ConnectionResetError at the end of the stream.
         """
+        if not seconds and self._is_silent():
+            return b""
         try:
             if seconds:
                 _ = _says_something(self.raw, seconds, listening=True, writing=False)
-            elif self._secured and self._is_silent():
-                return b""
             elif not self._kernel_keeps_time:
                 self.raw.settimeout(0)
             return self._receive_at_once()
@@ -123,9 +126,14 @@ class TimedSocket:
         return data
 
     def _is_silent(self) -> bool:
-        """Whether no data has arrived on a TLS connection; asks the socket, since an exception each time costs more."""
-        secured: ssl.SSLSocket = self.raw  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
-        return not secured.pending() and not _is_readable(secured)
+        """Whether no data has arrived; asks the system, since an exception each time costs more."""
+        if self._secured:
+            secured: ssl.SSLSocket = self.raw  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+            if secured.pending():
+                return False
+        if self._look is None:
+            return not select.select([self.raw], [], [], 0)[0]
+        return not self._look.poll(0)
 
 
 def _says_something(line: socket.socket, seconds: float, *, listening: bool, writing: bool = True) -> bool:
@@ -144,15 +152,6 @@ def _says_something(line: socket.socket, seconds: float, *, listening: bool, wri
     if not events:
         raise TimeoutError
     return any(event & ~select.POLLOUT for _, event in events)
-
-
-def _is_readable(line: socket.socket) -> bool:
-    """Whether a read would return data, or the end of the stream."""
-    if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([line], [], [], 0)[0])
-    waiter = select.poll()
-    waiter.register(line, select.POLLIN)
-    return bool(waiter.poll(0))
 
 
 def _only_asks_to_wait(broken: OSError) -> bool:

@@ -10,6 +10,16 @@ from courriel.errors import Stage
 from courriel.model.server import Server
 
 
+class ProxySilent(TimeoutError):
+    """A proxy that was silent at the time limit of connecting: when it was called, or when it was `asked`."""
+
+    def __init__(self, proxy: str, *, asked: bool) -> None:
+        silence = "was asked, and gave no answer" if asked else "did not answer"
+        super().__init__(f"the proxy {proxy} {silence}")
+        self.proxy, self.asked = proxy, asked
+        self.hint_id = "PROXY-NO-ANSWER" if asked else "PROXY-UNREACHABLE"
+
+
 def translate(broken: OSError, server: Server, stage: Stage) -> errors.ConnectionFailed:
     """Our error for a failed connection; raise the result `from` the original."""
     tls = sys.modules.get("ssl")
@@ -32,6 +42,22 @@ def silent(server: Server, stage: Stage, seconds: float, tried: str = "") -> err
     what = "did not answer" if stage == "connect" else "was silent"
     where = f": {tried}" if tried else ""
     return errors.TimedOut(f"{server} {what} for {seconds:g} s ({stage}){where}", stage=stage, server=str(server))
+
+
+def by_proxy(error: errors.CourrielError, why: ProxySilent) -> errors.CourrielError:
+    """The error of a deadline, with the proxy that caused it."""
+    error.args = (f"{error.detail}; {why}",)
+    error.hint_id = why.hint_id
+    return error
+
+
+def proxy_silent(server: Server, stage: Stage, seconds: float, why: ProxySilent) -> errors.TimedOut:
+    """Error for a proxy that did not answer in time."""
+    if why.asked:
+        sentence = f"the proxy {why.proxy} was asked, and gave no answer for {seconds:g} s ({stage})"
+    else:
+        sentence = f"the proxy {why.proxy} did not answer for {seconds:g} s ({stage})"
+    return errors.TimedOut(sentence, stage=stage, server=str(server), hint_id=why.hint_id)
 
 
 def overdue(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:

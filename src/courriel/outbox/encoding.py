@@ -95,8 +95,12 @@ def new_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
-def outgoing(job: Job, store: Store, before_end: EndGuard, progress: Callable[[], object]) -> Submission:
-    """Submission for a leased mail; `progress` is called whenever a chunk of a large one is read."""
+def outgoing(
+    job: Job, store: Store, before_end: EndGuard, progress: Callable[[], object], recipients: tuple[str, ...]
+) -> Submission:
+    """Submission of a leased mail to some of its recipients; `progress` is called whenever a chunk of a large one is
+    read.
+    """
     about = job.options
     pieces = job.body if job.body is not None else (_Stored(store, job.id, job.size, progress),)
     if about == _USUAL:  # in half the time
@@ -106,7 +110,7 @@ def outgoing(job: Job, store: Store, before_end: EndGuard, progress: Callable[[]
     if job.body is not None and sum(map(len, job.body)) != job.size:
         raise _incomplete(job.id)
     return Submission(
-        envelope_of(job.sender, job.recipients, about),
+        envelope_of(job.sender, recipients, about),
         content,
         job.message_id,
         before_end=before_end,

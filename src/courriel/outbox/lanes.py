@@ -207,10 +207,17 @@ def _written(route: Route) -> str:
     return route.reveal_url()
 
 
+_PROGRAMS = {
+    "password=cmd:": "command",
+    "proxy_password=cmd:": "command",
+    "python:": "transport of a program",
+}
+
+
 def _check_stored(route: Route) -> None:
     """Raise InvalidUrl for a URL that no row may contain, both when it is written and when it is read."""
-    what = {"password=cmd:": "command", "python:": "transport of a program"}.get(program_run(route), "")
-    if route.password is not None and route.password.kind == "plain":
+    what = _PROGRAMS.get(program_run(route), "")
+    if any(each is not None and each.kind == "plain" for each in (route.password, route.proxy_password)):
         what = "password"
     if what:
         raise _refused(f"no {what} is written into an outbox, and none is taken from one")

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from courriel import errors
-from courriel._dataclass import dataclass, field
+from courriel._dataclass import dataclass, field, replace
 from courriel._lazy_re import expression
 from courriel.model.receipt import Outcome, Receipt
 from courriel.outbox.store.base import EXPIRED, UNSURE, OnUnsure, State
@@ -128,6 +128,31 @@ def taken_by_all(result: Result, recipients: tuple[str, ...]) -> Decision | None
     return Decision(State.SENT, (), words) if tuple(words) == recipients else None
 
 
+def with_rest(decision: Decision, rest: tuple[str, ...], mail: RecipientState) -> Decision:
+    """Decision for a mail of which some recipients were tried, and the rest waits for its own transaction.
+
+    The server takes few recipients in one transaction. The rest goes at once when the fate of one is settled, and
+    those who were refused for now come after it.
+    """
+    if not rest:
+        return decision
+    waiting = decision.recipients if decision.state in (State.READY, State.HELD) else ()
+    settled = len(waiting) < len(mail.recipients)
+    if mail.left <= 0 and not decision.unsure:
+        return replace(decision, state=State.FAILED, recipients=(*rest, *waiting), why=EXPIRED)
+    if decision.unsure or not settled:
+        return replace(decision, recipients=(*rest, *waiting))
+    return replace(decision, state=State.READY, recipients=(*rest, *waiting), delay=0.0)
+
+
+def crowd_limit(result: Result) -> int | None:
+    """How many recipients a server takes in one transaction, when it said that there were too many; else None."""
+    if not isinstance(result, Receipt):
+        return None
+    crowded = any(fate.outcome is Outcome.REFUSED and fate.reply and _is_crowd(fate.reply) for fate in result.fates)
+    return sum(fate.outcome is Outcome.ACCEPTED for fate in result.fates) or None if crowded else None
+
+
 def give_back(mail: RecipientState, error: Exception | None = None) -> Decision:
     """Decision for a leased mail that was not begun; an error that prevented it is a problem of the lane."""
     if error is None:
@@ -171,7 +196,7 @@ def _of_the_lane(error: errors.CourrielError) -> LaneProblem | None:
     """Problem of the lane behind a failure; None for a failure of the mail."""
     if isinstance(error, errors.AuthenticationRefused):
         return LaneProblem.of(error, login=error.reply.kind == 5)
-    if isinstance(error, errors.TokenRefused):
+    if isinstance(error, errors.TokenRefused) or error.hint_id == "PROXY-LOGIN-REFUSED":
         return LaneProblem.of(error, login=True)
     if error.stage in _OPENING or isinstance(error, errors.ConnectionFailed) or error.hint_id == "SESSION-BUSY":
         return LaneProblem.of(error)

@@ -45,11 +45,15 @@ class Ticket:
         return self._wait(lambda info: info.state.final, checks.seconds("timeout", timeout))
 
     def cancel(self) -> bool:
-        """Take the mail back; False when it is too late: its end may have left, or it is in an end state."""
+        """Take the mail back; False when it is too late: its end may have left, or it is in an end state.
+
+        True says that it is not sent any more, and nothing of earlier attempts: with `info.unsure` above zero it may
+        have arrived, and `info.accepted` has those for whom a server has taken it over; see `info.standings`.
+        """
         return self._edit("cancel")
 
     def hold(self) -> bool:
-        """Hold the mail until `release`; False when it is too late."""
+        """Hold the mail until `release`; False when it is too late. As with `cancel`, it may have arrived before."""
         return self._edit("hold")
 
     def release(self) -> bool:

@@ -56,7 +56,7 @@ def fields_of(message: Sendable, extensions: Extensions, options: SendOptions | 
     ready = message if isinstance(message, _OURS) else _as_ready_message(_standard_message(message), extensions)
     envelope = ready.envelope() if options is None else options.envelope_of(ready)
     content = content_of(ready, eight_bit=extensions.eight_bit, utf8=extensions.utf8, binary=extensions.binary)
-    notes: tuple[str, ...] = _NO_REPORTS if envelope.wants_reports and not extensions.reports else ()
+    notes: tuple[str, ...] = _NO_REPORTS if not extensions.reports and envelope.wants_reports else ()
     for address in envelope.recipients:
         if len(address.spec) > USUAL_LOCAL_PART and address.has_long_local_part:
             notes += (_long(address),)

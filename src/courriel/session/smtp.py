@@ -123,11 +123,13 @@ class SmtpSession(_Session):
         max_messages: int | None = None,
         transcript: Transcript | None = None,
     ) -> None:
+        from courriel.dialogue.smtp.usual_mail import usual_mail  # noqa: PLC0415 - kept, as `submission_of` is
         from courriel.network import blocking  # noqa: PLC0415 - asyncio programs do not need this one
         from courriel.network.transcripts.transcript import log_if_wanted  # noqa: PLC0415
 
         server = _as_server(server)
         self._line = blocking.Line(server, transcript if transcript is not None else log_if_wanted())
+        self._usual_mail = usual_mail
         super().__init__(server, credentials, self._line, max_messages)
 
     def open(self) -> Self:
@@ -156,7 +158,8 @@ class SmtpSession(_Session):
 
     def send_with(self, message: Sendable, options: SendOptions | None) -> Receipt:
         """Send one message with its options in a value; see `send`."""
-        self._refuse_if_closed()
+        if self._known.broken:
+            self._refuse_if_closed()
         submission = self._submission_of(message, self._dialogue.extensions, options)
         try:
             return self.submit(submission)
@@ -218,7 +221,8 @@ class SmtpSession(_Session):
         """
         if self._known.broken:
             self._open_for_submission()
-        receipt = self._line.run(self._submit(submission))
+        script = self._usual_mail(self._dialogue, submission)
+        receipt = self._line.run(self._submit(submission)) if script is None else self._line.run_script(script)
         return receipt.with_notes(*submission.notes) if submission.notes else receipt
 
     def submit_many(
@@ -293,7 +297,8 @@ class AsyncSmtpSession(_Session):
 
     async def send_with(self, message: Sendable, options: SendOptions | None) -> Receipt:
         """Send one message with its options in a value; see `send`."""
-        self._refuse_if_closed()
+        if self._known.broken:
+            self._refuse_if_closed()
         submission = self._submission_of(message, self._dialogue.extensions, options)
         try:
             return await self.submit(submission)

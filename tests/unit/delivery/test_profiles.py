@@ -190,7 +190,10 @@ def test_a_broken_pyproject_without_our_name_is_ignored() -> None:
     ("text", "sentence"),
     [
         ("url = ", "it is not TOML"),
-        ('urll = "memory:"', "'urll' is not a setting (did you mean 'url'?): url, password, from, default, profiles"),
+        (
+            'urll = "memory:"',
+            "'urll' is not a setting (did you mean 'url'?): url, password, from, proxy, proxy_password",
+        ),
         (
             '[profiles.a]\nurl = "memory:"\npasword = "prompt"',
             "a: 'pasword' is not a setting (did you mean 'password'?)",

@@ -172,6 +172,8 @@ LANE = [
     errors.CommandRefused(Reply(550, ("who are you?",)), stage="hello"),
     errors.AuthenticationRefused(Reply(454, ("4.7.0 try later",)), stage="authenticate"),
     errors.AuthenticationRefused(Reply(535, ("5.7.8 wrong password",)), stage="authenticate"),
+    errors.ProxyError("the proxy refuses the login", stage="connect", hint_id="PROXY-LOGIN-REFUSED"),
+    errors.ProxyError("the proxy cannot be reached", stage="connect", hint_id="PROXY-UNREACHABLE"),
     errors.NotSupported("no STARTTLS", capability="STARTTLS", stage="secure"),
     errors.UsageError("no password", stage="authenticate"),
     errors.UsageError("busy", hint_id="SESSION-BUSY"),
@@ -186,8 +188,9 @@ def test_what_is_the_lane_s_leaves_the_mail_untouched(failure: errors.CourrielEr
 
     assert (done.state, done.recipients, done.counted, done.delay) == (State.READY, (ADA, BOB), False, 0)
     assert done.trouble is not None
-    assert done.trouble.login is ("535" in str(failure))
-    assert done.trouble.mendable is ("535" in str(failure) or isinstance(failure, errors.UsageError))
+    refused = "535" in str(failure) or failure.hint_id == "PROXY-LOGIN-REFUSED"
+    assert done.trouble.login is refused
+    assert done.trouble.mendable is (refused or isinstance(failure, errors.UsageError))
     assert type(failure).__name__ not in done.trouble.brief
     assert " " in done.trouble.brief or done.trouble.brief == failure.detail
     assert str(failure.reply.code if failure.reply else "") in done.trouble.brief

@@ -190,6 +190,24 @@ def test_a_server_that_closes_in_several_lines_is_never_known_beforehand() -> No
     assert client_syntax.known_replies(said) is None
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_the_last_reply_is_given_when_all_have_these_codes(again: bool) -> None:
+    said = b"250 2.1.0 all of them\r\n354-go\r\n354 ahead\r\n" + (b"250 once more\r\n" if again else b"")
+
+    for _ in range(2):
+        last = client_syntax.last_reply_of(said, (250, 354, 250)[: 2 + again])
+        assert last is not None
+        assert last.text in ("go ahead", "once more")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"250 ok", b"250 ok\r\n", b"250 ok\r\n550 no\r\n", b"250 ok\r\n354 go\r\n250 -\r\n", b"250 ok\r\nwhat\r\n"],
+)
+def test_there_is_no_last_reply_of_fewer_more_other_or_none(said: bytes) -> None:
+    assert client_syntax.last_reply_of(said, (250, 354)) is None
+
+
 @pytest.mark.parametrize("size", ["9" * 5000, "9" * 19, "-1", "٣", "", "x"])
 def test_a_size_that_no_message_has_is_no_limit(size: str) -> None:
     extensions = Extensions({"SIZE": size})

@@ -109,7 +109,7 @@ class LoginMaker:
         from courriel.delivery.oauth.browser import by_browser
         from courriel.delivery.oauth.loopback import DEADLINE, Loopback
 
-        def tell(address: str, _opened: bool) -> None:
+        def show(address: str, _opened: bool) -> None:
             minutes = f"{DEADLINE / 60:.0f}"
             print(
                 say(f"Connectez-vous dans le navigateur de cette machine, d'ici {minutes} minutes :",
@@ -121,7 +121,7 @@ class LoginMaker:
             )  # fmt: skip
 
         with Loopback(client.provider.redirect_host) as loopback:
-            return by_browser(client, loopback, tell, user=mailbox, open_browser=self._browser)
+            return by_browser(client, loopback, show, user=mailbox, open_browser=self._browser)
 
     def _by_device(self, client: OAuthClient) -> TokenAnswer:
         device = client.ask_device_code()
@@ -146,7 +146,7 @@ class LoginMaker:
             else:
                 from courriel import SmtpSession
 
-                with SmtpSession(route.server, source):
+                with SmtpSession(route.server_to_reach(), source):
                     pass
         except errors.CourrielError as refused:
             self._report.failed(refused)

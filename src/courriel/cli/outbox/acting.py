@@ -22,6 +22,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 UNAVAILABLE = 69
 _IN_HAND = ("LEASED", "IN_FLIGHT")  # a worker tries them already
+_NAMES = 3  # recipients named in one line
 _MAILS = Bilingual("MESSAGE …", "MAIL …")
 
 
@@ -82,11 +83,12 @@ def _for_each(
                 told: dict[str, object] = {
                     "ok": could, "id": info.id, "state": info.state.name.lower(), "via": info.lane,
                     "stopped": lane is not None and lane.stopped, "paused": 0.0 if lane is None else lane.paused,
+                    "unsure": info.unsure, "accepted": list(info.accepted),
                 }  # fmt: skip
                 if report.values(told):
                     report.count(0 if could else UNAVAILABLE)
                 elif could:
-                    report.line(f"{info.id}{say(' : ', ': ')}{done(lane)}")
+                    report.line(f"{info.id}{say(' : ', ': ')}{done(lane)}{_known(info)}")
                 else:
                     report.failing(UNAVAILABLE, "NotPossible", _impossible(info))
             if not meant:
@@ -94,6 +96,14 @@ def _for_each(
         return report.status
 
     return act
+
+
+def _known(info: MailInfo) -> str:
+    """Sentence on earlier attempts: who has the mail already, and that somebody may have it."""
+    names = ", ".join(map(visible, info.accepted[:_NAMES])) + (", …" if len(info.accepted) > _NAMES else "")
+    accepted = say(f" ; déjà accepté pour {names}", f"; already accepted for {names}") if info.accepted else ""
+    doubt = say(" ; incertain : il est peut-être déjà arrivé", "; in doubt: it may have arrived already")
+    return accepted + (doubt if info.unsure else "")
 
 
 def _impossible(info: MailInfo) -> str:

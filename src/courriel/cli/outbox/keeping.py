@@ -63,7 +63,7 @@ def backup_(manner: GlobalOptions, file: str, place: str | None) -> int:
     with existing_outbox(place) as outbox:
         outbox.backup(file)
     if not report.values({"ok": True, "file": file}):
-        report.line(file)
+        report.line(visible(file))
     return report.status
 
 

@@ -170,7 +170,7 @@ def export_(manner: GlobalOptions, mail: str, file: str, place: str | None) -> i
             out.writelines(ticket.blocks())
             size = out.tell()
     if not report.values({"ok": True, "file": file, "size": size}):
-        report.line(file)
+        report.line(visible(file))
     return report.status
 
 

@@ -126,9 +126,8 @@ class Mailing:
         from courriel import SmtpSession
 
         if self._session is None:
-            assert route.server is not None
             self._session = SmtpSession(
-                route.server,
+                route.server_to_reach(),
                 route.credentials(),
                 max_messages=route.max_messages or None,
                 transcript=self._transcript,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def by_browser(
     client: OAuthClient,
     loopback: Loopback,
-    tell: Callable[[str, bool], object],
+    show_address: Callable[[str, bool], object],
     *,
     user: str = "",
     open_browser: bool = True,
@@ -28,12 +28,12 @@ def by_browser(
 ) -> TokenAnswer:
     """Let a person log in, and return the tokens; the listening `loopback` is used for this login only.
 
-    A browser is opened where there is a screen, unless `open_browser` is false; `tell` gets the address, and whether
-    one has opened. `user` is a hint for the page. Raises TimedOut after `deadline` seconds, RemoteProtocolError for a
-    redirect of another login, and what the grants raise.
+    A browser is opened where there is a screen, unless `open_browser` is false; `show_address` gets the address, and
+    whether one has opened. `user` is a hint for the page. Raises TimedOut after `deadline` seconds, RemoteProtocolError
+    for a redirect of another login, and what the grants raise.
     """
     request = AuthorizationRequest.make(client.provider, client.id, loopback.redirect_uri, user)
-    _ = tell(request.url, open_browser and _has_screen() and _open(request.url))
+    _ = show_address(request.url, open_browser and _has_screen() and _open(request.url))
     # The browser's page says how the login ended, and not only that the browser came back.
     return loopback.wait(lambda query: client.by_code(request, request.code_of(query)), deadline=deadline)
 

@@ -102,9 +102,11 @@ def _about_rights(login: StoredLogin, claims: dict[str, Any]) -> Iterator[TokenF
 def _about_scopes(login: StoredLogin, granted: tuple[str, ...]) -> Iterator[TokenFinding]:
     wanted = "SMTP.Send" if login.provider == "microsoft" else "https://mail.google.com/"
     short = {each.rpartition("/")[2] for each in granted} if login.provider == "microsoft" else set(granted)
-    if not granted or wanted in short:
-        # A server that names no scopes granted those that were asked for (RFC 6749 5.1).
-        yield TokenFinding(f"scopes {_shown(' '.join(granted)) or '-'}")
+    if not granted:
+        # RFC 6749 5.1
+        yield TokenFinding("the server names no scopes, and so grants those that were asked for")
+    elif wanted in short:
+        yield TokenFinding(f"scopes {_shown(' '.join(granted))}")
     else:
         yield TokenFinding(f"the token does not carry {wanted}", "OAUTH-SCOPE-MISSING")
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _SCRIPT = 'history.replaceState(null, "", location.pathname)'
 
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-"
+
 _TEXTS = {
     "fr": {
         "succeeded": "Vous êtes connecté",
@@ -80,8 +82,8 @@ _PAGE = """<!doctype html>
 
 def succeeded() -> str:
     """The page after a login that has its tokens, in the language of the program."""
-    said = _TEXTS[language()]
-    return _page(said["succeeded"], f"<p>{said['go back']}</p>", said["promise"], good=True)
+    texts = _TEXTS[language()]
+    return _page(texts["succeeded"], f"<p>{texts['go back']}</p>", texts["promise"], good=True)
 
 
 def refused(error: CourrielError) -> str:
@@ -91,10 +93,10 @@ def refused(error: CourrielError) -> str:
     """
     from html import escape
 
-    said = _TEXTS[language()]
+    texts = _TEXTS[language()]
     cause = error.failure.cause.in_(language(), host=error.server) if error.failure else ""
     body = f'<p class="cause">{escape(cause)}</p>' if cause else ""
-    return _page(said["refused"], f"{body}<p>{said['see there']}</p>", said["kept"], good=False)
+    return _page(texts["refused"], f"{body}<p>{texts['see there']}</p>", texts["kept"], good=False)
 
 
 def policy() -> str:
@@ -103,7 +105,7 @@ def policy() -> str:
     from hashlib import sha256
 
     digest = b64encode(sha256(_SCRIPT.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    return _POLICY + digest + "'"
 
 
 # The steps.

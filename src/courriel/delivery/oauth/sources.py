@@ -146,13 +146,13 @@ class TokensInMemory:
 
     def fetch(self) -> Token:
         """The access token; a new one when it has expired."""
-        return self._another("")
+        return self._fetch_fresh("")
 
     def refresh(self, refused: str) -> Token:
         """Another access token than the refused one."""
-        return self._another(refused)
+        return self._fetch_fresh(refused)
 
-    def _another(self, refused: str) -> Token:
+    def _fetch_fresh(self, refused: str) -> Token:
         with self._lock:
             tokens = self._tokens
             if (

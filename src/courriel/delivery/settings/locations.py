@@ -41,8 +41,13 @@ from courriel.delivery.urls.route import Route
 from courriel.model.address import Address
 from courriel.model.checks.shown import is_like_url
 
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from courriel.model.proxy import Proxy
+
 DEFAULT = "default"
-KEYS = ("url", "password", "from")
+KEYS = ("url", "password", "from", "proxy", "proxy_password")
 _NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
@@ -61,6 +66,8 @@ class Profile:
     source: str
     project: Path | None
     readable: bool = False
+    proxy: Proxy | None = None
+    proxy_password: SecretReference | None = None
 
     def route(self) -> Route:
         """The route of this profile. Raises InvalidUrl, naming file and profile."""
@@ -70,6 +77,7 @@ class Profile:
                 if route.password:
                     raise refusal("the password stands twice, in url and in password")
                 route = replace(route, password=self.password)
+            route = self._with_proxy(route)
             if self.sender:
                 # The sender in the URL may come from a provider's short name; the explicit one has priority.
                 route = replace(route, sender=Address.parse(self.sender))
@@ -77,9 +85,20 @@ class Profile:
                 _check_limits(route, self.project)
         except errors.UsageError as mistake:
             raise refusal(f"{self.source}, {self.name}: {mistake}", mistake.hint_id) from mistake
-        if self.readable and route.password and route.password.kind == "plain":
+        if self.readable and any(each and each.kind == "plain" for each in (route.password, route.proxy_password)):
             note = f"{self.source} holds a password, and other users may read it: chmod 600 {self.source}"
             return replace(route, notes=(*route.notes, note))
+        return route
+
+    def _with_proxy(self, route: Route) -> Route:
+        if self.proxy is not None:
+            if route.server is None or route.server.proxy is not None:
+                raise refusal("a proxy stands beside a url that has one, or that leads to no server")
+            route = replace(route, server=replace(route.server, proxy=self.proxy))
+        if self.proxy_password is not None:
+            if route.proxy_password is not None:
+                raise refusal("the password of the proxy stands twice")
+            route = replace(route, proxy_password=self.proxy_password)
         return route
 
 
@@ -316,10 +335,19 @@ def _profile(file: SettingsFile, name: str, entry: Mapping[str, object], project
         raise wrong(path, f'{name}: url is missing, as url = "smtps://ada@smtp.example.org"')
     try:
         password = SecretReference.parse(texts["password"]) if "password" in texts else None
-    except errors.InvalidUrl as mistake:
+        proxy_password = SecretReference.parse(texts["proxy_password"]) if "proxy_password" in texts else None
+        proxy = _proxy(texts["proxy"]) if "proxy" in texts else None
+    except (errors.InvalidUrl, errors.InvalidServer) as mistake:
         raise wrong(path, f"{name}: {mistake}") from None
     readable = files.readable_by_others(file)
-    return Profile(name, texts["url"], password, texts.get("from", ""), str(path), project, readable)
+    sender = texts.get("from", "")
+    return Profile(name, texts["url"], password, sender, str(path), project, readable, proxy, proxy_password)
+
+
+def _proxy(url: str) -> Proxy:
+    from courriel.model.proxy import Proxy  # few profiles have one
+
+    return Proxy.parse(url)
 
 
 def _table(path: Path, name: str, value: object) -> dict[str, object]:

@@ -21,6 +21,9 @@ _HARMLESS = ("plain", "prompt", "keyring")
 def secret_taken(route: Route) -> str:
     """The option by which a route sends a secret of this machine to its server ("password=env:"); "" if none."""
     secret, server = route.password, route.server
+    by_proxy = route.proxy_password
+    if by_proxy is not None and by_proxy.kind != "plain":
+        return f"proxy_password={by_proxy.revealed if by_proxy.kind == 'keyring' else f'{by_proxy.kind}:'}"
     if secret is not None and secret.kind not in _HARMLESS:
         return f"password={secret.kind}:"
     if server is None:
@@ -39,7 +42,10 @@ def program_run(route: Route) -> str:
     """The option by which a route runs a program of this machine ("password=cmd:", "python:"); "" if none."""
     if route.kind == "python":
         return "python:"
-    return "password=cmd:" if route.password is not None and route.password.kind == "cmd" else ""
+    for name, secret in (("password", route.password), ("proxy_password", route.proxy_password)):
+        if secret is not None and secret.kind == "cmd":
+            return f"{name}=cmd:"
+    return ""
 
 
 def inside(place: str, folder: str | os.PathLike[str]) -> bool:

@@ -33,6 +33,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
+    from courriel.model.proxy import Proxy
+
 RouteKind: TypeAlias = (
     "Literal['smtp', 'lmtp', 'pop3', 'imap', 'memory', 'console', 'null', 'file', 'maildir', 'python']"
 )
@@ -49,7 +51,8 @@ class Route:
 
     `kind` is "smtp", "lmtp", "pop3" or "imap" with a `server`, "file" or "maildir" with an absolute `folder`, or
     "memory", "console", "null", or "python" with a `target` ("shop.mail:transport"), which is imported when it is used.
-    `password` is a reference to the secret, which is read by each call of `credentials()`.
+    `password` is a reference to the secret, which is read by each call of `credentials()`; `proxy_password` is that of
+    the server's proxy, which `server` here does not hold, and `server_to_reach()` does.
     `sender` is for messages without one. `pool` is the most sessions at once, `rate` ("30/m") the most messages per
     time, `max_messages` the most in one session; 0 and "" set no limit here. `notes` are warnings logged before the
     route is used; they do not count in comparisons. Raises InvalidUrl for an invalid combination.
@@ -66,12 +69,15 @@ class Route:
     rate: str = ""
     max_messages: int = 0
     target: str = ""
+    proxy_password: SecretReference | None = None
     source: str = field(default="", compare=False)
     """The variable or file it came from; "" when it came from an argument."""
 
     def __post_init__(self) -> None:
         from courriel.delivery.urls.route_checks import check
 
+        if self.server is not None and self.server.proxy is not None:
+            self._part_proxy_from_password(self.server, self.server.proxy)
         check(self)
 
     @classmethod
@@ -140,6 +146,21 @@ class Route:
             return TokenSource(self.user, self.read_secret)
         return Password(self.user, self.read_secret())
 
+    def server_to_reach(self) -> Server:
+        """The server with the proxy as it is now: with its password, or as the environment names it.
+
+        Raises UsageError or MissingExtra when the password cannot be read; InvalidServer for a wrong variable.
+        """
+        assert self.server is not None
+        if self.server.proxy is None:
+            return self.server
+        from courriel.network.connecting.proxy.environment import proxy_of
+
+        proxy = proxy_of(self.server)
+        if proxy is not None and proxy is self.server.proxy and proxy.user:
+            proxy = proxy.with_password(self._read_proxy_password(proxy))
+        return replace(self.server, proxy=proxy)
+
     def read_secret(self) -> str:
         """Read the password or token now, from the keyring when the route has no reference to it."""
         host = self.server.host if self.server else ""
@@ -152,6 +173,17 @@ class Route:
                 hint_id="PASSWORD-NOT-FOUND",
             )
         return (self.password or SecretReference("keyring")).read(user=self.user, host=host)
+
+    def _read_proxy_password(self, proxy: Proxy) -> str:
+        if self.proxy_password is None and not keyring_is_there():
+            raise errors.UsageError(
+                f"{proxy.user!r} is to log in to the proxy {proxy}, and nothing says where the password lies: add"
+                " proxy_password=env:NAME (or file:/path, cmd:program; the keyring is asked by itself when it is there:"
+                ' pip install "courriel[keyring]")',
+                stage="authenticate",
+                hint_id="PASSWORD-NOT-FOUND",
+            )
+        return (self.proxy_password or SecretReference("keyring")).read(user=proxy.user, host=proxy.host)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -195,6 +227,14 @@ class Route:
         except errors.InvalidUrl:
             return f"Route(<{self.name}>)"  # a Server with options that have no URL form
 
+    def _part_proxy_from_password(self, server: Server, proxy: Proxy) -> None:
+        """Keep the password of a proxy as a reference, as that of the server."""
+        if proxy.password:
+            if self.proxy_password is not None:
+                raise refusal("the password of the proxy stands twice, in proxy= and in proxy_password=")
+            object.__setattr__(self, "proxy_password", SecretReference("plain", proxy.password))
+            object.__setattr__(self, "server", replace(server, proxy=proxy.with_password("")))
+
     def _written(self, *, reveal: bool) -> str:
         options = "&".join(f"{name}={quote(value, safe=_IN_QUERY)}" for name, value in self._options(reveal))
         return f"{self._before_query(reveal=reveal)}{'?' if options else ''}{options}"
@@ -213,6 +253,8 @@ class Route:
             yield from _server_options(self.server, bool(self.user))
         if self.password and self.password.kind != "plain":
             yield "password", self.password.revealed if reveal else str(self.password)
+        if self.server and self.server.proxy:
+            yield from _proxy_options(self.server.proxy, self.proxy_password, reveal=reveal)
         if self.sender:
             yield "from", str(self.sender)
         if self.pool:
@@ -289,6 +331,17 @@ def _server_options(server: Server, login: bool) -> Iterator[tuple[str, str]]:
         yield "binary", "1"
     if not server.chunking:
         yield "chunking", "0"
+
+
+def _proxy_options(proxy: Proxy, password: SecretReference | None, *, reveal: bool) -> Iterator[tuple[str, str]]:
+    """The options that stand for a proxy; its URL is an option's value, which is percent-encoded once more."""
+    login = quote(proxy.user)
+    if password is not None and password.kind == "plain":
+        login += ":" + (quote(password.place) if reveal else MASK)
+    scheme, slashes, place = proxy.name.partition("://")
+    yield "proxy", f"{scheme}{slashes}{login}{'@' if login else ''}{place}"
+    if password is not None and password.kind != "plain":
+        yield "proxy_password", password.revealed if reveal else str(password)
 
 
 def _tls_word(server: Server) -> str:

@@ -25,9 +25,10 @@ def check(route: Route) -> None:
         raise refusal(f"{route.kind}: target is a module and a name in it, as shop.mail:transport, for python: alone")
     _check_pool(route)
     if route.server is None:
-        if route.user or route.password:
+        if route.user or route.password or route.proxy_password:
             raise refusal(f"{route.kind}: nobody logs in here")
         return
+    _check_proxy_login(route, route.server)
     _check_login(route, route.server)
 
 
@@ -105,6 +106,17 @@ def _check_login(route: Route, server: Server) -> None:
             f"the password of {route.user!r} would go to {server} in clear: leave tls=none out, or say"
             " allow_clear_credentials=1",
             hint_id="CLEAR-CREDENTIALS",
+        )
+
+
+def _check_proxy_login(route: Route, server: Server) -> None:
+    if route.proxy_password is None:
+        return
+    if server.proxy is None or not server.proxy.user:
+        raise refusal("proxy_password= without a user name: it stands in proxy=, before the @")
+    if route.proxy_password.kind in ("prompt", "login"):
+        raise refusal(
+            f"proxy_password={route.proxy_password.kind}: a proxy's password is read by env:, file:, cmd: or keyring"
         )
 
 

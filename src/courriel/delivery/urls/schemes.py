@@ -61,6 +61,8 @@ SERVER_OPTIONS = (
     "auth",
     "user",
     "password",
+    "proxy",
+    "proxy_password",
     "from",
     "allow_clear_credentials",
     "binary",
@@ -75,9 +77,6 @@ POOL_OPTIONS = ("pool", "rate", "max_messages")
 SENDING_OPTIONS = ("ehlo", "from", "binary", "chunking", *POOL_OPTIONS)
 READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in SENDING_OPTIONS)
 SEVERAL = ("ca", "pin")
-LATER_OPTIONS = {
-    "proxy": "proxy= is not there yet: the server is reached directly",
-}
 
 PASSWORD_MECHANISMS = ("scram-sha-256-plus", "scram-sha-256", "cram-md5", "plain", "login")
 TOKEN_MECHANISMS = ("oauthbearer", "xoauth2")

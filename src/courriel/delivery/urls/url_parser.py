@@ -259,8 +259,6 @@ def _options(parts: _UrlParts, usable: tuple[str, ...]) -> Options:
 
 
 def _unusable(parts: _UrlParts, name: str, usable: tuple[str, ...]) -> errors.InvalidUrl:
-    if name in schemes.LATER_OPTIONS:
-        return refusal(schemes.LATER_OPTIONS[name])
     if name in schemes.SERVER_OPTIONS:
         return refusal(
             f"{name}= makes no sense with {parts.scheme}: {', '.join(f'{each}=' for each in usable)} can stand here"
@@ -281,7 +279,12 @@ def _assembled(
 ) -> Route:
     """Build the route; all option names have been checked."""
     user, password = _merged_login(user, password, options)
-    local = Server(host).local
+    proxy, proxy_password = None, None
+    if "proxy" in options or "proxy_password" in options:
+        from courriel.delivery.urls import proxies
+
+        proxy, proxy_password = proxies.read(options, SecretReference.parse)
+    local = Server(host, proxy=proxy).local
     security = _security(scheme, _single(options, "tls"), local=local)
     if security is Security.NONE:
         _refuse_tls_options(scheme, options, local)
@@ -304,6 +307,7 @@ def _assembled(
         dialect=dialect,
         binary=_flag(options, "binary", "1"),
         chunking=not _flag(options, "chunking", "0"),
+        proxy=proxy,
     )
     return Route(
         dialect.value,
@@ -315,6 +319,7 @@ def _assembled(
         pool=_number(options, "pool"),
         rate=_single(options, "rate"),
         max_messages=_number(options, "max_messages"),
+        proxy_password=proxy_password,
     )
 
 

@@ -74,8 +74,10 @@ class MessageCount:
         if self._full:
             return 0
         known = self.facts.max_messages if self.facts is not None else None
+        if known is None and self.most is None:
+            return 1_000_000
         limits = [most for most in (self.most, known) if most is not None]
-        return max(0, min(limits) - self.carried) if limits else 1_000_000
+        return max(0, min(limits) - self.carried)
 
     def end_session(self) -> None:
         """Count a session that is full and replaced by another one."""

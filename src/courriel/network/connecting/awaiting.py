@@ -15,10 +15,21 @@ from courriel.network.receive_buffer import ReceiveBuffer
 if TYPE_CHECKING:
     import ssl
 
+    from courriel.model.proxy import Proxy
+
 
 async def reach(server: Server, ends: float) -> socket.socket:
-    """A socket connected to the server before `ends` (monotonic). Raises OSError, TimeoutError among them."""
-    return await _reach_one_of(await _places(server, ends), ends)
+    """A socket connected to the server before `ends` (monotonic), through its proxy where it has one.
+
+    Raises OSError, TimeoutError among them, and ProxyError.
+    """
+    if server.proxy is not None:
+        from courriel.network.connecting.proxy import awaiting, environment  # noqa: PLC0415 - most servers have none
+
+        proxy = environment.proxy_of(server)
+        if proxy is not None:
+            return await awaiting.reach(server, proxy, ends, _places, _reach_directly)
+    return await _reach_directly(server, ends)
 
 
 async def secure(arrivals: ReceiveBuffer, server: Server, context: ssl.SSLContext, seconds: float) -> ssl.SSLObject:
@@ -73,7 +84,11 @@ async def probe(server: Server, seconds: float, *, by_tls: bool) -> bytes:
 # The steps.
 
 
-async def _places(server: Server, ends: float) -> list[resolve.Place]:
+async def _reach_directly(server: Server | Proxy, ends: float) -> socket.socket:
+    return await _reach_one_of(await _places(server, ends), ends)
+
+
+async def _places(server: Server | Proxy, ends: float) -> list[resolve.Place]:
     known = resolve.places_at_once(server)
     if known is not None:
         return known

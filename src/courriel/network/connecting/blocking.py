@@ -19,10 +19,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
 
+    from courriel.model.proxy import Proxy
+
 
 def reach(server: Server, ends: float) -> socket.socket:
-    """A socket connected to the server before `ends` (monotonic). Raises OSError, TimeoutError among them."""
-    return _reach_one_of(_places(server, ends), ends)
+    """A socket connected to the server before `ends` (monotonic), through its proxy where it has one.
+
+    Raises OSError, TimeoutError among them, and ProxyError.
+    """
+    if server.proxy is not None:
+        from courriel.network.connecting.proxy import blocking, environment  # noqa: PLC0415 - most servers have none
+
+        proxy = environment.proxy_of(server)
+        if proxy is not None:
+            return blocking.reach(server, proxy, ends, _places, _reach_directly)
+    return _reach_directly(server, ends)
 
 
 def secure(line: socket.socket, server: Server, context: ssl.SSLContext, seconds: float) -> ssl.SSLSocket:
@@ -56,7 +67,11 @@ def probe(server: Server, seconds: float, *, by_tls: bool) -> bytes:
 # The steps.
 
 
-def _places(server: Server, ends: float) -> list[Place]:
+def _reach_directly(server: Server | Proxy, ends: float) -> socket.socket:
+    return _reach_one_of(_places(server, ends), ends)
+
+
+def _places(server: Server | Proxy, ends: float) -> list[Place]:
     known = resolve.places_at_once(server)
     if known is not None:
         return known

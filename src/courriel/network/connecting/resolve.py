@@ -12,11 +12,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from courriel.model.proxy import Proxy
+
 Place: TypeAlias = "tuple[int, object]"
 """An address family, and the address for `connect`."""
 
 
-def places_at_once(server: Server) -> list[Place] | None:
+def places_at_once(server: Server | Proxy) -> list[Place] | None:
     """Addresses of a server that needs no name lookup (IP literal, Unix socket); None otherwise."""
     if server.host.startswith("/"):
         return [(socket.AF_UNIX, server.host)]
@@ -29,7 +31,7 @@ def places_at_once(server: Server) -> list[Place] | None:
     return [(family, address) for family, _, _, _, address in found]
 
 
-def ask(server: Server, done: Callable[[list[Place] | OSError], None]) -> None:
+def ask(server: Server | Proxy, done: Callable[[list[Place] | OSError], None]) -> None:
     """Resolve the host in a thread of its own, which passes the result to `done`.
 
     The system's resolver has no time limit and cannot be interrupted: after a time-out the thread is left behind.

@@ -164,10 +164,14 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True)
 class DueLane:
-    """A lane with due mails; its rate allows the next one in `wait` seconds."""
+    """A lane with due mails; its rate allows the next one in `wait` seconds.
+
+    `priority` is that of its most urgent due mail, from 0 (high) to 2.
+    """
 
     name: str
     wait: float = 0.0
+    priority: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_PRIORITIES, _USUAL = (0, 1, 2), 1  # a row that was edited may have any
+
 
 class SqlRates(ABC):
     """Part of SqlStore for rates. Every transaction locks the row of a lane before its slots."""
@@ -38,10 +40,12 @@ class SqlRates(ABC):
         """See Store.due_lanes."""
         found = self._read(lambda line: line.execute(self._says["due_lanes"], self._now()).fetchall())
         lanes: dict[str, DueLane] = {}
-        for name, gap, tat, per, free in found:
-            due = DueLane(name, rate.wait(gap, tat, per, free))
-            if name not in lanes or due.wait < lanes[name].wait:
-                lanes[name] = due
+        for name, gap, tat, per, free, prio in found:
+            before = lanes.get(name)
+            wait, urgency = rate.wait(gap, tat, per, free), prio if prio in _PRIORITIES else _USUAL
+            if before is not None:
+                wait, urgency = min(wait, before.wait), min(urgency, before.priority)
+            lanes[name] = DueLane(name, wait, urgency)
         return list(lanes.values())
 
     def renew_slots(self, slots: Slots) -> Slots | None:

@@ -9,7 +9,8 @@ commit, so it is not one. From the measured speed of the server, it is the numbe
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _NOISE = 0.01  # seconds
 _SLOW = 0.002  # seconds for one mail above which a commit in another thread is free
 _EARLY = 8  # answers after which a fast server is known, before the first measurement ends
 _ROUND = 0.1  # seconds of one measurement, at least a round trip
+_TRY_MORE = 16  # transactions until a server is tried with twice as many recipients
 _GAP = 0.002  # seconds of silence before a new burst of answers: from a distant server they come in bursts
 
 
@@ -43,6 +45,9 @@ class Ahead:
         self.slow = True
         """Whether the server is slower than a commit, so that another thread stores results and marks in the meantime.
         """
+        self.recipients: int | None = None
+        """How many recipients the server takes in one transaction, as far as is known; None for any number."""
+        self._whole = 0  # transactions with so many that it took
         self._reserved = 0
         self._least = min(LEAST, most)
         self._permitted: dict[LeaseId, float] = {}
@@ -64,6 +69,26 @@ class Ahead:
     def reserve(self, mails: int) -> None:
         """Reserve marks for a claim that is being committed; 0 when it is done."""
         self._reserved = mails
+
+    def took(self, recipients: int, limit: int | None) -> None:
+        """Record that the server took so many recipients in one transaction; `limit` when it refused others.
+
+        After some transactions twice as many are tried: the reason may have been a passing one.
+        """
+        if limit is not None:
+            self.recipients, self._whole = limit, 0
+        elif self.recipients is not None and recipients >= self.recipients:
+            self._whole += 1
+            if self._whole == _TRY_MORE:
+                self.recipients, self._whole = self.recipients * 2, 0
+
+    @contextmanager
+    def reserving(self) -> Generator[None]:
+        """Context of a claim that may reserve marks; its reservation ends with it."""
+        try:
+            yield
+        finally:
+            self._reserved = 0
 
     def permitted(self, lease: LeaseId, now: float) -> None:
         """Record that the end of this mail may leave."""

@@ -87,6 +87,7 @@ class Batch:
         self._unmarked: deque[Job] = deque()  # supplied next
         self._marked: dict[LeaseId, float] = {}  # times at which marks began
         self._left: dict[LeaseId, float] = {}  # mails whose ends may have left, with the times of their marks
+        self._tried: dict[LeaseId, tuple[str, ...]] = {}  # mails that go to some of their recipients only
         self._asked: dict[LeaseId, float] = {}  # mails that are asked about, with the times of their last extension
         self.lease_out(jobs)
         self.queue(jobs)
@@ -126,6 +127,17 @@ class Batch:
     def next_supplied(self) -> Job:
         """The mail of the next result: results come in the order of supply."""
         return self._supplied.popleft()
+
+    def tried(self, job: Job) -> tuple[str, ...]:
+        """The recipients to whom a supplied mail goes: the first ones, where the server takes few at a time."""
+        return self._tried.get(job.lease_id, job.recipients)
+
+    def _choose(self, job: Job) -> tuple[str, ...]:
+        most = self.ahead.recipients
+        if most is None or most >= len(job.recipients) or job.options.get("together"):
+            return job.recipients
+        self._tried[job.lease_id] = job.recipients[:most]
+        return job.recipients[:most]
 
     def before_end(self, job: Job) -> bool:
         """Whether the end of this mail may leave now; True only after it is durably marked."""
@@ -337,7 +349,8 @@ class _Supply:
         job = self._waiting.popleft()
         batch._supplied.append(job)
         batch.touch()
-        return outgoing(job, batch._store, lambda: batch.before_end(job), batch.touch)
+        tried = batch._choose(job)
+        return outgoing(job, batch._store, lambda: batch.before_end(job), batch.touch, tried)
 
     def _look(self) -> bool:
         """Whether mails were queued since the last call; mails of the other kind have a pass of their own."""

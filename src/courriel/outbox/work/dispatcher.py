@@ -100,10 +100,10 @@ class Dispatcher:
         warm = self._sessions.of(self, lane)
         assert warm is not None
         if warm.session is None:
-            assert route.server is not None
             transcript = self._transcript.of_session() if self._transcript is not None else None
             most = route.max_messages or None
-            session = SmtpSession(route.server, route.credentials(), max_messages=most, transcript=transcript)
+            server, credentials = route.server_to_reach(), route.credentials()
+            session = SmtpSession(server, credentials, max_messages=most, transcript=transcript)
             warm.session = session
             batch.cut = session.hang_up
             self._open(session)
@@ -149,7 +149,7 @@ class Dispatcher:
         self._pools.add(pool)
         try:
             yield from self._by_live(pool, batch)
-        except errors.AuthenticationRefused:
+        except (errors.AuthenticationRefused, errors.ProxyError):
             forget_shared_pool(replace(route, rate=""))  # the password may have changed
             raise
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel._dataclass import dataclass, replace
 from courriel.delivery.urls.route import Route
+from courriel.model.receipt import Receipt
 from courriel.network import forks
 from courriel.network.careful_log import CarefulLogger
 from courriel.network.transcripts.transcript import Transcript
@@ -41,6 +42,7 @@ from courriel.outbox.work.due_lanes import LOOK, DueLanes
 from courriel.outbox.work.health import Health, Pulse
 from courriel.outbox.work.held_slots import HeldSlots
 from courriel.outbox.work.idle_sessions import PER_HOST, limited_sessions
+from courriel.outbox.work.imports import descriptors_in_our_words, import_all, too_many_files
 from courriel.outbox.work.lease_keeper import LeaseKeeper
 from courriel.outbox.work.liveness import Presence
 from courriel.outbox.work.marking import Marking, Marks
@@ -62,6 +64,7 @@ GRACE = 30.0
 
 _CUT = 2.0  # seconds for a cut session to give the results of its mails
 _TURN = 1000  # mails sent on one lane before the others are served
+_NEXT = 1e-6  # seconds between the times at which mails that were given back together are due
 _ASK_LATER = 60.0  # seconds until a mail is looked at again, when too many are asked about
 _LONGEST_WHY = 500  # characters of a reason, and of a reply, that are stored
 
@@ -158,7 +161,6 @@ class Worker:
         self._halt = Event()
         if self._asked:
             self._halt.set()
-        self._holder = self._tools.presence.enter()
         self._begin()
         for number in range(self._workers):
             name = f"courriel outbox worker {number + 1}"
@@ -217,7 +219,6 @@ class Worker:
             raise errors.UsageError("this worker runs already")
         ends = monotonic() + checked_seconds(for_seconds)
         self._halt = halt = Event()
-        self._holder = self._tools.presence.enter()
         self._begin()
         recorder, tried, left = self._recorder, 0, 0
         assert recorder is not None
@@ -234,6 +235,8 @@ class Worker:
                 if self._waits_for_answers(asked, ends):
                     recorder.flush(GRACE)  # a mail that did not arrive is due again
                     pause = 0.0 if pause is None else pause
+                if carrier.short and not self._advanced:
+                    raise too_many_files(self._store.place)
                 if pause is None or monotonic() + pause >= ends or (done and not self._advanced):
                     break  # also when mails are only given back, and would be due again for ever
                 if pause:
@@ -269,6 +272,9 @@ class Worker:
 
     def _begin(self) -> None:
         """Start what stands beside the sending threads."""
+        with descriptors_in_our_words(self._store.place):
+            import_all()
+        self._holder = self._tools.presence.enter()
         self._found, self._ended_by = 0, None
         self._recorder = self._new_recorder()
         self._questions = self._keeper.questions = Questions(self._confirm, self._end_by)
@@ -359,11 +365,13 @@ class Worker:
             rung, done, pause = self._tools.bell.rung, 0, LOOK
             self._pulse.beat()
             try:
-                due = self._due.look()
-                lanes, pause = due.lanes, due.pause
+                due, began = self._due.look(), monotonic()
+                lanes, pause = self._due.turn_of(due, number), due.pause
                 if not lanes:
                     self._write_down()
-                for lane in lanes[number % max(1, len(lanes)) :] + lanes[: number % max(1, len(lanes))]:
+                for lane in lanes:
+                    if done and monotonic() - began > LOOK:
+                        break  # something more urgent may have become due
                     if self._may_go_on(halt):
                         tried, wait = self._serve(lane, carrier, alone=len(lanes) == 1)
                         done, pause = done + tried, min(pause, wait) if wait is not None else pause
@@ -400,11 +408,13 @@ class Worker:
         None when no mail is due, or only a rate delays them.
         """
         self._advanced = False
-        due = self._due.look(fresh=True)
+        due, began = self._due.look(fresh=True), monotonic()
         if not due.lanes:
             self._write_down()
         tried, waits = 0, [due.limited]
         for lane in due.lanes:
+            if tried and monotonic() - began > LOOK:
+                break  # something more urgent may have become due
             if self._may_go_on(self._halt) and monotonic() < ends:
                 more, wait = self._serve(lane, carrier, alone=len(due.lanes) == 1)
                 tried += more
@@ -418,7 +428,8 @@ class Worker:
         """
         self._pulse.beat()
         try:
-            way = self._tools.ways.way(lane)
+            with descriptors_in_our_words(self._store.place):
+                way = self._tools.ways.way(lane)
         except errors.UsageError as unknown:
             if self._due.has_no_way(lane):
                 logger.warning(
@@ -429,6 +440,7 @@ class Worker:
                 )
             return 0, None
         self._keep_rate(lane, way)
+        self._due.serves(lane)
         with sessions_at_once(lane, way, self._locks), carrier.held(lane, way) as held:
             if not held:
                 return 0, None
@@ -483,28 +495,26 @@ class Worker:
 
         While more are due, up to `turn` mails follow without a pause. Returns how many were tried.
         """
-        halt, ahead = self._halt, carrier.ahead(lane)
+        halt, ahead, urgent_elsewhere = self._halt, carrier.ahead(lane), self._due.is_urgent_elsewhere
         slots = HeldSlots(self._store, claimed.slots, began)
-        tried = begun = 0
+        tried = begun = urgent = 0
 
         def goes_on() -> bool:
-            return self._may_go_on(halt) and slots.may_begin()
+            return self._may_go_on(halt) and not (begun >= urgent and urgent_elsewhere(lane)) and slots.may_begin()
 
         def take(claimed: Claimed, began: float) -> bool:
-            nonlocal tried
+            nonlocal tried, urgent
             batch.lease_out(claimed.jobs, claimed.marked, began)
             jobs = [job for job in claimed.jobs if not self._is_in_question(batch, job)]
-            tried += len(jobs)
+            tried, urgent = tried + len(jobs), begun + sum(job.priority == 0 for job in jobs)
             batch.queue([job for job in jobs if not self._is_over(batch, job)])
             return bool(claimed.jobs)
 
         def more() -> bool:
             if tried >= turn or tried % self._batch:
                 return False
-            try:
+            with ahead.reserving():
                 return follow()
-            finally:
-                ahead.reserve(0)
 
         def follow() -> bool:
             nonlocal turn
@@ -598,8 +608,9 @@ class Worker:
 
     def _part_with(self, batch: Batch, failure: BaseException | None, outcome: _Outcome) -> None:
         """Settle mails without a result: unsure when the end may have left, otherwise given back."""
-        error = failure if isinstance(failure, Exception) else None
-        for job in batch.unanswered:
+        error, jobs = (failure if isinstance(failure, Exception) else None), batch.unanswered
+        since = max(map(batch.age, jobs), default=0.0)
+        for number, job in enumerate(jobs):
             mail = _standing(job, batch)
             if batch.may_have_left(job):
                 decision = _unanswered(job, batch, failure)
@@ -607,6 +618,8 @@ class Worker:
                 decision = policy.decide(error, mail, random())  # noqa: S311
             else:
                 decision = policy.give_back(mail, error)
+                if error is None:  # it keeps its turn, and its place among the others
+                    decision = replace(decision, delay=number * _NEXT - since)
             self._record(batch, job, decision, outcome)
 
     def _record(self, batch: Batch, job: Job, decision: policy.Decision, outcome: _Outcome) -> None:
@@ -703,6 +716,12 @@ def checked_seconds(for_seconds: float | None) -> float:
 
 
 def _decision(job: Job, result: policy.Result, batch: Batch) -> policy.Decision:
+    tried = batch.tried(job)
+    if isinstance(result, Receipt):
+        batch.ahead.took(len(tried), policy.crowd_limit(result))
+    if len(tried) < len(job.recipients) and isinstance(result, Receipt | errors.RecipientsRefused):
+        mail = replace(_standing(job, batch), recipients=tried)
+        return policy.with_rest(policy.decide(result, mail, random()), job.recipients[len(tried) :], mail)  # noqa: S311
     sent = None if job.results else policy.taken_by_all(result, job.recipients)
     return sent or policy.decide(result, _standing(job, batch), random())  # noqa: S311
 

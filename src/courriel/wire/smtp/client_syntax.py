@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from operator import attrgetter
 
 from courriel._lazy_re import expression
 from courriel.errors import LocalProtocolError, RemoteProtocolError
@@ -104,6 +105,12 @@ def known_replies(octets: bytes) -> Sequence[Reply] | None:
     return replies
 
 
+def last_reply_of(octets: bytes, codes: tuple[int, ...]) -> Reply | None:
+    """The last reply in these octets; None unless they are as many replies as there are codes, all with these codes."""
+    replies = _KNOWN_BURSTS.get(octets) or known_replies(octets) or _whole_replies(octets)
+    return replies[-1] if tuple(map(_code_of, replies)) == codes else None
+
+
 def printable(text: bytes) -> str:
     """Server text in a form that is safe to show in a terminal, a log or a page: control characters are escaped."""
     decoded = text.decode("utf-8", "backslashreplace")
@@ -127,6 +134,19 @@ def read_capabilities(reply: Reply) -> dict[str, str]:
 
 
 # The steps.
+
+
+_code_of = attrgetter("code")
+
+
+def _whole_replies(octets: bytes) -> list[Reply]:
+    """Replies that were not seen before; none when one is incomplete, or no reply at all."""
+    buffer = bytearray(octets)
+    try:
+        replies = take_replies(buffer)
+    except RemoteProtocolError:
+        return []
+    return [] if buffer else replies
 
 
 def _remember_line(line: bytes, reply: Reply) -> None:

@@ -56,7 +56,7 @@ def _identified(parameters: object) -> AuthToken:
 
     client = _client(parameters)
     with _redirect(parameters.URLRedirection, client) as loopback:
-        first = by_browser(client, loopback, _tell)
+        first = by_browser(client, loopback, _show_address)
 
     def renew(refresh_token: str) -> TokenAnswer:
         if not refresh_token:
@@ -81,7 +81,7 @@ def _client(parameters: OAuth2Paramètres) -> OAuthClient:
             english = {"URLAuth": "AuthURL", "URLToken": "TokenURL"}.get(name, name)
             raise ErreurWLangage(f"OAuth2Paramètres.{name} est obligatoire", f"OAuth2Parameters.{english} is required")
     scopes = tuple(parameters.Scope.split())
-    more = _more(parameters.ParamètresSupplémentaires)
+    more = _additional(parameters.ParamètresSupplémentaires)
     host = parameters.URLToken.partition("://")[2].partition("/")[0]
     if host in ("oauth2.googleapis.com", "accounts.google.com"):
         # Without these Google gives no refresh token.
@@ -95,7 +95,7 @@ def _client(parameters: OAuth2Paramètres) -> OAuthClient:
     return OAuthClient(provider, parameters.ClientID, parameters.ClientSecret)
 
 
-def _more(given: str) -> dict[str, str]:
+def _additional(given: str) -> dict[str, str]:
     from urllib.parse import parse_qsl
 
     try:
@@ -141,13 +141,13 @@ def _redirect(address: str, client: OAuthClient) -> Loopback:
     return Loopback(host, port, parts.path)
 
 
-def _tell(address: str, opened: bool) -> None:
+def _show_address(address: str, opened: bool) -> None:
     """Write the address for a person when no browser has opened."""
     if opened:
         return
-    said = (
+    invitation = (
         "Connectez-vous dans le navigateur de cette machine, d'ici 5 minutes :"
         if program_state.spoken == "fr"
         else "Log in in a browser on this machine, within 5 minutes:"
     )
-    print(said, address, sep="\n", file=sys.stderr, flush=True)
+    print(invitation, address, sep="\n", file=sys.stderr, flush=True)

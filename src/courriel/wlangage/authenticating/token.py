@@ -88,15 +88,16 @@ class AuthToken(Structure):
         """
         from courriel import TokenSource
 
+        hosts = (_ascii_host(host),)
         if self.tokens is not None:
-            return TokenSource(user, self.tokens.fetch, self.tokens.refresh, (host,))
+            return TokenSource(user, self.tokens.fetch, self.tokens.refresh, hosts)
         value = self.Valeur
         if not value:
             raise Impossible(
                 "JetonAuth est vide : AuthIdentifie a échoué, et ErreurInfo disait pourquoi.",
                 "AuthToken is empty: AuthIdentify failed, and ErrorInfo said why.",
             )
-        return TokenSource(user, lambda: value, None, (host,))
+        return TokenSource(user, lambda: value, None, hosts)
 
 
 def renewed(token: object) -> AuthToken:
@@ -119,6 +120,17 @@ def _renewed(token: object) -> AuthToken:
         )
     _ = token.tokens.fetch()
     return token
+
+
+def _ascii_host(host: str) -> str:
+    """The host as a connection has it, "bücher.example" in ASCII; of an impossible one the opening says so."""
+    from courriel import Server
+    from courriel.errors import InvalidServer
+
+    try:
+        return Server(host).host
+    except InvalidServer:
+        return "-"
 
 
 def _state(tokens: TokensInMemory) -> dict[str, object]:

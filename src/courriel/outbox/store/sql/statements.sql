@@ -120,23 +120,24 @@ WITH RECURSIVE calm (lane) AS (
     UNION ALL
     SELECT (SELECT min(m.lane) FROM outbox_mail AS m WHERE m.state = 0 AND m.lost = 0 AND m.lane > calm.lane)
     FROM calm WHERE calm.lane IS NOT NULL),
-due (lane) AS (
-    SELECT lane FROM calm
-    WHERE lane IS NOT NULL
-      AND (EXISTS (SELECT 1 FROM outbox_mail AS m
-                   WHERE m.state = 0 AND m.lost = 0 AND m.lane = calm.lane AND m.prio = 0 AND m.due <= :now)
-        OR EXISTS (SELECT 1 FROM outbox_mail AS m
-                   WHERE m.state = 0 AND m.lost = 0 AND m.lane = calm.lane AND m.prio = 1 AND m.due <= :now)
-        OR EXISTS (SELECT 1 FROM outbox_mail AS m
-                   WHERE m.state = 0 AND m.lost = 0 AND m.lane = calm.lane AND m.prio = 2 AND m.due <= :now))
-    UNION
-    SELECT lane FROM outbox_mail WHERE state = 0 AND lost > 0 AND due <= :now)
-SELECT l.name, l.gap, l.tat - :now, l.per, l.free - :now
+due (lane, prio) AS (
+    SELECT lane, CASE
+        WHEN EXISTS (SELECT 1 FROM outbox_mail AS m
+                     WHERE m.state = 0 AND m.lost = 0 AND m.lane = calm.lane AND m.prio = 0 AND m.due <= :now) THEN 0
+        WHEN EXISTS (SELECT 1 FROM outbox_mail AS m
+                     WHERE m.state = 0 AND m.lost = 0 AND m.lane = calm.lane AND m.prio = 1 AND m.due <= :now) THEN 1
+        WHEN EXISTS (SELECT 1 FROM outbox_mail AS m
+                     WHERE m.state = 0 AND m.lost = 0 AND m.lane = calm.lane AND m.prio = 2 AND m.due <= :now) THEN 2
+        END
+    FROM calm WHERE lane IS NOT NULL
+    UNION ALL
+    SELECT lane, min(prio) FROM outbox_mail WHERE state = 0 AND lost > 0 AND due <= :now GROUP BY lane)
+SELECT l.name, l.gap, l.tat - :now, l.per, l.free - :now, due.prio
 FROM due JOIN outbox_lane AS l ON l.name = due.lane
-WHERE l.stopped = 0 AND l.paused <= :now
+WHERE due.prio IS NOT NULL AND l.stopped = 0 AND l.paused <= :now
 UNION ALL
-SELECT DISTINCT lane, NULL /*pg ::double precision */, 0.0, NULL /*pg ::double precision */, 0.0
-FROM outbox_mail WHERE state IN (1, 2) AND lease < :now
+SELECT lane, NULL /*pg ::double precision */, 0.0, NULL /*pg ::double precision */, 0.0, min(prio)
+FROM outbox_mail WHERE state IN (1, 2) AND lease < :now GROUP BY lane
 ORDER BY 1;
 
 -- name: count_busy

@@ -1,0 +1,1 @@
+"""Conversations with proxies, which open a tunnel to the mail server."""

@@ -1,0 +1,41 @@
+"""Errors of a proxy, from its answers; its own words are quoted as its own, and never as the mail server's."""
+
+from __future__ import annotations
+
+from courriel import errors
+from courriel.model.proxy import Proxy
+from courriel.wire.smtp.client_syntax import printable
+
+_LONGEST_SHOWN = 200  # octets of an answer that are quoted
+_SPEAKERS = (
+    (b"HT", "it speaks HTTP: http:// asks such a proxy"),
+    (b"\x05", "it speaks SOCKS5: socks5h:// asks such a proxy"),
+    (b"\x00", "it speaks SOCKS4, which is not supported"),
+    (b"\x15\x03", "it speaks TLS: a proxy that is reached by TLS is not supported"),
+    (b"220", "a mail server answers there (SMTP)"),
+    (b"+OK", "a mail server answers there (POP3)"),
+    (b"* OK", "a mail server answers there (IMAP)"),
+    (b"SSH-", "an SSH server answers there"),
+)
+
+
+def refusal(proxy: Proxy, sentence: str, hint_id: str, answer: bytes = b"") -> errors.ProxyError:
+    """The error of a proxy whose answer means this."""
+    said = printable(answer[:_LONGEST_SHOWN].rstrip(b"\r\n")).strip()
+    text = f"the proxy {proxy} {sentence}{f': {said}' if said else ''}"
+    error = errors.ProxyError(text, stage="connect", hint_id=hint_id)
+    error.proxy, error.answer = proxy.name, said
+    return error
+
+
+def no_proxy(proxy: Proxy, answer: bytes, who: str = "") -> errors.ProxyError:
+    """The error for an answer that no proxy of this kind gives; `who` says who does."""
+    who = who or next((told for begins, told in _SPEAKERS if answer.startswith(begins)), "")
+    what = f"gives an answer that is not one of {'an HTTP' if proxy.scheme == 'http' else 'a SOCKS5'} proxy"
+    return refusal(proxy, f"{what} ({who})" if who else what, "PROXY-NOT-A-PROXY", answer)
+
+
+def login_refused(proxy: Proxy, answer: bytes = b"") -> errors.ProxyError:
+    """The error for a login that the proxy refuses, or misses."""
+    what = f"refuses the login of {proxy.user!r}" if proxy.user else "wants a login, and none is set for it"
+    return refusal(proxy, what, "PROXY-LOGIN-REFUSED", answer)

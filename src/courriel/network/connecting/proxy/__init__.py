@@ -1,0 +1,1 @@
+"""Connecting through a proxy, in both colours."""

@@ -1,0 +1,54 @@
+"""
+Imports of all that sending may need, when a worker starts and not when it meets the need.
+
+Much of the package is imported at its first use. In a process that has no file descriptor left such an import fails,
+with an OSError or an ImportError in the middle of a claim or of a decision about a mail.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Generator
+from contextlib import contextmanager
+from importlib import import_module
+
+from courriel import errors, failures
+
+_NEEDED = (
+    *("courriel.delivery." + name for name in (
+        "adapters", "local", "provided", "rendering", "settings.files", "settings.locations", "settings.profiles",
+        "settings.secrets", "urls.foreign", "urls.percent", "urls.providers", "urls.route_checks", "urls.url_parser",
+    )),
+    *("courriel.dialogue." + name for name in ("authenticate", "login_replies", "login_rule")),
+    *("courriel.network." + name for name in (
+        "blocking", "happy_eyeballs", "line", "resolve", "tls.contexts", "translate",
+    )),
+    *("courriel.failures." + name for name in ("match", "pasted", "sentences", "table")),
+    *("courriel.model.trust", "courriel.outbox.metrics", "courriel.session.pool.blocking"),
+    *("encodings.ascii", "encodings.idna", "ipaddress", "tomllib", "idna"),
+)  # fmt: skip
+
+
+def import_all() -> None:
+    """Import what sending may need, and read the failure table; a second call costs next to nothing."""
+    for name in _NEEDED:
+        import_module(name)
+    failures.by_id("")
+
+
+@contextmanager
+def descriptors_in_our_words(place: str) -> Generator[None]:
+    """Context in which a want of file descriptors is an OutboxError; of a setting that is read, say."""
+    try:
+        yield
+    except OSError as failed:
+        if failed.errno not in (errno.EMFILE, errno.ENFILE) or isinstance(failed, errors.CourrielError):
+            raise
+        raise too_many_files(place) from failed
+
+
+def too_many_files(place: str) -> errors.OutboxError:
+    """The error for a process that has no file descriptor left to send with."""
+    return errors.OutboxError(
+        f"{place}: too many open files in this process; mails wait until some are closed (ulimit -n)"
+    )

@@ -1,0 +1,1 @@
+"""Syntax of the proxies: SOCKS5 and HTTP CONNECT."""
