@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from courriel.model.received.folder import Folder as Folder
     from courriel.model.received.folder import FolderStatus as FolderStatus
     from courriel.model.received.folder import Selection as Selection
+    from courriel.model.received.part import LetterPart as LetterPart
     from courriel.model.submission import EndGuard as EndGuard
     from courriel.model.trust import FilePath as FilePath
     from courriel.model.typed import Piece as Piece
@@ -150,6 +151,7 @@ _HOMES = {
     "KeptMessages": "delivery.local",
     "LaneInfo": "outbox.store.base",
     "LastError": "outbox.metrics",
+    "LetterPart": "model.received.part",
     "Letters": "session.imap.letters",
     "Life": "outbox.work.liveness",
     "LocalTransport": "delivery.local",

@@ -6,6 +6,8 @@ import datetime as dt
 import imaplib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from email import policy
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 
 import inside
 from courriel import (
+    Letter,
     Message,
     Password,
     Search,
@@ -538,6 +541,51 @@ def test_a_watch_goes_on_where_it_stopped(box: Mailbox) -> None:
         letters = [next(again), next(again)]
 
     assert subjects(letters) == ["two", "three"]
+
+
+# One part without the rest.
+
+
+def with_files() -> bytes:
+    """A large letter: text and HTML with an image, an attached mail, two files of the same name."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "ada@example.org", "cleo@example.org", "files"
+    message.set_content("Bonjour.\n")
+    message.add_alternative("<p>Bonjour <img src='cid:photo'></p>", subtype="html")
+    html = message.get_payload()[1]  # type: ignore[index]
+    html.add_related(b"\x89PNG" * 100, "image", "png", cid="<photo>")  # type: ignore[union-attr]
+    message.add_attachment(bytes(range(256)) * 400, "application", "pdf", filename="Été.pdf")
+    inner = EmailMessage()
+    inner["Subject"] = "inner"
+    inner.set_content("within\n")
+    message.add_attachment(inner)
+    message.add_attachment("a;b\n" * 200_000, subtype="csv", filename="Été.pdf")
+    return message.as_bytes(policy=policy.SMTP)
+
+
+def test_an_attachment_is_fetched_without_the_rest(box: Mailbox, call: Call) -> None:
+    octets = with_files()
+    filed = box.append(octets, "INBOX")
+    transcript = Transcript()
+    session = call(transcript=transcript)
+    session.select()
+    whole = Letter.parse(octets)
+
+    (letter,) = session.fetch(filed.uid)
+    parts = session.parts_of(letter)
+    contents = [session.part_of(letter, part) for part in parts]
+
+    assert [part.section for part in parts] == ["1.1", "1.2.1", "1.2.2", "2", "3", "4"]
+    assert contents[2:] == [attachment.content for attachment in whole.attachments]
+    if isinstance(session, BlockingMailbox):
+        transcript.take()
+        found = letter.attachments
+        described = [(each.name, each.content_type, each.content_id, each.inline) for each in found]
+        assert described == [(e.name, e.content_type, e.content_id, e.inline) for e in whole.attachments]
+        assert found[1].content == whole.attachments[1].content
+        assert "BODY.PEEK[2]" in str(transcript)
+        assert "BODY.PEEK[]" not in str(transcript)
+        assert not letter.loaded
 
 
 # Synchronising.

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from courriel import Password, ReadLimits, Security, Server, Timeouts, errors
+from courriel.types import LetterPart
 from session.imap_stranger import GREETING, SELECTED, imap_server
 from session.mailboxes import AwaitingMailbox, BlockingMailbox, Mailbox
 from session.play import Cut
@@ -639,3 +640,50 @@ def test_a_letter_of_any_size_is_saved(opened: Call, tmp_path: Path) -> None:
     with pytest.raises(errors.RemoteProtocolError, match="a letter of more than 1,000,000 octets"):
         session.save(1, tmp_path / "again.eml", limit=1_000_000)
     assert not (tmp_path / "again.eml").exists()
+
+
+# Parts.
+
+
+def test_a_structure_that_is_not_that_of_the_letter_is_not_believed(opened: Call) -> None:
+    body = "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: application/pdf; name=a.pdf\n\n"
+    raw = (body + "x" * 300_000 + "\n--b--\n").replace("\n", "\r\n").encode()
+
+    def fetch(phone: Phone, tag: str, command: str) -> None:
+        about = f"* 1 FETCH (UID 1 RFC822.SIZE {len(raw)} "
+        if "BODYSTRUCTURE" in command:
+            phone.say(f'{about}BODYSTRUCTURE ("TEXT" "PLAIN" NIL NIL NIL "7BIT" 12 1))\n{tag} OK')
+        elif "HEADER" in command:
+            phone.say(f"{about}BODY[HEADER] {{16}}\nSubject: one\n\n)\n{tag} OK")
+        else:
+            phone.line.sendall(
+                about.encode() + b"BODY[] {%d}\r\n" % len(raw) + raw + b")\r\n" + f"{tag} OK\r\n".encode()
+            )
+
+    session = opened(imap_server(UID_SEARCH="* SEARCH 1\n{tag} OK", UID_FETCH=fetch))
+    (letter,) = session.search()
+    if isinstance(session, AwaitingMailbox):
+        session.content(letter)
+
+    assert [attachment.name for attachment in letter.attachments] == ["a.pdf"]
+
+
+def test_a_part_that_does_not_come_is_told(opened: Call) -> None:
+    def fetch(phone: Phone, tag: str, command: str) -> None:
+        if "BODYSTRUCTURE" in command:
+            phone.say(f'* 1 FETCH (UID 1 BODYSTRUCTURE ("TEXT" "PLAIN" NIL NIL NIL "7BIT" 12 1))\n{tag} OK')
+        elif "HEADER" in command:
+            phone.say(f"* 1 FETCH (UID 1 RFC822.SIZE 50 BODY[HEADER] {{16}}\nSubject: one\n\n)\n{tag} OK")
+        else:
+            phone.say(f"* 1 FETCH (UID 1 BODY[1] NIL)\n{tag} OK")
+
+    session = opened(imap_server(UID_SEARCH="* SEARCH 1\n{tag} OK", UID_FETCH=fetch), limits=ReadLimits(letter=100))
+    (letter,) = session.search()
+    (part,) = session.parts_of(letter)
+
+    with pytest.raises(errors.LetterRefused, match="part 1 of letter 1 did not come"):
+        session.part_of(letter, part)
+    with pytest.raises(errors.LetterTooLarge, match="part 1 of letter 1 has 101 octets"):
+        session.part_of(letter, LetterPart("1", size=101))
+
+    assert session.usable

@@ -9,7 +9,10 @@ from courriel.dialogue.flow import Flow, Send
 from courriel.dialogue.imap.fetching import HEAD, LISTING, WHOLE, Extent, LetterStream
 from courriel.dialogue.imap.letters import ImapLetters
 from courriel.dialogue.imap.replies import Answer, judge, reply_of
+from courriel.model.received.part import LetterPart
+from courriel.wire.imap.body_structure import sections_in
 from courriel.wire.imap.fetched import Fetched
+from courriel.wire.parse.apart import letter_part
 
 
 class ImapDialogue(ImapLetters):
@@ -61,6 +64,34 @@ class ImapDialogue(ImapLetters):
                 reply_of(answer.status), stage="letter", about=f"letter {uid} came without its header"
             )
         return fetched.header
+
+    def parts(self, place: tuple[str, int], uid: int) -> Flow[list[LetterPart]]:
+        """Parts of a letter that hold no others, as far as the server knows them; [] when it does not."""
+        fetched, _ = yield from self._fetch(place, uid, b"(BODYSTRUCTURE)")
+        sections = sections_in((fetched.others or {}).get("BODYSTRUCTURE"))
+        if not sections:
+            return []
+        # The fields of a letter of a single part stand in its header.
+        names = [
+            "HEADER" if len(sections) == 1 and not sections[0].within else f"{each.number}.MIME" for each in sections
+        ]
+        fetched, _ = yield from self._fetch(
+            place, uid, f"({' '.join(f'BODY.PEEK[{name}]' for name in names)})".encode()
+        )
+        return [
+            letter_part(section, fetched.sections.get(f"BODY[{name}]") or b"")
+            for section, name in zip(sections, names, strict=True)
+        ]
+
+    def part(self, place: tuple[str, int], uid: int, section: str) -> Flow[bytes]:
+        """Octets of one part as they are on the server. Raises UsageError, LetterRefused."""
+        fetched, answer = yield from self._fetch(place, uid, f"(BODY.PEEK[{section}])".encode("ascii"))
+        octets = fetched.sections.get(f"BODY[{section}]")
+        if octets is None:
+            raise errors.LetterRefused(
+                reply_of(answer.status), stage="letter", about=f"part {section} of letter {uid} did not come"
+            )
+        return octets
 
     def save(self, place: tuple[str, int], uid: int, write: Callable[[bytes], object], limit: int) -> Flow[None]:
         """Write a letter portion by portion, however large; more than `limit` octets end the session."""

@@ -19,6 +19,7 @@ from courriel.dialogue.imap.syncing import FolderChanges, changes_since
 from courriel.model.credentials import Credentials
 from courriel.model.received.folder import Filed, Folder, FolderPosition, FolderStatus, Selection
 from courriel.model.received.limits import ReadLimits
+from courriel.model.received.part import LetterPart
 from courriel.model.received.search import Search
 from courriel.model.received.sync import SyncMark
 from courriel.model.server import Server
@@ -37,6 +38,7 @@ from courriel.session.imap.mailbox import (
     recorder_of,
 )
 from courriel.session.saving import SaveTarget, saving
+from courriel.wire.parse.apart import content_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -158,6 +160,14 @@ class AsyncImapSession(ImapMailboxState):
     async def header_of(self, letter: AsyncMailboxLetter) -> bytes:
         """The header of a letter as bytes; see ImapSession.header_of."""
         return await self._run(self._dialogue.header(letter.folder_id, letter.uid))
+
+    async def parts_of(self, letter: AsyncMailboxLetter) -> list[LetterPart]:
+        """Parts of a letter, as far as the server knows them; see ImapSession.parts_of."""
+        return await self._run(self._dialogue.parts(letter.folder_id, letter.uid))
+
+    async def part_of(self, letter: AsyncMailboxLetter, part: LetterPart) -> bytes:
+        """Decoded content of one part of a letter; see ImapSession.part_of."""
+        return content_of(part, await self._run(self._part(letter, part)))
 
     async def save(self, letter: AsyncMailboxLetter | int, place: SaveTarget, *, limit: int = 2**40) -> None:
         """Write one letter of any size into a new file; see ImapSession.save. File writes block the loop."""

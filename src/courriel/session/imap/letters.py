@@ -11,12 +11,18 @@ from courriel.dialogue.imap.fetching import LISTING_FIELDS
 from courriel.model.received.folder import FolderPosition
 from courriel.wire.imap.dates import read_date
 from courriel.wire.imap.syntax import words_of
+from courriel.wire.parse.apart import attachments_of
 from courriel.wire.parse.letter import Letter
 
 if TYPE_CHECKING:
     import datetime
 
+    from courriel.model.received.attachment import ReceivedAttachment
+    from courriel.model.received.part import LetterPart
     from courriel.wire.imap.fetched import Fetched
+
+
+_LARGE = 256 * 1024  # octets of a letter of which attachments are fetched one by one; a smaller one is there at once
 
 
 class LetterSource(Protocol):
@@ -28,6 +34,14 @@ class LetterSource(Protocol):
 
     def header_of(self, letter: MailboxLetter) -> bytes:
         """The header of a letter."""
+        ...
+
+    def parts_of(self, letter: MailboxLetter) -> list[LetterPart]:
+        """Parts of a letter."""
+        ...
+
+    def part_of(self, letter: MailboxLetter, part: LetterPart) -> bytes:
+        """Decoded content of one part."""
         ...
 
     def read(
@@ -103,6 +117,17 @@ class MailboxLetter(FolderLetter):
             return
         # A text that is empty or missing, of a letter that has octets, is asked for once more on access.
         super().__init__(header=data.header or self._fetch_header, whole=self._fetch, size=data.size or 0)
+
+    @cached_property
+    def attachments(self) -> tuple[ReceivedAttachment, ...]:
+        """All attachments, as those of a Letter; of a large one each is fetched alone, when its content is read."""
+        if self.loaded or self.size < _LARGE:
+            return super().attachments
+        parts = self._session.parts_of(self)
+        if 2 * sum(part.size for part in parts) < self.size:
+            # The structure that the server gives is not that of this letter: something would be missing.
+            return super().attachments
+        return attachments_of(parts, lambda part: self._session.part_of(self, part), self._note)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.uid} in {self.folder!r}, {self.size:,} octets>"

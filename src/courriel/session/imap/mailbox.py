@@ -14,6 +14,7 @@ from courriel.dialogue.imap.folders import INBOX
 from courriel.model.credentials import Credentials, check_credentials
 from courriel.model.received.folder import Filed, Folder, FolderStatus, Selection
 from courriel.model.received.limits import ReadLimits
+from courriel.model.received.part import LetterPart
 from courriel.model.received.search import Search, checked_uids
 from courriel.model.server import Dialect, Server
 from courriel.network.transcripts.imap import ImapTranscript
@@ -142,6 +143,16 @@ class ImapMailboxState(BaseSession):
                 stage="letter",
             )
         return self._dialogue.content(letter.folder_id, letter.uid, size)
+
+    def _part(self, letter: FolderLetter, part: LetterPart) -> Flow[bytes]:
+        limit = self._dialogue.exchange.limits.letter
+        if part.size > limit:
+            raise errors.LetterTooLarge(
+                f"part {part.section} of letter {letter.uid} has {part.size:,} octets, more than the session takes "
+                "(limits)",
+                stage="letter",
+            )
+        return self._dialogue.part(letter.folder_id, letter.uid, part.section)
 
     # Changing.
 

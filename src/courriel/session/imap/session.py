@@ -13,6 +13,7 @@ from courriel.dialogue.imap.syncing import FolderChanges, changes_since
 from courriel.model.credentials import Credentials
 from courriel.model.received.folder import Filed, Folder, FolderPosition, FolderStatus, Selection
 from courriel.model.received.limits import ReadLimits
+from courriel.model.received.part import LetterPart
 from courriel.model.received.search import Search
 from courriel.model.received.sync import SyncMark
 from courriel.model.server import Server
@@ -31,6 +32,7 @@ from courriel.session.imap.mailbox import (
     recorder_of,
 )
 from courriel.session.saving import SaveTarget, saving
+from courriel.wire.parse.apart import content_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -177,6 +179,17 @@ class ImapSession(ImapMailboxState):
     def header_of(self, letter: MailboxLetter) -> bytes:
         """The header of a letter as bytes. Raises UsageError when it no longer exists, LetterRefused."""
         return self._line.run(self._dialogue.header(letter.folder_id, letter.uid))
+
+    def parts_of(self, letter: MailboxLetter) -> list[LetterPart]:
+        """Parts of a letter, as far as the server knows them: `part_of` fetches one without the rest.
+
+        Raises UsageError when it no longer exists.
+        """
+        return self._line.run(self._dialogue.parts(letter.folder_id, letter.uid))
+
+    def part_of(self, letter: MailboxLetter, part: LetterPart) -> bytes:
+        """Decoded content of one part of a letter. Raises what `content_of` raises."""
+        return content_of(part, self._line.run(self._part(letter, part)))
 
     def save(self, letter: MailboxLetter | int, place: SaveTarget, *, limit: int = 2**40) -> None:
         """Write one letter of any size into a new file, in portions; an existing file is never overwritten.
