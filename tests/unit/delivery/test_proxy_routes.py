@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from courriel import InvalidUrl, Proxy, Route, Security, Server, UsageError
 from courriel.delivery.settings import locations, profiles
-from courriel.delivery.settings.secrets import SecretReference
+from courriel.delivery.secrets import SecretReference
 from courriel.outbox.lanes import Lanes
 
 

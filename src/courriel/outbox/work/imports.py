@@ -16,12 +16,13 @@ from courriel import errors, failures
 
 _NEEDED = (
     *("courriel.delivery." + name for name in (
-        "adapters", "local", "provided", "rendering", "settings.files", "settings.locations", "settings.profiles",
-        "settings.secrets", "urls.foreign", "urls.percent", "urls.providers", "urls.route_checks", "urls.url_parser",
+        "adapters", "local", "percent", "provided", "rendering", "secrets", "settings.files", "settings.locations",
+        "settings.profiles", "urls.foreign", "urls.providers", "urls.route_checks", "urls.url_parser",
     )),
     *("courriel.dialogue." + name for name in ("authenticate", "login_replies", "login_rule")),
     *("courriel.network." + name for name in (
-        "blocking", "happy_eyeballs", "line", "resolve", "tls.contexts", "translate",
+        "blocking", "connecting.blocking", "connecting.happy_eyeballs", "connecting.resolve", "line", "timed_socket",
+        "tls.contexts", "tls.reasons", "tls.sessions", "translate",
     )),
     *("courriel.failures." + name for name in ("match", "pasted", "sentences", "table")),
     *("courriel.model.trust", "courriel.outbox.metrics", "courriel.session.pool.blocking"),
