@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from courriel.wire.imap.body_structure import Section, sections_in
+from courriel.wire.imap.body_structure import PartSection, sections_in
 from courriel.wire.imap.values import read_values
 
 TEXT = '("TEXT" "PLAIN" ("CHARSET" "utf-8") NIL NIL "7BIT" 12 1)'
@@ -18,26 +18,29 @@ MAIL = f'("MESSAGE" "RFC822" NIL NIL NIL "7BIT" 342 (NIL NIL) ({TEXT} {FILE} "MI
 @pytest.mark.parametrize(
     ("structure", "sections"),
     [
-        (TEXT, [Section("1", 12)]),
-        (f'({TEXT}{FILE} "MIXED")', [Section("1", 12, "multipart/mixed"), Section("2", 1000, "multipart/mixed", 1)]),
+        (TEXT, [PartSection("1", 12)]),
+        (
+            f'({TEXT}{FILE} "MIXED")',
+            [PartSection("1", 12, "multipart/mixed"), PartSection("2", 1000, "multipart/mixed", 1)],
+        ),
         (
             f'(({TEXT}{HTML} "ALTERNATIVE" ("BOUNDARY" "x") NIL NIL){MAIL} "mixed" NIL NIL NIL)',
             [
-                Section("1.1", 12, "multipart/alternative", 0, 1),
-                Section("1.2", 90, "multipart/alternative", 1, 1),
-                Section("2", 342, "multipart/mixed", 1),
+                PartSection("1.1", 12, "multipart/alternative", 0, 1),
+                PartSection("1.2", 90, "multipart/alternative", 1, 1),
+                PartSection("2", 342, "multipart/mixed", 1),
             ],
         ),
         ("NIL", []),
         ("()", []),
-        ("(NIL)", [Section("1", 0)]),
-        ('("TEXT" "PLAIN" NIL NIL NIL "7BIT" many)', [Section("1", 0)]),
-        (f"({TEXT})", [Section("1", 12, "multipart/mixed")]),
-        (f'({TEXT} "X" {FILE})', [Section("1", 12, "multipart/x")]),
+        ("(NIL)", [PartSection("1", 0)]),
+        ('("TEXT" "PLAIN" NIL NIL NIL "7BIT" many)', [PartSection("1", 0)]),
+        (f"({TEXT})", [PartSection("1", 12, "multipart/mixed")]),
+        (f'({TEXT} "X" {FILE})', [PartSection("1", 12, "multipart/x")]),
         ('(() "MIXED")', []),
     ],
 )
-def test_parts_are_found_as_far_as_they_make_sense(structure: str, sections: list[Section]) -> None:
+def test_parts_are_found_as_far_as_they_make_sense(structure: str, sections: list[PartSection]) -> None:
     (value,) = read_values((structure.encode(),))
 
     assert sections_in(value) == sections

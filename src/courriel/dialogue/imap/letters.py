@@ -10,11 +10,10 @@ from courriel import errors
 from courriel.dialogue.flow import Flow
 from courriel.dialogue.imap.folders import ImapFolders
 from courriel.dialogue.imap.replies import Answer, judge
-from courriel.dialogue.imap.syncing import flags_in
 from courriel.model.received.folder import Filed, Selection
 from courriel.model.received.search import Search
 from courriel.wire.imap import dates, search_arguments, syntax
-from courriel.wire.imap.fetched import Fetched
+from courriel.wire.imap.fetched import Fetched, flags_in
 from courriel.wire.imap.search_results import found_in
 
 _AT_A_TIME = 200  # UIDs in one command: some servers refuse longer lines

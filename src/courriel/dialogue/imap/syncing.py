@@ -1,5 +1,5 @@
 """
-What has changed in a folder since a mark: by QRESYNC or CONDSTORE (RFC 7162), or by comparing all UIDs and flags.
+Changes of a folder since a mark: by QRESYNC or CONDSTORE (RFC 7162), or by comparing all UIDs and flags.
 
     QRESYNC     one SELECT tells everything: what is gone, what has changed, what is new
     CONDSTORE   changes by their number, what is gone by a search for all letters
@@ -8,7 +8,6 @@ What has changed in a folder since a mark: by QRESYNC or CONDSTORE (RFC 7162), o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from courriel import errors
@@ -18,7 +17,7 @@ from courriel.dialogue.imap.replies import Answer
 from courriel.model.received.search import Search
 from courriel.model.received.sync import SyncMark
 from courriel.wire.imap import syntax
-from courriel.wire.imap.fetched import Fetched
+from courriel.wire.imap.fetched import Fetched, flags_in
 
 if TYPE_CHECKING:
     from courriel.dialogue.imap.letters import ImapLetters
@@ -129,15 +128,6 @@ def _compared(
 
 def _flags_of(answer: Answer) -> dict[int, frozenset[str]]:
     return flags_in(each for each in answer.untagged if isinstance(each, Fetched))
-
-
-def flags_in(fetched: Iterable[Fetched]) -> dict[int, frozenset[str]]:
-    """Flags in our spelling by UID; "recent" is no property of a letter (RFC 9051 2.3.2)."""
-    return {
-        each.uid: syntax.words_of(each.flags.split()) - {"recent"}
-        for each in fetched
-        if each.uid and each.flags is not None
-    }
 
 
 def _number(text: str) -> int:

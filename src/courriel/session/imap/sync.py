@@ -13,7 +13,7 @@ from courriel.session.imap.letters import FolderLetter, Letters
 
 
 class ChangeKind(Enum):
-    """What has happened to a letter."""
+    """Kind of a change of a letter."""
 
     NEW = "new"
     CHANGED = "changed"

@@ -12,7 +12,7 @@ _MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class PartSection:
     """Part that holds no others: its number on the server, its octets there, and what stands around it."""
 
     number: str
@@ -22,13 +22,13 @@ class Section:
     alternative: int = 0
 
 
-def sections_in(structure: Value) -> list[Section]:
+def sections_in(structure: Value) -> list[PartSection]:
     """Sections of all parts that hold no others, in order; [] for nonsense, and for more than 200.
 
     An attached mail is one part.
     """
     counter = _Alternatives()
-    found: list[Section] = []
+    found: list[PartSection] = []
     for section in _walk(structure, "", "", 0, 0, counter):
         found.append(section)
         if len(found) > _MOST:
@@ -47,12 +47,12 @@ class _Alternatives:
 
 def _walk(
     part: Value, number: str, within: str, order: int, alternative: int, counter: _Alternatives
-) -> Iterator[Section]:
+) -> Iterator[PartSection]:
     if not isinstance(part, list) or not part:
         return
     if not isinstance(part[0], list):
         size = number_of(part[6]) if len(part) > 6 else None
-        yield Section(number or "1", size or 0, within, order, alternative)
+        yield PartSection(number or "1", size or 0, within, order, alternative)
         return
     parts = [each for each in part if isinstance(each, list)]
     kinds = [text_of(each) for each in part if not isinstance(each, list)]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from courriel.errors import RemoteProtocolError
+from courriel.wire.imap.syntax import words_of
 from courriel.wire.imap.values import Value, number_of, octets_of, read_values
 
 _SPACES = re.compile(r"\s+")
@@ -101,6 +103,13 @@ def read_fetched(pieces: list[bytes]) -> Fetched:
             raise RemoteProtocolError("FETCH data without a name")
         _take(told, name.upper(), value)
     return told
+
+
+def flags_in(fetched: Iterable[Fetched]) -> dict[int, frozenset[str]]:
+    """Flags in our spelling by UID; "recent" is no property of a letter (RFC 9051 2.3.2)."""
+    return {
+        each.uid: words_of(each.flags.split()) - {"recent"} for each in fetched if each.uid and each.flags is not None
+    }
 
 
 # The steps.

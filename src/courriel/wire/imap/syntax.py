@@ -147,7 +147,7 @@ def read_uid_set(words: bytes, limit: int) -> list[int]:
 
 
 def known_in_set(words: bytes, known: set[int]) -> set[int]:
-    """Those of the known UIDs that stand in `1:3,7`, however large its ranges are. Raises RemoteProtocolError."""
+    """Known UIDs that stand in `1:3,7`, however large its ranges are. Raises RemoteProtocolError."""
     ordered = sorted(known)
     found: set[int] = set()
     for piece in words.split(b","):

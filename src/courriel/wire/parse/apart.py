@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from courriel.model.received.attachment import ReceivedAttachment
 from courriel.model.received.part import LetterPart
-from courriel.wire.imap.body_structure import Section
+from courriel.wire.imap.body_structure import PartSection
 from courriel.wire.parse.charsets import ReportDefect
 from courriel.wire.parse.contents import attachments_apart
 from courriel.wire.parse.header import read_header
@@ -15,7 +15,7 @@ from courriel.wire.parse.parts import Leaf
 from courriel.wire.parse.transfer import unpacked
 
 
-def letter_part(section: Section, mime: bytes) -> LetterPart:
+def letter_part(section: PartSection, mime: bytes) -> LetterPart:
     """Part with its MIME fields, read as those of a letter that is here."""
     header, _ = read_header(mime, 0, lambda line: False, _ignored)
     info = part_info_of(header, "text/plain", _ignored)
@@ -34,7 +34,7 @@ def content_of(part: LetterPart, octets: bytes) -> bytes:
 def attachments_of(
     parts: Sequence[LetterPart], fetch: Callable[[LetterPart], bytes], report_defect: ReportDefect
 ) -> tuple[ReceivedAttachment, ...]:
-    """Those parts that are attachments; `fetch` returns the decoded content of one."""
+    """Attachments among these parts; `fetch` returns the decoded content of one."""
     leaves = [
         Leaf(
             PartInfo(part.content_type, part.charset, b"", part.encoding, part.attached, part.name, part.content_id),
