@@ -24,6 +24,7 @@ from courriel.network.transcripts.transcript import Transcript
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from typing import TypeVar
 
     T = TypeVar("T")
