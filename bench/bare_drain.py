@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from courriel import Outbox, ReadyMessage, Security, Server, SmtpSession
-from courriel.outbox.store.statements import for_ids, for_rows, statements
+from courriel.outbox.store.sql.statements import for_ids, for_rows, statements
 from courriel.outbox.work.ahead import MOST
 from courriel.outbox.work.worker import BATCH
 

@@ -17,8 +17,8 @@ from courriel.outbox.store.base import Store
 from courriel.outbox.store.facts import Query
 from courriel.outbox.store.postgres.connection import translated
 from courriel.outbox.store.postgres.store import PostgresStore
-from courriel.outbox.store.sql_store import SqlStore
-from courriel.outbox.store.statements import in_order, statements
+from courriel.outbox.store.sql.statements import in_order, statements
+from courriel.outbox.store.sql.store import SqlStore
 from courriel.outbox.store.states import Action
 from outbox.conftest import claim, new_mail, settled
 
@@ -109,7 +109,7 @@ def test_a_list_has_those_that_fit_in_order(store: Store) -> None:
 
 
 def test_a_mail_that_is_sent_while_it_is_listed_is_listed_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("courriel.outbox.store.sql_store._PAGE", 3)
+    monkeypatch.setattr("courriel.outbox.store.sql.store._PAGE", 3)
     store.put([new_mail() for _ in range(10)])
     seen = []
 

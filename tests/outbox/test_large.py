@@ -21,7 +21,7 @@ from courriel.outbox.store.chunks import CHUNK, LARGE, LazyChunks, in_chunks
 from courriel.outbox.store.facts import Query
 from courriel.outbox.store.jobs import NewMail
 from courriel.outbox.store.postgres.store import PostgresStore
-from courriel.outbox.store.sql_store import SqlStore
+from courriel.outbox.store.sql.store import SqlStore
 from courriel.outbox.store.states import State
 from outbox.conftest import claim, new_mail
 

@@ -17,7 +17,7 @@ from courriel.outbox.store.base import Store
 from courriel.outbox.store.facts import WorkerInfo
 from courriel.outbox.store.postgres.connection import translated
 from courriel.outbox.store.postgres.store import PostgresStore
-from courriel.outbox.store.sql_store import SqlStore
+from courriel.outbox.store.sql.store import SqlStore
 from courriel.outbox.store.states import OnUnsure
 from courriel.outbox.work import lease_keeper
 from courriel.outbox.work.liveness import BESIDE, Life, Presence, WorkerLock

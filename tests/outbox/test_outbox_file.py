@@ -18,7 +18,7 @@ import pytest
 from courriel import Outbox, errors
 from courriel.outbox.store.facts import Query
 from courriel.outbox.store.jobs import LeaseTerms
-from courriel.outbox.store.sql_store import SqlStore
+from courriel.outbox.store.sql.store import SqlStore
 from courriel.outbox.store.sqlite import file as sqlite_file
 from courriel.outbox.store.sqlite.lockfile import LockFile
 from courriel.outbox.store.sqlite.store import SqliteStore

@@ -25,7 +25,7 @@ from courriel.outbox.store.postgres.connection import conninfo, translated
 from courriel.outbox.store.postgres.pipeline import PipelineSession
 from courriel.outbox.store.postgres.server import PostgresServer
 from courriel.outbox.store.postgres.store import PostgresStore
-from courriel.outbox.store.statements import script, statements
+from courriel.outbox.store.sql.statements import script, statements
 from courriel.outbox.store.states import State
 from courriel.outbox.work import batch, worker
 from outbox import doomed
@@ -339,7 +339,7 @@ def test_no_machine_starves_beside_the_others(store: PostgresStore, url: str) ->
 SLEEPER = """
 import os, signal, sys
 from courriel import errors
-from courriel.outbox.store import rows
+from courriel.outbox.store.sql import rows
 from courriel.outbox.store.postgres.store import PostgresStore
 store = PostgresStore(sys.argv[1])
 store._go_on_at_once = lambda *given, **named: (None, None)  # in several round trips, as on a lane with a limit

@@ -14,8 +14,8 @@ from courriel.outbox.store.chunks import LARGE
 from courriel.outbox.store.facts import Query
 from courriel.outbox.store.jobs import Pruned
 from courriel.outbox.store.pruning import Pruning
-from courriel.outbox.store.sql_connection import SqlConnection
-from courriel.outbox.store.sql_store import SqlStore
+from courriel.outbox.store.sql.connection import SqlConnection
+from courriel.outbox.store.sql.store import SqlStore
 from courriel.outbox.store.states import State
 from outbox.conftest import claim, new_mail, settled
 

@@ -20,12 +20,12 @@ from courriel import Outbox, Sandbox, errors
 from courriel.outbox.store import group_commit
 from courriel.outbox.store.facts import Query
 from courriel.outbox.store.jobs import NewMail
+from courriel.outbox.store.sql.statements import script, statements
 from courriel.outbox.store.sqlite import file as sqlite_file
 from courriel.outbox.store.sqlite import filesystem, lockfile, tables
 from courriel.outbox.store.sqlite import store as sqlite
 from courriel.outbox.store.sqlite.lockfile import LockFile
 from courriel.outbox.store.sqlite.store import SqliteStore
-from courriel.outbox.store.statements import script, statements
 from courriel.outbox.store.states import State
 from outbox.conftest import claim, each_time, message, new_mail, settled
 

@@ -15,7 +15,7 @@ from courriel.model.submission import Submission
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.facts import Query
 from courriel.outbox.store.jobs import Job
-from courriel.outbox.store.sql_store import at_once
+from courriel.outbox.store.sql.store import at_once
 from courriel.outbox.store.states import State
 from courriel.outbox.work import due_lanes
 from courriel.outbox.work.due_lanes import DueLanes

@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from courriel.outbox.store.statements import script
-from courriel.outbox.store.versions import FIRST_VERSION
+from courriel.outbox.store.sql.statements import script
+from courriel.outbox.store.sql.versions import FIRST_VERSION
 
 TABLES = {("sqlite", 100): "3405188723aa0b06", ("postgres", 100): "bf7effa3ef4d466b"}
 """Digest of what the first script of an engine says, without its comments and blanks."""

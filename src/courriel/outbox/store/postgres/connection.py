@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from courriel import errors
 from courriel._lazy_re import expression
 from courriel.model.checks.shown import is_like_url
-from courriel.outbox.store.statements import statements, statements_in
+from courriel.outbox.store.sql.statements import statements, statements_in
 from courriel.outbox.store.states import DAMAGED, FULL, MISSING
 
 try:

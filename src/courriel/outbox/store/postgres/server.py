@@ -29,9 +29,9 @@ from courriel.outbox.store.postgres.connection import (
     psycopg,
 )
 from courriel.outbox.store.postgres.pipeline import NOT_PREPARED, PipelineSession, RefusedError, Said, Statement
-from courriel.outbox.store.statements import script
+from courriel.outbox.store.sql.statements import script
+from courriel.outbox.store.sql.versions import ERA, FIRST_VERSION, check_era, era_of
 from courriel.outbox.store.states import MISSING
-from courriel.outbox.store.versions import ERA, FIRST_VERSION, check_era, era_of
 
 T = TypeVar("T")
 

@@ -13,7 +13,6 @@ from uuid import uuid4
 
 from courriel import errors
 from courriel._dataclass import replace
-from courriel.outbox.store import rows
 from courriel.outbox.store.chunks import LARGE
 from courriel.outbox.store.facts import Activity, LaneInfo
 from courriel.outbox.store.jobs import Claimed, Job, Known, LeaseTerms, NewMail, Recovered, Settlement
@@ -40,8 +39,9 @@ from courriel.outbox.store.postgres.values import (
     new_in,
     numbered,
 )
-from courriel.outbox.store.sql_connection import SqlConnection, Values
-from courriel.outbox.store.sql_store import SqlStore, portions
+from courriel.outbox.store.sql import rows
+from courriel.outbox.store.sql.connection import SqlConnection, Values
+from courriel.outbox.store.sql.store import SqlStore, portions
 from courriel.outbox.store.states import POISON_AFTER, State
 
 T = TypeVar("T")

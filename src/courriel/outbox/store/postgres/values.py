@@ -13,7 +13,7 @@ from courriel.outbox.store.jobs import Job, LeaseTerms, NewMail
 from courriel.outbox.store.postgres.group_commit import PendingPut
 from courriel.outbox.store.postgres.pipeline import Said
 from courriel.outbox.store.postgres.server import Answer
-from courriel.outbox.store.sql_connection import Values
+from courriel.outbox.store.sql.connection import Values
 
 CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones are read while they are sent
 

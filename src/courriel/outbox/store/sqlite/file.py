@@ -22,7 +22,7 @@ from weakref import WeakSet
 
 from courriel import errors
 from courriel.outbox.store.group_commit import GroupCommit
-from courriel.outbox.store.rows import text_of
+from courriel.outbox.store.sql.rows import text_of
 from courriel.outbox.store.sqlite import filesystem, tables, wal
 from courriel.outbox.store.sqlite.content_check import ContentCheck, leave_open, new_mark, replaced
 from courriel.outbox.store.sqlite.lockfile import LockFile, identity

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from courriel import errors
+from courriel.outbox.store.sql.statements import script
+from courriel.outbox.store.sql.versions import FIRST_VERSION, check_era, era_of
 from courriel.outbox.store.sqlite import contents
 from courriel.outbox.store.sqlite.translated import in_our_words, not_an_outbox
-from courriel.outbox.store.statements import script
-from courriel.outbox.store.versions import FIRST_VERSION, check_era, era_of
 
 logger = logging.getLogger("courriel.outbox")
 

@@ -11,14 +11,14 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from courriel import errors
-from courriel.outbox.store import rows
 from courriel.outbox.store.chunks import CHUNK, LARGE
 from courriel.outbox.store.facts import Activity, Count, IntegrityFinding, LaneInfo, MailInfo, Query, Taken, WorkerInfo
 from courriel.outbox.store.jobs import Job, KnownMail, LeaseTerms, NewMail, Pruned, Recovered, Settlement
-from courriel.outbox.store.sql_connection import SqlConnection, T, Values
-from courriel.outbox.store.sql_rates import SqlRates
+from courriel.outbox.store.sql import rows
+from courriel.outbox.store.sql.connection import SqlConnection, T, Values
+from courriel.outbox.store.sql.rates import SqlRates
+from courriel.outbox.store.sql.statements import in_order
 from courriel.outbox.store.standing import Standing
-from courriel.outbox.store.statements import in_order
 from courriel.outbox.store.states import DAMAGED, POISON_AFTER, Action, State
 
 if TYPE_CHECKING:

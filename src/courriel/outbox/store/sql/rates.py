@@ -13,7 +13,7 @@ from courriel.outbox.store.facts import LaneInfo
 from courriel.outbox.store.jobs import DueLane, Slots
 
 if TYPE_CHECKING:
-    from courriel.outbox.store.sql_connection import SqlConnection, Values
+    from courriel.outbox.store.sql.connection import SqlConnection, Values
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""SQL statements of the outbox by name, read from `sql/*.sql`."""
+"""SQL statements of the outbox by name, read from the files beside."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def statements() -> dict[str, str]:
 
 
 def statements_in(name: str) -> dict[str, str]:
-    """Statements of one file in `sql`, by name."""
+    """Statements of one file, by name."""
     _, *parts = _NAMED.split(script(name))
     return {name: text.strip().removesuffix(";") for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
@@ -77,4 +77,4 @@ def for_rows(name: str, number: int) -> tuple[str, Callable[[Mapping[str, Any]],
 
 def script(name: str) -> str:
     """Text of one file in `sql`."""
-    return (files("courriel.outbox.store") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    return (files("courriel.outbox.store.sql") / f"{name}.sql").read_text(encoding="utf-8")
