@@ -12,7 +12,7 @@ from pathlib import Path
 
 from courriel import Outbox, ReadyMessage, Security, Server, SmtpSession
 from courriel.outbox.store.sql.statements import for_ids, for_rows, statements
-from courriel.outbox.work.ahead import MOST
+from courriel.outbox.work.sending.ahead import MOST
 from courriel.outbox.work.worker import BATCH
 
 _LEASE = 600.0

@@ -19,7 +19,8 @@ from pathlib import Path
 from chaos.ledger import Ledger
 from courriel import Outbox, errors
 from courriel.outbox.store.jobs import Recovered
-from courriel.outbox.work import batch, lease_keeper, worker
+from courriel.outbox.work import lease_keeper, worker
+from courriel.outbox.work.sending import batch
 
 LEASES = {"hours": (7200.0, 7200.0), "moments": (1.0, 0.6)}
 """Seconds that a mail is leased for until it is marked, and that the lease of a mark outlives our own patience."""

@@ -31,8 +31,9 @@ from courriel.cli.worker.monitors import Monitors
 from courriel.cli.worker.systemd import Systemd
 from courriel.integrations.prometheus import page
 from courriel.outbox.work import health as pulse
-from courriel.outbox.work import lease_keeper, result_writer
+from courriel.outbox.work import lease_keeper
 from courriel.outbox.work.health import Health, Pulse
+from courriel.outbox.work.sending import result_writer
 from servers.daemon import wait_until
 from servers.postgres import postgres as running_postgres
 

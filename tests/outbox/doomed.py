@@ -20,7 +20,8 @@ from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.network import blocking
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.sqlite.store import SqliteStore
-from courriel.outbox.work import batch, marking, result_writer, worker
+from courriel.outbox.work import worker
+from courriel.outbox.work.sending import batch, marking, result_writer
 
 LEASE = 0.4  # seconds: those who take over must not wait for two minutes
 ANSWER = 0.3

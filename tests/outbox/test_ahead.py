@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from courriel.outbox.work.ahead import FIRST, LEAST, MOST, Ahead
+from courriel.outbox.work.sending.ahead import FIRST, LEAST, MOST, Ahead
 
 
 def serve(ahead: Ahead, each: float, trip: float = 0.0, mails: int = 4000) -> None:

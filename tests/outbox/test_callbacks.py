@@ -12,7 +12,8 @@ from courriel import Outbox, Sandbox, State, Ticket
 from courriel.outbox import questions
 from courriel.outbox.questions import Question, Questions
 from courriel.outbox.store.facts import Query
-from courriel.outbox.work import batch, lease_keeper
+from courriel.outbox.work import lease_keeper
+from courriel.outbox.work.sending import batch
 from outbox.conftest import each_time, message
 from servers.daemon import wait_until
 

@@ -17,8 +17,9 @@ import pytest
 
 from courriel import Outbox, Sandbox, Ticket
 from courriel.outbox.store.states import State
-from courriel.outbox.work import batch, worker
+from courriel.outbox.work import worker
 from courriel.outbox.work.liveness import Life
+from courriel.outbox.work.sending import batch
 from outbox import doomed
 from outbox.conftest import message
 

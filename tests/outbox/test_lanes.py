@@ -17,7 +17,7 @@ from courriel.outbox.store.base import Store
 from courriel.outbox.store.jobs import DueLane
 from courriel.outbox.store.states import State
 from courriel.outbox.work.due_lanes import DueLanes
-from courriel.outbox.work.idle_sessions import PER_HOST, SESSIONS, IdleSessions, is_shortage, usual_number
+from courriel.outbox.work.sending.idle_sessions import PER_HOST, SESSIONS, IdleSessions, is_shortage, usual_number
 from courriel.outbox.work.wakeup import Wakeup
 from courriel.session.smtp import SmtpSession
 from outbox.conftest import claim, message, new_mail
@@ -258,9 +258,9 @@ def test_a_shortage_is_known_by_its_cause() -> None:
 
 
 def test_the_usual_number_leaves_descriptors_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("courriel.outbox.work.idle_sessions.descriptors", lambda: 64)
+    monkeypatch.setattr("courriel.outbox.work.sending.idle_sessions.descriptors", lambda: 64)
     assert usual_number() == 16
-    monkeypatch.setattr("courriel.outbox.work.idle_sessions.descriptors", lambda: None)
+    monkeypatch.setattr("courriel.outbox.work.sending.idle_sessions.descriptors", lambda: None)
     assert usual_number() == SESSIONS
 
 

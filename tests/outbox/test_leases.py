@@ -14,7 +14,7 @@ from courriel.model.submission import Submission
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.jobs import Job
 from courriel.outbox.store.states import State
-from courriel.outbox.work.batch import Batch
+from courriel.outbox.work.sending.batch import Batch
 from courriel.reply import Reply
 from outbox.conftest import claim, message, new_mail, settled
 

@@ -27,7 +27,8 @@ from courriel.outbox.store.postgres.server import PostgresServer
 from courriel.outbox.store.postgres.store import PostgresStore
 from courriel.outbox.store.sql.statements import script, statements
 from courriel.outbox.store.states import State
-from courriel.outbox.work import batch, worker
+from courriel.outbox.work import worker
+from courriel.outbox.work.sending import batch
 from outbox import doomed
 from outbox.conftest import claim, message, new_mail, settled
 from outbox.test_deaths import check, finish

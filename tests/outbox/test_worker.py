@@ -31,10 +31,11 @@ from courriel.outbox.store.facts import Query
 from courriel.outbox.store.jobs import DueLane, Job, Settlement
 from courriel.outbox.store.sql import rows
 from courriel.outbox.store.states import State
-from courriel.outbox.work import batch, lease_keeper, result_writer
+from courriel.outbox.work import lease_keeper
 from courriel.outbox.work import worker as worker_module
-from courriel.outbox.work.ahead import Ahead
-from courriel.outbox.work.batch import Batch
+from courriel.outbox.work.sending import batch, result_writer
+from courriel.outbox.work.sending.ahead import Ahead
+from courriel.outbox.work.sending.batch import Batch
 from outbox.conftest import claim, each_time, message, new_mail
 from servers.daemon import wait_until
 
@@ -884,7 +885,7 @@ def _fill_after(outbox: Outbox, disk: _Disk, answers: int) -> None:
 
 def test_results_wait_for_room_on_the_disk(outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """`run_once` ends soon, begins no mail that it could not mark, and its results are written when there is room."""
-    monkeypatch.setattr("courriel.outbox.work.marking._PATIENCE", 1000.0)  # for a commit that goes on
+    monkeypatch.setattr("courriel.outbox.work.sending.marking._PATIENCE", 1000.0)  # for a commit that goes on
     monkeypatch.setattr(worker_module, "GRACE", 0.1)
     disk = _Disk(outbox._store, monkeypatch)
     _fill_after(outbox, disk, 20)

@@ -24,10 +24,10 @@ from courriel.outbox.store.base import Store
 from courriel.outbox.store.facts import Count, IntegrityFinding, LaneInfo, MailInfo
 from courriel.outbox.store.states import State
 from courriel.outbox.ticket import Ticket
-from courriel.outbox.work.ahead import MOST
 from courriel.outbox.work.health import Health
-from courriel.outbox.work.idle_sessions import PER_HOST
 from courriel.outbox.work.liveness import InHand
+from courriel.outbox.work.sending.ahead import MOST
+from courriel.outbox.work.sending.idle_sessions import PER_HOST
 from courriel.outbox.work.worker import BATCH, GRACE, Worker
 from courriel.session.encoding import Sendable
 

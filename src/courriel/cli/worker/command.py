@@ -74,7 +74,7 @@ def command(
     """Run the worker, and report its progress."""
     from courriel.cli.outbox.words import open_outbox
     from courriel.cli.worker.progress import WorkerLimits, WorkerProgress
-    from courriel.outbox.work.idle_sessions import PER_HOST
+    from courriel.outbox.work.sending.idle_sessions import PER_HOST
 
     if for_seconds is not None and not once:
         raise click.UsageError(say("--for va avec --once.", "--for goes with --once."))

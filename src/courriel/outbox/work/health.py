@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from courriel._dataclass import dataclass
 
 if TYPE_CHECKING:
-    from courriel.outbox.work.batch import Batch
+    from courriel.outbox.work.sending.batch import Batch
 
 LIMIT = 60.0
 """Seconds that one step may take apart from sending; a lock of the outbox is waited for 30."""

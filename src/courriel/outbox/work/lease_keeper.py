@@ -20,7 +20,7 @@ from courriel.outbox.store.facts import MailInfo, Query
 from courriel.outbox.store.jobs import Pruned
 from courriel.outbox.store.pruning import Pruning
 from courriel.outbox.store.states import UNSURE, State
-from courriel.outbox.work.batch import Batch
+from courriel.outbox.work.sending.batch import Batch
 from courriel.outbox.work.takeover import REST, Tell, take_over
 
 if TYPE_CHECKING:

@@ -33,18 +33,25 @@ from courriel.outbox.questions import Confirm, Question, Questions
 from courriel.outbox.rate import in_lane
 from courriel.outbox.store.jobs import Claimed, Job, LeaseTerms, Settlement
 from courriel.outbox.store.states import FOUND, State
-from courriel.outbox.work.ahead import MOST
-from courriel.outbox.work.batch import Batch, lease_of_mark
-from courriel.outbox.work.dispatcher import Dispatcher, answer_limit, sessions_at_once, silence_limit
 from courriel.outbox.work.due_lanes import LOOK, DueLanes
 from courriel.outbox.work.health import Health, Pulse
 from courriel.outbox.work.held_slots import HeldSlots
-from courriel.outbox.work.idle_sessions import PER_HOST, limited_sessions
 from courriel.outbox.work.imports import descriptors_in_our_words, import_all, too_many_files
 from courriel.outbox.work.lease_keeper import LeaseKeeper
-from courriel.outbox.work.marking import Marking, Marks
-from courriel.outbox.work.outcomes import LaneOutcome, decision_on, events_of, recipients_of, stored_text, unanswered
-from courriel.outbox.work.result_writer import Entry, ResultWriter, reopen
+from courriel.outbox.work.sending.ahead import MOST
+from courriel.outbox.work.sending.batch import Batch, lease_of_mark
+from courriel.outbox.work.sending.dispatcher import Dispatcher, answer_limit, sessions_at_once, silence_limit
+from courriel.outbox.work.sending.idle_sessions import PER_HOST, limited_sessions
+from courriel.outbox.work.sending.marking import Marking, Marks
+from courriel.outbox.work.sending.outcomes import (
+    LaneOutcome,
+    decision_on,
+    events_of,
+    recipients_of,
+    stored_text,
+    unanswered,
+)
+from courriel.outbox.work.sending.result_writer import Entry, ResultWriter, reopen
 from courriel.outbox.work.takeover import tell_recovered, tell_unreadable
 from courriel.outbox.work.tools import Tools
 from courriel.session.pool.throttle import Rate
@@ -56,7 +63,7 @@ if TYPE_CHECKING:
 logger = CarefulLogger("courriel.outbox")
 
 BATCH = 100
-"""Mails claimed together, in one commit; few of them are marked at a time (see `courriel.outbox.work.ahead`)."""
+"""Mails claimed together, in one commit; few of them are marked at a time (see `sending.ahead`)."""
 
 GRACE = 30.0
 """Seconds for which a stopping worker waits for answers."""

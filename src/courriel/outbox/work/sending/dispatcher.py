@@ -18,9 +18,9 @@ from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox.lanes import Way
 from courriel.outbox.policy import Result
 from courriel.outbox.store.jobs import Job
-from courriel.outbox.work.ahead import MOST, Ahead
-from courriel.outbox.work.batch import Batch
-from courriel.outbox.work.idle_sessions import IdleSessions, is_shortage
+from courriel.outbox.work.sending.ahead import MOST, Ahead
+from courriel.outbox.work.sending.batch import Batch
+from courriel.outbox.work.sending.idle_sessions import IdleSessions, is_shortage
 from courriel.session.pool.blocking import SmtpPool
 from courriel.session.smtp import SmtpSession, longest_silence
 

@@ -1,7 +1,7 @@
 """
 Batch: mails leased together by one worker thread, while they are sent through one session.
 
-Few of them are marked at a time (`courriel.outbox.work.ahead`), because a marked mail without a stored result is unsure
+Few of them are marked at a time (`sending.ahead`), because a marked mail without a stored result is unsure
 when the worker dies. The first mail whose end may leave unmarked has the next ones marked too, in the commit that
 stores the results so far; for the others only the clock is checked. An end must leave within 30 seconds after its mark
 began, or the mark is repeated: a process that was stopped between mark and end (SIGSTOP, a paused machine) does not
@@ -26,8 +26,8 @@ from courriel.outbox.encoding import outgoing
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.jobs import Job, Settlement
 from courriel.outbox.store.states import LeaseId
-from courriel.outbox.work.ahead import Ahead
-from courriel.outbox.work.marking import Marking
+from courriel.outbox.work.sending.ahead import Ahead
+from courriel.outbox.work.sending.marking import Marking
 
 logger = CarefulLogger("courriel.outbox")
 

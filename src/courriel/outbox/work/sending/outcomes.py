@@ -16,7 +16,7 @@ from courriel.outbox.store.base import Store
 from courriel.outbox.store.facts import LaneInfo
 from courriel.outbox.store.jobs import Job
 from courriel.outbox.store.states import State
-from courriel.outbox.work.batch import Batch
+from courriel.outbox.work.sending.batch import Batch
 
 logger = CarefulLogger("courriel.outbox")
 _LONGEST_WHY = 500  # characters of a reason, and of a reply, that are stored

@@ -16,8 +16,8 @@ from courriel.outbox.store.jobs import Job, Settlement
 from courriel.outbox.store.states import LeaseId
 
 if TYPE_CHECKING:
-    from courriel.outbox.work.batch import Batch
-    from courriel.outbox.work.result_writer import ResultWriter
+    from courriel.outbox.work.sending.batch import Batch
+    from courriel.outbox.work.sending.result_writer import ResultWriter
 
 Choose: TypeAlias = "Callable[[Sequence[Settlement]], Sequence[Job]]"
 """Function that selects the mails to be marked by a commit that stores these results."""

@@ -21,7 +21,7 @@ from courriel.outbox.store.base import Store
 from courriel.outbox.store.jobs import Settlement
 from courriel.outbox.store.states import LeaseId, State
 from courriel.outbox.ticket import Ticket
-from courriel.outbox.work.marking import Marks
+from courriel.outbox.work.sending.marking import Marks
 
 logger = CarefulLogger("courriel.outbox")
 
