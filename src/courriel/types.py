@@ -74,8 +74,8 @@ if TYPE_CHECKING:
     from courriel.outbox.metrics import LastError as LastError
     from courriel.outbox.metrics import Metrics as Metrics
     from courriel.outbox.metrics import WorkerStatus as WorkerStatus
-    from courriel.outbox.put_arguments import PutArguments as PutArguments
-    from courriel.outbox.put_terms import IfKnown as IfKnown
+    from courriel.outbox.putting.arguments import PutArguments as PutArguments
+    from courriel.outbox.putting.terms import IfKnown as IfKnown
     from courriel.outbox.questions import Confirm as Confirm
     from courriel.outbox.store.facts import Count as Count
     from courriel.outbox.store.facts import IntegrityFinding as IntegrityFinding
@@ -154,7 +154,7 @@ _HOMES = {
     "Folder": "model.received.folder",
     "FolderStatus": "model.received.folder",
     "Health": "outbox.work.health",
-    "IfKnown": "outbox.put_terms",
+    "IfKnown": "outbox.putting.terms",
     "ImapLetterRefs": "session.imap.mailbox",
     "InHand": "outbox.work.liveness",
     "IntegrityFinding": "outbox.store.facts",
@@ -186,7 +186,7 @@ _HOMES = {
     "ProbeReport": "doctor.probing",
     "ProvidedTransport": "delivery.adapters",
     "ProxyScheme": "model.proxy",
-    "PutArguments": "outbox.put_arguments",
+    "PutArguments": "outbox.putting.arguments",
     "Putable": "session.imap.append",
     "Rate": "session.pool.throttle",
     "Result": "model.receipt",

@@ -18,7 +18,7 @@ from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox.encoding import Moment
 from courriel.outbox.listeners import Event
 from courriel.outbox.outbox import MAX_SIZE, Outbox
-from courriel.outbox.put_terms import IfKnown
+from courriel.outbox.putting.terms import IfKnown
 from courriel.outbox.questions import Confirm
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.facts import Count, IntegrityFinding, LaneInfo, MailInfo
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from courriel.delivery.urls.route import Via
     from courriel.outbox.attempts import Attempt
     from courriel.outbox.metrics import Metrics
-    from courriel.outbox.put_arguments import PutArguments
+    from courriel.outbox.putting.arguments import PutArguments
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from courriel.outbox import checks
 from courriel.outbox.encoding import Moment, PutTerms, seconds_from_now, written
 from courriel.outbox.lanes import Lanes
 from courriel.outbox.listeners import Event, Listeners, TicketListener, checked_function
-from courriel.outbox.put_terms import IfKnown, check_if_known, check_keys, moment_of, portions, terms_of
+from courriel.outbox.putting.terms import IfKnown, check_if_known, check_keys, moment_of, portions, terms_of
 from courriel.outbox.questions import Confirm
 from courriel.outbox.rate import in_lane
 from courriel.outbox.store.base import Store
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from courriel.delivery.urls.route import Via
     from courriel.outbox.attempts import Attempt
     from courriel.outbox.metrics import Metrics
-    from courriel.outbox.put_arguments import PutArguments
+    from courriel.outbox.putting.arguments import PutArguments
 
 
 MAX_SIZE = 50 * 1024 * 1024
@@ -449,7 +449,7 @@ class Outbox:
         ids = self._store.put(mails, conn, known=note if if_known == "refuse" else None)
         self._bell.ring()
         if known:
-            from courriel.outbox.same_mail import check_same
+            from courriel.outbox.putting.same_mail import check_same
 
             for mail, before in known.values():
                 check_same(mail, before)

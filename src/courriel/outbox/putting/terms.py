@@ -16,7 +16,7 @@ from courriel.session.encoding import Sendable
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from courriel.outbox.put_arguments import PutArguments
+    from courriel.outbox.putting.arguments import PutArguments
 
 
 IfKnown: TypeAlias = Literal["refuse", "keep"]
