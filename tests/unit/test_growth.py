@@ -25,7 +25,7 @@ from courriel.wire.imap.parser import ImapParser
 from courriel.wire.imap.values import read_values
 from courriel.wire.mime.headers import encoded_words, text_field
 from courriel.wire.parse.addresses import received_addresses
-from courriel.wire.parse.charsets import decoded
+from courriel.wire.parse.charsets.decoding import decoded
 from courriel.wire.parse.dates import moment_of
 from courriel.wire.parse.enriched import from_enriched
 from courriel.wire.parse.parameters import parameters_of

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from courriel._lazy_re import expression
 from courriel.model.received.address import ReceivedAddress
-from courriel.wire.parse.charsets import ReportDefect
+from courriel.wire.parse.charsets.decoding import ReportDefect
 from courriel.wire.parse.words import encoded_words, one_line, readable
 
 MOST_ADDRESSES = 5_000

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from courriel.model.received.attachment import ReceivedAttachment
 from courriel.model.received.part import LetterPart
 from courriel.wire.imap.body_structure import PartSection
-from courriel.wire.parse.charsets import ReportDefect
+from courriel.wire.parse.charsets.decoding import ReportDefect
 from courriel.wire.parse.contents import attachments_apart
 from courriel.wire.parse.header import read_header
 from courriel.wire.parse.part_info import PartInfo, part_info_of

@@ -9,8 +9,8 @@ from functools import partial
 
 from courriel._lazy_re import expression
 from courriel.model.received.attachment import ReceivedAttachment, numbered, safe_name
-from courriel.wire.parse.charset_names import codec_of
-from courriel.wire.parse.charsets import ReportDefect, decoded
+from courriel.wire.parse.charsets.decoding import ReportDefect, decoded
+from courriel.wire.parse.charsets.names import codec_of
 from courriel.wire.parse.enriched import from_enriched
 from courriel.wire.parse.parts import Leaf
 from courriel.wire.parse.transfer import unpacked_blocks, unpacked_slice

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
-from courriel.wire.parse.charsets import ReportDefect
+from courriel.wire.parse.charsets.decoding import ReportDefect
 
 LONGEST_HEADER = 1_048_576  # octets of one header; a usual one has 10 kB
 MOST_FIELDS = 2_000

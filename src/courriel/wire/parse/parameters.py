@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from courriel._lazy_re import expression
-from courriel.wire.parse.charsets import ReportDefect, decoded
+from courriel.wire.parse.charsets.decoding import ReportDefect, decoded
 from courriel.wire.parse.words import one_line, readable
 
 if TYPE_CHECKING:

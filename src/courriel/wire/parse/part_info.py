@@ -6,7 +6,7 @@ import re
 
 from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
-from courriel.wire.parse.charsets import ReportDefect
+from courriel.wire.parse.charsets.decoding import ReportDefect
 from courriel.wire.parse.header import Header
 from courriel.wire.parse.parameters import parameters_of
 from courriel.wire.parse.words import one_line, value_of

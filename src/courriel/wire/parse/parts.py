@@ -8,7 +8,7 @@ nested parts cost no more than a thousand parts of one multipart.
 from __future__ import annotations
 
 from courriel._dataclass import dataclass, replace
-from courriel.wire.parse.charsets import ReportDefect
+from courriel.wire.parse.charsets.decoding import ReportDefect
 from courriel.wire.parse.header import Header, read_header
 from courriel.wire.parse.part_info import PartInfo, part_info_of
 

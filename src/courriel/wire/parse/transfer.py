@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from io import BytesIO
 
 from courriel._lazy_re import expression
-from courriel.wire.parse.charsets import ReportDefect
+from courriel.wire.parse.charsets.decoding import ReportDefect
 from courriel.wire.parse.uuencode import UuDecoder
 
 BLOCK = 65_536  # octets decoded at a time

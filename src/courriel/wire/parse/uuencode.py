@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import Error, a2b_base64, a2b_uu
 
 from courriel._lazy_re import expression
-from courriel.wire.parse.charsets import ReportDefect
+from courriel.wire.parse.charsets.decoding import ReportDefect
 
 # The mode is octal digits, the name is any text, or missing. `uuencode -m` writes `-base64`.
 _BEGIN = expression(rb"begin(-base64)?[ \t]+[0-7]{3,6}(?:[ \t]|\Z)")

@@ -6,7 +6,7 @@ from binascii import a2b_qp
 from typing import TYPE_CHECKING
 
 from courriel._lazy_re import expression
-from courriel.wire.parse.charsets import ReportDefect, decoded, guessed, is_multibyte
+from courriel.wire.parse.charsets.decoding import ReportDefect, decoded, guessed, is_multibyte
 from courriel.wire.parse.transfer import from_base64
 
 if TYPE_CHECKING:

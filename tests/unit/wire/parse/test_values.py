@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from courriel.model.address import Address
 from courriel.wire.mime.headers import address_field, encoded_words, parameter
 from courriel.wire.parse.addresses import MOST_ADDRESSES, received_addresses
-from courriel.wire.parse.charsets import decoded
+from courriel.wire.parse.charsets.decoding import decoded
 from courriel.wire.parse.dates import moment_of
 from courriel.wire.parse.parameters import MOST_PARAMETERS, parameters_of
 from courriel.wire.parse.words import readable

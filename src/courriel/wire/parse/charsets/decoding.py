@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from courriel._lazy_re import expression
-from courriel.wire.parse.charset_names import codec_of
-from courriel.wire.parse.japanese import from_euc_jp, from_iso_2022_jp
+from courriel.wire.parse.charsets.japanese import from_euc_jp, from_iso_2022_jp
+from courriel.wire.parse.charsets.names import codec_of
 
 ReportDefect: TypeAlias = Callable[[str], None]
 """Callback for each defect, described in a sentence."""

@@ -1,0 +1,1 @@
+"""Charsets of mails: their names, and octets to text."""
