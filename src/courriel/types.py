@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from courriel.model.typed import SendArguments as SendArguments
     from courriel.network.listening import ServedSession as ServedSession
     from courriel.network.transcripts.transcript import TranscriptEntry as TranscriptEntry
-    from courriel.network.wakeable import ThreadWakeup as ThreadWakeup
+    from courriel.network.waking.blocking import ThreadWakeup as ThreadWakeup
     from courriel.outbox.aio import AsyncTicket as AsyncTicket
     from courriel.outbox.aio import AsyncWorker as AsyncWorker
     from courriel.outbox.attempts import Attempt as Attempt
@@ -207,7 +207,7 @@ _HOMES = {
     "Step": "doctor.step",
     "StepName": "doctor.step",
     "StepStatus": "doctor.step",
-    "ThreadWakeup": "network.wakeable",
+    "ThreadWakeup": "network.waking.blocking",
     "TicketListener": "outbox.listeners",
     "TokenFetch": "model.credentials",
     "TokenRefresh": "model.credentials",

@@ -24,7 +24,7 @@ from courriel.model.received.search import Search
 from courriel.model.received.sync import SyncMark
 from courriel.model.server import Server
 from courriel.network.transcripts.transcript import Transcript
-from courriel.network.wakeable_awaiting import AsyncWakeableLine
+from courriel.network.waking.awaiting import AsyncWakeableLine
 from courriel.session.imap.append import Putable
 from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter
 from courriel.session.imap.mailbox import (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.model.received.folder import FolderPosition
-from courriel.network.wakeable_awaiting import AsyncWakeableLine
+from courriel.network.waking.awaiting import AsyncWakeableLine
 from courriel.session.imap.awaited_letters import AsyncMailboxLetter
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from courriel.model.received.search import Search
 from courriel.model.received.sync import SyncMark
 from courriel.model.server import Server
 from courriel.network.transcripts.transcript import Transcript
-from courriel.network.wakeable import ThreadWakeup, WakeableLine
+from courriel.network.waking.blocking import ThreadWakeup, WakeableLine
 from courriel.session.imap.append import Putable
 from courriel.session.imap.letters import Letters, MailboxLetter
 from courriel.session.imap.mailbox import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.model.received.folder import FolderPosition
-from courriel.network.wakeable import ThreadWakeup, WakeableLine
+from courriel.network.waking.blocking import ThreadWakeup, WakeableLine
 from courriel.session.imap.letters import MailboxLetter
 
 if TYPE_CHECKING:

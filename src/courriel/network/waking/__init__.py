@@ -1,0 +1,1 @@
+"""Connections whose wait for news can be ended from outside, for watching a mailbox."""
