@@ -43,19 +43,19 @@ _LONGEST_INPUT = 1 << 24
 @click.pass_obj
 def command(manner: GlobalOptions, words: tuple[str, ...]) -> int:
     """Look the text up in the table of failures and in that of the providers."""
-    from courriel.cli import provider_facts
+    from courriel.cli.providers import facts
     from courriel.cli.reporting import Report
     from courriel.failures.explain import explain
 
     text = _text_to_explain(manner, words)
     report = Report(manner)
     is_word = len(text.split()) == 1 and len(text) < 300
-    if is_word and (provider := provider_facts.find(text)):
+    if is_word and (provider := facts.find(text)):
         _show_provider(report, provider)
         return 0
     found = explain(text)
     if found.failure is None:
-        return _report_unknown(report, found, provider_facts.nearest(text) if is_word else "")
+        return _report_unknown(report, found, facts.nearest(text) if is_word else "")
     if found.mistyped:
         report.aside(
             say(
@@ -99,10 +99,10 @@ def _show(report: Report, known: Failure, *, mistyped: bool) -> None:
 
 
 def _show_provider(report: Report, provider: Provider) -> None:
-    from courriel.cli import provider_facts
+    from courriel.cli.providers import facts
 
-    if not report.values({"ok": True, "provider": provider_facts.as_object(provider), "sysexit": 0}):
-        provider_facts.show(report, provider)
+    if not report.values({"ok": True, "provider": facts.as_object(provider), "sysexit": 0}):
+        facts.show(report, provider)
 
 
 def _report_unknown(report: Report, found: Explanation, near: str) -> int:

@@ -42,7 +42,7 @@ _COMMANDS = {
 }
 
 
-_IN_FOLDERS = ("doctor", "inbox", "login", "outbox", "sandbox", "send", "worker")
+_IN_FOLDERS = ("config", "doctor", "inbox", "login", "outbox", "providers", "sandbox", "send", "worker")
 
 
 def _load(name: str) -> click.Command:

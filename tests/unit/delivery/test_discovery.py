@@ -434,7 +434,7 @@ def test_the_command_proposes_a_profile_that_can_be_pasted(
 def test_the_command_tries_the_profile_when_asked(
     zone: Zone, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from courriel.cli import config_new
+    from courriel.cli.config import new as config_new
     from courriel.cli.main import main
 
     zone["_submissions._tcp.firm.example.", "SRV"] = ["0 1 465 mail.firm.example."]

@@ -149,7 +149,7 @@ _COMMANDS = {"show": show, "trust": trust, "untrust": untrust}
 
 def _load(name: str) -> click.Command:
     if name == "new":
-        from courriel.cli.config_new import command as new
+        from courriel.cli.config.new import command as new
 
         return new
     return _COMMANDS[name]

@@ -26,23 +26,23 @@ NO_INPUT = 66
 @click.pass_obj
 def command(manner: GlobalOptions, name: str | None) -> int:
     """List the providers, or show one."""
-    from courriel.cli import provider_facts
+    from courriel.cli.providers import facts
     from courriel.cli.reporting import Report
     from courriel.delivery.urls import providers
 
     report = Report(manner)
     if name is None:
         chosen = providers.all()
-    elif found := provider_facts.find(name):
+    elif found := facts.find(name):
         chosen = (found,)
     else:
         report.failing(NO_INPUT, "NotFound", _unknown_provider(name))
         return report.status
-    listed = [provider_facts.as_object(each) for each in chosen]
+    listed = [facts.as_object(each) for each in chosen]
     if report.values({"ok": True, "providers": listed, "sysexit": 0}):
         return 0
     if name is not None:
-        provider_facts.show(report, chosen[0])
+        facts.show(report, chosen[0])
         return 0
     wide = max(len(each.name) for each in chosen)
     for each in chosen:
@@ -52,7 +52,7 @@ def command(manner: GlobalOptions, name: str | None) -> int:
 
 
 def _unknown_provider(name: str) -> str:
-    from courriel.cli.provider_facts import nearest
+    from courriel.cli.providers.facts import nearest
 
     unknown = say(f"« {name} » n'est pas un fournisseur connu", f'"{name}" is no known provider')
     near = nearest(name)

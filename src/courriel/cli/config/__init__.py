@@ -1,0 +1,1 @@
+"""`courriel config`: settings shown, trusted, and proposed for a new address."""

@@ -1,0 +1,1 @@
+"""`courriel providers`: facts of mail providers."""
