@@ -32,7 +32,7 @@ COMMANDS = (
     "",
 )
 # Words that are the same in both languages: names.
-SAME = re.compile(r"^(?:courriel\b.*|\$.*|--html HTML|--port PORT.*|--tls-port PORT|)$")
+SAME = re.compile(r"^(?:courriel\b.*|\$.*|--html HTML|--port PORT.*|--tls-port PORT|[\d, .]+|)$")
 ENGLISH = re.compile(
     r"\b(the|is|are|not|of|with|from|to|by|for|and|or|this|that|which|who|what|has|have|was|were|default|expected|"
     r"missing|unknown|only|shows|lists|sends|reads|writes|keeps|starts|stops|seconds|recipient|sender|address|file)\b"
