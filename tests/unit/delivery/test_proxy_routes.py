@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from courriel import InvalidUrl, Proxy, Route, Security, Server, UsageError
-from courriel.delivery.settings import locations, profiles
 from courriel.delivery.secrets import SecretReference
+from courriel.delivery.settings import locations, profiles
 from courriel.outbox.lanes import Lanes
 
 
