@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from courriel import errors
 from courriel._dataclass import replace
 from courriel.delivery.urls.route import Route
@@ -157,11 +159,11 @@ class Visit:
             self._secrets.append(token.value if isinstance(token, Token) else str(token))
             return token
 
-        return replace(
-            credentials,
-            fetch=lambda: kept(fetch()),
-            refresh=(lambda refused: kept(refresh(refused))) if refresh is not None else None,
-        )
+        def kept_refresh(refused: str) -> Token | str | Awaitable[Token | str]:
+            assert refresh is not None
+            return kept(refresh(refused))
+
+        return replace(credentials, fetch=lambda: kept(fetch()), refresh=kept_refresh if refresh is not None else None)
 
     def _from_keyring(self) -> Credentials | None:
         """The password that the keyring holds, when it holds one; none was asked for by name."""
