@@ -101,7 +101,7 @@ if TYPE_CHECKING:
     from courriel.network.transcripts.transcript import Transcript as Transcript
     from courriel.outbox.aio import AsyncOutbox as AsyncOutbox
     from courriel.outbox.outbox import Outbox as Outbox
-    from courriel.outbox.store.base import State as State
+    from courriel.outbox.store.states import State as State
     from courriel.outbox.ticket import Ticket as Ticket
     from courriel.reply import Reply as Reply
     from courriel.sandbox.sandbox import Sandbox as Sandbox
@@ -189,7 +189,7 @@ _HOMES = {
     "Server": "model.server",
     "SmtpPool": "session.pool.blocking",
     "SmtpSession": "session.smtp",
-    "State": "outbox.store.base",
+    "State": "outbox.store.states",
     "Submission": "model.submission",
     "Template": "compose.template",
     "Ticket": "outbox.ticket",

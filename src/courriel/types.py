@@ -73,16 +73,16 @@ if TYPE_CHECKING:
     from courriel.outbox.metrics import LastError as LastError
     from courriel.outbox.metrics import Metrics as Metrics
     from courriel.outbox.metrics import WorkerStatus as WorkerStatus
-    from courriel.outbox.outbox import IfKnown as IfKnown
     from courriel.outbox.put_arguments import PutArguments as PutArguments
+    from courriel.outbox.put_terms import IfKnown as IfKnown
     from courriel.outbox.questions import Confirm as Confirm
-    from courriel.outbox.store.base import Answer as Answer
-    from courriel.outbox.store.base import Count as Count
-    from courriel.outbox.store.base import IntegrityFinding as IntegrityFinding
-    from courriel.outbox.store.base import LaneInfo as LaneInfo
-    from courriel.outbox.store.base import MailInfo as MailInfo
-    from courriel.outbox.store.base import OnUnsure as OnUnsure
+    from courriel.outbox.store.facts import Count as Count
+    from courriel.outbox.store.facts import IntegrityFinding as IntegrityFinding
+    from courriel.outbox.store.facts import LaneInfo as LaneInfo
+    from courriel.outbox.store.facts import MailInfo as MailInfo
     from courriel.outbox.store.standing import Standing as Standing
+    from courriel.outbox.store.states import Answer as Answer
+    from courriel.outbox.store.states import OnUnsure as OnUnsure
     from courriel.outbox.work.health import Health as Health
     from courriel.outbox.work.liveness import InHand as InHand
     from courriel.outbox.work.liveness import Life as Life
@@ -115,7 +115,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AddressTexts": "compose.rich",
     "Addresses": "model.address",
-    "Answer": "outbox.store.base",
+    "Answer": "outbox.store.states",
     "Answerable": "model.received.answerable",
     "AsyncConnected": "delivery.connect",
     "AsyncImapLetterRefs": "session.imap.awaited",
@@ -135,7 +135,7 @@ _HOMES = {
     "Confirm": "outbox.questions",
     "Connected": "delivery.connect",
     "Content": "model.content",
-    "Count": "outbox.store.base",
+    "Count": "outbox.store.facts",
     "Credentials": "model.credentials",
     "Door": "doctor.probing",
     "EndGuard": "model.submission",
@@ -147,20 +147,21 @@ _HOMES = {
     "Filed": "model.received.folder",
     "Finding": "wire.mime.checks",
     "Folder": "model.received.folder",
+    "FolderLetter": "session.imap.letters",
     "FolderStatus": "model.received.folder",
     "Health": "outbox.work.health",
-    "IfKnown": "outbox.outbox",
+    "IfKnown": "outbox.put_terms",
     "ImapLetterRefs": "session.imap.session",
     "InHand": "outbox.work.liveness",
-    "IntegrityFinding": "outbox.store.base",
+    "IntegrityFinding": "outbox.store.facts",
     "KeptMessage": "delivery.local",
     "KeptMessages": "delivery.local",
-    "LaneInfo": "outbox.store.base",
+    "LaneInfo": "outbox.store.facts",
     "LastError": "outbox.metrics",
     "Letters": "session.imap.letters",
     "Life": "outbox.work.liveness",
     "LocalTransport": "delivery.local",
-    "MailInfo": "outbox.store.base",
+    "MailInfo": "outbox.store.facts",
     "Mailbox": "session.mailbox",
     "MailboxLetter": "session.imap.letters",
     "MergedMessage": "compose.merged",
@@ -168,11 +169,10 @@ _HOMES = {
     "Moment": "outbox.encoding",
     "Neighbour": "doctor.visit.neighbours",
     "OnRefused": "model.envelope",
-    "OnUnsure": "outbox.store.base",
+    "OnUnsure": "outbox.store.states",
     "Operation": "outbox.attempts",
     "Part": "wire.mime.parts",
     "Piece": "model.typed",
-    "FolderLetter": "session.imap.letters",
     "PoolLimits": "session.pool.state",
     "PopLetter": "session.pop3.letter",
     "PopLetterRef": "session.pop3.mailbox",

@@ -6,13 +6,11 @@ import errno
 import os
 import socket
 from collections.abc import Iterable
-from selectors import EVENT_WRITE, DefaultSelector
 from time import monotonic
 
 from courriel.model.server import Server
 from courriel.network.connecting import resolve
-from courriel.network.connecting.happy_eyeballs import AddressesFailed, HappyEyeballs
-from courriel.network.connecting.resolve import Place
+from courriel.network.connecting.resolve import AddressesFailed, Place
 
 TYPE_CHECKING = False
 
@@ -58,6 +56,10 @@ def reach_one_of(places: list[Place], ends: float) -> socket.socket:
     """A socket connected to the first address that answers before `ends`; see `happy_eyeballs`. Raises OSError."""
     if len(places) == 1:
         return _reach_alone(places[0], ends)
+    from selectors import EVENT_WRITE, DefaultSelector  # noqa: PLC0415 - for several addresses, as the next
+
+    from courriel.network.connecting.happy_eyeballs import HappyEyeballs  # noqa: PLC0415
+
     race = HappyEyeballs(places, ends)
     running: dict[socket.socket, Place] = {}
     try:
