@@ -24,7 +24,14 @@ from .slow_sink import MASK, fnv
 
 COUNT = 50
 READY = ("ready", "from-bytes", "single", "many", "session", "waiting", "async-single", "async-tasks", "async-ready")
-READING = {"pop": "pop", "async-pop": "pop", "imap": "imap", "imap-each": "imap"}
+READING = {
+    "pop": "pop",
+    "async-pop": "pop",
+    "imap": "imap",
+    "imap-each": "imap",
+    "imap-heads": "imap",
+    "imap-heads-read": "imap",
+}
 SIZE = 200_000  # of the file that is attached here
 
 Read = tuple[str, str, str, str, str]

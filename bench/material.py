@@ -12,6 +12,8 @@ READY_SIZE = 1024
 LETTER_SIZE = 4096
 LETTERS = 2000
 """What a mailbox of the bench holds."""
+HEADS = 10_000
+"""What the mailbox holds of which the headers are listed."""
 DIFFERENT = 1000
 NUMBER = b"000000"
 MB = 1_000_000

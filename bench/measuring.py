@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .contestants import JUST_IN_TIME, OURS, Cannot, Contestant, Done
-from .material import LETTERS
+from .material import HEADS, LETTERS
 from .processes import SMTP_SINK, Broken, Delayed, Program, SmtpSink, delay_line, imap_sink, own_sink, pop_sink
 
 
@@ -159,6 +159,8 @@ class Ground:
                 return pop_sink(self.core, self.folder / "letter.eml", LETTERS)
             case "imap":
                 return imap_sink(self.core, self.folder / "letter.eml", LETTERS)
+            case "imap-heads":
+                return imap_sink(self.core, self.folder / "letter.eml", HEADS)
             case "starttls":
                 return own_sink(self.core, "-c", *secure, *options)
             case "tls":

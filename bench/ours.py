@@ -297,6 +297,22 @@ def imap(job: Job) -> dict[str, float]:
     return timed(clock, compared(job, letters))
 
 
+def imap_heads(job: Job) -> dict[str, float]:
+    """By a search for a list, none of whose letters is touched but for its number."""
+    with ImapSession(server(job), Password("ada", "secret")) as box, Clock() as clock:
+        numbers = [letter.uid for letter in box.search(listing=True)[: job.count]]
+    return timed(clock, len(numbers))
+
+
+def imap_heads_read(job: Job) -> dict[str, float]:
+    """The same, and subject, sender and date of each are read."""
+    with ImapSession(server(job), Password("ada", "secret")) as box, Clock() as clock:
+        listed = [(letter.subject, letter.sender, letter.date) for letter in box.search(listing=True)[: job.count]]
+    if any(None in line for line in listed):
+        raise ValueError("a letter without subject, sender or date")
+    return timed(clock, len(listed))
+
+
 def waiting(job: Job) -> dict[str, float]:
     """Mails that come from a generator: nothing but the window is ever held."""
     mails = [ReadyMessage.parse(mail) for mail in job.material.ready()]
@@ -329,6 +345,8 @@ def main() -> None:
             "pop": pop,
             "async-pop": awaited(async_pop),
             "imap": imap,
+            "imap-heads": imap_heads,
+            "imap-heads-read": imap_heads_read,
         }
     )
 

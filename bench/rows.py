@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .contestants import BARE
-from .material import LETTERS, MB, Material
+from .material import HEADS, LETTERS, MB, Material
 from .measuring import Rival, Row
 
 
@@ -213,6 +213,22 @@ def rows(material: Material, folder: Path) -> list[Row]:
                 ),
                 unit="letters/s",
                 most=LETTERS,
+            )
+            for milliseconds in (0, 10)
+        ),
+        *(
+            Row(
+                name + (f", {milliseconds} ms" if milliseconds else ""),
+                f"headers of {HEADS:,} letters for a list" + does + (f", at {milliseconds} ms" if milliseconds else ""),
+                work,
+                f"imap-heads at {milliseconds} ms" if milliseconds else "imap-heads",
+                (Rival("smtplib", None, "imap-heads", label="imaplib, untouched"),),
+                unit="letters/s",
+                most=HEADS,
+            )
+            for name, work, does in (
+                ("imap heads", "imap-heads", ""),
+                ("imap heads read", "imap-heads-read", ", subject, sender and date of each"),
             )
             for milliseconds in (0, 10)
         ),

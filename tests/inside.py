@@ -31,17 +31,7 @@ def arrivals_of(session: Any) -> Any:
 
 def dialogue_of(session: Any) -> Any:
     """The flows of a session, blocking or awaited."""
-    return blocking_of(session)._dialogue
-
-
-def blocking_of(session: Any) -> Any:
-    """The blocking IMAP session that an awaited one runs in its thread; any other session is its own."""
-    return getattr(session, "_session", session)
-
-
-def worker_of(session: Any) -> Any:
-    """The thread of an awaited IMAP session."""
-    return session._worker
+    return session._dialogue
 
 
 def buffered(session: Any) -> int:

@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     from courriel.model.received.folder import FolderPosition as FolderPosition
     from courriel.model.received.limits import ReadLimits as ReadLimits
     from courriel.model.received.search import Search as Search
+    from courriel.model.received.sync import SyncMark as SyncMark
     from courriel.model.server import Dialect as Dialect
     from courriel.model.server import Security as Security
     from courriel.model.server import Server as Server
@@ -183,6 +184,7 @@ _HOMES = {
     "Route": "delivery.urls.route",
     "Sandbox": "sandbox.sandbox",
     "Search": "model.received.search",
+    "SyncMark": "model.received.sync",
     "Security": "model.server",
     "SendOptions": "model.submission",
     "SenderRefused": "errors",

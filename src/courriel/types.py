@@ -55,13 +55,14 @@ if TYPE_CHECKING:
     from courriel.model.received.folder import Folder as Folder
     from courriel.model.received.folder import FolderStatus as FolderStatus
     from courriel.model.received.folder import Selection as Selection
+    from courriel.model.received.part import LetterPart as LetterPart
     from courriel.model.submission import EndGuard as EndGuard
     from courriel.model.trust import FilePath as FilePath
     from courriel.model.typed import Piece as Piece
     from courriel.model.typed import SendArguments as SendArguments
     from courriel.network.listening import ServedSession as ServedSession
-    from courriel.network.stepping import ThreadWakeup as ThreadWakeup
     from courriel.network.transcripts.transcript import TranscriptEntry as TranscriptEntry
+    from courriel.network.wakeable import ThreadWakeup as ThreadWakeup
     from courriel.outbox.aio import AsyncTicket as AsyncTicket
     from courriel.outbox.aio import AsyncWorker as AsyncWorker
     from courriel.outbox.attempts import Attempt as Attempt
@@ -94,11 +95,15 @@ if TYPE_CHECKING:
     from courriel.session.imap.awaited import AsyncImapLetterRefs as AsyncImapLetterRefs
     from courriel.session.imap.awaited_letters import AsyncLetters as AsyncLetters
     from courriel.session.imap.awaited_letters import AsyncMailboxLetter as AsyncMailboxLetter
-    from courriel.session.imap.awaited_letters import AsyncWatch as AsyncWatch
+    from courriel.session.imap.awaited_watch import AsyncWatch as AsyncWatch
     from courriel.session.imap.letters import FolderLetter as FolderLetter
     from courriel.session.imap.letters import Letters as Letters
     from courriel.session.imap.letters import MailboxLetter as MailboxLetter
-    from courriel.session.imap.session import ImapLetterRefs as ImapLetterRefs
+    from courriel.session.imap.mailbox import ImapLetterRefs as ImapLetterRefs
+    from courriel.session.imap.sync import AsyncSync as AsyncSync
+    from courriel.session.imap.sync import Change as Change
+    from courriel.session.imap.sync import ChangeKind as ChangeKind
+    from courriel.session.imap.sync import Sync as Sync
     from courriel.session.imap.watch import Watch as Watch
     from courriel.session.mailbox import AsyncMailbox as AsyncMailbox
     from courriel.session.mailbox import Mailbox as Mailbox
@@ -125,7 +130,7 @@ _HOMES = {
     "AsyncPopLetter": "session.pop3.letter",
     "AsyncProvidedTransport": "delivery.adapters",
     "AsyncTicket": "outbox.aio",
-    "AsyncWatch": "session.imap.awaited_letters",
+    "AsyncWatch": "session.imap.awaited_watch",
     "AsyncWorker": "outbox.aio",
     "Attachments": "model.attachment",
     "Attempt": "outbox.attempts",
@@ -151,13 +156,14 @@ _HOMES = {
     "FolderStatus": "model.received.folder",
     "Health": "outbox.work.health",
     "IfKnown": "outbox.put_terms",
-    "ImapLetterRefs": "session.imap.session",
+    "ImapLetterRefs": "session.imap.mailbox",
     "InHand": "outbox.work.liveness",
     "IntegrityFinding": "outbox.store.facts",
     "KeptMessage": "delivery.local",
     "KeptMessages": "delivery.local",
     "LaneInfo": "outbox.store.facts",
     "LastError": "outbox.metrics",
+    "LetterPart": "model.received.part",
     "Letters": "session.imap.letters",
     "Life": "outbox.work.liveness",
     "LocalTransport": "delivery.local",
@@ -201,12 +207,16 @@ _HOMES = {
     "Step": "doctor.step",
     "StepName": "doctor.step",
     "StepStatus": "doctor.step",
-    "ThreadWakeup": "network.stepping",
+    "ThreadWakeup": "network.wakeable",
     "TicketListener": "outbox.listeners",
     "TokenFetch": "model.credentials",
     "TokenRefresh": "model.credentials",
     "TranscriptEntry": "network.transcripts.transcript",
     "Via": "delivery.urls.route",
+    "AsyncSync": "session.imap.sync",
+    "Change": "session.imap.sync",
+    "ChangeKind": "session.imap.sync",
+    "Sync": "session.imap.sync",
     "Watch": "session.imap.watch",
     "Worker": "outbox.work.worker",
     "WorkerStatus": "outbox.metrics",

@@ -6,13 +6,29 @@ import datetime as dt
 import imaplib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from email import policy
+from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import imap_tools
 import pytest
 
 import inside
-from courriel import Message, Password, Search, Security, Server, Token, TokenSource, Transcript, Trust, errors
+from courriel import (
+    Letter,
+    Message,
+    Password,
+    Search,
+    Security,
+    Server,
+    SyncMark,
+    Token,
+    TokenSource,
+    Transcript,
+    Trust,
+    errors,
+)
 from courriel.model.credentials import Credentials
 from hostile.lists import hostile, shown
 from servers.accounts import ACCOUNTS, ADA, CLEO, Account
@@ -525,6 +541,100 @@ def test_a_watch_goes_on_where_it_stopped(box: Mailbox) -> None:
         letters = [next(again), next(again)]
 
     assert subjects(letters) == ["two", "three"]
+
+
+# One part without the rest.
+
+
+def with_files() -> bytes:
+    """A large letter: text and HTML with an image, an attached mail, two files of the same name."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "ada@example.org", "cleo@example.org", "files"
+    message.set_content("Bonjour.\n")
+    message.add_alternative("<p>Bonjour <img src='cid:photo'></p>", subtype="html")
+    html = message.get_payload()[1]  # type: ignore[index]
+    html.add_related(b"\x89PNG" * 100, "image", "png", cid="<photo>")  # type: ignore[union-attr]
+    message.add_attachment(bytes(range(256)) * 400, "application", "pdf", filename="Été.pdf")
+    inner = EmailMessage()
+    inner["Subject"] = "inner"
+    inner.set_content("within\n")
+    message.add_attachment(inner)
+    message.add_attachment("a;b\n" * 200_000, subtype="csv", filename="Été.pdf")
+    return message.as_bytes(policy=policy.SMTP)
+
+
+def test_an_attachment_is_fetched_without_the_rest(box: Mailbox, call: Call) -> None:
+    octets = with_files()
+    filed = box.append(octets, "INBOX")
+    transcript = Transcript()
+    session = call(transcript=transcript)
+    session.select()
+    whole = Letter.parse(octets)
+
+    (letter,) = session.fetch(filed.uid)
+    parts = session.parts_of(letter)
+    contents = [session.part_of(letter, part) for part in parts]
+
+    assert [part.section for part in parts] == ["1.1", "1.2.1", "1.2.2", "2", "3", "4"]
+    assert contents[2:] == [attachment.content for attachment in whole.attachments]
+    if isinstance(session, BlockingMailbox):
+        transcript.take()
+        found = letter.attachments
+        described = [(each.name, each.content_type, each.content_id, each.inline) for each in found]
+        assert described == [(e.name, e.content_type, e.content_id, e.inline) for e in whole.attachments]
+        assert found[1].content == whole.attachments[1].content
+        assert "BODY.PEEK[2]" in str(transcript)
+        assert "BODY.PEEK[]" not in str(transcript)
+        assert not letter.loaded
+
+
+# Synchronising.
+
+
+@pytest.mark.parametrize("without", [(), ("QRESYNC",), ("QRESYNC", "CONDSTORE")], ids=str)
+def test_what_has_happened_meanwhile_is_told(box: Mailbox, call: Call, without: tuple[str, ...]) -> None:
+    uids = put(box, "one", "two", "three")
+
+    def changes(since: SyncMark | None) -> tuple[list[tuple[str, int]], SyncMark]:
+        session = call()
+        for name in without:
+            del dialogue_of(session).capabilities[name]
+        sync = session.sync(since=since)
+        found = [(change.kind.value, change.uid) for change in session.each_change(sync)]
+        return found, SyncMark.read(str(sync.mark))
+
+    first, mark = changes(None)
+    nothing, mark = changes(mark)
+    box.flag(uids[0], "flagged")
+    box.delete(uids[1])
+    box.expunge()
+    (new,) = put(box, "four")
+    told, mark = changes(mark)
+    last, _ = changes(mark)
+
+    assert first == [("new", uid) for uid in uids]
+    assert told == [("gone", uids[1]), ("changed", uids[0]), ("new", new)]
+    assert nothing == last == []
+
+
+def test_a_letter_is_saved_to_the_octet(box: Mailbox, tmp_path: Path) -> None:
+    octets = LETTER + b"x" * 3_000_000 + b"\r\n"
+    filed = box.append(octets, "INBOX")
+
+    box.save(filed.uid, tmp_path / "letter.eml")
+
+    assert (tmp_path / "letter.eml").read_bytes() == octets
+
+
+def test_a_list_of_letters_has_its_fields(box: Mailbox) -> None:
+    put(box, "one", "two")
+
+    letters = list(box.search(listing=True))
+
+    assert [(letter.subject, str(letter.sender), letter.message_id) for letter in letters] == [
+        ("one", "Ada <ada@example.org>", "<1@example.org>"),
+        ("two", "Ada <ada@example.org>", "<1@example.org>"),
+    ]
 
 
 def dialogue_of(box: Mailbox) -> Any:

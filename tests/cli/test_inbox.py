@@ -127,7 +127,8 @@ def test_a_letter_that_is_not_there_is_told(
     [
         (("show",), "which letters? give their numbers"),
         (("list", "3"), "list takes no number"),
-        (("steal",), "possible values: list, show, save, watch"),
+        (("steal",), "possible values: list, show, save, watch, folders, sync"),
+        (("list", "--mark", "x"), "--mark goes with sync alone"),
         (("list", "--since", "yesterday"), "a date is expected, as 2026-11-30"),
     ],
 )
@@ -170,6 +171,52 @@ def test_the_conversation_is_shown_without_the_secret(courriel: Run, imap: str) 
     assert "UID FETCH 3" in ran.err
     assert "(not shown: a secret)" in ran.err
     assert "Bonjour" not in ran.err
+
+
+def test_folders_are_listed(courriel: Run) -> None:
+    told = '* LIST (\\Sent) "/" "Envoy&AOk-s"\n* LIST (\\Noselect) "/" "a\x1bb"\n{tag} OK'
+    with stranger(imap_server(LIST=told)) as server:
+        url = f"imap://ada:any@127.0.0.1:{server.port}"
+        people, programs = courriel("inbox", url, "folders"), courriel("inbox", url, "folders", "--json")
+
+    assert people.out == "Envoyés  (sent)\na\\x1bb\n"
+    first, second = map(json.loads, programs.out.splitlines())
+    assert first == {"name": "Envoyés", "special": "sent", "separator": "/", "selectable": True}
+    assert second["selectable"] is False
+
+
+def test_what_has_changed_is_told_since_the_last_time(courriel: Run, tmp_path: Path) -> None:
+    letters = {3: "", 4: "\\Seen"}
+
+    def fetch(phone: object, tag: str, command: str) -> None:
+        for uid, flags in letters.items():
+            body = f" BODY[HEADER] {{{len(ONE) + 4}}}\n{ONE}" if "HEADER" in command else ""
+            phone.say(f"* 1 FETCH (UID {uid} FLAGS ({flags}){body})")  # type: ignore[attr-defined]
+        phone.say(f"{tag} OK")  # type: ignore[attr-defined]
+
+    def search(phone: object, tag: str, command: str) -> None:
+        phone.say(f"* SEARCH {' '.join(map(str, letters))}\n{tag} OK")  # type: ignore[attr-defined]
+
+    with stranger(imap_server(UID_SEARCH=search, UID_FETCH=fetch)) as server:
+        sync = ("inbox", f"imap://ada:any@127.0.0.1:{server.port}", "sync", "--mark", str(tmp_path / "mark"))
+        first = courriel(*sync, "--json")
+        letters[3] = "\\Flagged"
+        del letters[4]
+        second = courriel(*sync, "--lang", "en")
+        third = courriel(*sync)
+
+    assert [json.loads(line)["change"] for line in first.out.splitlines()] == ["new", "new"]
+    assert second.out == "     4   gone\n     3   flagged\n"
+    assert (third.status, third.out) == (0, "")
+    assert not (tmp_path / ".mark.new").exists()
+    assert (tmp_path / "mark").exists()
+
+
+def test_pop3_knows_no_folders_and_says_so(courriel: Run, pop: str) -> None:
+    ran = courriel("inbox", pop, "folders")
+
+    assert ran.status != 0
+    assert "POP3 has no folders" in ran.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-import inside
 from courriel import AsyncImapSession, ImapSession, Server
 from courriel.model.credentials import Credentials
-from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter, AsyncWatch
+from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter
+from courriel.session.imap.awaited_watch import AsyncWatch
+from courriel.session.imap.letters import Letters
 
 
 class BlockingMailbox(ImapSession):
@@ -19,6 +20,18 @@ class BlockingMailbox(ImapSession):
     def content(self, letter: Any) -> bytes:
         """Content of a letter."""
         return letter.raw
+
+    def each(self, letters: Letters) -> Iterator[Any]:
+        """Letters one by one, as they come."""
+        return iter(letters)
+
+    def each_change(self, sync: Any) -> Iterator[Any]:
+        """Changes one by one, as they come."""
+        return iter(sync)
+
+    def in_another_loop(self, act: Callable[[Any], Any]) -> Any:
+        """A call from another thread than that of a call that is running."""
+        return act(self)
 
     def leave(self) -> None:
         """Close the connection at the end of the test."""
@@ -36,12 +49,28 @@ class AwaitingMailbox:
         known = getattr(self.session, name)
         return self._awaited(known) if callable(known) else known
 
+    def each(self, letters: Found) -> Iterator[Any]:
+        return self.each_change(letters.letters)
+
+    def each_change(self, sync: Any) -> Iterator[Any]:
+        coming = aiter(sync)
+        try:
+            while True:
+                try:
+                    yield self.runner.run(_following(coming))
+                except StopAsyncIteration:
+                    return
+        finally:
+            self.runner.run(coming.aclose())
+
+    def in_another_loop(self, act: Callable[[Any], Any]) -> Any:
+        return asyncio.run(act(self.session))
+
     def content(self, letter: AsyncMailboxLetter) -> bytes:
         return self.runner.run(letter.load()).raw
 
     def leave(self) -> None:
         self.session.hang_up()
-        inside.worker_of(self.session).close()
         self.runner.close()
 
     def __enter__(self) -> AwaitingMailbox:
@@ -111,6 +140,10 @@ async def _looked_for(letters: AsyncLetters) -> AsyncLetters:
 
 async def _listed(letters: AsyncLetters) -> list[AsyncMailboxLetter]:
     return [letter async for letter in letters]
+
+
+async def _following(coming: AsyncIterator[Any]) -> Any:
+    return await anext(coming)
 
 
 async def _next(watch: AsyncWatch) -> AsyncMailboxLetter:

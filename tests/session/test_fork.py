@@ -236,7 +236,6 @@ def test_a_mailbox_of_the_parent_is_refused_in_the_child(sandbox: Sandbox, colou
 
 
 def test_an_imap_session_of_the_parent_is_refused_in_the_child(colour: Colour) -> None:
-    pytest.importorskip("imapclient")
     with stranger(imap_server()) as server:
         session = colour.imap(Server("127.0.0.1", server.port, Security.NONE), Password("ada", "secret"))
         colour.run(session.open())

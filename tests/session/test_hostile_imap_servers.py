@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 import trustme
 
-import inside
-from courriel import ImapSession, Password, ReadLimits, Security, Server, Timeouts, Token, TokenSource, Trust, errors
+from courriel import Password, ReadLimits, Security, Server, Timeouts, Token, TokenSource, Trust, errors
 from courriel.model.credentials import Credentials
 from session.imap_stranger import GREETING, imap_server
 from session.mailboxes import AwaitingMailbox, BlockingMailbox, Mailbox
@@ -56,15 +55,10 @@ def opened(call: Call) -> Call:
     return opened
 
 
-def blocking(session: Mailbox) -> ImapSession:
-    """The underlying blocking session."""
-    return session if isinstance(session, BlockingMailbox) else inside.blocking_of(session.session)
-
-
 def say_everything(session: Mailbox) -> None:
     list(session.search())
     session.noop()
-    blocking(session).wait_for_news(1)
+    session.wait_for_news(1)
 
 
 # Before the login.
@@ -629,7 +623,7 @@ def test_a_server_that_will_not_idle_is_told(opened: Call, said: str, kind: type
     session.select()
 
     with pytest.raises(kind):
-        blocking(session).wait_for_news(1)
+        session.wait_for_news(1)
 
     assert session.usable is (kind is errors.CommandRefused)
 
@@ -683,8 +677,7 @@ def test_a_server_that_will_not_hear_the_text_refuses_the_search(opened: Call) -
 
 def test_an_answer_too_many_never_answers_the_next_command(opened: Call) -> None:
     def noop(phone: Phone, tag: str, command: str) -> None:
-        number = int(tag[4:])
-        phone.say(f"{tag} OK ok\n{tag[:4]}{number + 1} OK and the next one")
+        phone.say(f"{tag} OK ok\n{tag[0]}{int(tag[1:]) + 1} OK and the next one")
 
     session = opened(imap_server(NOOP=noop))
     session.noop()
@@ -702,12 +695,13 @@ def test_a_second_caller_is_refused(opened: Call) -> None:
         phone.say(f"{tag} OK ok")
 
     session = opened(imap_server(NOOP=noop))
-    first = threading.Thread(target=blocking(session).noop)
+    first = threading.Thread(target=session.noop)
     first.start()
     assert asked.wait(10)
 
+    assert session.busy
     with pytest.raises(errors.UsageError, match="busy"):
-        blocking(session).noop()
+        session.in_another_loop(lambda session: session.noop())
     answer.set()
     first.join(10)
 

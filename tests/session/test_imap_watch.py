@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-import inside
-from courriel import AsyncImapSession, FolderPosition, ImapSession, Password, Security, Server, Timeouts, errors
+from courriel import AsyncImapSession, FolderPosition, Password, Security, Server, Timeouts, errors
 from courriel.wire.imap.syntax import read_uid_set
 from session.imap_stranger import GREETING, SELECTED, imap_server
 from session.mailboxes import AwaitingMailbox, BlockingMailbox, Mailbox
@@ -99,10 +98,6 @@ def call(request: pytest.FixtureRequest) -> Iterator[Call]:
 
 def at(server: Stranger) -> Server:
     return Server("127.0.0.1", server.port, Security.NONE, timeouts=Timeouts.silence(10))
-
-
-def blocking(session: Mailbox) -> ImapSession:
-    return session if isinstance(session, BlockingMailbox) else inside.blocking_of(session.session)
 
 
 def test_letters_are_returned_as_they_are_announced(call: Call) -> None:

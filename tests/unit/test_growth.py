@@ -16,10 +16,13 @@ import pytest
 from courriel import Address, Letter, Proxy, errors
 from courriel.compose.placeholders import Pattern
 from courriel.delivery.urls import url_parser
+from courriel.model.received.limits import ReadLimits
 from courriel.network.connecting.proxy.environment import is_excepted
 from courriel.reply import EnhancedCode
 from courriel.wire.html.to_text import text_of
-from courriel.wire.imap import syntax
+from courriel.wire.imap import dates, folder_names, syntax
+from courriel.wire.imap.parser import ImapParser
+from courriel.wire.imap.values import read_values
 from courriel.wire.mime.headers import encoded_words, text_field
 from courriel.wire.parse.addresses import received_addresses
 from courriel.wire.parse.charsets import decoded
@@ -73,6 +76,15 @@ def refused(act: Callable[[str], object]) -> Callable[[str], None]:
             act(text)
 
     return refuse
+
+
+def events(data: bytes) -> None:
+    """All events of the parser of IMAP."""
+    parser = ImapParser(ReadLimits())
+    parser.add(data)
+    parser.letters([])
+    while parser.next() is not None:
+        pass
 
 
 def octets(text: str) -> bytes:
@@ -139,6 +151,11 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "counted octets of IMAP": refused(lambda text: syntax.counted_at_end(octets(text))),
     "numbers of IMAP": refused(lambda text: syntax.read_uid_set(octets(text), 1000)),
     "capabilities of IMAP": syntax.capabilities,
+    "values of IMAP": refused(lambda text: read_values((octets(text),))),
+    "a letter of IMAP": refused(lambda text: events(octets(f"* 1 FETCH (UID 1 {text}\r\n"))),
+    "folders of IMAP": refused(lambda text: events(octets(f'* LIST () "/" {text}\r\n'))),
+    "names of folders": lambda text: folder_names.shown(octets(text)),
+    "dates of arrival": lambda text: dates.read_date(octets(text)),
     "a challenge of SCRAM": refused(
         lambda text: client_mechanisms.ScramSha256("a", "b", nonce="n").answer(octets(f"r=n{text}"))
     ),

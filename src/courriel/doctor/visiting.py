@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-
 from courriel import errors
 from courriel._dataclass import replace
 from courriel.delivery.urls.route import Route
@@ -26,6 +24,7 @@ from courriel.network.transcripts.transcript import Transcript
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -159,11 +158,11 @@ class Visit:
             self._secrets.append(token.value if isinstance(token, Token) else str(token))
             return token
 
-        def kept_refresh(refused: str) -> Token | str | Awaitable[Token | str]:
-            assert refresh is not None
+        def renewed(refused: str) -> Token | str | Awaitable[Token | str]:
+            assert refresh is not None, "handed on only where there is one"
             return kept(refresh(refused))
 
-        return replace(credentials, fetch=lambda: kept(fetch()), refresh=kept_refresh if refresh is not None else None)
+        return replace(credentials, fetch=lambda: kept(fetch()), refresh=renewed if refresh is not None else None)
 
     def _from_keyring(self) -> Credentials | None:
         """The password that the keyring holds, when it holds one; none was asked for by name."""

@@ -114,6 +114,10 @@ class ReceiveBuffer(asyncio.BufferedProtocol):
             finally:
                 self._reader = None
 
+    def wake(self) -> None:
+        """End the wait for data without any."""
+        self._wake(self._reader)
+
     async def room(self, seconds: float) -> None:
         """Wait until the write buffer has room. Raises TimeoutError, and what broke the connection."""
         if self._writer is not None and not self.ended:

@@ -94,7 +94,7 @@ def test_no_line_makes_reading_fail(line: bytes) -> None:
         (b"{0}\n", 0),
         (b"{-1}\r\n", None),
         (b"{12} x\r\n", None),
-        (b"{9999999999999999999}\r\n", None),
+        (b"{9999999999999999999}\r\n", 9999999999999999999),
         (b"{" + b"9" * 5000 + b"}\r\n", 10**18),
         (b"{" + b"9" * 5000 + b"+}\r\n", 10**18),
         (b"plain\r\n", None),

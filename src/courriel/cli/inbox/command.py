@@ -1,4 +1,4 @@
-"""`courriel inbox`: list, show, save and watch letters of a mailbox, by IMAP or POP3, without changing it."""
+"""`courriel inbox`: letters of a mailbox, listed, shown, saved, watched, by IMAP or POP3, without changing it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from courriel.cli.i18n import Bilingual, say
 WORDS = Bilingual(
     "Lit une boîte aux lettres par IMAP ou POP3, sans rien y changer. list énumère les messages (les plus récents en "
     "dernier), show en montre un, save les écrit tels quels dans des fichiers .eml, watch attend les nouveaux (IMAP). "
+    "folders énumère les dossiers, sync dit ce qui est nouveau, changé ou parti depuis la dernière fois (IMAP). "
     "Les numéros sont ceux que list affiche. Le code de sortie est l'un de sysexits.h.",
     "Reads a mailbox by IMAP or POP3, and changes nothing in it. list lists the letters (the latest ones last), show "
-    "shows one, save writes them as they are into .eml files, watch waits for new ones (IMAP). Numbers are those that "
-    "list shows. The exit status is one of sysexits.h.",
+    "shows one, save writes them as they are into .eml files, watch waits for new ones (IMAP). folders lists the "
+    "folders, sync tells what is new, changed or gone since the last time (IMAP). Numbers are those that list shows. "
+    "The exit status is one of sysexits.h.",
 )
 EXAMPLES = (
     "courriel inbox imaps://ada@imap.example.org list --unseen",
@@ -23,12 +25,18 @@ EXAMPLES = (
         "courriel inbox pops://ada@pop.example.org save 1 2 3 --to letters",
     ),
     'courriel inbox "gmail+imap:ada@gmail.com?auth=xoauth2" watch --json',
+    Bilingual(
+        "courriel inbox imaps://ada@imap.example.org sync --mark inbox.marque",
+        "courriel inbox imaps://ada@imap.example.org sync --mark inbox.mark",
+    ),
 )
-ACTIONS = ("list", "show", "save", "watch")
+ACTIONS = ("list", "show", "save", "watch", "folders", "sync")
 _NUMBERED = ("show", "save")
 
 
-USAGE = Bilingual("URL list|show|save|watch [NUMÉRO] …", "URL list|show|save|watch [NUMBER] …")
+USAGE = Bilingual(
+    "URL list|show|save|watch|folders|sync [NUMÉRO] …", "URL list|show|save|watch|folders|sync [NUMBER] …"
+)
 
 
 @click.command(cls=Command, words=WORDS, examples=EXAMPLES, usage=USAGE)
@@ -53,6 +61,9 @@ USAGE = Bilingual("URL list|show|save|watch [NUMÉRO] …", "URL list|show|save|
 @option("--to", "folder_of_files", value=Bilingual("DOSSIER", "FOLDER"),
         fr="Dossier où save écrit ; par défaut le dossier courant.",
         en="Folder for save; default: the current one.")  # fmt: skip
+@option("--mark", type=click.Path(dir_okay=False), value=Bilingual("FICHIER", "FILE"),
+        fr="Fichier où sync garde jusqu'où il est allé ; sans lui, tout est nouveau.",
+        en="File in which sync keeps how far it went; without it everything is new.")  # fmt: skip
 @option("--timeout", type=click.FloatRange(min=0, min_open=True), value=Bilingual("SECONDES", "SECONDS"),
         fr="Délai maximal sans réponse, en secondes.",
         en="Seconds to wait for a silent server.")  # fmt: skip
@@ -71,6 +82,7 @@ def command(
     since: object,
     last: int,
     folder_of_files: str | None,
+    mark: str | None,
     timeout: float | None,
     transcript: bool,
 ) -> int:
@@ -85,7 +97,8 @@ def command(
             if action in _NUMBERED
             else say(f"{action} ne prend pas de numéro", f"{action} takes no number")
         )
+    if mark is not None and action != "sync":
+        raise click.UsageError(say("--mark ne va qu'avec sync", "--mark goes with sync alone"))
     wanted = LetterSelection(folder=folder, unseen=unseen, sender=sender, subject=subject, since=since, last=last)
-    return InboxReader(manner, url, wanted, timeout=timeout, transcript=transcript).run(
-        action, numbers, folder_of_files
-    )
+    reader = InboxReader(manner, url, wanted, timeout=timeout, transcript=transcript)
+    return reader.run(action, numbers, folder_of_files, mark)

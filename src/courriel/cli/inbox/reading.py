@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from courriel import ImapSession, Letter, PopSession, Route, Timeouts, Transcript, errors, mailbox
+from courriel import ImapSession, Letter, PopSession, Route, SyncMark, Timeouts, Transcript, errors, mailbox
 from courriel._dataclass import dataclass, replace
 from courriel.cli.i18n import label, say, transcript_line, visible
 from courriel.cli.password_prompt import with_password
 from courriel.cli.reporting import Report
 from courriel.failures import spoken
+from courriel.types import ChangeKind
 
 if TYPE_CHECKING:
     from courriel.cli.command import GlobalOptions
-    from courriel.types import MailboxLetter, PopLetter, Watch
+    from courriel.types import FolderLetter, PopLetter, Watch
 
 _NOT_FOUND = 66
 
@@ -67,7 +68,7 @@ class InboxReader:
         self._transcript = Transcript() if transcript else None
         self._box = self._mailbox(manner, url, timeout)
 
-    def run(self, action: str, numbers: tuple[int, ...], folder: str | None) -> int:
+    def run(self, action: str, numbers: tuple[int, ...], folder: str | None, mark: str | None) -> int:
         """Run the action, and return the exit status."""
         try:
             with self._box:
@@ -82,6 +83,10 @@ class InboxReader:
                         self._for_each(numbers, lambda found: self._save(found, target))
                     case "watch":
                         self._watch()
+                    case "folders":
+                        self._list_folders()
+                    case "sync":
+                        self._sync(Path(mark) if mark is not None else None)
                     case _:
                         for found in self._list():
                             self._print_summary(found)
@@ -110,7 +115,7 @@ class InboxReader:
 
     def _list(self) -> Iterator[Found]:
         if isinstance(self._box, ImapSession):
-            return map(_found_in_folder, self._box.search(**self._wanted.search())[-self._wanted.last :])
+            return map(_found_in_folder, self._box.search(**self._wanted.search(), listing=True)[-self._wanted.last :])
         count = len(self._box)
         return (_found_in_maildrop(self._box[index]) for index in range(max(0, count - self._wanted.last), count))
 
@@ -164,21 +169,46 @@ class InboxReader:
 
     def _save(self, found: Found, folder: Path) -> None:
         path = folder / f"{found.number:06d}.eml"
-        raw = found.letter.raw
         # Never overwrite a file: it may be a letter of another mailbox.
-        with path.open("xb") as file:
-            file.write(raw)
-        if not self._report.values({"ok": True, "number": found.number, "path": str(path), "size": len(raw)}):
+        self._box.save(found.number, path)
+        size = path.stat().st_size
+        if not self._report.values({"ok": True, "number": found.number, "path": str(path), "size": size}):
             self._report.line(str(path))
 
-    def _watch(self) -> None:
+    def _list_folders(self) -> None:
+        box = self._imap(say("POP3 n'a pas de dossiers", "POP3 has no folders"))
+        for folder in box.folders():
+            if not self._report.values({"name": folder.name, "special": folder.special or None,
+                                        "separator": folder.separator, "selectable": folder.selectable}):  # fmt: skip
+                self._report.line(f"{visible(folder.name)}{f'  ({folder.special})' if folder.special else ''}")
+
+    def _sync(self, file: Path | None) -> None:
+        """Print what has changed since the mark in the file; write the new mark there when all of it was printed."""
+        box = self._imap(say("POP3 ne sait pas ce qui a changé", "POP3 does not know what has changed"))
+        since = SyncMark.read(file.read_text("utf-8")) if file is not None and file.exists() else None
+        sync = box.sync(self._wanted.folder or "INBOX", since=since)
+        for change in sync:
+            if change.letter is not None:
+                found = _found_in_folder(change.letter)
+                if not self._report.values({"change": change.kind.value} | _letter_object(found)):
+                    self._print_summary(found)
+                continue
+            flags = sorted(change.flags)
+            if not self._report.values({"change": change.kind.value, "number": change.uid, "flags": flags}):
+                gone = say("parti", "gone") if change.kind is ChangeKind.GONE else ", ".join(flags) or "-"
+                self._report.line(f"{change.uid:>6}   {gone}")
+        if file is not None:
+            _write(file, str(sync.mark))
+
+    def _imap(self, otherwise: str) -> ImapSession:
+        """The mailbox, when it is read by IMAP. Raises NotSupported."""
         if not isinstance(self._box, ImapSession):
-            raise errors.NotSupported(
-                say("POP3 ne sait pas attendre de nouveaux messages", "POP3 cannot wait for new letters"),
-                capability="IDLE",
-                stage="mailbox",
-            )
-        with self._box.watch(self._wanted.folder or "INBOX") as watch, _ended_by_signals(watch):
+            raise errors.NotSupported(otherwise, capability="IMAP", stage="mailbox")
+        return self._box
+
+    def _watch(self) -> None:
+        box = self._imap(say("POP3 ne sait pas attendre de nouveaux messages", "POP3 cannot wait for new letters"))
+        with box.watch(self._wanted.folder or "INBOX") as watch, _ended_by_signals(watch):
             self._report.aside(
                 say("En attente de nouveaux messages ; Ctrl-C pour finir.", "Waiting for new letters; Ctrl-C to end.")
             )
@@ -186,7 +216,14 @@ class InboxReader:
                 self._print_summary(_found_in_folder(letter))
 
 
-def _found_in_folder(letter: MailboxLetter) -> Found:
+def _write(file: Path, text: str) -> None:
+    """Replace a file as a whole: one that is cut off would be no mark."""
+    unfinished = file.with_name(f".{file.name}.new")
+    unfinished.write_text(text, "utf-8")
+    unfinished.replace(file)
+
+
+def _found_in_folder(letter: FolderLetter) -> Found:
     return Found(letter.uid, letter, letter.size, tuple(sorted(letter.flags)), letter.received)
 
 

@@ -1,215 +1,191 @@
-"""IMAP client: opening, search and IDLE, in the order of a session (RFC 3501, RFC 9051).
-
-Commands about letters and folders are sent by another library over the same connection (docs/decisions/0016): it takes
-over after the login, and never sees a secret.
-"""
+"""IMAP client, in the order of a session (RFC 9051, RFC 3501): the class that sessions use."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from courriel import errors
-from courriel.dialogue import opening
-from courriel.dialogue.flow import Connect, Flow, Send
-from courriel.dialogue.imap.login import ImapReplyReader, log_in
-from courriel.dialogue.imap.replies import Answer, ImapReplies, refuse_goodbye, reply_of
-from courriel.dialogue.login_replies import discreetly
-from courriel.errors import Stage
-from courriel.model.credentials import Credentials
-from courriel.model.received.limits import ReadLimits
-from courriel.model.server import Security, Server
-from courriel.wire.imap import syntax as wire
-from courriel.wire.smtp.client_syntax import printable
-
-TYPE_CHECKING = False
-
-if TYPE_CHECKING:
-    from courriel.dialogue.login_rule import LoginMemory
+from courriel.dialogue.flow import Flow, Send
+from courriel.dialogue.imap.fetching import HEAD, LISTING, WHOLE, Extent, LetterStream
+from courriel.dialogue.imap.letters import ImapLetters
+from courriel.dialogue.imap.replies import Answer, judge, reply_of
+from courriel.model.received.part import LetterPart
+from courriel.wire.imap.body_structure import sections_in
+from courriel.wire.imap.fetched import Fetched
+from courriel.wire.parse.apart import letter_part
 
 
-class ImapDialogue:
+class ImapDialogue(ImapLetters):
     """
-    Client side of one IMAP connection, except for the commands of the library.
+    Client side of one IMAP connection.
 
     Each public method is a flow: run it with a driver. `open` comes first; the facts learnt from the server stand in
-    the attributes.
+    the attributes. A command is sent when the answers to the one before were read, except for letters (LetterStream).
     """
 
-    def __init__(self, server: Server, credentials: Credentials | None, limits: ReadLimits) -> None:
-        self.server = server
-        self.credentials = credentials
-        self.exchange = ImapReplies(limits)
-        self.capabilities: dict[str, str] = {}
-        self.greeting = ""
-        self.mechanism = ""  # of the login
-        self.logins: LoginMemory | None = None  # mechanisms that worked, by user, in this process
-        self._secured = False
-        self._capabilities_current = False  # the greeting said PREAUTH: no login is needed
-        self._certificate = b""
+    _stream: LetterStream | None = None  # with answers on their way
+    _idle_tag = b""  # of an IDLE that has not ended
 
-    # The conversation, in the order it happens.
+    # Reading.
 
-    def open(self) -> Flow[None]:
-        """Connect, read the greeting, start TLS, log in, learn the capabilities."""
-        opening.keep_secrets_off_a_clear_line(self.server, self.credentials)
-        self._reset()
-        yield Connect()
-        if self.server.security is Security.TLS:
-            yield from self._secure()
-        yield from self._read_greeting()
-        if self._starttls_is_due():
-            yield from self._start_tls()
-        yield from self._learn_capabilities()
-        if not self._capabilities_current:
-            yield from discreetly(self._log_in())
-            yield from self._learn_capabilities()
+    def stream(self, place: tuple[str, int], uids: Sequence[int], extent: Extent = Extent.HEADER) -> LetterStream:
+        """Letters of this folder, as much of each as `extent` says."""
+        what = {Extent.LISTING: LISTING, Extent.HEADER: HEAD, Extent.WHOLE: WHOLE}[extent]
+        return LetterStream(self, place, uids, what, whole=extent is Extent.WHOLE)
 
-    def search(self, words: list[bytes], charset: str = "") -> Flow[list[int]]:
-        """UIDs of the letters that match, lowest first (RFC 3501 6.4.4; as ranges with ESEARCH).
+    def fetch_all(self, uids: Sequence[int]) -> Flow[list[Fetched]]:
+        """These letters with their headers; those that no longer exist are left out."""
+        stream = self.stream(self.place, uids)
+        found: list[Fetched] = []
+        while not stream.done:
+            yield from stream.advance()
+            found.extend(stream.results())
+        return found
 
-        Raises CommandRefused, and NotSupported when the server does not know the charset.
+    def content(self, place: tuple[str, int], uid: int, size: int) -> Flow[bytes]:
+        """All octets of a letter.
+
+        Raises UsageError when it no longer exists, LetterRefused when the server gives none although it has some: an
+        empty letter in its place would be archived, and the true one deleted.
         """
-        self.exchange.news = False
-        shape = (b"RETURN", b"(ALL)") if "ESEARCH" in self.capabilities else ()
-        language = (b"CHARSET", charset.encode("ascii")) if charset else ()
-        answer = yield from self.exchange.command("mailbox", b"UID", b"SEARCH", *shape, *language, *words)
-        if answer.status.word == "NO" and answer.status.code.upper().startswith("BADCHARSET"):
-            raise errors.NotSupported(
-                f"the server cannot search for texts in {charset}: {answer.status.shown}",
-                capability="CHARSET",
-                stage="mailbox",
+        fetched, answer = yield from self._fetch(place, uid, b"(BODY.PEEK[])")
+        octets = fetched.whole
+        if octets is None or (size and not octets):
+            raise errors.LetterRefused(
+                reply_of(answer.status), stage="letter", about=f"letter {uid} of {size:,} octets came without its text"
             )
-        _ = judge(answer, "mailbox")
-        return sorted({uid for line in answer.untagged for uid in self._search_results(line)})
+        return octets
+
+    def header(self, place: tuple[str, int], uid: int) -> Flow[bytes]:
+        """The header of a letter. Raises UsageError when it no longer exists, LetterRefused when it does not come."""
+        fetched, answer = yield from self._fetch(place, uid, b"(BODY.PEEK[HEADER])")
+        if fetched.header is None:
+            raise errors.LetterRefused(
+                reply_of(answer.status), stage="letter", about=f"letter {uid} came without its header"
+            )
+        return fetched.header
+
+    def parts(self, place: tuple[str, int], uid: int) -> Flow[list[LetterPart]]:
+        """Parts of a letter that hold no others, as far as the server knows them; [] when it does not."""
+        fetched, _ = yield from self._fetch(place, uid, b"(BODYSTRUCTURE)")
+        sections = sections_in((fetched.others or {}).get("BODYSTRUCTURE"))
+        if not sections:
+            return []
+        # The fields of a letter of a single part stand in its header.
+        names = [
+            "HEADER" if len(sections) == 1 and not sections[0].within else f"{each.number}.MIME" for each in sections
+        ]
+        fetched, _ = yield from self._fetch(
+            place, uid, f"({' '.join(f'BODY.PEEK[{name}]' for name in names)})".encode()
+        )
+        return [
+            letter_part(section, fetched.sections.get(f"BODY[{name}]") or b"")
+            for section, name in zip(sections, names, strict=True)
+        ]
+
+    def part(self, place: tuple[str, int], uid: int, section: str) -> Flow[bytes]:
+        """Octets of one part as they are on the server. Raises UsageError, LetterRefused."""
+        fetched, answer = yield from self._fetch(place, uid, f"(BODY.PEEK[{section}])".encode("ascii"))
+        octets = fetched.sections.get(f"BODY[{section}]")
+        if octets is None:
+            raise errors.LetterRefused(
+                reply_of(answer.status), stage="letter", about=f"part {section} of letter {uid} did not come"
+            )
+        return octets
+
+    def save(self, place: tuple[str, int], uid: int, write: Callable[[bytes], object], limit: int) -> Flow[None]:
+        """Write a letter portion by portion, however large; more than `limit` octets end the session."""
+        written = 0
+
+        def count(portion: bytes) -> None:
+            nonlocal written
+            written += len(portion)
+            _ = write(portion)
+
+        yield from self.settle()
+        self.exchange.pour_into(count, limit)
+        try:
+            fetched, answer = yield from self._fetch(place, uid, b"(RFC822.SIZE BODY.PEEK[])")
+        finally:
+            self.exchange.pour_into(None)
+        if octets := fetched.whole:
+            count(octets)  # a short one may come as a quoted string
+        if fetched.size and not written:
+            raise errors.LetterRefused(
+                reply_of(answer.status), stage="letter",
+                about=f"letter {uid} of {fetched.size:,} octets came without its text",
+            )  # fmt: skip
+
+    # Waiting.
 
     def idle(self, seconds: float) -> Flow[bool]:
         """Wait for new letters in the folder by IDLE (RFC 2177), at most that many seconds; return whether any came.
 
         Letters announced in any answer since the last search count: one that arrives during a search is not in its
-        result, and is announced only once.
+        result, and is announced only once. Raises NotSupported where the server lacks IDLE.
         """
+        if "IDLE" not in self.capabilities:
+            raise errors.NotSupported("the server knows no IDLE", capability="IDLE", stage="mailbox")
+        _ = self.place
+        yield from self.settle()
         if self.exchange.news:
             return True
-        tag = yield from self._start_idle()
+        yield from self._begin_to_idle()
+        self.exchange.take_news("mailbox")
         if not self.exchange.news:
             yield from self.exchange.linger("mailbox", seconds)
-        # Not by `write`, which would check the buffer: untagged responses are expected here.
-        yield Send(b"DONE\r\n", "mailbox")
-        _ = judge((yield from self.exchange.answer("mailbox", tag)), "mailbox")
+        yield from self.settle()
         return self.exchange.news
 
-    # Opening.
+    def settle(self, following: object = None) -> Flow[None]:
+        """Read everything that is on its way, so that the next answer belongs to the next command."""
+        stream = self._stream
+        if stream is not None and stream is not following:
+            yield from stream.read_all()
+        self._stream = following if isinstance(following, LetterStream) else None
+        if self._idle_tag:
+            tag, self._idle_tag = self._idle_tag, b""
+            # Not by `write`, which would refuse an answer that is here already.
+            yield Send(b"DONE\r\n", "mailbox")
+            _ = judge((yield from self.exchange.answer("mailbox", tag)), "mailbox")
 
-    def _read_greeting(self) -> Flow[None]:
-        if not self._secured:
-            yield from opening.check_server_speaks_first(ImapReplyReader(self.exchange), self.server)
-        line = yield from self.exchange.line("greeting")
-        mark, _, rest = line.partition(b" ")
-        status = wire.read_status(rest) if mark == b"*" else None
-        if status is None or status.word not in ("OK", "PREAUTH", "BYE"):
-            raise errors.RemoteProtocolError(
-                f"this is no greeting of an IMAP server: {printable(line[:200].rstrip())}",
-                stage="greeting",
-                hint_id="WRONG-PROTOCOL",
-            )
-        refuse_goodbye(rest, "greeting")
-        self.greeting = status.text
-        self._capabilities_current = status.word == "PREAUTH"
-        self._take_capabilities(status)
-
-    def _starttls_is_due(self) -> bool:
-        security = self.server.security
-        return security is Security.STARTTLS or (security is Security.OPPORTUNISTIC and "STARTTLS" in self.capabilities)
-
-    def _start_tls(self) -> Flow[None]:
-        """Start TLS on a connection that began in clear, or raise; never go on in clear (RFC 3501 6.2.1, RFC 8314)."""
-        if self._capabilities_current:
-            # PREAUTH forbids STARTTLS, by which a man in the middle could keep the connection in clear.
-            raise errors.RemoteProtocolError(
-                "the server says that it knows us already (PREAUTH), on a line in clear that was to be made secure",
-                stage="secure",
-                hint_id="INJECTED-BEFORE-TLS",
-            )
-        yield from self._learn_capabilities()
-        if "STARTTLS" not in self.capabilities:
-            raise errors.NotSupported(
-                "the server does not offer STARTTLS",
-                capability="STARTTLS",
-                stage="secure",
-                hint_id="STARTTLS-NOT-OFFERED",
-            )
-        _ = judge((yield from self.exchange.command("secure", b"STARTTLS")), "secure")
-        yield from self.exchange.expect_nothing("secure")
-        yield from self._secure()
-
-    def _secure(self) -> Flow[None]:
-        self._certificate = yield from opening.secure(self.server)
-        self._secured = True
-        self.capabilities = {}  # everything received in clear is dropped (hazard H64)
-
-    def _learn_capabilities(self) -> Flow[None]:
-        """Ask for the capabilities, unless the server has just sent them."""
-        if not self.capabilities:
-            yield from self._ask_for_capabilities()
-        self.exchange.learn(self.capabilities)
-
-    def _ask_for_capabilities(self) -> Flow[None]:
-        answer = judge((yield from self.exchange.command("hello", b"CAPABILITY")), "hello")
-        self._take_capabilities(answer.status, answer.untagged)
-        if not {"IMAP4REV1", "IMAP4REV2"} & set(self.capabilities):
-            raise errors.RemoteProtocolError("the server does not say that it speaks IMAP4rev1", stage="hello")
-
-    def _take_capabilities(self, status: wire.Status, untagged: tuple[bytes, ...] = ()) -> None:
-        responses = [status.code, *(printable(line) for line in untagged)]
-        for words in responses:
-            if words.upper().startswith("CAPABILITY "):
-                self.capabilities = wire.capabilities(words[11:])
-
-    def _log_in(self) -> Flow[None]:
-        if self.credentials is None:
-            raise errors.UsageError("a mailbox is somebody's: give a Password or a TokenSource", stage="authenticate")
-        self.mechanism, answer = yield from log_in(
-            self.exchange, self.capabilities, self.credentials, self.server, self._certificate, self.logins
-        )
-        self.capabilities = {}
-        self._take_capabilities(answer.status, answer.untagged)
+    def close(self) -> Flow[None]:
+        """Send LOGOUT, unless letters are still on their way: then the connection is closed as it is."""
+        if self._stream is None or not self._stream.outstanding:
+            yield from super().close()
 
     # The steps.
 
-    def _start_idle(self) -> Flow[bytes]:
-        """Send IDLE, and return its tag once the server waits for DONE. Raises CommandRefused."""
+    def _fetch(self, place: tuple[str, int], uid: int, what: bytes) -> Flow[tuple[Fetched, Answer]]:
+        """FETCH data of one letter. Raises UsageError when it no longer exists."""
+        self.expect_at(place)
+        answer = yield from self._ask("letter", b"UID", b"FETCH", b"%d" % uid, what)
+        found: Fetched | None = None
+        for each in answer.untagged:
+            if not isinstance(each, Fetched):
+                continue
+            if not each.uid and each.has_letter_data:
+                raise errors.RemoteProtocolError("the server sent a letter without its UID", stage="letter")
+            if each.uid == uid and found is None:
+                found = each
+            elif each.uid == uid and found is not None:
+                found.add(each)
+            elif each.sections:
+                raise errors.RemoteProtocolError(f"the server sent letter {each.uid} for letter {uid}", stage="letter")
+        if found is None:
+            raise errors.UsageError(f"letter {uid} is no longer in {place[0]!r}")
+        return found, answer
+
+    def _begin_to_idle(self) -> Flow[None]:
+        """Send IDLE; the server waits for DONE then. Raises CommandRefused."""
         tag = self.exchange.new_tag()
         yield from self.exchange.write("mailbox", tag + b" IDLE\r\n")
         answer = yield from self.exchange.read_reply("mailbox", tag)
         if isinstance(answer, Answer):
             _ = judge(answer, "mailbox")
             raise errors.RemoteProtocolError("the server ended IDLE before it began", stage="mailbox")
-        return tag
-
-    def _search_results(self, line: bytes) -> list[int]:
-        words = line.split()
-        match words[:1]:
-            case [b"SEARCH"]:
-                numbers = words[1:]
-                if b"(MODSEQ" in numbers:
-                    numbers = numbers[: numbers.index(b"(MODSEQ")]
-                if not all(word.isdigit() and len(word) <= 10 for word in numbers):
-                    raise errors.RemoteProtocolError(
-                        f"this is not a list of letters: {printable(line[:80])}", stage="mailbox"
-                    )
-                return list(map(int, numbers))
-            case [b"ESEARCH"] if b"ALL" in words[:-1]:
-                return wire.read_uid_set(words[words.index(b"ALL") + 1], self.exchange.limits.line)
-            case _:
-                return []
+        self._idle_tag = tag
 
     def _reset(self) -> None:
-        """Reset the state: nothing learnt on an older connection holds on the next one."""
-        self.exchange.forget()
-        self.capabilities, self.greeting, self.mechanism, self._certificate = {}, "", "", b""
-        self._secured = self._capabilities_current = False
-
-
-def judge(answer: Answer, stage: Stage, about: str = "") -> Answer:
-    """Return the answer when it is OK. Raises CommandRefused."""
-    if answer.status.word != "OK":
-        raise errors.CommandRefused(reply_of(answer.status), stage=stage, about=about)
-    return answer
+        super()._reset()
+        self._stream, self._idle_tag = None, b""

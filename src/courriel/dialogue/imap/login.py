@@ -5,7 +5,8 @@ from __future__ import annotations
 from courriel import errors
 from courriel.dialogue.authenticate import MAX_INITIAL, LoginLine, OneLogin, authenticate
 from courriel.dialogue.flow import Flow
-from courriel.dialogue.imap.replies import Answer, ImapReplies, reply_of
+from courriel.dialogue.imap.exchange import ImapExchange
+from courriel.dialogue.imap.replies import Answer, reply_of
 from courriel.dialogue.login_rule import FailedLogin
 from courriel.dialogue.reply_reader import ReplyReader
 from courriel.errors import Stage
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def log_in(
-    exchange: ImapReplies,
+    exchange: ImapExchange,
     capabilities: dict[str, str],
     credentials: Credentials,
     server: Server,
@@ -48,7 +49,7 @@ def log_in(
 class ImapReplyReader(ReplyReader):
     """IMAP as the interface of openings and logins, which is common to all protocols: one line, one reply."""
 
-    def __init__(self, exchange: ImapReplies) -> None:
+    def __init__(self, exchange: ImapExchange) -> None:
         self._exchange = exchange
         self._tag = b""
         self.answer = Answer(wire.Status("", "", ""))
@@ -78,12 +79,12 @@ class ImapReplyReader(ReplyReader):
         return self._exchange.idle
 
     def forget(self) -> None:
-        self._exchange.forget()
+        self._exchange.reset()
 
     # The steps.
 
     def _append(self, data: bytes, stage: Stage) -> None:
-        self._exchange.keep(data, stage)
+        self._exchange.append(data, stage)
 
     def _announces_close(self, reply: Reply) -> bool:
         return reply.word == "BYE"

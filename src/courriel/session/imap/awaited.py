@@ -1,34 +1,50 @@
-"""IMAP sessions for asyncio: the methods of ImapSession, awaited; a thread of their own does the blocking.
+"""IMAP session for asyncio: the methods of ImapSession, awaited.
 
-IMAPClient blocks, so this session runs in a thread (docs/decisions/0016). A cancelled call closes the connection, as
-everywhere else; a cancelled wait for a new letter does not, and loses none.
+A cancelled call closes the connection, as everywhere else; a cancelled wait for a new letter does not, and loses none.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from courriel._dataclass import replace
-from courriel.model.credentials import Credentials, Token, TokenSource
+from courriel import errors
+from courriel.dialogue.flow import Flow
+from courriel.dialogue.imap.syncing import FolderChanges, changes_since
+from courriel.model.credentials import Credentials
 from courriel.model.received.folder import Filed, Folder, FolderPosition, FolderStatus, Selection
 from courriel.model.received.limits import ReadLimits
+from courriel.model.received.part import LetterPart
 from courriel.model.received.search import Search
-from courriel.model.server import Server, Timeouts
-from courriel.network.single_thread import SingleThread
+from courriel.model.received.sync import SyncMark
+from courriel.model.server import Server
 from courriel.network.transcripts.transcript import Transcript
+from courriel.network.wakeable_awaiting import AsyncWakeableLine
 from courriel.session.imap.append import Putable
-from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter, AsyncWatch
-from courriel.session.imap.folders import INBOX
-from courriel.session.imap.letters import MailboxLetter
-from courriel.session.imap.session import ImapLetterRefs, ImapSession
+from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter
+from courriel.session.imap.mailbox import (
+    INBOX,
+    ImapLetterRefs,
+    ImapMailboxState,
+    as_imap_server,
+    as_search,
+    extent_of,
+    folder_name,
+    recorder_of,
+)
+from courriel.session.saving import SaveTarget, saving
+from courriel.wire.parse.apart import content_of
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from courriel.session.imap.awaited_watch import AsyncWatch
+    from courriel.session.imap.sync import AsyncSync
 
 T = TypeVar("T")
 
@@ -36,7 +52,7 @@ AsyncImapLetterRefs: TypeAlias = "ImapLetterRefs | AsyncLetters"
 """One letter or several: letter objects, or their numbers (UIDs) in the selected folder."""
 
 
-class AsyncImapSession:
+class AsyncImapSession(ImapMailboxState):
     """IMAP session for asyncio: the methods of ImapSession, awaited. Use it with `async with`.
 
     `async for letter in session.search(unseen=True)`; the content of a letter is there after `await letter.load()`.
@@ -50,154 +66,140 @@ class AsyncImapSession:
         limits: ReadLimits = ReadLimits(),  # noqa: B008 - a value: it never changes
         transcript: Transcript | None = None,
     ) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._session = ImapSession(
-            server, self._credentials_in_our_loop(credentials), limits=limits, transcript=transcript
-        )
-        self._worker = SingleThread(f"imap {self._session.server}")
+        server = as_imap_server(server)
+        self._line = AsyncWakeableLine(server, recorder_of(transcript))
+        self._unfinished: asyncio.Task[None] | None = None
+        super().__init__(server, credentials, self._line, limits)
 
     async def open(self) -> Self:
         """Connect, start TLS, log in; see ImapSession.open."""
-        self._loop = asyncio.get_running_loop()
-        await self.run(self._session.open)
+        await self._line.run(self._dialogue.open(), opening=True)
         return self
-
-    @property
-    def server(self) -> Server:
-        """The server of this session."""
-        return self._session.server
-
-    @property
-    def usable(self) -> bool:
-        """Whether the session is open, as far as is known without asking the server."""
-        return self._session.usable
-
-    @property
-    def busy(self) -> bool:
-        """Whether a call is running: another one would raise UsageError meanwhile."""
-        return self._session.busy
-
-    @property
-    def selected(self) -> Selection | None:
-        """The selected folder."""
-        return self._session.selected
-
-    @property
-    def capabilities(self) -> dict[str, str]:
-        """Capabilities of the server, by name."""
-        return self._session.capabilities
-
-    @property
-    def greeting(self) -> str:
-        """Greeting text of the server."""
-        return self._session.greeting
-
-    @property
-    def tls_version(self) -> str:
-        """TLS version, for example "TLSv1.3"; empty without TLS."""
-        return self._session.tls_version
-
-    @property
-    def mechanism(self) -> str:
-        """SASL mechanism of the login, for example "SCRAM-SHA-256"."""
-        return self._session.mechanism
-
-    def change_timeouts(self, timeouts: Timeouts) -> None:
-        """Replace the time limits, from the next wait on; see ImapSession.change_timeouts."""
-        self._session.change_timeouts(timeouts)
 
     async def noop(self) -> None:
         """Send NOOP: checks the connection, and resets the server's idle timer."""
-        await self.run(self._session.noop)
+        await self._run(self._dialogue.noop())
 
     async def close(self) -> None:
         """Log out and close the connection; see ImapSession.close."""
-        try:
-            await self.run(self._session.close)
-        finally:
-            self._worker.close()
-
-    def hang_up(self) -> None:
-        """Close the connection without LOGOUT, from any thread: a waiting call raises ConnectionFailed."""
-        self._session.hang_up()
+        await self._finish()
+        if self.usable and not self.busy:
+            with suppress(errors.CourrielError):
+                await self._line.run(self._dialogue.close())
+        self.hang_up()
 
     # Folders.
 
     async def folders(self, pattern: str = "*") -> list[Folder]:
         """Folders whose names match; see ImapSession.folders."""
-        return await self.run(partial(self._session.folders, pattern))
+        return await self._run(self._list_folders(pattern))
 
     async def special(self, use: str) -> str:
         """Name of the folder for "sent", "drafts", "trash", "junk" or "archive"; see ImapSession.special."""
-        return await self.run(partial(self._session.special, use))
+        return await self._run(self._find_special(use))
 
     async def select(self, folder: str = INBOX, *, read_only: bool = False) -> Selection:
         """Select this folder; see ImapSession.select."""
-        return await self.run(partial(self._session.select, folder, read_only=read_only))
+        return await self._run(self._select(folder, read_only=read_only))
 
     async def status(self, folder: str = INBOX) -> FolderStatus:
         """Number of letters and of unread ones in a folder, without selecting it."""
-        return await self.run(partial(self._session.status, folder))
+        return await self._run(self._count(folder))
 
     async def create(self, folder: str) -> None:
         """Create a folder, and subscribe to it."""
-        await self.run(partial(self._session.create, folder))
+        await self._run(self._create(folder))
 
     async def rename(self, folder: str, new_name: str) -> None:
         """Rename a folder; see ImapSession.rename."""
-        await self.run(partial(self._session.rename, folder, new_name))
+        await self._run(self._rename(folder, new_name))
 
     async def remove(self, folder: str) -> None:
         """Remove a folder with all the letters in it, for good."""
-        await self.run(partial(self._session.remove, folder))
+        await self._run(self._remove(folder))
 
     # Finding and reading.
 
-    def search(self, search: Search | None = None, /, *, whole: bool = False, **wanted: Any) -> AsyncLetters:
+    def search(
+        self, search: Search | None = None, /, *, whole: bool = False, listing: bool = False, **wanted: Any
+    ) -> AsyncLetters:
         """Letters that match all criteria; see ImapSession.search. Nothing is sent before they are awaited."""
-        return AsyncLetters(self, partial(self._session.search, search, whole=whole, **wanted))
+        _ = extent_of(whole=whole, listing=listing)
+        return AsyncLetters(self, partial(self._find, as_search(search, wanted)), whole=whole, listing=listing)
 
-    def fetch(self, letters: AsyncImapLetterRefs, *, whole: bool = False) -> AsyncLetters:
+    def fetch(self, letters: AsyncImapLetterRefs, *, whole: bool = False, listing: bool = False) -> AsyncLetters:
         """Letters of the selected folder by UID, as `search` returns them."""
-        return AsyncLetters(self, partial(self._session.fetch, _blocking_letters(letters), whole=whole))
+        _ = extent_of(whole=whole, listing=listing)
+        return AsyncLetters(self, partial(self._resolve, letters), whole=whole, listing=listing)
 
     def __aiter__(self) -> AsyncIterator[AsyncMailboxLetter]:
         """Iterate over the letters of the selected folder, by default INBOX; see ImapSession."""
         return aiter(self.search())
 
+    async def read(
+        self, folder_id: tuple[str, int], uids: Sequence[int], *, whole: bool = False, listing: bool = False
+    ) -> AsyncIterator[AsyncMailboxLetter]:
+        """Iterate over letters of one folder, several commands ahead; see ImapSession.read."""
+        stream = self._dialogue.stream(folder_id, uids, extent_of(whole=whole, listing=listing))
+        try:
+            while not stream.done:
+                await self._run(stream.advance())
+                for data in stream.results():
+                    yield AsyncMailboxLetter(self, folder_id, data)
+        finally:
+            stream.drop()
+
     async def find(self, *, message_id: str, folder: str | None = None) -> tuple[int, ...]:
         """UIDs of the letters with exactly this Message-ID; see ImapSession.find."""
-        return await self.run(partial(self._session.find, message_id=message_id, folder=folder))
+        return await self._run(self._find_message(message_id, folder))
 
-    async def content_of(self, letter: MailboxLetter) -> bytes:
-        """The complete letter as bytes; it is not marked as seen."""
-        return await self.run(partial(self._session.content_of, letter))
+    async def content_of(self, letter: AsyncMailboxLetter) -> bytes:
+        """The complete letter as bytes; it is not marked as seen; see ImapSession.content_of."""
+        return await self._run(self._content(letter))
+
+    async def header_of(self, letter: AsyncMailboxLetter) -> bytes:
+        """The header of a letter as bytes; see ImapSession.header_of."""
+        return await self._run(self._dialogue.header(letter.folder_id, letter.uid))
+
+    async def parts_of(self, letter: AsyncMailboxLetter) -> list[LetterPart]:
+        """Parts of a letter, as far as the server knows them; see ImapSession.parts_of."""
+        return await self._run(self._dialogue.parts(letter.folder_id, letter.uid))
+
+    async def part_of(self, letter: AsyncMailboxLetter, part: LetterPart) -> bytes:
+        """Decoded content of one part of a letter; see ImapSession.part_of."""
+        return content_of(part, await self._run(self._part(letter, part)))
+
+    async def save(self, letter: AsyncMailboxLetter | int, place: SaveTarget, *, limit: int = 2**40) -> None:
+        """Write one letter of any size into a new file; see ImapSession.save. File writes block the loop."""
+        folder_id, uids = await self._run(self._identify(letter))
+        with saving(place) as write:
+            await self._run(self._dialogue.save(folder_id, uids[0], write, limit))
 
     # Changing.
 
     async def flag(self, letters: AsyncImapLetterRefs, *flags: str) -> None:
-        """Set flags: "seen", "answered", "flagged", "draft", "deleted", or keywords of your own."""
-        await self.run(partial(self._session.flag, _blocking_letters(letters), *flags))
+        """Set flags: "seen", "answered", "flagged", "draft", "deleted", or keywords of your own; see ImapSession."""
+        await self._run(self._store(letters, flags, add=True))
 
     async def unflag(self, letters: AsyncImapLetterRefs, *flags: str) -> None:
         """Remove flags."""
-        await self.run(partial(self._session.unflag, _blocking_letters(letters), *flags))
+        await self._run(self._store(letters, flags, add=False))
 
     async def copy(self, letters: AsyncImapLetterRefs, folder: str) -> dict[int, int]:
         """Copy letters into a folder; see ImapSession.copy."""
-        return await self.run(partial(self._session.copy, _blocking_letters(letters), folder))
+        return await self._run(self._copy(letters, folder))
 
     async def move(self, letters: AsyncImapLetterRefs, folder: str) -> dict[int, int]:
         """Move letters into a folder; see ImapSession.move."""
-        return await self.run(partial(self._session.move, _blocking_letters(letters), folder))
+        return await self._run(self._move(letters, folder))
 
     async def delete(self, letters: AsyncImapLetterRefs) -> None:
         """Flag letters as deleted; `expunge` removes them."""
-        await self.run(partial(self._session.delete, _blocking_letters(letters)))
+        await self.flag(letters, "deleted")
 
     async def expunge(self, letters: AsyncImapLetterRefs | None = None) -> None:
         """Remove for good those of these letters that are flagged as deleted; see ImapSession.expunge."""
-        await self.run(partial(self._session.expunge, None if letters is None else _blocking_letters(letters)))
+        await self._run(self._expunge(letters))
 
     async def append(
         self,
@@ -208,9 +210,26 @@ class AsyncImapSession:
         received: datetime.datetime | None = None,
     ) -> Filed:
         """Store a message in a folder, and return its position; see ImapSession.append."""
-        return await self.run(partial(self._session.append, message, folder, flags=flags, received=received))
+        return await self._run(self._append(message, folder, flags, received))
 
     # Watching.
+
+    def sync(self, folder: str = INBOX, *, since: SyncMark | None = None) -> AsyncSync:
+        """Changes of a folder since a mark, for `async for`; see ImapSession.sync."""
+        from courriel.session.imap.sync import AsyncSync  # noqa: PLC0415 - only for it
+
+        name = folder_name(folder)
+
+        async def find() -> tuple[FolderChanges, AsyncLetters]:
+            changes = await self._run(changes_since(self._dialogue, name, since))
+            place = self._dialogue.place
+
+            async def known() -> tuple[tuple[str, int], tuple[int, ...]]:
+                return place, changes.new
+
+            return changes, AsyncLetters(self, known)
+
+        return AsyncSync(find, since)
 
     def watch(
         self,
@@ -223,45 +242,41 @@ class AsyncImapSession:
         start_again: bool = False,
     ) -> AsyncWatch:
         """Iterator over new letters; see ImapSession.watch. It starts with its `async with`, or with the first wait."""
-        how = partial(
-            self._session.watch,
-            folder,
-            after=after,
-            renew=renew,
-            poll=poll,
-            patience=patience,
+        from courriel.session.imap.awaited_watch import AsyncWatch  # noqa: PLC0415 - only for watching
+        from courriel.session.imap.watch_state import WatchState  # noqa: PLC0415
+
+        state = WatchState(
+            self._dialogue, folder_name(folder), after, renew=renew, poll=poll, patience=patience,
             start_again=start_again,
-        )
-        return AsyncWatch(self, how)
+        )  # fmt: skip
+        return AsyncWatch(self, self._line, state, self._finish_first)
+
+    async def wait_for_news(self, seconds: float) -> bool:
+        """Wait for changes in the selected folder, for at most `seconds`; see ImapSession.wait_for_news."""
+        return await self._run(self._idle(seconds))
 
     # The steps.
 
-    async def run(self, act: Callable[[], T], interrupt: Callable[[], object] | None = None) -> T:
-        """Run `act` in the session's thread; cancelling closes the connection, or calls `interrupt` instead."""
-        return await self._worker.run(act, interrupt or self._session.hang_up)
+    async def _run(self, flow: Flow[T]) -> T:
+        """Run one flow, after a watch whose wait was cancelled has ended its IDLE."""
+        await self._finish()
+        return await self._line.run(flow)
 
-    def _credentials_in_our_loop(self, credentials: Credentials | None) -> Credentials | None:
-        """The same credentials, with an awaitable token source run in our event loop."""
-        if not isinstance(credentials, TokenSource):
-            return credentials
-        fetch, refresh = credentials.fetch, credentials.refresh
+    def _finish_first(self, task: asyncio.Task[None]) -> None:
+        """Let the next call wait for this task of a watch."""
+        self._unfinished = task
+        task.add_done_callback(_ignore_result)
 
-        def from_the_loop(given: Token | str | Awaitable[Token | str]) -> Token | str:
-            if not isinstance(given, Awaitable):
-                return given
-            assert self._loop is not None, "the session is being opened"
-            limit = self.server.timeouts.authenticate
-            return asyncio.run_coroutine_threadsafe(_awaited(given), self._loop).result(limit)
+    async def _find(self, search: Search) -> tuple[tuple[str, int], tuple[int, ...]]:
+        return await self._run(self._search(search))
 
-        def refresh_from_the_thread(refused: str) -> Token | str:
-            assert refresh is not None
-            return from_the_loop(refresh(refused))
+    async def _resolve(self, letters: AsyncImapLetterRefs) -> tuple[tuple[str, int], tuple[int, ...]]:
+        return await self._run(self._identify(letters))
 
-        return replace(
-            credentials,
-            fetch=lambda: from_the_loop(fetch()),
-            refresh=refresh_from_the_thread if refresh is not None else None,
-        )
+    async def _finish(self) -> None:
+        task, self._unfinished = self._unfinished, None
+        if task is not None and not task.done():
+            _ = await asyncio.wait([task])
 
     async def __aenter__(self) -> Self:
         return self if self.usable else await self.open()
@@ -271,14 +286,11 @@ class AsyncImapSession:
     ) -> None:
         await self.close()
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}{repr(self._session).removeprefix('<ImapSession')}"
+
+# The steps.
 
 
-def _blocking_letters(letters: AsyncImapLetterRefs) -> ImapLetterRefs:
-    """The letters as the blocking session takes them."""
-    return letters.known() if isinstance(letters, AsyncLetters) else letters
-
-
-async def _awaited(given: Awaitable[T]) -> T:
-    return await given
+def _ignore_result(task: asyncio.Task[None]) -> None:
+    """Take the error of a look that nobody waits for: the next one meets it again."""
+    if not task.cancelled():
+        _ = task.exception()

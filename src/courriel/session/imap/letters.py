@@ -1,42 +1,92 @@
-"""Letters in an IMAP folder: headers fetched in batches, the content of each on first access."""
+"""Letters in an IMAP folder: headers fetched many at a time, the content of each on first access."""
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator, Sequence
-from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol, overload
 
 from courriel import errors
+from courriel.dialogue.imap.fetching import LISTING_FIELDS
 from courriel.model.received.folder import FolderPosition
-from courriel.wire.imap import syntax as wire
+from courriel.wire.imap.dates import read_date
+from courriel.wire.imap.syntax import words_of
+from courriel.wire.parse.apart import attachments_of
 from courriel.wire.parse.letter import Letter
 
 if TYPE_CHECKING:
-    from courriel.session.imap.session import ImapSession
+    import datetime
 
-BATCH = 50  # headers per FETCH: a round trip costs more than they do
-_AT_A_TIME = 8 * 1024 * 1024  # bytes of complete letters per FETCH, unless a single one is larger
-
-ABOUT = ("FLAGS", "RFC822.SIZE", "INTERNALDATE")
-HEAD = (*ABOUT, "BODY.PEEK[HEADER]")
-WHOLE = (*ABOUT, "BODY.PEEK[]")
+    from courriel.model.received.attachment import ReceivedAttachment
+    from courriel.model.received.part import LetterPart
+    from courriel.wire.imap.fetched import Fetched
 
 
-FetchData: TypeAlias = "dict[bytes, Any]"
-"""FETCH data of one letter, as the library parsed it."""
+_LARGE = 256 * 1024  # octets of a letter of which attachments are fetched one by one; a smaller one is there at once
 
 
-class FolderLetter:
-    """Server-side data of a letter: folder, UID, flags, date of arrival."""
+class LetterSource(Protocol):
+    """The session that letters are fetched by."""
 
-    def _set_server_data(self, folder_id: tuple[str, int], uid: int, data: FetchData) -> None:
-        flags, received = data.get(b"FLAGS"), data.get(b"INTERNALDATE")
-        self.folder_id = folder_id
-        self.uid = uid
-        self.fetch_data = data
-        self.flags = wire.words_of(flags if isinstance(flags, tuple) else ())
-        self.received = received if isinstance(received, datetime.datetime) else None
+    def content_of(self, letter: MailboxLetter) -> bytes:
+        """All octets of a letter."""
+        ...
+
+    def header_of(self, letter: MailboxLetter) -> bytes:
+        """The header of a letter."""
+        ...
+
+    def parts_of(self, letter: MailboxLetter) -> list[LetterPart]:
+        """Parts of a letter."""
+        ...
+
+    def part_of(self, letter: MailboxLetter, part: LetterPart) -> bytes:
+        """Decoded content of one part."""
+        ...
+
+    def read(
+        self, folder_id: tuple[str, int], uids: Sequence[int], *, whole: bool = False, listing: bool = False
+    ) -> Iterator[MailboxLetter]:
+        """Iterate over letters."""
+        ...
+
+
+class FolderLetter(Letter):
+    """A letter in a folder: with the server's data of it, folder, UID, flags, date of arrival."""
+
+    folder_id: tuple[str, int]
+    """Name of its folder, and the UIDVALIDITY of that."""
+    uid: int
+    """Number of the letter in its folder."""
+    _fetched: Fetched
+
+    @cached_property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """All fields in order, decoded; names as received."""
+        if not self.loaded and self._fetched.some_fields is not None:
+            _ = self.raw_header  # fetched now, if it is not here
+            self.__dict__.pop("_header_alone", None)
+        return super().headers
+
+    def header(self, name: str) -> str:
+        """First field of that name, decoded; "" when there is none."""
+        if self._fetched.some_fields is not None and name.upper() not in LISTING_FIELDS:
+            return next((value for field, value in self.headers if field.lower() == name.lower()), "")
+        return super().header(name)
+
+    @cached_property
+    def flags(self) -> frozenset[str]:
+        """Flags in our spelling ("seen", "answered", …), and keywords."""
+        return words_of((self._fetched.flags or b"").split())
+
+    @cached_property
+    def received(self) -> datetime.datetime | None:
+        """Date of arrival, None where the server gives none."""
+        return read_date(self._fetched.date)
+
+    def _header_octets(self) -> bytes:
+        fields = self._fetched.some_fields
+        return self.raw_header if fields is None or isinstance(self._top, bytes) else fields
 
     @property
     def folder(self) -> str:
@@ -49,56 +99,102 @@ class FolderLetter:
         return FolderPosition(self.folder_id[1], self.uid)
 
 
-class MailboxLetter(FolderLetter, Letter):
+class MailboxLetter(FolderLetter):
     """A letter in an IMAP folder: server-side data and header are there, the content is fetched on first access.
 
     It is a Letter: `subject`, `sender`, `date` come from the header; `text`, `attachments`, `raw` fetch the complete
     letter, once. `uid` is its number in the folder, `flags` its flags in our spelling ("seen", "answered", …) and its
     keywords, `received` its date of arrival (None where the server gives none). Only `ImapSession.flag` marks it as
     seen. What fetches raises what `ImapSession.content_of` raises: UsageError when the letter no longer exists or
-    another folder is selected, LetterTooLarge, and what ends a session.
+    another folder is selected, LetterTooLarge, LetterRefused, and what ends a session.
     """
 
-    def __init__(self, session: ImapSession, folder_id: tuple[str, int], uid: int, data: FetchData) -> None:
-        self._set_server_data(folder_id, uid, data)
-        fetched = octets_of(data, b"BODY[]") if b"BODY[]" in data else None
-        super().__init__(
-            header=octets_of(data, b"BODY[HEADER]"),
-            whole=(lambda: session.content_of(self)) if fetched is None else fetched,
-            size=size_of(data),
-        )
+    def __init__(self, session: LetterSource, folder_id: tuple[str, int], data: Fetched) -> None:
+        self.folder_id, self.uid, self._fetched, self._session = folder_id, data.uid, data, session
+        whole = data.sections.get("BODY[]") or data.whole
+        if whole:
+            super().__init__(whole=whole)
+            return
+        # A text that is empty or missing, of a letter that has octets, is asked for once more on access.
+        super().__init__(header=data.header or self._fetch_header, whole=self._fetch, size=data.size or 0)
+
+    @cached_property
+    def attachments(self) -> tuple[ReceivedAttachment, ...]:
+        """All attachments, as those of a Letter; of a large one each is fetched alone, when its content is read."""
+        if self.loaded or self.size < _LARGE:
+            return super().attachments
+        parts = self._session.parts_of(self)
+        if 2 * sum(part.size for part in parts) < self.size:
+            # The structure that the server gives is not that of this letter: something would be missing.
+            return super().attachments
+        return attachments_of(parts, lambda part: self._session.part_of(self, part), self._note)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.uid} in {self.folder!r}, {self.size:,} octets>"
 
+    # The steps.
 
-class Letters(Sequence[MailboxLetter]):
+    def _fetch(self) -> bytes:
+        return self._session.content_of(self)
+
+    def _fetch_header(self) -> bytes:
+        return self._session.header_of(self)
+
+
+class LetterSequence:
+    """UIDs of letters in one folder, in order: what both kinds of search results have."""
+
+    _found: tuple[tuple[str, int], tuple[int, ...]] | None = None
+
+    @property
+    def folder_id(self) -> tuple[str, int]:
+        """Name of their folder, and the UIDVALIDITY of that."""
+        return self._known()[0]
+
+    @property
+    def uids(self) -> tuple[int, ...]:
+        """UIDs of the letters."""
+        return self._known()[1]
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def __contains__(self, letter: object) -> bool:
+        return (letter.uid if isinstance(letter, FolderLetter) else letter) in self.uids
+
+    # The steps.
+
+    def _known(self) -> tuple[tuple[str, int], tuple[int, ...]]:
+        """Folder and UIDs. Raises UsageError before the search was awaited."""
+        if self._found is None:
+            raise errors.UsageError("these letters have not been looked for yet: await them, or use `async for`")
+        return self._found
+
+
+class Letters(LetterSequence, Sequence[MailboxLetter]):
     """Search result: a sequence of letters by ascending UID; its length is known, letters are fetched as needed.
 
     A letter that was expunged meanwhile is left out. Each iteration fetches again, so that flags are current.
     """
 
     def __init__(
-        self, session: ImapSession, folder_id: tuple[str, int], uids: Sequence[int], *, whole: bool = False
+        self,
+        session: LetterSource,
+        folder_id: tuple[str, int],
+        uids: Sequence[int],
+        *,
+        whole: bool = False,
+        listing: bool = False,
     ) -> None:
         self._session = session
-        self.folder_id = folder_id
-        self.uids = tuple(uids)
-        self.whole = whole
-
-    def __len__(self) -> int:
-        return len(self.uids)
+        self._found = folder_id, tuple(uids)
+        self.whole, self.listing = whole, listing
 
     def __iter__(self) -> Iterator[MailboxLetter]:
-        return chain.from_iterable(self.in_batches(self.uids))
+        return self._session.read(self.folder_id, self.uids, whole=self.whole, listing=self.listing)
 
     def __reversed__(self) -> Iterator[MailboxLetter]:
-        return chain.from_iterable(self.in_batches(self.uids[::-1]))
-
-    def in_batches(self, uids: Sequence[int]) -> Iterator[list[MailboxLetter]]:
-        """These letters in lists, one for each FETCH."""
-        for batch, data in self._session.fetch_in_batches(self.folder_id, uids, whole=self.whole):
-            yield [MailboxLetter(self._session, self.folder_id, uid, data[uid]) for uid in batch if uid in data]
+        return self._session.read(self.folder_id, self.uids[::-1], whole=self.whole, listing=self.listing)
 
     @overload
     def __getitem__(self, index: int) -> MailboxLetter: ...
@@ -109,47 +205,10 @@ class Letters(Sequence[MailboxLetter]):
     def __getitem__(self, index: int | slice) -> MailboxLetter | Letters:
         """One letter by its index (UsageError when it no longer exists), or a part by a slice."""
         if isinstance(index, slice):
-            return Letters(self._session, self.folder_id, self.uids[index], whole=self.whole)
-        for letter in chain.from_iterable(self.in_batches((self.uids[index],))):
+            return Letters(self._session, self.folder_id, self.uids[index], whole=self.whole, listing=self.listing)
+        for letter in self._session.read(self.folder_id, (self.uids[index],), whole=self.whole, listing=self.listing):
             return letter
         raise errors.UsageError(f"letter {self.uids[index]} is no longer in {self.folder_id[0]!r}")
 
-    def __contains__(self, letter: object) -> bool:
-        return (letter.uid if isinstance(letter, FolderLetter) else letter) in self.uids
-
     def __repr__(self) -> str:
         return f"<{len(self)} letters in {self.folder_id[0]!r}>"
-
-
-def size_of(data: FetchData) -> int:
-    """RFC822.SIZE of a letter in bytes; 0 when the server sends anything but a number."""
-    size = data.get(b"RFC822.SIZE")
-    return size if isinstance(size, int) else 0
-
-
-def octets_of(data: FetchData, name: bytes) -> bytes:
-    """A fetched body as bytes; the parser may have turned a short one into a number, and NIL into None."""
-    given = data.get(name)
-    return given if isinstance(given, bytes) else b"" if given is None else str(given).encode()
-
-
-def batched(uids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """UIDs in batches of which headers are fetched."""
-    for start in range(0, len(uids), BATCH):
-        yield uids[start : start + BATCH]
-
-
-def batched_by_size(uids: Sequence[int], sizes: dict[int, int]) -> Iterator[Sequence[int]]:
-    """UIDs in batches of some megabytes; those without a size no longer exist."""
-    batch: list[int] = []
-    octets = 0
-    for uid in uids:
-        if uid not in sizes:
-            continue
-        if batch and octets + sizes[uid] > _AT_A_TIME:
-            yield batch
-            batch, octets = [], 0
-        batch.append(uid)
-        octets += sizes[uid]
-    if batch:
-        yield batch

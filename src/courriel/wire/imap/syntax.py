@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
 from courriel._dataclass import dataclass
@@ -11,8 +12,11 @@ from courriel.errors import RemoteProtocolError, UsageError
 from courriel.wire.smtp.client_syntax import printable
 
 _CONTROL = expression("[\x00-\x1f\x7f]")
-_STATUS = re.compile(rb"(OK|NO|BAD|BYE|PREAUTH)(?: (?:\[([^\]]*)\] ?)?(.*))?", re.IGNORECASE | re.DOTALL)
-_COUNTED = re.compile(rb"\{(\d{1,18})\+?\}\r?\n?\Z")
+_CONTROL_OCTET = expression(rb"[\x00-\x1f\x7f]")
+_STATUS = re.compile(rb"(OK|NO|BAD|BYE|PREAUTH)(?: (.*))?", re.IGNORECASE | re.DOTALL)
+# A keyword in PERMANENTFLAGS may hold "]".
+_CODES = (re.compile(rb"\[((?:[^\[\]()]|\([^()]*\))*+)\] ?"), re.compile(rb"\[([^\]]*)\] ?"))
+_COUNTED = re.compile(rb"\{(\d{1,19})\+?\}\r?\n?\Z")
 _OVERLONG = re.compile(rb"[0-9]{20}\+?\}\r?\n?\Z")
 _COUNTLESS = 10**18
 _ATOM = re.compile(r"[A-Za-z0-9!#$&'+,./:;<=>?@^_`|~-]+")
@@ -54,15 +58,17 @@ def read_status(line: bytes) -> Status | None:
     found = _STATUS.fullmatch(line.rstrip(b"\r\n"))
     if found is None:
         return None
-    return Status(found[1].decode("ascii").upper(), printable(found[2] or b""), printable(found[3] or b"").strip())
+    word, text = found[1].decode("ascii").upper(), found[2] or b""
+    code = next((code for each in _CODES if (code := each.match(text))), None)
+    return Status(word, printable(code[1]) if code else "", printable(text[code.end() if code else 0 :]).strip())
 
 
 def counted_at_end(line: bytes) -> int | None:
     """Length of the literal that follows this line, in octets, or None when the line announces none."""
-    found = _COUNTED.search(line, max(0, len(line) - 24))
+    found = _COUNTED.search(line, max(0, len(line) - 25))
     if found is None:
         # More digits than any length has: a number above every limit.
-        return _COUNTLESS if _OVERLONG.search(line, max(0, len(line) - 24)) else None
+        return _COUNTLESS if _OVERLONG.search(line, max(0, len(line) - 25)) else None
     return int(found[1])
 
 
@@ -88,6 +94,13 @@ def text(noun: str, value: str) -> bytes:
         return Counted(value.encode())
     except UnicodeEncodeError:
         raise UsageError(f"{noun} holds half a character (a lone surrogate)") from None
+
+
+def octets(value: bytes) -> bytes:
+    """Write octets as an argument: quoted, as servers list them too; a literal where a control character is in them."""
+    if len(value) >= 1000 or _CONTROL_OCTET.search(value):
+        return Counted(value)
+    return b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
 def secret(value: str) -> bytes:
@@ -130,6 +143,19 @@ def read_uid_set(words: bytes, limit: int) -> list[int]:
             # A short range, `1:4294967295`, would fill the memory with four thousand million numbers.
             raise RemoteProtocolError(f"a list of letters that cannot be: {printable(words[:80])}")
         found.extend(range(first, last + 1))
+    return found
+
+
+def known_in_set(words: bytes, known: set[int]) -> set[int]:
+    """Known UIDs that stand in `1:3,7`, however large its ranges are. Raises RemoteProtocolError."""
+    ordered = sorted(known)
+    found: set[int] = set()
+    for piece in words.split(b","):
+        match = _RANGE.fullmatch(piece)
+        if match is None:
+            raise RemoteProtocolError(f"this is not a list of letters: {printable(words[:80])}")
+        first, last = sorted((int(match[1]), int(match[2] or match[1])))
+        found.update(ordered[bisect_left(ordered, first) : bisect_right(ordered, last)])
     return found
 
 

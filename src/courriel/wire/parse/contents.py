@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from courriel._lazy_re import expression
@@ -53,6 +53,18 @@ def attachments_in(data: bytes, leaves: Iterable[Leaf], report_defect: ReportDef
     return tuple(
         _received_attachment(data, leaf, taken, rank, report_defect)
         for rank, leaf in enumerate((leaf for leaf in leaves if not _is_text(leaf)), 1)
+    )
+
+
+def attachments_apart(
+    leaves: Iterable[Leaf], fetch: Callable[[int], bytes], report_defect: ReportDefect
+) -> tuple[ReceivedAttachment, ...]:
+    """Attachments of a letter that is not here: `fetch` returns the content of a leaf by its place, decoded."""
+    taken = _Names()
+    attached = [(place, leaf) for place, leaf in enumerate(leaves) if not _is_text(leaf)]
+    return tuple(
+        _described_attachment(leaf, taken, rank, report_defect, partial(fetch, place))
+        for rank, (place, leaf) in enumerate(attached, 1)
     )
 
 
@@ -106,22 +118,28 @@ def _charset_of(leaf: Leaf, octets: bytes) -> str:
 def _received_attachment(
     data: bytes, leaf: Leaf, taken: _Names, rank: int, report_defect: ReportDefect
 ) -> ReceivedAttachment:
+    # The part is decoded when its content is read: until then the attachments of a letter cost nothing.
+    where = (data, leaf.start, leaf.end, leaf.label.encoding, report_defect)
+    return _described_attachment(
+        leaf, taken, rank, report_defect, partial(unpacked_slice, *where), partial(unpacked_blocks, *where)
+    )
+
+
+def _described_attachment(
+    leaf: Leaf,
+    taken: _Names,
+    rank: int,
+    report_defect: ReportDefect,
+    load: Callable[[], bytes],
+    blocks: Callable[[], Iterator[bytes]] | None = None,
+) -> ReceivedAttachment:
     label = leaf.label
     fallback = f"attachment-{rank}{_ENDINGS.get(label.content_type, '.bin')}"
     name = taken.free(safe_name(label.name, fallback))
     if label.name and name != label.name:
         report_defect(f"an attachment's name was not safe, or not its own; it is called {name!r}")
     inline = not label.attached and bool(label.content_id)
-    # The part is decoded when its content is read: until then the attachments of a letter cost nothing.
-    where = (data, leaf.start, leaf.end, label.encoding, report_defect)
-    return ReceivedAttachment(
-        name,
-        label.content_type,
-        partial(unpacked_slice, *where),
-        blocks=partial(unpacked_blocks, *where),
-        content_id=label.content_id,
-        inline=inline,
-    )
+    return ReceivedAttachment(name, label.content_type, load, blocks=blocks, content_id=label.content_id, inline=inline)
 
 
 class _Names:

@@ -236,7 +236,11 @@ class Letter:
 
     @cached_property
     def _header_alone(self) -> Header:
-        return read_header(_with_lines(self.raw_header), 0, _no_boundary, self._note)[0]
+        return read_header(_with_lines(self._header_octets()), 0, _no_boundary, self._note)[0]
+
+    def _header_octets(self) -> bytes:
+        """Octets of the fields that the header properties read; a session may have fetched these alone."""
+        return self.raw_header
 
     @property
     def _header(self) -> Header:

@@ -57,7 +57,7 @@ def EmailOuvreSessionIMAP(*arguments: object, **named: object) -> bool:
         EmailOuvreSessionIMAP(NomUtilisateur, MotDePasse, AdresseServeurIMAP [, NuméroPortIMAP = 143
                               [, Option = emailOptionDéfaut]])
 
-    The port for OptionSSL is 993. The folder is INBOX. Needs `pip install "courriel[imap]"`.
+    The port for OptionSSL is 993. The folder is INBOX.
     """
     return _open_for_reading("IMAP", arguments, named)
 

@@ -1,19 +1,12 @@
-"""Blocking connection driven by another library: many small flows in one call, with one lock and one deadline."""
+"""Blocking connection whose wait for news another thread may end."""
 
 from __future__ import annotations
 
 import socket
 from contextlib import suppress
 from selectors import EVENT_READ, DefaultSelector
-from typing import TypeVar
 
-from courriel.dialogue.flow import Flow
-from courriel.model.server import Server
 from courriel.network import blocking
-from courriel.network.line import refuse_if_broken
-from courriel.network.transcripts.transcript import Transcript
-
-T = TypeVar("T")
 
 
 class ThreadWakeup:
@@ -42,27 +35,10 @@ class ThreadWakeup:
     __del__ = close
 
 
-class SteppingLine(blocking.Line):
-    """Connection on which many small flows make up one call; the caller holds `turn`, and closes it on errors.
+class WakeableLine(blocking.Line):
+    """Blocking connection on which a wait for untagged data (ReceivePending) ends without data when `bell` is rung."""
 
-    With a `bell`, waiting for untagged data (ReceivePending) ends without data when it is set.
-    """
-
-    def __init__(self, server: Server, transcript: Transcript | None = None) -> None:
-        super().__init__(server, transcript)
-        self.bell: ThreadWakeup | None = None
-
-    def begin(self) -> None:
-        """Start the total deadline of a call. Raises ConnectionFailed on a closed connection."""
-        refuse_if_broken(self)
-        self._clock.start_call()
-
-    def step(self, flow: Flow[T]) -> T:
-        """Run one flow of the call; its errors are left to the caller."""
-        try:
-            return self._converse(flow)
-        finally:
-            flow.close()
+    bell: ThreadWakeup | None = None
 
     def _receive_pending(self, seconds: float) -> bytes:
         line = self._open_socket("connect")

@@ -1,0 +1,201 @@
+"""Letters of the selected folder: search, flags, copies, new letters (RFC 9051 6.4)."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+
+from courriel import errors
+from courriel.dialogue.flow import Flow
+from courriel.dialogue.imap.folders import ImapFolders
+from courriel.dialogue.imap.replies import Answer, judge
+from courriel.model.received.folder import Filed, Selection
+from courriel.model.received.search import Search
+from courriel.wire.imap import dates, search_arguments, syntax
+from courriel.wire.imap.fetched import Fetched, flags_in
+from courriel.wire.imap.search_results import found_in
+
+_AT_A_TIME = 200  # UIDs in one command: some servers refuse longer lines
+_NEIGHBOURS = 2000  # the same for mostly consecutive UIDs, which are written as ranges
+
+
+class ImapLetters(ImapFolders):
+    """IMAP client that finds and changes letters; see ImapDialogue. INBOX is selected where no folder is."""
+
+    # Finding.
+
+    def search(self, wanted: Search) -> Flow[tuple[int, ...]]:
+        """UIDs of the letters that match, lowest first (RFC 9051 6.4.4; as ranges with ESEARCH).
+
+        Raises CommandRefused, and NotSupported when the server cannot search for other characters than ASCII.
+        """
+        words = search_arguments.arguments(wanted)
+        _ = yield from self.select_something()
+        yield from self.settle()
+        self.exchange.news = False
+        shape = (b"RETURN", b"(ALL)") if "ESEARCH" in self.capabilities else ()
+        utf8 = search_arguments.needs_charset(words)
+        language = (b"CHARSET", b"UTF-8") if utf8 else ()
+        answer = yield from self.exchange.command("mailbox", b"UID", b"SEARCH", *shape, *language, *words)
+        if utf8 and _knows_no_charset(answer):
+            raise errors.NotSupported(
+                f"the server cannot search for texts in UTF-8, only in ASCII: {answer.status.shown}",
+                capability="CHARSET",
+                stage="mailbox",
+            )
+        _ = judge(answer, "mailbox")
+        uids: set[int] = set()
+        for response in answer.named("SEARCH", "ESEARCH"):
+            uids.update(_read(response.name, response.pieces, self.exchange.limits.line))
+        # `n:*` includes the last letter even when its UID is lower.
+        return tuple(sorted(uid for uid in uids if wanted.above is None or uid > wanted.above))
+
+    def flags_of_all(self, uids: bytes, modifier: bytes) -> Flow[dict[int, frozenset[str]]]:
+        """Flags of these letters in our spelling, as far as the modifier, such as (CHANGEDSINCE 7), selects them."""
+        words = (b"UID", b"FETCH", uids, b"(FLAGS)", *([modifier] if modifier else []))
+        answer = yield from self._ask("mailbox", *words)
+        return flags_in(each for each in answer.untagged if isinstance(each, Fetched))
+
+    # Changing.
+
+    def store(self, uids: Sequence[int], flags: Sequence[str], *, add: bool) -> Flow[None]:
+        """Set or remove flags, without their answers. Raises UsageError for a folder that is open for reading only."""
+        _ = yield from self._writable()
+        if add:
+            self._check_kept(flags)
+        verb = b"+FLAGS.SILENT" if add else b"-FLAGS.SILENT"
+        for batch in batches(uids):
+            _ = yield from self._ask("mailbox", b"UID", b"STORE", _set(batch), verb, _flags(flags))
+
+    def copy(self, uids: Sequence[int], folder: str) -> Flow[dict[int, int]]:
+        """Copy letters into a folder; old UIDs mapped to new ones, as far as the server tells (COPYUID, RFC 4315)."""
+        return (yield from self._carry(b"COPY", uids, folder))
+
+    def move(self, uids: Sequence[int], folder: str) -> Flow[dict[int, int]]:
+        """Move letters into a folder; where the server lacks MOVE (RFC 6851), copy, flag as deleted, expunge."""
+        _ = yield from self._writable()
+        if "MOVE" in self.capabilities:
+            return (yield from self._carry(b"MOVE", uids, folder))
+        self._check_kept(("\\Deleted",))
+        carried = yield from self.copy(uids, folder)
+        yield from self.store(uids, ("\\Deleted",), add=True)
+        with suppress(errors.NotSupported):
+            yield from self.expunge(uids)
+        return carried
+
+    def expunge(self, uids: Sequence[int] | None = None) -> Flow[None]:
+        """Remove for good those of these letters that are flagged as deleted; all that are, without `uids`.
+
+        Raises NotSupported when other letters would be removed too.
+        """
+        _ = yield from self._writable()
+        if uids is None:
+            _ = yield from self._ask("mailbox", b"EXPUNGE")
+            return
+        if "UIDPLUS" in self.capabilities:
+            for batch in batches(uids):
+                _ = yield from self._ask("mailbox", b"UID", b"EXPUNGE", _set(batch))
+            return
+        flagged = set((yield from self.search(Search(deleted=True))))
+        if flagged - set(uids):
+            raise errors.NotSupported(
+                "the server can only remove all letters that are flagged as deleted, and others are flagged too",
+                capability="UIDPLUS",
+                stage="mailbox",
+            )
+        if flagged:
+            _ = yield from self._ask("mailbox", b"EXPUNGE")
+
+    def append(
+        self, octets: bytes, folder: str, flags: Sequence[str], received: datetime.datetime | None
+    ) -> Flow[Filed]:
+        """Store a letter in a folder, and return its position, as far as the server tells (APPENDUID, RFC 4315)."""
+        moment = (dates.written(received),) if received is not None else ()
+        answer = yield from self._ask(
+            "letter", b"APPEND", self._written(folder), _flags(flags), *moment, syntax.Counted(octets)
+        )
+        match [int(word) for word in answer.code("APPENDUID").split() if word.isdigit() and len(word) <= 20]:
+            case [validity, uid] if 0 < uid < 2**32:
+                return Filed(folder, validity, uid)
+            case _:
+                return Filed(folder)
+
+    # The steps.
+
+    def _writable(self) -> Flow[Selection]:
+        selection = yield from self.select_something()
+        if selection.read_only:
+            # Some servers answer OK to a change, and make none.
+            raise errors.UsageError(f"{selection.name!r} is selected for reading only")
+        return selection
+
+    def _check_kept(self, flags: Iterable[str]) -> None:
+        """Refuse a flag that the server would forget at the end of the session (PERMANENTFLAGS)."""
+        kept = self.kept_flags
+        if kept is None:
+            return
+        for flag in flags:
+            if flag.lower() not in kept and ("\\*" not in kept or flag.startswith("\\")):
+                raise errors.NotSupported(
+                    f"the server keeps no flag {flag!r} in this folder (PERMANENTFLAGS: {' '.join(sorted(kept))})",
+                    capability="PERMANENTFLAGS",
+                    stage="mailbox",
+                )
+
+    def _carry(self, verb: bytes, uids: Sequence[int], folder: str) -> Flow[dict[int, int]]:
+        _ = yield from self.select_something()
+        carried: dict[int, int] = {}
+        for batch in batches(uids):
+            answer = yield from self._ask("mailbox", b"UID", verb, _set(batch), self._written(folder))
+            carried.update(_pairs(answer, set(batch)))
+        return carried
+
+
+def batches(uids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Split UIDs so that a command line stays at some hundred characters: thousands where they are consecutive."""
+    most = _NEIGHBOURS if len(uids) < 2 or abs(uids[-1] - uids[0]) < 2 * len(uids) else _AT_A_TIME
+    for start in range(0, len(uids), most):
+        yield uids[start : start + most]
+
+
+# The steps.
+
+
+def _set(uids: Sequence[int]) -> bytes:
+    return syntax.uid_set(uids).encode("ascii")
+
+
+def _flags(flags: Sequence[str]) -> bytes:
+    return f"({' '.join(flags)})".encode("ascii")
+
+
+def _read(name: str, pieces: Sequence[bytes], most: int) -> list[int]:
+    try:
+        return found_in(name, pieces, most)
+    except errors.RemoteProtocolError as wrong:
+        wrong.stage = "mailbox"
+        raise
+
+
+def _knows_no_charset(answer: Answer) -> bool:
+    """Whether a search was refused for its CHARSET; Exchange says BAD to the word itself."""
+    return answer.status.word == "BAD" or (
+        answer.status.word == "NO" and answer.status.code.upper().startswith("BADCHARSET")
+    )
+
+
+def _pairs(answer: Answer, uids: set[int]) -> dict[int, int]:
+    """Old and new UIDs of COPYUID; {} for nonsense: the letters were carried all the same."""
+    match answer.code("COPYUID").encode("utf-8", "replace").split():
+        case [_, old, new]:
+            pass
+        case _:
+            return {}
+    try:
+        before, after = (syntax.read_uid_set(words, _NEIGHBOURS) for words in (old, new))
+    except errors.RemoteProtocolError:
+        return {}
+    if len(before) != len(after) or not uids.issuperset(before):
+        return {}
+    return dict(zip(before, after, strict=True))
