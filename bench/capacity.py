@@ -24,7 +24,7 @@ from typing import Any
 
 from courriel import Outbox
 from courriel._dataclass import dataclass
-from courriel.outbox.store.base import State
+from courriel.outbox.store.states import State
 
 from .hosts import NETWORK, Hosts
 from .processes import ROOT, sink_command

@@ -16,7 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from courriel import Message, Outbox
-from courriel.outbox.store.base import State
+from courriel.outbox.store.states import State
 
 from .processes import own_sink
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from courriel import Message, Outbox, ReadyMessage, Security, Server, SmtpSession
 from courriel.outbox.encoding import new_id
-from courriel.outbox.store.base import NewMail, OnUnsure
+from courriel.outbox.store.jobs import NewMail
 from courriel.outbox.store.sqlite.store import SqliteStore
+from courriel.outbox.store.states import OnUnsure
 from courriel.wire.mime.build import content_of
 
 from .bare_drain import seconds_of_bare

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from courriel import Message, Outbox
 from courriel.outbox.encoding import new_id
-from courriel.outbox.store.base import LeaseTerms, NewMail, OnUnsure, Settlement, State, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.jobs import LeaseTerms, NewMail, Settlement
+from courriel.outbox.store.states import OnUnsure, State
 
 from .measuring import Limit, Pace, Result, Skipped, Spread
 

@@ -19,6 +19,7 @@ __version__ = "0.1.0.dev0"
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from courriel import doctor as doctor
     from courriel import errors as errors
     from courriel import types as types
     from courriel.compose.rich import RichTemplate as RichTemplate
@@ -101,7 +102,7 @@ if TYPE_CHECKING:
     from courriel.network.transcripts.transcript import Transcript as Transcript
     from courriel.outbox.aio import AsyncOutbox as AsyncOutbox
     from courriel.outbox.outbox import Outbox as Outbox
-    from courriel.outbox.store.base import State as State
+    from courriel.outbox.store.states import State as State
     from courriel.outbox.ticket import Ticket as Ticket
     from courriel.reply import Reply as Reply
     from courriel.sandbox.sandbox import Sandbox as Sandbox
@@ -190,7 +191,7 @@ _HOMES = {
     "Server": "model.server",
     "SmtpPool": "session.pool.blocking",
     "SmtpSession": "session.smtp",
-    "State": "outbox.store.base",
+    "State": "outbox.store.states",
     "Submission": "model.submission",
     "Template": "compose.template",
     "Ticket": "outbox.ticket",
@@ -215,6 +216,7 @@ _HOMES = {
 
 __all__ = [  # noqa: PLE0604 - made of the table, so that the two cannot disagree
     "__version__",
+    "doctor",
     "errors",
     "types",
     *_HOMES,  # pyright: ignore[reportUnsupportedDunderAll]
@@ -223,7 +225,7 @@ __all__ = [  # noqa: PLE0604 - made of the table, so that the two cannot disagre
 
 def __getattr__(name: str) -> object:
     # By the built-in function: importlib brings `warnings` along, and would be half of what `import courriel` costs.
-    if name in ("errors", "types"):
+    if name in ("doctor", "errors", "types"):
         return getattr(__import__(f"courriel.{name}"), name)
     if name not in _HOMES:
         raise AttributeError(f"module 'courriel' has no attribute {name!r}")

@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from courriel.delivery.urls.route import RouteKind as RouteKind
     from courriel.delivery.urls.route import Via as Via
     from courriel.dialogue.server.handler import ServerLimits as ServerLimits
+    from courriel.doctor.examination import Examination as Examination
+    from courriel.doctor.probing import Door as Door
+    from courriel.doctor.probing import ProbeReport as ProbeReport
+    from courriel.doctor.step import Step as Step
+    from courriel.doctor.step import StepName as StepName
+    from courriel.doctor.step import StepStatus as StepStatus
+    from courriel.doctor.visit.certificates import CertificateFacts as CertificateFacts
+    from courriel.doctor.visit.neighbours import Neighbour as Neighbour
     from courriel.errors import Stage as Stage
     from courriel.model.address import Addresses as Addresses
     from courriel.model.attachment import Attachments as Attachments
@@ -66,16 +74,16 @@ if TYPE_CHECKING:
     from courriel.outbox.metrics import LastError as LastError
     from courriel.outbox.metrics import Metrics as Metrics
     from courriel.outbox.metrics import WorkerStatus as WorkerStatus
-    from courriel.outbox.outbox import IfKnown as IfKnown
     from courriel.outbox.put_arguments import PutArguments as PutArguments
+    from courriel.outbox.put_terms import IfKnown as IfKnown
     from courriel.outbox.questions import Confirm as Confirm
-    from courriel.outbox.store.base import Answer as Answer
-    from courriel.outbox.store.base import Count as Count
-    from courriel.outbox.store.base import IntegrityFinding as IntegrityFinding
-    from courriel.outbox.store.base import LaneInfo as LaneInfo
-    from courriel.outbox.store.base import MailInfo as MailInfo
-    from courriel.outbox.store.base import OnUnsure as OnUnsure
+    from courriel.outbox.store.facts import Count as Count
+    from courriel.outbox.store.facts import IntegrityFinding as IntegrityFinding
+    from courriel.outbox.store.facts import LaneInfo as LaneInfo
+    from courriel.outbox.store.facts import MailInfo as MailInfo
     from courriel.outbox.store.standing import Standing as Standing
+    from courriel.outbox.store.states import Answer as Answer
+    from courriel.outbox.store.states import OnUnsure as OnUnsure
     from courriel.outbox.work.health import Health as Health
     from courriel.outbox.work.liveness import InHand as InHand
     from courriel.outbox.work.liveness import Life as Life
@@ -112,7 +120,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AddressTexts": "compose.rich",
     "Addresses": "model.address",
-    "Answer": "outbox.store.base",
+    "Answer": "outbox.store.states",
     "Answerable": "model.received.answerable",
     "AsyncConnected": "delivery.connect",
     "AsyncImapLetterRefs": "session.imap.awaited",
@@ -128,14 +136,17 @@ _HOMES = {
     "Attempt": "outbox.attempts",
     "AttemptListener": "outbox.attempts",
     "CapturedMessage": "sandbox.letter",
+    "CertificateFacts": "doctor.visit.certificates",
     "Confirm": "outbox.questions",
     "Connected": "delivery.connect",
     "Content": "model.content",
-    "Count": "outbox.store.base",
+    "Count": "outbox.store.facts",
     "Credentials": "model.credentials",
+    "Door": "doctor.probing",
     "EndGuard": "model.submission",
     "EnhancedCode": "reply",
     "Event": "outbox.listeners",
+    "Examination": "doctor.examination",
     "FileIdentity": "model.attachment",
     "FilePath": "model.trust",
     "Filed": "model.received.folder",
@@ -143,27 +154,27 @@ _HOMES = {
     "Folder": "model.received.folder",
     "FolderStatus": "model.received.folder",
     "Health": "outbox.work.health",
-    "IfKnown": "outbox.outbox",
+    "IfKnown": "outbox.put_terms",
     "ImapLetterRefs": "session.imap.mailbox",
     "InHand": "outbox.work.liveness",
-    "IntegrityFinding": "outbox.store.base",
+    "IntegrityFinding": "outbox.store.facts",
     "KeptMessage": "delivery.local",
     "KeptMessages": "delivery.local",
-    "LaneInfo": "outbox.store.base",
+    "LaneInfo": "outbox.store.facts",
     "LastError": "outbox.metrics",
     "LetterPart": "model.received.part",
     "Letters": "session.imap.letters",
     "Life": "outbox.work.liveness",
     "LocalTransport": "delivery.local",
-    "MailInfo": "outbox.store.base",
-    "Standing": "outbox.store.standing",
+    "MailInfo": "outbox.store.facts",
     "Mailbox": "session.mailbox",
     "MailboxLetter": "session.imap.letters",
     "MergedMessage": "compose.merged",
     "Metrics": "outbox.metrics",
     "Moment": "outbox.encoding",
+    "Neighbour": "doctor.visit.neighbours",
     "OnRefused": "model.envelope",
-    "OnUnsure": "outbox.store.base",
+    "OnUnsure": "outbox.store.states",
     "Operation": "outbox.attempts",
     "Part": "wire.mime.parts",
     "Piece": "model.typed",
@@ -172,6 +183,7 @@ _HOMES = {
     "PopLetter": "session.pop3.letter",
     "PopLetterRef": "session.pop3.mailbox",
     "Prepared": "model.prepared",
+    "ProbeReport": "doctor.probing",
     "ProvidedTransport": "delivery.adapters",
     "ProxyScheme": "model.proxy",
     "PutArguments": "outbox.put_arguments",
@@ -191,6 +203,10 @@ _HOMES = {
     "ServerLimits": "dialogue.server.handler",
     "SessionFacts": "session.mailbox",
     "Stage": "errors",
+    "Standing": "outbox.store.standing",
+    "Step": "doctor.step",
+    "StepName": "doctor.step",
+    "StepStatus": "doctor.step",
     "ThreadWakeup": "network.wakeable",
     "TicketListener": "outbox.listeners",
     "TokenFetch": "model.credentials",

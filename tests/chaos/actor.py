@@ -16,7 +16,7 @@ from random import Random
 
 from chaos.ledger import Ledger
 from courriel import Outbox, errors
-from courriel.outbox.store.base import State
+from courriel.outbox.store.states import State
 
 WEIGHTS = {"cancel": 2, "hold": 2, "release": 2, "take back": 4, "hurry": 3, "pause": 1, "resume": 4}
 """How often each act comes beside the others."""

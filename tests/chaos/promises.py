@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from chaos.ledger import Fact
 from courriel import Outbox
 from courriel._dataclass import dataclass, field
-from courriel.outbox.store.base import UNSURE, MailInfo, OnUnsure, State
+from courriel.outbox.store.facts import MailInfo
+from courriel.outbox.store.states import UNSURE, OnUnsure, State
 from courriel.outbox.work.worker import BATCH
 
 _ASKED = inspect.signature(Outbox.worker).parameters

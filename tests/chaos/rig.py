@@ -21,7 +21,7 @@ from chaos.ledger import Ledger, facts
 from chaos.promises import Death, Story
 from chaos.schedule import Event
 from courriel import Message, Outbox, errors
-from courriel.outbox.store.base import State
+from courriel.outbox.store.states import State
 from courriel.outbox.work.worker import BATCH
 
 SILENCE = 1

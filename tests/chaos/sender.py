@@ -18,7 +18,7 @@ from pathlib import Path
 
 from chaos.ledger import Ledger
 from courriel import Outbox, errors
-from courriel.outbox.store.base import Recovered
+from courriel.outbox.store.jobs import Recovered
 from courriel.outbox.work import batch, lease_keeper, worker
 
 LEASES = {"hours": (7200.0, 7200.0), "moments": (1.0, 0.6)}

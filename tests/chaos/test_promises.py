@@ -12,7 +12,8 @@ from chaos.lying_server import LIES
 from chaos.promises import IN_DOUBT, Death, Story, broken, overtaken
 from chaos.schedule import WEIGHTS, schedule
 from courriel._dataclass import replace
-from courriel.outbox.store.base import MailInfo, OnUnsure, State
+from courriel.outbox.store.facts import MailInfo
+from courriel.outbox.store.states import OnUnsure, State
 from courriel.outbox.work.worker import BATCH
 
 BOB = "bob@example.net"

@@ -19,7 +19,7 @@ import pytest
 from cli.conftest import LETTER, Ran
 from courriel import Outbox, Sandbox
 from courriel.cli.outbox import keeping
-from courriel.outbox.store.base import IntegrityFinding
+from courriel.outbox.store.facts import IntegrityFinding
 
 Run = Callable[..., Ran]
 
@@ -614,7 +614,7 @@ def test_an_outbox_is_compacted(courriel: Run, via: Sandbox) -> None:
 
 def take(place: Path, count: int, *, known: bool = True) -> None:
     """Lease mails for a worker that is gone: proved by its lock file, or one of another machine."""
-    from courriel.outbox.store.base import WorkerInfo
+    from courriel.outbox.store.facts import WorkerInfo
     from courriel.outbox.work.liveness import BESIDE, WorkerLock
 
     with Outbox(place, elsewhere=True) as outbox:

@@ -138,9 +138,9 @@ def test_a_reason_of_our_own_is_a_sentence(courriel: Run, via: Sandbox, tmp_path
 
 
 def test_every_word_that_the_outbox_writes_as_a_reason_is_known() -> None:
-    from courriel.outbox.store import base
+    from courriel.outbox.store import states
 
-    for why in (base.UNSURE, base.POISON, base.LOST, base.EXPIRED, base.FOUND):
+    for why in (states.UNSURE, states.POISON, states.LOST, states.EXPIRED, states.FOUND):
         assert " " in reason_of(why)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,10 +25,18 @@ BROWSER = Path(__file__).with_name("browser.py")
 
 
 def test_a_page_that_redirects_elsewhere_ends_with_the_time_and_asks_for_no_token(
-    oauth: OAuthServer, browser: list[str], late: None
+    oauth: OAuthServer, late: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = OAuthClient(microsoft("firm.example", authority=oauth.url), oauth.client_id)
     oauth.redirect_to = f"{oauth.url}/elsewhere"
+
+    def open_to_the_end(address: str) -> bool:
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(address, timeout=20)
+        return True
+
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("webbrowser.open", open_to_the_end)
 
     with Loopback("localhost") as loopback, pytest.raises(errors.TimedOut) as refused:
         by_browser(client, loopback, lambda _address, _opened: None)

@@ -19,7 +19,8 @@ from shutil import copyfile
 from tempfile import TemporaryDirectory
 
 from courriel import errors
-from courriel.outbox.store.base import Job, LeaseTerms, Query
+from courriel.outbox.store.facts import Query
+from courriel.outbox.store.jobs import Job, LeaseTerms
 from courriel.outbox.store.sqlite.file import SqliteFile
 from courriel.outbox.store.sqlite.store import SqliteStore
 from outbox.conftest import claim, new_mail, settled

@@ -13,9 +13,12 @@ import pytest
 
 from courriel import Message, Outbox, Sandbox
 from courriel._dataclass import replace
-from courriel.outbox.store.base import Job, NewMail, OnUnsure, Settlement, State, Store, in_chunks
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.chunks import in_chunks
+from courriel.outbox.store.jobs import Job, NewMail, Settlement
 from courriel.outbox.store.postgres.store import PostgresStore
 from courriel.outbox.store.sqlite.store import SqliteStore
+from courriel.outbox.store.states import OnUnsure, State
 from servers.fixtures import pgbouncer, postgres
 from servers.postgres import Postgres
 

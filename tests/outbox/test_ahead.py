@@ -91,3 +91,24 @@ def test_neither_a_slow_server_nor_one_far_away_is_taken_for_a_fast_one(each: fl
     serve(ahead, each, trip, mails=20)
 
     assert (ahead.number, ahead.slow) == (FIRST, True)
+
+
+def test_answers_that_waited_for_a_busy_client_do_not_look_like_speed() -> None:
+    """Every fifth of a second the client does not run for 60 ms, and then hears all at once."""
+    ahead, now, number, most = Ahead(), 0.07, 0, 0
+    waiting: list[tuple[float, str]] = []
+    free = 0.0
+    for _ in range(2000):
+        while len(waiting) < ahead.number:
+            number += 1
+            ahead.permitted(str(number), now)
+            free = max(free, now) + 0.005
+            waiting.append((free, str(number)))
+        due, ident = waiting.pop(0)
+        now = max(now, due)
+        if now % 0.2 < 0.06:
+            now += 0.06 - now % 0.2
+        ahead.answered(ident, now)
+        most = max(most, ahead.number)
+
+    assert most <= FIRST

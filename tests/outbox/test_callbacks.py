@@ -11,7 +11,7 @@ import pytest
 from courriel import Outbox, Sandbox, State, Ticket
 from courriel.outbox import questions
 from courriel.outbox.questions import Question, Questions
-from courriel.outbox.store.base import Query
+from courriel.outbox.store.facts import Query
 from courriel.outbox.work import batch, lease_keeper
 from outbox.conftest import each_time, message
 from servers.daemon import wait_until

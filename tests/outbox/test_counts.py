@@ -13,11 +13,13 @@ import psycopg
 import pytest
 
 from courriel import State
-from courriel.outbox.store.base import Action, Query, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.facts import Query
 from courriel.outbox.store.postgres.connection import translated
 from courriel.outbox.store.postgres.store import PostgresStore
 from courriel.outbox.store.sql_store import SqlStore
 from courriel.outbox.store.statements import in_order, statements
+from courriel.outbox.store.states import Action
 from outbox.conftest import claim, new_mail, settled
 
 OUT_OF_HAND = (0, 3, 4, 5, 6)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from courriel import Outbox, Sandbox, Ticket
-from courriel.outbox.store.base import State
+from courriel.outbox.store.states import State
 from courriel.outbox.work import batch, worker
 from courriel.outbox.work.liveness import Life
 from outbox import doomed

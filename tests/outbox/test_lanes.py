@@ -13,7 +13,9 @@ import pytest
 
 from courriel import Outbox, errors
 from courriel.delivery.urls.route import Route
-from courriel.outbox.store.base import DueLane, State, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.jobs import DueLane
+from courriel.outbox.store.states import State
 from courriel.outbox.work.due_lanes import DueLanes
 from courriel.outbox.work.idle_sessions import PER_HOST, SESSIONS, IdleSessions, is_shortage, usual_number
 from courriel.outbox.work.wakeup import Wakeup
@@ -340,7 +342,7 @@ def test_lanes_have_their_turns(outbox: Outbox, crowd: Crowd) -> None:
 PROGRAM = """
 import json, resource, sys
 from courriel import Outbox
-from courriel.outbox.store.base import State
+from courriel.outbox.store.states import State
 
 place, port, lanes, limit, workers, sessions = sys.argv[1], *map(int, sys.argv[2:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))

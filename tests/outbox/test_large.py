@@ -16,9 +16,13 @@ import psycopg
 import pytest
 
 from courriel import AsyncOutbox, Message, Outbox, errors
-from courriel.outbox.store.base import CHUNK, LARGE, LazyChunks, NewMail, Query, State, Store, in_chunks
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.chunks import CHUNK, LARGE, LazyChunks, in_chunks
+from courriel.outbox.store.facts import Query
+from courriel.outbox.store.jobs import NewMail
 from courriel.outbox.store.postgres.store import PostgresStore
 from courriel.outbox.store.sql_store import SqlStore
+from courriel.outbox.store.states import State
 from outbox.conftest import claim, new_mail
 
 PIECE = bytes(range(256)) * (CHUNK // 256)

@@ -11,7 +11,9 @@ from courriel import Outbox, Ticket, errors
 from courriel.delivery.transport import Result, one_after_the_other
 from courriel.model.receipt import Outcome, Receipt, RecipientResult
 from courriel.model.submission import Submission
-from courriel.outbox.store.base import Job, State, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.jobs import Job
+from courriel.outbox.store.states import State
 from courriel.outbox.work.batch import Batch
 from courriel.reply import Reply
 from outbox.conftest import claim, message, new_mail, settled

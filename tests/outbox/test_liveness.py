@@ -17,8 +17,10 @@ import pytest
 
 from courriel import Outbox, Sandbox, errors
 from courriel._dataclass import replace
-from courriel.outbox.store.base import OnUnsure, Query, State, Store, WorkerInfo
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.facts import Query, WorkerInfo
 from courriel.outbox.store.sqlite.store import SqliteStore
+from courriel.outbox.store.states import OnUnsure, State
 from courriel.outbox.work import lease_keeper, liveness
 from courriel.outbox.work.liveness import BESIDE, Life, Presence, WorkerLock, life_of, lock_path, this_process
 from courriel.outbox.work.takeover import REST

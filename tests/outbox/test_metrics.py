@@ -13,10 +13,12 @@ import pytest
 from courriel import AsyncOutbox, Outbox, Sandbox, State
 from courriel.outbox import metrics
 from courriel.outbox.metrics import HEARD, WINDOW, Metrics, WorkerStatus, metrics_of
-from courriel.outbox.store.base import OnUnsure, Store, WorkerInfo
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.facts import WorkerInfo
 from courriel.outbox.store.postgres.connection import translated
 from courriel.outbox.store.postgres.store import PostgresStore
 from courriel.outbox.store.sql_store import SqlStore
+from courriel.outbox.store.states import OnUnsure
 from courriel.outbox.work import lease_keeper
 from courriel.outbox.work.liveness import BESIDE, Life, Presence, WorkerLock
 from outbox.conftest import claim, message, new_mail, settled

@@ -11,9 +11,12 @@ from hypothesis import settings
 from hypothesis import strategies as some
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from courriel.outbox.store.base import POISON_AFTER, Action, Job, LeaseTerms, OnUnsure, Query, State, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.facts import Query
+from courriel.outbox.store.jobs import Job, LeaseTerms
 from courriel.outbox.store.sql_store import at_once
 from courriel.outbox.store.sqlite.store import SqliteStore
+from courriel.outbox.store.states import POISON_AFTER, Action, OnUnsure, State
 from fast_part import examples
 from outbox.conftest import new_mail, settled
 

@@ -58,7 +58,7 @@ from courriel.outbox.work.lease_keeper import LeaseKeeper
 known, start = set(), LeaseKeeper.start
 
 def noted(keeper):
-    known.update(sys.modules)
+    known or known.update(sys.modules)  # of the first run
     start(keeper)
 
 LeaseKeeper.start = noted

@@ -27,7 +27,7 @@ from courriel import (
     errors,
 )
 from courriel.outbox.aio import AsyncTicket, AsyncWorker
-from courriel.outbox.store.base import State
+from courriel.outbox.store.states import State
 from courriel.outbox.work.worker import Worker
 from hostile.lists import hostile, shown
 from outbox.conftest import each_time, everything_stored, message

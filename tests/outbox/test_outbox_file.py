@@ -16,11 +16,13 @@ from pathlib import Path
 import pytest
 
 from courriel import Outbox, errors
-from courriel.outbox.store.base import LeaseTerms, OnUnsure, Query, State
+from courriel.outbox.store.facts import Query
+from courriel.outbox.store.jobs import LeaseTerms
 from courriel.outbox.store.sql_store import SqlStore
 from courriel.outbox.store.sqlite import file as sqlite_file
 from courriel.outbox.store.sqlite.lockfile import LockFile
 from courriel.outbox.store.sqlite.store import SqliteStore
+from courriel.outbox.store.states import OnUnsure, State
 from outbox.conftest import claim, new_mail, settled
 
 posix = pytest.mark.skipif(os.name == "nt", reason="an open file can be moved on POSIX only")

@@ -16,7 +16,8 @@ import pytest
 from psycopg.rows import dict_row
 
 from courriel import Outbox, Sandbox, Ticket, errors
-from courriel.outbox.store.base import Query, State, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.facts import Query
 from courriel.outbox.store.postgres import connection as postgres_line
 from courriel.outbox.store.postgres import server as postgres_server
 from courriel.outbox.store.postgres import store as postgres
@@ -25,6 +26,7 @@ from courriel.outbox.store.postgres.pipeline import PipelineSession
 from courriel.outbox.store.postgres.server import PostgresServer
 from courriel.outbox.store.postgres.store import PostgresStore
 from courriel.outbox.store.statements import script, statements
+from courriel.outbox.store.states import State
 from courriel.outbox.work import batch, worker
 from outbox import doomed
 from outbox.conftest import claim, message, new_mail, settled
@@ -305,7 +307,8 @@ def test_workers_on_several_machines_send_each_mail_once(url: str, sandbox: Sand
 CLAIMER = """
 import sys
 from courriel.outbox.store.postgres.store import PostgresStore
-from courriel.outbox.store.base import Settlement, State
+from courriel.outbox.store.jobs import Settlement
+from courriel.outbox.store.states import State
 store = PostgresStore(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()

@@ -12,12 +12,14 @@ import pytest
 
 from courriel import errors
 from courriel._dataclass import replace
-from courriel.outbox.store.base import Job, LeaseTerms, NewMail, Query, Settlement, State
+from courriel.outbox.store.facts import Query
+from courriel.outbox.store.jobs import Job, LeaseTerms, NewMail, Settlement
 from courriel.outbox.store.postgres import group_commit
 from courriel.outbox.store.postgres.connection import PostgresConnection, all_translated
 from courriel.outbox.store.postgres.pipeline import PipelineSession, RefusedError, Statement
 from courriel.outbox.store.postgres.server import PostgresServer
 from courriel.outbox.store.postgres.store import PostgresStore
+from courriel.outbox.store.states import State
 from outbox.conftest import claim, new_mail, settled
 from servers.daemon import wait_until
 from servers.postgres import ROLE, PgBouncer, Postgres

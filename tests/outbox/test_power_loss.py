@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from courriel.outbox.store.base import State
 from courriel.outbox.store.sqlite.store import SqliteStore
+from courriel.outbox.store.states import State
 from outbox import busy, disk
 
 COMPILER = shutil.which("cc") or shutil.which("gcc")

@@ -9,9 +9,14 @@ from itertools import pairwise
 import pytest
 
 from courriel.outbox.store import pruning
-from courriel.outbox.store.base import LARGE, Pruned, Query, State, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.chunks import LARGE
+from courriel.outbox.store.facts import Query
+from courriel.outbox.store.jobs import Pruned
 from courriel.outbox.store.pruning import Pruning
-from courriel.outbox.store.sql_store import SqlConnection, SqlStore
+from courriel.outbox.store.sql_connection import SqlConnection
+from courriel.outbox.store.sql_store import SqlStore
+from courriel.outbox.store.states import State
 from outbox.conftest import claim, new_mail, settled
 
 

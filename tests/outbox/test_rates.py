@@ -18,7 +18,8 @@ from hypothesis import strategies as some
 from courriel import Outbox, Sandbox
 from courriel.outbox import rate
 from courriel.outbox.rate import RateState, in_lane
-from courriel.outbox.store.base import Claimed, Slots, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.jobs import Claimed, Slots
 from courriel.outbox.store.sqlite.store import SqliteStore
 from courriel.outbox.work.held_slots import HeldSlots
 from courriel.session.pool.throttle import Rate

@@ -18,13 +18,15 @@ import pytest
 
 from courriel import Outbox, Sandbox, errors
 from courriel.outbox.store import group_commit
-from courriel.outbox.store.base import NewMail, Query, State
+from courriel.outbox.store.facts import Query
+from courriel.outbox.store.jobs import NewMail
 from courriel.outbox.store.sqlite import file as sqlite_file
-from courriel.outbox.store.sqlite import filesystem, lockfile
+from courriel.outbox.store.sqlite import filesystem, lockfile, tables
 from courriel.outbox.store.sqlite import store as sqlite
 from courriel.outbox.store.sqlite.lockfile import LockFile
 from courriel.outbox.store.sqlite.store import SqliteStore
 from courriel.outbox.store.statements import script, statements
+from courriel.outbox.store.states import State
 from outbox.conftest import claim, each_time, message, new_mail, settled
 
 MB = 1024 * 1024
@@ -649,8 +651,8 @@ def test_an_old_worker_goes_on_while_the_tables_are_brought_up_to_date(
 ) -> None:
     store.put([new_mail(key="before")])
     jobs = claim(store)
-    monkeypatch.setattr(sqlite_file, "UPGRADES", ("later",))
-    monkeypatch.setattr(sqlite_file, "script", lambda name: LATER if name == "later" else script(name))
+    monkeypatch.setattr(tables, "UPGRADES", ("later",))
+    monkeypatch.setattr(tables, "script", lambda name: LATER if name == "later" else script(name))
 
     newer = SqliteStore(path)
     again = SqliteStore(path)
@@ -669,8 +671,8 @@ def test_an_old_worker_goes_on_while_the_tables_are_brought_up_to_date(
 
 
 def test_an_upgrade_that_fails_changes_nothing(path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_file, "UPGRADES", ("later",))
-    monkeypatch.setattr(sqlite_file, "script", lambda name: LATER + "NONSENSE;\n")
+    monkeypatch.setattr(tables, "UPGRADES", ("later",))
+    monkeypatch.setattr(tables, "script", lambda name: LATER + "NONSENSE;\n")
 
     with pytest.raises(errors.OutboxError):
         SqliteStore(path)

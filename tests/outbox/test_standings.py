@@ -8,8 +8,10 @@ from hypothesis import strategies as some
 
 from courriel import Outbox, Sandbox, errors
 from courriel._dataclass import replace
-from courriel.outbox.store.base import MailInfo, OnUnsure, State, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.facts import MailInfo
 from courriel.outbox.store.standing import Standing
+from courriel.outbox.store.states import OnUnsure, State
 from outbox.conftest import claim, message, new_mail, settled
 
 ADA, BOB, CARL = "ada@example.org", "bob@example.org", "carl@example.org"

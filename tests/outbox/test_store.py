@@ -8,18 +8,11 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from courriel import errors
-from courriel.outbox.store.base import (
-    CHUNK,
-    POISON_AFTER,
-    Action,
-    Claimed,
-    Job,
-    LeaseTerms,
-    OnUnsure,
-    Query,
-    State,
-    Store,
-)
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.chunks import CHUNK
+from courriel.outbox.store.facts import Query
+from courriel.outbox.store.jobs import Claimed, Job, LeaseTerms
+from courriel.outbox.store.states import POISON_AFTER, Action, OnUnsure, State
 from outbox.conftest import claim, new_mail, settled
 
 OVER = -1.0  # a lease that has run out before it begins

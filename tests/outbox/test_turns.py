@@ -12,8 +12,11 @@ from hypothesis import strategies as some
 from courriel import Message, Outbox, Outcome, Receipt, RecipientResult, Reply
 from courriel.delivery.local import LocalTransport
 from courriel.model.submission import Submission
-from courriel.outbox.store.base import Job, Query, State, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.facts import Query
+from courriel.outbox.store.jobs import Job
 from courriel.outbox.store.sql_store import at_once
+from courriel.outbox.store.states import State
 from courriel.outbox.work import due_lanes
 from courriel.outbox.work.due_lanes import DueLanes
 from courriel.outbox.work.wakeup import Wakeup

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from courriel import Message, Outbox, Sandbox, errors
-from courriel.outbox.store.base import UNREADABLE, State
+from courriel.outbox.store.states import UNREADABLE, State
 
 NESTED = "[" * 100_000
 CHANGES = [

@@ -7,7 +7,7 @@ import sqlite3
 import psycopg
 
 from courriel import Message, Outbox, Sandbox
-from courriel.outbox.store.base import UNREADABLE, State
+from courriel.outbox.store.states import UNREADABLE, State
 
 
 def test_a_row_that_cannot_be_read_is_held_and_the_others_leave(outbox: Outbox, place: str, sandbox: Sandbox) -> None:

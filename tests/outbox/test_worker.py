@@ -28,7 +28,9 @@ from courriel.delivery.local import LocalTransport
 from courriel.model.server import Security
 from courriel.model.submission import Submission
 from courriel.outbox.store import rows
-from courriel.outbox.store.base import DueLane, Job, Query, Settlement, State
+from courriel.outbox.store.facts import Query
+from courriel.outbox.store.jobs import DueLane, Job, Settlement
+from courriel.outbox.store.states import State
 from courriel.outbox.work import batch, lease_keeper, result_writer
 from courriel.outbox.work import worker as worker_module
 from courriel.outbox.work.ahead import Ahead

@@ -16,13 +16,15 @@ from .cyrus import cyrus as running_cyrus
 from .daemon import private_folder
 from .dovecot import Dovecot
 from .dovecot import dovecot as running_dovecot
+from .names import Names
+from .names import names as running_names
 from .postfix import Postfix
 from .postfix import postfix as running_postfix
 from .postgres import PgBouncer, Postgres
 from .postgres import pgbouncer as running_pgbouncer
 from .postgres import postgres as running_postgres
 
-__all__ = ["authority", "cyrus", "dovecot", "pgbouncer", "postfix", "postfix_server", "postgres"]
+__all__ = ["authority", "cyrus", "dovecot", "names", "pgbouncer", "postfix", "postfix_server", "postgres"]
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +61,13 @@ def postfix(postfix_server: Postfix) -> Postfix:
     """Postfix, with empty mailboxes and nothing on its way."""
     postfix_server.empty()
     return postfix_server
+
+
+@pytest.fixture(scope="session")
+def names() -> Iterator[Names]:
+    """Name servers with good zones and bad ones."""
+    with running_names() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

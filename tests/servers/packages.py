@@ -29,6 +29,8 @@ PACKAGES = {
     "/usr/bin/swaks": "swaks libnet-ssleay-perl",
     "/usr/bin/systemd-analyze": "systemd",
     "/usr/bin/chromium": "chromium",
+    "/usr/sbin/nsd": "nsd",
+    "/usr/sbin/unbound": "unbound",
     "/usr/bin/microsocks": "microsocks",
     "/usr/sbin/danted": "dante-server",
     "/usr/bin/tinyproxy": "tinyproxy-bin",

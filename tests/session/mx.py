@@ -1,4 +1,4 @@
-"""Test server in the event loop of its clients: the model of test_stream on real sockets, cut at any byte."""
+"""Test server in the event loop of its clients: the model of test_batch_sender on real sockets, cut at any byte."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from courriel import AsyncSmtpPool, Envelope, Receipt, Security, Server, Timeout
 from courriel.model.content import Content
 from courriel.model.submission import Submission
 from session.play import PATIENCE
-from session.test_stream import Plan, World, body
+from session.test_batch_sender import Plan, World, body
 
 
 class Mx:

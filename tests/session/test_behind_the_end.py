@@ -13,8 +13,8 @@ from courriel.model.submission import Submission
 from courriel.session import server_memory
 from session.conftest import Play
 from session.stranger import Phone, greeted, stranger
+from session.test_batch_sender import Plan, World, send
 from session.test_send_many import in_both_colours, message
-from session.test_stream import Plan, World, send
 
 GREETED = "S: 220 hi\nC: EHLO client.example.org\nS: 250-hi\nS: 250 PIPELINING\n"
 TAKEN = "S: 250 ok\nS: 250 ok\nS: 354 go\n"

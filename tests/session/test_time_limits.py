@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 
 import pytest
 
@@ -162,3 +163,31 @@ def test_calls_that_count_as_one_share_the_total(time: Time) -> None:
     watch.start_call()
 
     assert watch.for_reply("sender", more=False) == 30
+
+
+@pytest.mark.parametrize("send_by", [send, lambda **about: asyncio.run(asend(**about))], ids=["blocking", "awaiting"])
+def test_a_reply_that_begins_while_the_content_is_written_has_its_own_limit(
+    monkeypatch: pytest.MonkeyPatch, send_by: Callable[..., object]
+) -> None:
+    """The limit of the reply before has run out meanwhile: writing took long."""
+    late = 0.0
+    monkeypatch.setattr(line, "monotonic", lambda: monotonic() + late)
+
+    def slow(phone: Phone) -> None:
+        nonlocal late
+        greeted(phone)
+        assert phone.receive().startswith(b"MAIL")
+        assert phone.ask("250 ok").startswith(b"RCPT")
+        assert phone.ask("250 ok") == b"DATA"
+        assert phone.ask("354 go")
+        phone.say("552-this")
+        late = 1000.0
+        phone.receive_content()
+        assert phone.ask("552 is too large") == b"RSET"
+        phone.say("250 ok")
+        phone.expect_nothing_more()
+
+    with stranger(slow) as there:
+        large = MAIL | {"text": ("y" * 70 + "\n") * 300_000}
+        with pytest.raises(errors.MessageRefused, match="is too large"):
+            send_by(via=f"smtp://127.0.0.1:{there.port}?tls=none", **large)

@@ -13,7 +13,7 @@ import pytest
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "debian_packages.py"
 ALL = (
     "postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop swaks libnet-ssleay-perl gcc libc6-dev postgresql pgbouncer"
-    " redis-server systemd"
+    " redis-server nsd unbound systemd dante-server microsocks tinyproxy-bin squid"
 )
 
 
@@ -82,9 +82,12 @@ def test_what_is_missing_is_installed_without_removing_anything(machine: Machine
 
     assert result.returncode == 0
     [call] = machine.calls_of("apt-get")[:1]
-    assert call.endswith("install --yes --no-install-recommends --no-remove "
-                         "dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop libnet-ssleay-perl gcc libc6-dev "
-                         "postgresql pgbouncer redis-server systemd")  # fmt: skip
+    assert call.endswith(
+        "install --yes --no-install-recommends --no-remove "
+        "dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop libnet-ssleay-perl gcc libc6-dev "
+        "postgresql pgbouncer redis-server nsd unbound systemd"
+        " dante-server microsocks tinyproxy-bin squid"
+    )
 
 
 def test_the_lists_are_fetched_only_when_apt_does_not_know_a_package(machine: Machine) -> None:

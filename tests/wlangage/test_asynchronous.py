@@ -17,7 +17,7 @@ from hypothesis import strategies as some
 
 import courriel.wlangage as wl
 from courriel import Outbox, Sandbox
-from courriel.outbox.store.base import State
+from courriel.outbox.store.states import State
 from courriel.wlangage.sending import spool_functions
 from courriel.wlangage.spool import lane_of, spool
 from wlangage.post_office import PostOffice

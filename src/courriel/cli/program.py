@@ -32,11 +32,17 @@ _COMMANDS = {
         "Montre les fournisseurs connus, leurs serveurs et leurs limites.",
         "Shows the known providers, their servers and their limits.",
     ),
+    "doctor": Bilingual(
+        "Examine un serveur et un domaine, étape par étape.", "Examines a server and a domain, step by step."
+    ),
+    "probe": Bilingual(
+        "Regarde les ports d'un serveur, sans s'authentifier.", "Looks at the ports of a server, without a login."
+    ),
     "explain": Bilingual("Explique la réponse d'un serveur ou une erreur.", "Explains a server's reply, or an error."),
 }
 
 
-_IN_FOLDERS = ("inbox", "login", "outbox", "sandbox", "send", "worker")
+_IN_FOLDERS = ("doctor", "inbox", "login", "outbox", "sandbox", "send", "worker")
 
 
 def _load(name: str) -> click.Command:

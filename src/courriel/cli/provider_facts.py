@@ -44,7 +44,8 @@ def nearest(asked: str) -> str:
 
 def show(report: Report, provider: Provider) -> None:
     """Print the facts of a provider."""
-    report.line(f"{provider.name}  {provider.title}{_in_brackets(provider.domains)}")
+    domains = f" ({', '.join(provider.domains)})" if provider.domains else ""
+    report.line(f"{provider.name}  {provider.title}{domains}")
     security = _SECURITY[provider.security.value].in_()
     report.entry("Envoi", "Sending", f"{provider.host} {provider.port}, {security}")
     places = [f"{host} {port}" for host, port in ((provider.imap, 993), (provider.pop, 995)) if host]
@@ -92,10 +93,6 @@ def url(provider: Provider) -> str:
 
 
 # The steps.
-
-
-def _in_brackets(domains: tuple[str, ...]) -> str:
-    return f" ({', '.join(domains)})" if domains else ""
 
 
 def _login(provider: Provider) -> str:

@@ -152,6 +152,10 @@ class Report:
         """Print a line of the result on standard output."""
         self._out.line(text)
 
+    def paint(self, text: str, color: str) -> str:
+        """A text in this colour (a number of ECMA-48), for standard output; unchanged where there are no colours."""
+        return self._out.paint(text, color)
+
     def aside(self, text: str) -> None:
         """Print a line of progress on standard error; nothing with --json."""
         if not self._json:

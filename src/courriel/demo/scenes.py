@@ -27,6 +27,12 @@ def _sent_by_other_process(output: str, letters: Sequence[CapturedMessage]) -> b
     return "READY" in first and "SENT client@example.org" in last and len(letters) == 1
 
 
+def _put_right(said: str, letters: Sequence[CapturedMessage]) -> bool:
+    """Check that the doctor found the step that fails, and a URL that works, and that no mail left."""
+    lines = said.splitlines()
+    return not letters and "TLS-PORT-MIXUP" in said and "smtp+starttls://" in (lines or [""])[-1]
+
+
 IN_CLEAR = Scene(
     Both(
         "WLangage, premier exemple : en clair, avec authentification", "WLangage, first example: in clear, with a login"
@@ -232,6 +238,34 @@ WRONG_PORT = Scene(
     explained_as("CONNECTION-REFUSED", "TLS-PORT-MIXUP"),
 )
 
+DOCTOR = Scene(
+    Both(
+        "Le docteur visite un serveur au mauvais port, et trouve l'URL qui marche",
+        "The doctor visits a server at the wrong port, and finds the URL that works",
+    ),
+    Both(
+        """
+        from courriel import doctor
+
+        visite = doctor.examine("smtps://ada@127.0.0.1:$port", login=False)  # en ligne de commande : courriel doctor
+        print(visite.verdict.fr)
+        for étape in visite.steps:
+            print(f"  {étape.name:<10} {étape.status:<7} {étape.finding.fr}", étape.failure)
+        print("essayé, et qui marche :", visite.corrected)
+        """,
+        """
+        from courriel import doctor
+
+        visit = doctor.examine("smtps://ada@127.0.0.1:$port", login=False)  # on the command line: courriel doctor
+        print(visit.verdict.en)
+        for step in visit.steps:
+            print(f"  {step.name:<10} {step.status:<7} {step.finding.en}", step.failure)
+        print("tried, and works:", visit.corrected)
+        """,
+    ),
+    _put_right,
+)
+
 OUTBOX = Scene(
     Both(
         "La boîte d'envoi : le programme est tué avant d'avoir envoyé, un autre envoie",
@@ -284,4 +318,4 @@ OUTBOX = Scene(
     _sent_by_other_process,
 )
 
-SCENES = (IN_CLEAR, SECURED, READ, IN_PYTHON, ONE_REFUSED, WRONG_PASSWORD, WRONG_PORT, OUTBOX)
+SCENES = (IN_CLEAR, SECURED, READ, IN_PYTHON, ONE_REFUSED, WRONG_PASSWORD, WRONG_PORT, DOCTOR, OUTBOX)

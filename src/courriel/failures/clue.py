@@ -42,7 +42,9 @@ class Evidence:
     def of(cls, facts: Facts) -> Evidence:
         text = fold(facts)
         names = frozenset(name.rpartition(".")[2] for name in facts.exceptions)
-        return cls(facts, text, names, frozenset(_ORANGE.findall(text)), _is_practice(facts.server or text))
+        return cls(
+            facts, text, names, frozenset(_ORANGE.findall(text)), bool(_ON_THIS_MACHINE.search(facts.server or text))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,3 @@ def _code_fits(codes: tuple[str, ...], code: int | None) -> int:
     if str(code) in codes:
         return 2
     return int(f"{code // 100}xx" in codes)
-
-
-def _is_practice(text: str) -> bool:
-    """Whether a server, or a text about one, tells of this machine and of a port that no mail server has."""
-    return bool(_ON_THIS_MACHINE.search(text))

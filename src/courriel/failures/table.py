@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +19,8 @@ _NOTHING = {"fr": "", "en": ""}
 
 @cache
 def records() -> tuple[Failure, ...]:
-    """Return every record, in the order of the table."""
-    # Imported here: most programs never fail, and should not pay for the import.
-    import pkgutil
-    import tomllib
-
-    data = pkgutil.get_data(__name__, "table.toml")
-    if data is None:  # pragma: no cover - a loader without data files could not import the package
-        raise FileNotFoundError("table.toml")
-    return tuple(_record(row) for row in tomllib.loads(data.decode())["failure"])
+    """Return every record, in the order of the table: failures of sessions, then those of a domain's records."""
+    return tuple(_record(row) for file in ("table.toml", "domain.toml") for row in _rows(file))
 
 
 @cache
@@ -37,6 +30,18 @@ def by_id() -> dict[str, Failure]:
 
 
 # The steps.
+
+
+def _rows(file: str) -> Sequence[Row]:
+    # Imported here: most programs never fail, and should not pay for the import.
+    import pkgutil
+    import tomllib
+
+    data = pkgutil.get_data(__name__, file)
+    if data is None:  # pragma: no cover - a loader without data files could not import the package
+        raise FileNotFoundError(file)
+    rows: Sequence[Row] = tomllib.loads(data.decode())["failure"]
+    return rows
 
 
 def _record(row: Row) -> Failure:

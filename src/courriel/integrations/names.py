@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from courriel._dataclass import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from courriel.types import Attempt, Metrics
 
@@ -31,7 +31,7 @@ class Figure:
     unit: str
     text: str
     attributes: tuple[str, ...]
-    read: Callable[[Metrics], Iterator[tuple[float, Labels]]]
+    read: Callable[[Metrics], Iterable[tuple[float, Labels]]]
     adds_up: bool = True
 
 
@@ -63,22 +63,6 @@ def _unsure(found: Metrics) -> Iterator[tuple[float, Labels]]:
         yield mails, (lane,)
 
 
-def _gone(found: Metrics) -> Iterator[tuple[float, Labels]]:
-    yield sum(taken.mails for taken in found.gone), ()
-
-
-def _oldest(found: Metrics) -> Iterator[tuple[float, Labels]]:
-    yield found.oldest_due or 0.0, ()
-
-
-def _rate(found: Metrics) -> Iterator[tuple[float, Labels]]:
-    yield found.rate, ()
-
-
-def _workers(found: Metrics) -> Iterator[tuple[float, Labels]]:
-    yield found.alive, ()
-
-
 def _last_error(found: Metrics) -> Iterator[tuple[float, Labels]]:
     if found.last_error is not None:
         yield found.last_error.at, (found.last_error.lane,)
@@ -89,12 +73,13 @@ FIGURES = (
            ("courriel.lane", "courriel.state"), _mails),
     Figure("courriel.outbox.unsure", "{mail}", "Mails in doubt that have not reached their end, by lane.",
            ("courriel.lane",), _unsure),
-    Figure("courriel.outbox.gone", "{mail}", "Mails in the hands of workers that are proved to be gone.", (), _gone),
-    Figure("courriel.outbox.workers", "{worker}", "Workers that are alive.", (), _workers),
+    Figure("courriel.outbox.gone", "{mail}", "Mails in the hands of workers that are proved to be gone.", (),
+           lambda found: [(sum(taken.mails for taken in found.gone), ())]),
+    Figure("courriel.outbox.workers", "{worker}", "Workers that are alive.", (), lambda found: [(found.alive, ())]),
     Figure("courriel.outbox.oldest_due", "s", "For how long the mail that is due the longest could have been sent.",
-           (), _oldest, adds_up=False),
+           (), lambda found: [(found.oldest_due or 0.0, ())], adds_up=False),
     Figure("courriel.outbox.rate", "{mail}/s", "Mails sent a second by all workers, over the last minute.",
-           (), _rate, adds_up=False),
+           (), lambda found: [(found.rate, ())], adds_up=False),
     Figure("courriel.outbox.last_error", "s", "When the last error was, in seconds since 1970, and on which lane.",
            ("courriel.lane",), _last_error, adds_up=False),
 )  # fmt: skip

@@ -217,7 +217,8 @@ class Line(BaseLine):
 
     def _receive(self, stage: Stage, more: bool) -> bytes:
         line = self._socket or self._open_socket(stage)
-        data = line.take_early() if line.early else line.receive(self._clock.for_reply(stage, more))
+        seconds = self._clock.for_reply(stage, more)  # starts the limit of a reply that has begun, too
+        data = line.take_early() if line.early else line.receive(seconds)
         while data is None:
             data = line.receive(self._clock.for_reply(stage, more=True))
         if self._transcript is not None:

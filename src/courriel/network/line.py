@@ -10,7 +10,7 @@ from courriel import errors
 from courriel.errors import Stage
 from courriel.model.credentials import Token
 from courriel.model.server import Server
-from courriel.network.connecting.happy_eyeballs import AddressesFailed
+from courriel.network.connecting.resolve import AddressesFailed
 from courriel.network.translate import (
     ProxySilent,
     by_proxy,

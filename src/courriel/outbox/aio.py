@@ -17,9 +17,12 @@ from courriel.network import forks
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox.encoding import Moment
 from courriel.outbox.listeners import Event
-from courriel.outbox.outbox import MAX_SIZE, IfKnown, Outbox
+from courriel.outbox.outbox import MAX_SIZE, Outbox
+from courriel.outbox.put_terms import IfKnown
 from courriel.outbox.questions import Confirm
-from courriel.outbox.store.base import Count, IntegrityFinding, LaneInfo, MailInfo, State, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.facts import Count, IntegrityFinding, LaneInfo, MailInfo
+from courriel.outbox.store.states import State
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.work.ahead import MOST
 from courriel.outbox.work.health import Health

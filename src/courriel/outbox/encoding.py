@@ -17,7 +17,10 @@ from courriel.model.envelope import Envelope
 from courriel.model.message import Priority
 from courriel.model.submission import EndGuard, SendOptions, Submission
 from courriel.outbox import checks
-from courriel.outbox.store.base import LARGE, Job, LazyChunks, NewMail, OnUnsure, Store, in_chunks
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.chunks import LARGE, LazyChunks, in_chunks
+from courriel.outbox.store.jobs import Job, NewMail
+from courriel.outbox.store.states import OnUnsure
 from courriel.session.encoding import IN_SEVEN_BITS, Sendable, submission_of
 
 Moment: TypeAlias = "datetime | timedelta | float | None"

@@ -9,7 +9,8 @@ from courriel import errors
 from courriel.network.careful_log import CarefulLogger
 from courriel.outbox import checks
 from courriel.outbox.attempts import AttemptListener
-from courriel.outbox.store.base import UNSURE, MailInfo, State
+from courriel.outbox.store.facts import MailInfo
+from courriel.outbox.store.states import UNSURE, State
 from courriel.outbox.ticket import Ticket
 
 Event: TypeAlias = Literal["sent", "failed", "delayed", "unsure"]

@@ -6,7 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 from courriel._dataclass import dataclass
-from courriel.outbox.store.base import Count, State, Store, Taken, WorkerInfo
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.facts import Count, Taken, WorkerInfo
+from courriel.outbox.store.states import State
 from courriel.outbox.work.liveness import InHand, Life, life_of
 
 if TYPE_CHECKING:
@@ -20,20 +22,6 @@ SAMPLE = 2_000
 
 HEARD = 150.0
 """Seconds without a sign of life after which a worker counts as dead. It stores one every minute."""
-
-
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """Mails `sent` within the last `seconds`, and the last error of any lane.
-
-    `error_at` is in seconds since 1970, by the store's clock; 0 when there was no error.
-    """
-
-    sent: int
-    seconds: float
-    error_lane: str = ""
-    error: str = ""
-    error_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,44 +10,37 @@ Outbox: durable storage of mails, and their sending.
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel._lazy_re import expression
-from courriel.delivery.percent import nearest
-from courriel.model.checks.shown import is_like_url, safely_shown
-from courriel.model.submission import SendOptions
+from courriel.model.checks.shown import safely_shown
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox import checks
-from courriel.outbox.encoding import Moment, PutTerms, check_key, seconds_from_now, written
+from courriel.outbox.encoding import Moment, PutTerms, seconds_from_now, written
 from courriel.outbox.lanes import Lanes
 from courriel.outbox.listeners import Event, Listeners, TicketListener, checked_function
+from courriel.outbox.put_terms import IfKnown, check_if_known, check_keys, moment_of, portions, terms_of
 from courriel.outbox.questions import Confirm
 from courriel.outbox.rate import in_lane
-from courriel.outbox.store.base import (
-    Count,
-    IntegrityFinding,
-    KnownMail,
-    LaneInfo,
-    MailInfo,
-    NewMail,
-    Query,
-    State,
-    Store,
-)
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.facts import Count, IntegrityFinding, LaneInfo, MailInfo, Query
+from courriel.outbox.store.jobs import KnownMail, NewMail
+from courriel.outbox.store.opening import _POSTGRESQL, _file_name, store_at
 from courriel.outbox.store.pruning import Pruning
+from courriel.outbox.store.states import State
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.work.ahead import MOST
 from courriel.outbox.work.idle_sessions import PER_HOST
 from courriel.outbox.work.lease_keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.work.liveness import InHand, Presence, in_hand
+from courriel.outbox.work.stop_signals import stopped_by_signals
+from courriel.outbox.work.tools import Tools
 from courriel.outbox.work.wakeup import Wakeup
-from courriel.outbox.work.worker import BATCH, GRACE, Tools, Worker, checked_grace
+from courriel.outbox.work.worker import BATCH, GRACE, Worker, checked_grace
 from courriel.session.encoding import Sendable, check_several
 
 if TYPE_CHECKING:
@@ -60,16 +53,11 @@ if TYPE_CHECKING:
     from courriel.outbox.metrics import Metrics
     from courriel.outbox.put_arguments import PutArguments
 
-IfKnown: TypeAlias = Literal["refuse", "keep"]
-"""What happens with a different mail under a known key."""
 
 MAX_SIZE = 50 * 1024 * 1024
 """Octets of the largest accepted mail: more than servers take, and less than harms a database."""
 
 _BEGINNING = expression(r"[0-9a-f]{8,31}")
-_POSTGRESQL = ("postgresql://", "postgres://")
-_OWN_TERMS = ("not_before", "expires", "priority", "on_unsure")
-_MOST_MAILS, _MOST_OCTETS = 200, 16 * 1024 * 1024  # of put_many, in one commit
 
 
 class Outbox:
@@ -103,7 +91,7 @@ class Outbox:
             checks.flag(name, value)
         max_size = checks.whole("max_size", max_size, "octets", most=2**62)
         self._ways = Lanes({} if ways is None else ways, elsewhere=elsewhere, allow_references=allow_secret_references)
-        self._store = _store_at(place, create=create)
+        self._store = store_at(place, create=create)
         self._max_size = max_size
         self._listeners = Listeners()
         self._bell = Wakeup()
@@ -136,8 +124,8 @@ class Outbox:
         it twice). The other options are those of `SmtpSession.send`. Raises UsageError, InvalidMessage, InvalidAddress,
         InvalidUrl before a byte is written; OutboxFull, OutboxUncertain.
         """
-        _check_if_known(if_known)
-        mail = written(message, self._ways.lane(via), key, _terms(wanted), self._max_size)
+        check_if_known(if_known)
+        mail = written(message, self._ways.lane(via), key, terms_of(wanted), self._max_size)
         return self._keep([mail], conn, if_known)[0]
 
     def put_many(
@@ -155,12 +143,12 @@ class Outbox:
         When it raises, or `messages` does, those before may have been stored, some hundreds at a time: with keys the
         same call can be repeated.
         """
-        _check_if_known(if_known)
+        check_if_known(if_known)
         check_several(messages)
-        _check_keys(messages, keys)
-        lane, terms = self._ways.lane(via), _terms(wanted)
+        check_keys(messages, keys)
+        lane, terms = self._ways.lane(via), terms_of(wanted)
         tickets: list[Ticket] = []
-        for mails in _portions(self._written(messages, keys, lane, terms)):
+        for mails in portions(self._written(messages, keys, lane, terms)):
             tickets += self._keep(mails, conn, if_known)
         return tickets
 
@@ -203,7 +191,7 @@ class Outbox:
             checks.flag("unsure", unsure)
         if most is not None:
             most = checks.whole("most", most, "mails")
-        moment = None if since is None else _moment_of(since)
+        moment = None if since is None else moment_of(since)
         return self._store.read(Query(state, lane, moment, unsure, most=most))
 
     def stats(self) -> Sequence[Count]:
@@ -399,7 +387,7 @@ class Outbox:
         worker = self.worker(
             workers=workers, lanes=lanes, confirm=confirm, ahead=ahead, sessions=sessions, per_host=per_host
         )
-        with _signals(worker):
+        with stopped_by_signals(worker):
             worker.start()
             worker.wait()
             return worker.stop(grace)
@@ -484,110 +472,3 @@ class Outbox:
             if isinstance(wrong, errors.CourrielError):
                 raise
             raise errors.UsageError("put_many: one key for each message") from wrong
-
-
-def _check_if_known(if_known: object) -> None:
-    if not isinstance(if_known, str) or if_known not in ("refuse", "keep"):
-        raise errors.UsageError(f'if_known is "refuse" or "keep", not {checks.shown(if_known)}')
-
-
-def _check_keys(messages: Iterable[Sendable], keys: Iterable[str] | None) -> None:
-    """Check what can be checked before the first mail is stored: the number of keys, and each of them in a list."""
-    if keys is None:
-        return
-    checks.several("keys", keys, "keys")
-    if isinstance(keys, Sequence):
-        for key in keys:
-            check_key(key)
-        if isinstance(messages, Sequence) and len(messages) != len(keys):
-            raise errors.UsageError("put_many: one key for each message")
-
-
-def _moment_of(since: datetime) -> float:
-    """A datetime in seconds since 1970. Raises UsageError, also for one without a time zone."""
-    from datetime import datetime
-
-    if not isinstance(since, datetime):
-        raise errors.UsageError(f"since: a datetime, not {checks.shown(since)}")
-    if since.tzinfo is None:
-        raise errors.UsageError(f"since: {since} has no time zone; write datetime(..., tzinfo=...)")
-    return since.timestamp()
-
-
-def _store_at(place: str | os.PathLike[str] | Store | None, *, create: bool) -> Store:
-    if place is None:
-        from courriel.outbox.default_location import default_location
-
-        place = default_location(create=create).place
-    if isinstance(place, str) and place.startswith(_POSTGRESQL):
-        from courriel.outbox.store.postgres.store import PostgresStore
-
-        return PostgresStore(place, create=create)
-    if isinstance(place, str | os.PathLike):
-        from courriel.outbox.store.sqlite.store import SqliteStore
-
-        return SqliteStore(_file_name(place), create=create)
-    if not hasattr(place, "claim"):
-        raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {type(place).__name__}")
-    return place
-
-
-def _file_name(place: str | os.PathLike[str]) -> str:
-    """File name as a string. Raises UsageError for other types and invalid names."""
-    name = os.fspath(place) if isinstance(place, str | os.PathLike) else place
-    if not isinstance(name, str):
-        raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {type(name).__name__}")
-    if not name or name == ":memory:" or name.startswith("file:") or is_like_url(name, whole_paths=True):
-        # Of a URL no more than the scheme: another one than ours holds a password as well.
-        also = nearest(name.partition("://")[0], ["postgresql"]) if "://" in name else ""
-        raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {safely_shown(name)}{also}")
-    try:
-        if b"\0" not in os.fsencode(name):
-            return name
-    except UnicodeEncodeError:
-        pass
-    raise errors.UsageError(f"{name!r} cannot be the name of a file")
-
-
-def _terms(wanted: PutArguments) -> PutTerms:
-    """Split the arguments of a put: its own options, and the options of the submission."""
-    own = {name: value for name, value in wanted.items() if name in _OWN_TERMS}
-    rest = {name: value for name, value in wanted.items() if name not in _OWN_TERMS}
-    known = [*_OWN_TERMS, *SendOptions.__dataclass_fields__]
-    for name in rest:
-        if name not in known:
-            raise errors.UsageError(f"put: {name} is no option{nearest(name, known)}")
-    return PutTerms(send=SendOptions(**rest) if rest else None, **own)  # type: ignore[arg-type]
-
-
-def _portions(mails: Iterable[NewMail]) -> Iterator[list[NewMail]]:
-    portion: list[NewMail] = []
-    octets = 0
-    for mail in mails:
-        portion.append(mail)
-        octets += mail.size
-        if len(portion) >= _MOST_MAILS or octets >= _MOST_OCTETS:
-            yield portion
-            portion, octets = [], 0
-    if portion:
-        yield portion
-
-
-class _signals:  # noqa: N801 - used like a function after `with`
-    """Context in which SIGTERM and SIGINT stop a worker gently; only in the main thread."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self._before: dict[int, object] = {}
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._before[number] = signal.signal(number, self._stop)
-
-    def _stop(self, number: int, frame: object) -> None:
-        self._worker.ask_to_stop()
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]

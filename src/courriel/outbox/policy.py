@@ -21,7 +21,7 @@ from courriel import errors
 from courriel._dataclass import dataclass, field, replace
 from courriel._lazy_re import expression
 from courriel.model.receipt import Outcome, Receipt
-from courriel.outbox.store.base import EXPIRED, UNSURE, OnUnsure, State
+from courriel.outbox.store.states import EXPIRED, UNSURE, OnUnsure, State
 from courriel.reply import Reply
 
 Result: TypeAlias = "Receipt | Exception"

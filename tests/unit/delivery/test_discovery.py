@@ -20,6 +20,7 @@ from courriel.delivery.discovery.discover import discover
 from courriel.delivery.discovery.proposal import FoundServer
 from courriel.delivery.urls import providers
 from courriel.delivery.urls.route import Route
+from courriel.doctor.domain import mta_sts, policy_file
 from courriel.model.address import Address
 from courriel.model.server import Dialect, Security, Server
 from courriel.network import https
@@ -476,3 +477,50 @@ def test_the_command_reports_what_it_cannot_do(
 
     assert main(["config", "new", *arguments]) == status
     assert "Traceback" not in capsys.readouterr().err
+
+
+# The policy of MTA-STS, by the same exchange.
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", "answers with status 404"),
+        (b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", "answers with status 302"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n", "is no text/plain"),
+        (b"nonsense\r\n\r\n", "does not answer as a web server"),
+    ],
+)
+def test_what_is_no_policy_is_an_error_of_its_own(
+    authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, said: bytes, error: str
+) -> None:
+    with web(authority, "mta-sts.a.example", answer=lambda _: said) as site:
+        monkeypatch.setattr(https, "_connect", site.connect)
+
+        with pytest.raises(errors.CourrielError, match=error):
+            policy_file.fetch_policy(POLICY_URL, trusting(authority))
+
+
+def test_a_policy_is_fetched_with_a_certificate_for_its_own_name(
+    authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 14\r\n\r\nversion: STSv1"
+    with web(authority, "mta-sts.a.example", answer=lambda _: said) as site:
+        monkeypatch.setattr(https, "_connect", site.connect)
+        assert policy_file.fetch_policy(POLICY_URL, trusting(authority)) == b"version: STSv1"
+
+    with web(authority, "other.example", answer=lambda _: said) as site:
+        monkeypatch.setattr(https, "_connect", site.connect)
+        with pytest.raises(errors.TlsFailed, match="the certificate"):
+            policy_file.fetch_policy(POLICY_URL, trusting(authority))
+
+
+def test_a_policy_of_a_gigabyte_is_cut(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n" + b"mx: a\n" * 2_000_000
+    with web(authority, "mta-sts.a.example", answer=lambda _: said) as site:
+        monkeypatch.setattr(https, "_connect", site.connect)
+
+        assert len(policy_file.fetch_policy(POLICY_URL, trusting(authority))) == mta_sts.LONGEST_POLICY + 1
+
+
+POLICY_URL = "https://mta-sts.a.example/.well-known/mta-sts.txt"

@@ -15,8 +15,8 @@ from courriel import failures
 from courriel.failures import sentences
 from courriel.failures.sentences import french
 from courriel.network.tls import reasons as tls_reasons
-from unit.failures.said import SOURCE
-from unit.failures.said import sentences as sentences_of_the_source
+from unit.failures.source_sentences import SOURCE
+from unit.failures.source_sentences import sentences as sentences_of_the_source
 
 PAIRS: dict[str, str] = tomllib.loads((SOURCE / "failures" / "french.toml").read_text("utf-8"))["sentences"]
 FOR_PROGRAMMERS = (  # programming errors, which users do not see

@@ -18,6 +18,9 @@ RECORDS = failures.all()
 EXAMPLES = [
     pytest.param(record, text, id=f"{record.id}-{n}") for record in RECORDS for n, text in enumerate(record.examples)
 ]
+OF_DOMAINS = [
+    record for record in RECORDS if re.match("SPF-|DKIM-|DMARC-|MTA-STS-|TLS-RPT-|DOMAIN-TAKES|CERT-ENDS", record.id)
+]
 PROMISED = re.findall(
     r"[A-Z0-9-]+",
     """
@@ -77,7 +80,7 @@ def test_every_record_has_a_known_stage() -> None:
 
 def test_a_record_without_clues_is_named_by_the_library_and_has_no_example() -> None:
     assert all(record.clues or not record.examples for record in RECORDS)
-    assert {record.id for record in RECORDS if not record.clues} == {
+    assert {record.id for record in RECORDS if not record.clues and record not in OF_DOMAINS} == {
         "PASSWORD-NOT-FOUND", "NO-SENDER", "ATTACHMENT-MISSING", "DELETIONS-IN-DOUBT", "HEADER-LINE-TOO-LONG",
         "HEADER-NEEDS-SMTPUTF8", "KEY-REUSED", "OUTBOX-DAMAGED", "OUTBOX-FORBIDDEN", "OUTBOX-FULL", "OUTBOX-LOGIN",
         "OUTBOX-MISSING", "OUTBOX-NO-DATABASE", "SECRET-IN-OUTBOX",
@@ -132,7 +135,7 @@ def test_french_is_written_as_french_is() -> None:
         if language == "fr":
             assert text.count("«") == text.count("»"), name
             assert not re.search(r"«\S|\S»", text), f"{name}: blanks belong inside the quotes"
-            assert not re.search(r"\w;", text), f"{name}: a blank before a semicolon"
+            assert not re.search(r"\w;", re.sub(r"v=\w+1;[^,.]*", "", text)), f"{name}: a blank before a semicolon"
             own = re.sub(r"https?://\S+|High Volume Email", "", text)
             assert not re.search(r"\bidentifi[ceé]|\be?-?mails?\b|timeout", own, re.IGNORECASE), name
         else:

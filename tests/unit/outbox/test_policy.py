@@ -12,7 +12,7 @@ from courriel import Outcome, Receipt, RecipientResult, Reply, errors
 from courriel._dataclass import replace
 from courriel.outbox import policy
 from courriel.outbox.policy import Decision, LaneProblem, RecipientState, decide
-from courriel.outbox.store.base import EXPIRED, UNSURE, OnUnsure, State
+from courriel.outbox.store.states import EXPIRED, UNSURE, OnUnsure, State
 
 ADA, BOB, CLEO = "ada@example.org", "bob@example.org", "cleo@example.org"
 DAYS = 5 * 86_400.0

@@ -17,7 +17,7 @@ from courriel.wire.parse.parts import DEEPEST, MOST_PARTS
 from courriel.wire.parse.words import LONGEST_VALUE
 from fast_part import examples
 from hostile.lists import hostile, shown
-from unit.wire.reading.broken_letters import broken_letters, many_parts, nested
+from unit.wire.parse.broken_letters import broken_letters, many_parts, nested
 
 
 def read_all(raw: bytes) -> Letter:

@@ -158,7 +158,8 @@ def compact_(manner: GlobalOptions, place: str | None) -> int:
 def _findings(place: str | None) -> Sequence[IntegrityFinding]:
     """Findings of the check; damage that keeps the outbox from being opened is one as well."""
     from courriel import errors
-    from courriel.outbox.store.base import DAMAGED, IntegrityFinding
+    from courriel.outbox.store.facts import IntegrityFinding
+    from courriel.outbox.store.states import DAMAGED
 
     try:
         with existing_outbox(place) as outbox:

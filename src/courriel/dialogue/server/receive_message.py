@@ -174,7 +174,8 @@ class Reception:
         origin, recipients = self._origin, tuple(self._recipients)
         self.forget()
         assert origin is not None
-        in_lines = _header_of(content) if origin.binary else content
+        # Of a binary message the header alone has lines.
+        in_lines = content.partition(b"\r\n\r\n")[0] if origin.binary else content
         if longest_line(in_lines) > self._config.limits.line:
             raise Objection(554, f"5.6.0 A line of the message has more than {self._config.limits.line} octets")
         findings = check_message(in_lines, eight_bit=origin.eight_bit or origin.utf8, single_dots=single_dots)
@@ -206,8 +207,3 @@ class Reception:
             self._session.add_finding(
                 "space-in-path", "your client put a space after MAIL FROM: or RCPT TO: (RFC 5321 3.3 has none)"
             )
-
-
-def _header_of(content: bytes) -> bytes:
-    """Octets above the first empty line: the only part of a binary message that has lines."""
-    return content.partition(b"\r\n\r\n")[0]

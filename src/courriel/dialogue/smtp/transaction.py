@@ -36,6 +36,10 @@ BURST = 102
 the replies to fit into the smallest buffers during the write (RFC 2920 3.1)."""
 
 
+BLOCK = 64 * 1024
+"""Octets of content written at a time; less leaves together with the dot."""
+
+
 class Burst:
     """Commands that are sent together, and the stages of their replies, in order."""
 

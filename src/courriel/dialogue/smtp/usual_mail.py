@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from courriel.dialogue.flow import Flow
-from courriel.dialogue.smtp.transaction import BURST
+from courriel.dialogue.smtp.transaction import BLOCK, BURST
 from courriel.errors import CourrielError, Stage
 from courriel.model.receipt import Outcome, Receipt, RecipientResult
 from courriel.model.server import Dialect
@@ -17,9 +17,6 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from courriel.dialogue.smtp.client import SmtpDialogue
-
-LARGEST = 64 * 1024
-"""Octets of content that are written together with the dot; more goes block by block."""
 
 # Names of their own: attribute access of an enumeration is slow.
 _ACCEPTED, _SMTP = Outcome.ACCEPTED, Dialect.SMTP
@@ -42,7 +39,7 @@ def usual_mail(dialogue: SmtpDialogue, submission: Submission) -> UsualMail | No
         return None
     envelope, content = submission.envelope, submission.content
     octets = content.alone
-    if octets is None or not content.dotless or content.binary or content.size >= LARGEST:
+    if octets is None or not content.dotless or content.binary or content.size >= BLOCK:
         return None
     if len(envelope.recipients) + 1 >= BURST:
         return None

@@ -6,13 +6,11 @@ import errno
 import os
 import socket
 from collections.abc import Iterable
-from selectors import EVENT_WRITE, DefaultSelector
 from time import monotonic
 
 from courriel.model.server import Server
 from courriel.network.connecting import resolve
-from courriel.network.connecting.happy_eyeballs import AddressesFailed, HappyEyeballs
-from courriel.network.connecting.resolve import Place
+from courriel.network.connecting.resolve import AddressesFailed, Place
 
 TYPE_CHECKING = False
 
@@ -32,8 +30,62 @@ def reach(server: Server, ends: float) -> socket.socket:
 
         proxy = environment.proxy_of(server)
         if proxy is not None:
-            return blocking.reach(server, proxy, ends, _places, _reach_directly)
+            return blocking.reach(server, proxy, ends, places_of, _reach_directly)
     return _reach_directly(server, ends)
+
+
+def places_of(server: Server | Proxy, ends: float) -> list[Place]:
+    """The addresses of a server, looked up before `ends` (monotonic). Raises OSError, TimeoutError among them."""
+    known = resolve.places_at_once(server)
+    if known is not None:
+        return known
+    from queue import Empty, SimpleQueue  # noqa: PLC0415 - not for addresses
+
+    answers: SimpleQueue[list[Place] | OSError] = SimpleQueue()
+    resolve.ask(server, answers.put)
+    try:
+        answer = answers.get(timeout=max(0.001, ends - monotonic()))
+    except Empty:
+        raise TimeoutError("the name service did not answer") from None
+    if isinstance(answer, OSError):
+        raise answer
+    return answer
+
+
+def reach_one_of(places: list[Place], ends: float) -> socket.socket:
+    """A socket connected to the first address that answers before `ends`; see `happy_eyeballs`. Raises OSError."""
+    if len(places) == 1:
+        return _reach_alone(places[0], ends)
+    from selectors import EVENT_WRITE, DefaultSelector  # noqa: PLC0415 - for several addresses, as the next
+
+    from courriel.network.connecting.happy_eyeballs import HappyEyeballs  # noqa: PLC0415
+
+    race = HappyEyeballs(places, ends)
+    running: dict[socket.socket, Place] = {}
+    try:
+        with DefaultSelector() as called:
+            while race.goes_on(len(running)):
+                while place := race.starter(len(running)):
+                    try:
+                        line = _call(place)
+                    except OSError as unreachable:
+                        race.lost(place, unreachable)
+                    else:
+                        running[line] = place
+                        called.register(line, EVENT_WRITE, line)
+                for answer, _ in called.select(race.patience()) if running else ():
+                    line = answer.data
+                    called.unregister(line)
+                    if not (said := line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+                        _close(other for other in running if other is not line)
+                        return _hurry(line)
+                    race.lost(running.pop(line), OSError(said, os.strerror(said)))
+                    line.close()
+            raise race.failure(list(running.values()))
+    except BaseException:
+        # Also for Ctrl-C, which may come when one is connected already.
+        _close(running)
+        raise
 
 
 def secure(line: socket.socket, server: Server, context: ssl.SSLContext, seconds: float) -> ssl.SSLSocket:
@@ -68,56 +120,7 @@ def probe(server: Server, seconds: float, *, by_tls: bool) -> bytes:
 
 
 def _reach_directly(server: Server | Proxy, ends: float) -> socket.socket:
-    return _reach_one_of(_places(server, ends), ends)
-
-
-def _places(server: Server | Proxy, ends: float) -> list[Place]:
-    known = resolve.places_at_once(server)
-    if known is not None:
-        return known
-    from queue import Empty, SimpleQueue  # noqa: PLC0415 - not for addresses
-
-    answers: SimpleQueue[list[Place] | OSError] = SimpleQueue()
-    resolve.ask(server, answers.put)
-    try:
-        answer = answers.get(timeout=max(0.001, ends - monotonic()))
-    except Empty:
-        raise TimeoutError("the name service did not answer") from None
-    if isinstance(answer, OSError):
-        raise answer
-    return answer
-
-
-def _reach_one_of(places: list[Place], ends: float) -> socket.socket:
-    """A socket connected to the first address that answers; see `happy_eyeballs`."""
-    if len(places) == 1:
-        return _reach_alone(places[0], ends)
-    race = HappyEyeballs(places, ends)
-    running: dict[socket.socket, Place] = {}
-    try:
-        with DefaultSelector() as called:
-            while race.goes_on(len(running)):
-                while place := race.starter(len(running)):
-                    try:
-                        line = _call(place)
-                    except OSError as unreachable:
-                        race.lost(place, unreachable)
-                    else:
-                        running[line] = place
-                        called.register(line, EVENT_WRITE, line)
-                for answer, _ in called.select(race.patience()) if running else ():
-                    line = answer.data
-                    called.unregister(line)
-                    if not (said := line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
-                        _close(other for other in running if other is not line)
-                        return _hurry(line)
-                    race.lost(running.pop(line), OSError(said, os.strerror(said)))
-                    line.close()
-            raise race.failure(list(running.values()))
-    except BaseException:
-        # Also for Ctrl-C, which may come when one is connected already.
-        _close(running)
-        raise
+    return reach_one_of(places_of(server, ends), ends)
 
 
 def _close(lines: Iterable[socket.socket]) -> None:

@@ -12,13 +12,9 @@ import os
 from itertools import zip_longest
 from time import monotonic
 
-from courriel.network.connecting.resolve import Place
+from courriel.network.connecting.resolve import AddressesFailed, Place
 
 HEAD_START = 0.25  # seconds before the next address is tried, as RFC 8305 5 recommends
-
-
-class AddressesFailed(TimeoutError):
-    """No address answered in time; the text lists the addresses tried."""
 
 
 class HappyEyeballs:

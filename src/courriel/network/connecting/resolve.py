@@ -18,6 +18,10 @@ Place: TypeAlias = "tuple[int, object]"
 """An address family, and the address for `connect`."""
 
 
+class AddressesFailed(TimeoutError):
+    """No address answered in time; the text lists the addresses tried."""
+
+
 def places_at_once(server: Server | Proxy) -> list[Place] | None:
     """Addresses of a server that needs no name lookup (IP literal, Unix socket); None otherwise."""
     if server.host.startswith("/"):

@@ -30,7 +30,6 @@ class ClientWords:
         self._asked = False  # after DATA, before its reply
         self._in_content = False
         self._counted = 0  # bytes still to come of a BDAT chunk
-        self._line_begins = True
         self._end = b""  # the last bytes of content, in which the final dot may begin
 
     def heard(self, code: bytes) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from courriel._dataclass import replace
 
 if TYPE_CHECKING:
-    from courriel.outbox.store.base import Pruned, Store
+    from courriel.outbox.store.base import Store
+    from courriel.outbox.store.jobs import Pruned
 
 _GOAL = 0.01  # seconds of a step: a fifth of the longest acceptable wait of a put
 _FEWEST, _FIRST, _MOST = 5, 10, 500  # mails in a step

@@ -10,19 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from courriel import errors
 from courriel._dataclass import replace
 from courriel.model.envelope import Notify, Return
-from courriel.outbox.store.base import (
-    UNREADABLE,
-    Answer,
-    Job,
-    KnownMail,
-    LaneInfo,
-    MailInfo,
-    NewMail,
-    OnUnsure,
-    Query,
-    Settlement,
-    State,
-)
+from courriel.outbox.store.facts import LaneInfo, MailInfo, Query
+from courriel.outbox.store.jobs import Job, KnownMail, NewMail, Settlement
+from courriel.outbox.store.states import UNREADABLE, Answer, OnUnsure, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, TypeVar
 from courriel._dataclass import replace
 from courriel.outbox import rate
 from courriel.outbox.rate import RateState
-from courriel.outbox.store.base import DueLane, LaneInfo, Slots
+from courriel.outbox.store.facts import LaneInfo
+from courriel.outbox.store.jobs import DueLane, Slots
 
 if TYPE_CHECKING:
-    from courriel.outbox.store.sql_store import SqlConnection, Values
+    from courriel.outbox.store.sql_connection import SqlConnection, Values
 
 T = TypeVar("T")
 

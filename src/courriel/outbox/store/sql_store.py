@@ -8,43 +8,23 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from courriel import errors
-from courriel.outbox.metrics import Activity
 from courriel.outbox.store import rows
-from courriel.outbox.store.base import (
-    CHUNK,
-    DAMAGED,
-    LARGE,
-    POISON_AFTER,
-    Action,
-    Count,
-    IntegrityFinding,
-    Job,
-    KnownMail,
-    LaneInfo,
-    LeaseTerms,
-    MailInfo,
-    NewMail,
-    Pruned,
-    Query,
-    Recovered,
-    Settlement,
-    State,
-    Taken,
-    WorkerInfo,
-)
+from courriel.outbox.store.chunks import CHUNK, LARGE
+from courriel.outbox.store.facts import Activity, Count, IntegrityFinding, LaneInfo, MailInfo, Query, Taken, WorkerInfo
+from courriel.outbox.store.jobs import Job, KnownMail, LeaseTerms, NewMail, Pruned, Recovered, Settlement
+from courriel.outbox.store.sql_connection import SqlConnection, T, Values
 from courriel.outbox.store.sql_rates import SqlRates
 from courriel.outbox.store.standing import Standing
 from courriel.outbox.store.statements import in_order
+from courriel.outbox.store.states import DAMAGED, POISON_AFTER, Action, State
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-T = TypeVar("T")
 
-Values = Mapping[str, object]
 Pieces = Sequence[Values]
 """Parameters of `put_body`, for the chunks that are inserted together."""
 
@@ -54,21 +34,6 @@ _SORTED = 5000  # mails that are sorted faster than they are found by lane in an
 _LOWEST = 2  # the last priority
 _TICK = 0.001  # seconds: the shortest duration reported
 _PAGE = 200  # mails read at a time: a long read would keep the database from removing old row versions
-
-
-class Result(Protocol):
-    """Result of a statement."""
-
-    @property
-    def rowcount(self) -> int: ...
-    def fetchone(self) -> Any: ...
-    def fetchall(self) -> list[Any]: ...
-
-
-class SqlConnection(Protocol):
-    """A connection within one transaction."""
-
-    def execute(self, statement: str, values: Any = ..., /) -> Result: ...
 
 
 class SqlStore(SqlRates, ABC):

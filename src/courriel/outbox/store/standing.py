@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from courriel.outbox.store.base import Answer, State
+    from courriel.outbox.store.states import Answer, State
 
 
 class Standing(Enum):

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from courriel.outbox.store.base import LeaseId
+    from courriel.outbox.store.states import LeaseId
 
 FIRST, LEAST, MOST = 12, 4, 32
 """Mails marked ahead at the start, at least (unless the user sets fewer), and at most (unless the user sets more)."""
@@ -52,7 +52,7 @@ class Ahead:
         self._least = min(LEAST, most)
         self._permitted: dict[LeaseId, float] = {}
         self._heaps = 0  # bursts of answers since the last rest
-        self._first: float | None = None  # time of the first answer since then
+        self._heap = 0.0  # time at which the last one began
         self._early = 0  # answers before the first measurement, from `_start` on: the time of the first permit
         self._start: float | None = None
         self._began: float | None = None  # start of the measurement
@@ -101,11 +101,11 @@ class Ahead:
         if left is None:
             return
         self._trip = min(self._trip, now - left)
-        self._first = self._first or now
         if not self._rounds:
             self._look_early(now)
-        since = now - (self._began or self._first)
+        since = now - self._heap  # a steady flow has no bursts
         if now - self._last >= _GAP or (since >= _ROUND and since >= self._round):
+            self._heap = now
             self._begin_heap(now)
         self._last = now
         self._answers += 1
@@ -113,7 +113,7 @@ class Ahead:
     def rest(self) -> None:
         """Pause the measurement while nothing is sent; the round trip is measured anew afterwards."""
         self._permitted.clear()
-        self._began, self._first, self._heaps = None, None, 0
+        self._began, self._heaps = None, 0
         self._early, self._start = 0, None
         if self._trip < float("inf"):
             # The round trip may be longer now, but more likely this answer waited for us.
@@ -144,11 +144,13 @@ class Ahead:
         none.
         """
         self._heaps += 1
+        # From near by they come in bursts only after a pause, of ours or of the server: it counts, and so do they.
+        since = now if self._shortest > _FAR else self._last
         if self._began is None and self._heaps > 1:  # the first burst answers the first mail, which was sent alone
-            self._began, self._answers = now, 0
-        elif self._began is not None and self._answers and now - self._began >= self._round:
-            self._measure(now - self._began)
-            self._began, self._answers = now, 0
+            self._began, self._answers = since, 0
+        elif self._began is not None and self._answers and since - self._began >= self._round:
+            self._measure(since - self._began)
+            self._began, self._answers = since, 0
 
     @property
     def _round(self) -> float:

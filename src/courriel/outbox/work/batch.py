@@ -23,7 +23,9 @@ from courriel import errors
 from courriel.model.submission import Submission
 from courriel.network.careful_log import CarefulLogger
 from courriel.outbox.encoding import outgoing
-from courriel.outbox.store.base import Job, LeaseId, Settlement, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.jobs import Job, Settlement
+from courriel.outbox.store.states import LeaseId
 from courriel.outbox.work.ahead import Ahead
 from courriel.outbox.work.marking import Marking
 

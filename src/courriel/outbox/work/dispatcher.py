@@ -17,7 +17,7 @@ from courriel.delivery.urls.route import Route
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox.lanes import Way
 from courriel.outbox.policy import Result
-from courriel.outbox.store.base import Job
+from courriel.outbox.store.jobs import Job
 from courriel.outbox.work.ahead import MOST, Ahead
 from courriel.outbox.work.batch import Batch
 from courriel.outbox.work.idle_sessions import IdleSessions, is_shortage

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel._dataclass import dataclass
 from courriel.network import forks
-from courriel.outbox.store.base import DueLane, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.jobs import DueLane
 from courriel.outbox.work.wakeup import Wakeup
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from time import monotonic
 
 from courriel import errors
 from courriel.network.careful_log import CarefulLogger
-from courriel.outbox.store.base import Slots, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.jobs import Slots
 
 logger = CarefulLogger("courriel.outbox")
 

@@ -17,12 +17,15 @@ from courriel import errors, failures
 _NEEDED = (
     *("courriel.delivery." + name for name in (
         "adapters", "local", "percent", "provided", "rendering", "secrets", "settings.files", "settings.locations",
-        "settings.profiles", "urls.foreign", "urls.providers", "urls.route_checks", "urls.url_parser",
+        "settings.profiles", "urls.foreign", "urls.providers", "urls.proxies", "urls.route_checks", "urls.url_parser",
     )),
-    *("courriel.dialogue." + name for name in ("authenticate", "login_replies", "login_rule")),
+    *("courriel.dialogue." + name for name in (
+        "authenticate", "login_replies", "login_rule", "proxy.http_connect", "proxy.socks5", "smtp.usual_mail",
+    )),
     *("courriel.network." + name for name in (
-        "blocking", "connecting.blocking", "connecting.happy_eyeballs", "connecting.resolve", "line", "timed_socket",
-        "tls.contexts", "tls.reasons", "tls.sessions", "translate",
+        "blocking", "connecting.blocking", "connecting.happy_eyeballs", "connecting.proxy.blocking",
+        "connecting.proxy.environment", "connecting.resolve", "line", "timed_socket", "tls.contexts", "tls.reasons",
+        "tls.sessions", "translate",
     )),
     *("courriel.failures." + name for name in ("match", "pasted", "sentences", "table")),
     *("courriel.model.trust", "courriel.outbox.metrics", "courriel.session.pool.blocking"),

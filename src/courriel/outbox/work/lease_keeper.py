@@ -16,13 +16,15 @@ from courriel import errors
 from courriel.network.careful_log import CarefulLogger
 from courriel.outbox.listeners import event_of
 from courriel.outbox.questions import Question, Questions
-from courriel.outbox.store.base import UNSURE, MailInfo, Pruned, Query, State
+from courriel.outbox.store.facts import MailInfo, Query
+from courriel.outbox.store.jobs import Pruned
 from courriel.outbox.store.pruning import Pruning
+from courriel.outbox.store.states import UNSURE, State
 from courriel.outbox.work.batch import Batch
 from courriel.outbox.work.takeover import REST, Tell, take_over
 
 if TYPE_CHECKING:
-    from courriel.outbox.work.worker import Tools
+    from courriel.outbox.work.tools import Tools
 
 logger = CarefulLogger("courriel.outbox")
 

@@ -28,7 +28,7 @@ from weakref import WeakSet, finalize
 
 from courriel import errors
 from courriel._dataclass import dataclass
-from courriel.outbox.store.base import WorkerInfo
+from courriel.outbox.store.facts import WorkerInfo
 from courriel.outbox.store.sqlite import filesystem
 
 if TYPE_CHECKING:

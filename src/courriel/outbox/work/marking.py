@@ -11,7 +11,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, TypeAlias
 
-from courriel.outbox.store.base import Job, LeaseId, Settlement, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.jobs import Job, Settlement
+from courriel.outbox.store.states import LeaseId
 
 if TYPE_CHECKING:
     from courriel.outbox.work.batch import Batch

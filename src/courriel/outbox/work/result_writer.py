@@ -17,7 +17,9 @@ from courriel import errors
 from courriel._dataclass import dataclass
 from courriel.network.careful_log import CarefulLogger
 from courriel.outbox.listeners import Event, Listeners
-from courriel.outbox.store.base import LeaseId, Settlement, State, Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.jobs import Settlement
+from courriel.outbox.store.states import LeaseId, State
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.work.marking import Marks
 

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
 from courriel.network.careful_log import CarefulLogger
-from courriel.outbox.store.base import POISON, UNSURE, Recovered, State, WorkerInfo
+from courriel.outbox.store.facts import WorkerInfo
+from courriel.outbox.store.jobs import Recovered
+from courriel.outbox.store.states import POISON, UNSURE, State
 from courriel.outbox.work import liveness
 from courriel.outbox.work.liveness import Life
 
 if TYPE_CHECKING:
     from courriel.outbox.listeners import Event
-    from courriel.outbox.work.worker import Tools
+    from courriel.outbox.work.tools import Tools
 
 logger = CarefulLogger("courriel.outbox")
 

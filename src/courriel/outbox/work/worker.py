@@ -7,9 +7,8 @@ others off. A worker that dies loses nothing: its leases expire, and others send
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -20,21 +19,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel._dataclass import dataclass, replace
+from courriel._dataclass import replace
 from courriel.delivery.urls.route import Route
-from courriel.model.receipt import Receipt
 from courriel.network import forks
 from courriel.network.careful_log import CarefulLogger
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox import checks, policy
 from courriel.outbox.attempts import Attempts
-from courriel.outbox.lanes import Lanes, Way, shown
+from courriel.outbox.lanes import Way, shown
 from courriel.outbox.listeners import Event as News
-from courriel.outbox.listeners import Listeners, checked_function
+from courriel.outbox.listeners import checked_function
 from courriel.outbox.questions import Confirm, Question, Questions
 from courriel.outbox.rate import in_lane
-from courriel.outbox.store.base import FOUND, Claimed, Job, LaneInfo, LeaseTerms, Settlement, State, Store
-from courriel.outbox.ticket import Ticket
+from courriel.outbox.store.jobs import Claimed, Job, LeaseTerms, Settlement
+from courriel.outbox.store.states import FOUND, State
 from courriel.outbox.work.ahead import MOST
 from courriel.outbox.work.batch import Batch, lease_of_mark
 from courriel.outbox.work.dispatcher import Dispatcher, answer_limit, sessions_at_once, silence_limit
@@ -44,15 +42,16 @@ from courriel.outbox.work.held_slots import HeldSlots
 from courriel.outbox.work.idle_sessions import PER_HOST, limited_sessions
 from courriel.outbox.work.imports import descriptors_in_our_words, import_all, too_many_files
 from courriel.outbox.work.lease_keeper import LeaseKeeper
-from courriel.outbox.work.liveness import Presence
 from courriel.outbox.work.marking import Marking, Marks
+from courriel.outbox.work.outcomes import LaneOutcome, decision_on, events_of, recipients_of, stored_text, unanswered
 from courriel.outbox.work.result_writer import Entry, ResultWriter, reopen
 from courriel.outbox.work.takeover import tell_recovered, tell_unreadable
-from courriel.outbox.work.wakeup import Wakeup
+from courriel.outbox.work.tools import Tools
 from courriel.session.pool.throttle import Rate
 
 if TYPE_CHECKING:
     from typing import Self
+
 
 logger = CarefulLogger("courriel.outbox")
 
@@ -66,19 +65,6 @@ _CUT = 2.0  # seconds for a cut session to give the results of its mails
 _TURN = 1000  # mails sent on one lane before the others are served
 _NEXT = 1e-6  # seconds between the times at which mails that were given back together are due
 _ASK_LATER = 60.0  # seconds until a mail is looked at again, when too many are asked about
-_LONGEST_WHY = 500  # characters of a reason, and of a reply, that are stored
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """Objects shared by the workers of one outbox."""
-
-    store: Store
-    ways: Lanes
-    listeners: Listeners
-    bell: Wakeup
-    ticket: Callable[[str], Ticket]
-    presence: Presence
 
 
 class Worker:
@@ -343,7 +329,7 @@ class Worker:
             thread.join(max(0.0, ends - monotonic()))
         for batch in batches:
             for job in batch.part_with_rest():
-                self._enter(batch, job, _unanswered(job, batch, "the worker stopped"))
+                self._enter(batch, job, unanswered(job, batch, "the worker stopped"))
         self._keeper.stop(1.0 if self._asked > 1 else 10.0)
         unwritten = self._recorder.close(seconds)
         hanging = any(thread.is_alive() for thread in self._threads)
@@ -356,7 +342,7 @@ class Worker:
 
     def _give_back_unsent(self, batch: Batch) -> None:
         for job in batch.end():
-            self._enter(batch, job, policy.give_back(_standing(job, batch)))
+            self._enter(batch, job, policy.give_back(recipients_of(job, batch)))
 
     def _work(self, number: int, halt: Event) -> None:
         """Loop of one thread: serve the due lanes, and query every second while there are none."""
@@ -541,7 +527,7 @@ class Worker:
             more=more,
             waiting_lease=lease_of_claim(way),
         )
-        outcome = _Outcome(lane, claimed.lane)
+        outcome = LaneOutcome(lane, claimed.lane)
         attempts = Attempts(self._tools.listeners.attempts, lane, way, self._tools.listeners.interrupt)
         failure: BaseException | None = None
         self._keeper.watch(batch)
@@ -552,7 +538,7 @@ class Worker:
                     begun += 1
                     slots.answered()
                     attempts.tell(result)
-                    self._record(batch, job, _decision(job, result, batch), outcome)
+                    self._record(batch, job, decision_on(job, result, batch), outcome)
         except errors.CourrielError as broken:
             attempts.tell(broken)
             failure = broken if not carrier.short else None
@@ -598,22 +584,22 @@ class Worker:
                 self._found += 1
                 decision = policy.Decision(State.SENT, job.recipients, why=FOUND, counted=False)
             else:
-                decision = replace(policy.give_back(_standing(job, batch)), delay=-batch.age(job))
+                decision = replace(policy.give_back(recipients_of(job, batch)), delay=-batch.age(job))
             self._enter(batch, job, decision)
 
         question = Question(job.id, job.message_id, job.lane, job.unsure, tell, partial(batch.extend_alone, job))
         if not questions.ask(question):
-            self._enter(batch, job, replace(policy.give_back(_standing(job, batch)), delay=_ASK_LATER))
+            self._enter(batch, job, replace(policy.give_back(recipients_of(job, batch)), delay=_ASK_LATER))
         return True
 
-    def _part_with(self, batch: Batch, failure: BaseException | None, outcome: _Outcome) -> None:
+    def _part_with(self, batch: Batch, failure: BaseException | None, outcome: LaneOutcome) -> None:
         """Settle mails without a result: unsure when the end may have left, otherwise given back."""
         error, jobs = (failure if isinstance(failure, Exception) else None), batch.unanswered
         since = max(map(batch.age, jobs), default=0.0)
         for number, job in enumerate(jobs):
-            mail = _standing(job, batch)
+            mail = recipients_of(job, batch)
             if batch.may_have_left(job):
-                decision = _unanswered(job, batch, failure)
+                decision = unanswered(job, batch, failure)
             elif batch.was_begun(job) and error is not None:
                 decision = policy.decide(error, mail, random())  # noqa: S311
             else:
@@ -622,7 +608,7 @@ class Worker:
                     decision = replace(decision, delay=number * _NEXT - since)
             self._record(batch, job, decision, outcome)
 
-    def _record(self, batch: Batch, job: Job, decision: policy.Decision, outcome: _Outcome) -> None:
+    def _record(self, batch: Batch, job: Job, decision: policy.Decision, outcome: LaneOutcome) -> None:
         if batch.answered(job):
             outcome.see(decision)
             self._enter(batch, job, decision)
@@ -631,11 +617,11 @@ class Worker:
         """Have a result stored."""
         batch.unsure += batch.ended and decision.unsure
         self._advanced = self._advanced or decision.counted or decision.state.final
-        events = _events(job, decision)
+        events = events_of(job, decision)
         now = time.time()
         results = dict(job.results) if job.results else {}
         for name, (code, enhanced, text) in decision.words.items():
-            results[name] = code, enhanced, _kept(text), now
+            results[name] = code, enhanced, stored_text(text), now
         settlement = Settlement(
             job.id,
             job.token,
@@ -643,7 +629,7 @@ class Worker:
             decision.recipients,
             results,
             decision.delay,
-            _kept(decision.why),
+            stored_text(decision.why),
             decision.counted,
             decision.unsure,
             news=self._tools.listeners.wanted(events),
@@ -658,44 +644,6 @@ class Worker:
         tell_recovered(claimed.recovered, self._tell)
         tell_unreadable(claimed.unreadable)
         self._advanced = self._advanced or bool(claimed.unreadable)
-
-
-class _Outcome:
-    """Outcome of one batch for its lane: a problem, a success, or neither."""
-
-    def __init__(self, name: str, lane: LaneInfo | None) -> None:
-        self._name, self._fails = name, lane.fails if lane is not None else 0
-        self._trouble: policy.LaneProblem | None = None
-        self._works = False
-        self._error = ""  # last reason for which a mail was not sent
-
-    def see(self, decision: policy.Decision) -> None:
-        """Record the result of one mail."""
-        self._trouble = self._trouble or decision.trouble
-        self._works = self._works or (decision.trouble is None and decision.counted)
-        self._error = decision.why if decision.state is not State.SENT and decision.why else self._error
-
-    def tell(self, store: Store) -> None:
-        """Pause the lane after a problem, or reset its failures after a success."""
-        if self._trouble is not None:
-            pause = policy.pause(self._fails, self._trouble, random())  # noqa: S311
-            why = _kept(self._trouble.sentence)
-            level = logging.ERROR if self._trouble.login else logging.WARNING
-            action = "login_refused" if self._trouble.login else "lane_paused"
-            told = (shown(self._name), pause, self._trouble.brief)
-            if self._trouble.mendable:
-                logger.log(level, "Lane %s rests for %.0f s: %s. Once that is mended, courriel outbox resume starts it",
-                           *told, extra={"action": action})  # fmt: skip
-            else:
-                logger.log(level, "Lane %s rests for %.0f s: %s", *told, extra={"action": action})
-            store.lane_failed(self._name, fails=self._fails, pause=pause, why=why)
-        elif self._works and self._fails:
-            store.lane_works(self._name)
-        if self._trouble is None and self._error:
-            store.note_error(self._name, _kept(self._error))
-
-
-# The steps.
 
 
 def lease_of_claim(way: Way) -> float:
@@ -713,56 +661,3 @@ def checked_seconds(for_seconds: float | None) -> float:
     if for_seconds is None:
         return float("inf")
     return checks.seconds("for_seconds", for_seconds, from_zero=False)
-
-
-def _decision(job: Job, result: policy.Result, batch: Batch) -> policy.Decision:
-    tried = batch.tried(job)
-    if isinstance(result, Receipt):
-        batch.ahead.took(len(tried), policy.crowd_limit(result))
-    if len(tried) < len(job.recipients) and isinstance(result, Receipt | errors.RecipientsRefused):
-        mail = replace(_standing(job, batch), recipients=tried)
-        return policy.with_rest(policy.decide(result, mail, random()), job.recipients[len(tried) :], mail)  # noqa: S311
-    sent = None if job.results else policy.taken_by_all(result, job.recipients)
-    return sent or policy.decide(result, _standing(job, batch), random())  # noqa: S311
-
-
-def _unanswered(job: Job, batch: Batch, why: object) -> policy.Decision:
-    """Decision for a mail whose end may have left and whose answer is not awaited any more."""
-    lost = errors.ConnectionFailed(f"nobody waited for the answer: {why}", stage="message", in_doubt=True)
-    lost.message_id = job.message_id
-    return policy.decide(lost, _standing(job, batch), random())  # noqa: S311
-
-
-def _standing(job: Job, batch: Batch) -> policy.RecipientState:
-    passed = batch.age(job)
-    return policy.RecipientState(
-        job.recipients,
-        job.age + passed,
-        job.left - passed,
-        job.tries,
-        job.on_unsure,
-        together=bool(job.options.get("together")),
-        failed_before=bool(job.results) and _has_failed(job),
-    )
-
-
-def _has_failed(job: Job) -> bool:
-    waiting = frozenset(job.recipients)
-    return any(name not in waiting and (code >= 500 or not code) for name, (code, *_) in job.results.items())
-
-
-def _events(job: Job, decision: policy.Decision) -> tuple[News, ...]:
-    if decision.state is State.SENT:
-        return ("sent",)
-    if decision.state is State.FAILED:
-        return ("failed",)
-    if decision.unsure:
-        return ("unsure",)
-    return ("delayed",) if policy.is_delayed(job.calm, job.age) else ()
-
-
-def _kept(text: str) -> str:
-    """Shorten a text to what is stored, in characters that every database accepts."""
-    if len(text) <= _LONGEST_WHY and text.isascii() and "\0" not in text:
-        return text
-    return text[:_LONGEST_WHY].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()

@@ -38,49 +38,49 @@ def EmailLitPremier(Session: object, *arguments: object) -> bool:
 
     In an empty mailbox the result is Faux, EnDehors is Vrai, and no error is set: `while not Email.EnDehors` works.
     """
-    return _move(Session, arguments, OpenMailbox.first, fill)
+    return move(Session, arguments, OpenMailbox.first, fill)
 
 
 @email_call(False)
 def EmailLitSuivant(Session: object, *arguments: object) -> bool:
     """Read the mail after the current one; see EmailLitPremier."""
-    return _move(Session, arguments, OpenMailbox.next, fill)
+    return move(Session, arguments, OpenMailbox.next, fill)
 
 
 @email_call(False)
 def EmailLitPrécédent(Session: object, *arguments: object) -> bool:
     """Read the mail before the current one; see EmailLitPremier."""
-    return _move(Session, arguments, OpenMailbox.previous, fill)
+    return move(Session, arguments, OpenMailbox.previous, fill)
 
 
 @email_call(False)
 def EmailLitDernier(Session: object, *arguments: object) -> bool:
     """Read the newest mail; see EmailLitPremier."""
-    return _move(Session, arguments, OpenMailbox.last, fill)
+    return move(Session, arguments, OpenMailbox.last, fill)
 
 
 @email_call(False)
 def EmailLitPremierEntête(Session: object, *arguments: object) -> bool:
     """Read only the header of the oldest mail, without text and attachments; see EmailLitPremier."""
-    return _move(Session, arguments, OpenMailbox.first, fill_header)
+    return move(Session, arguments, OpenMailbox.first, fill_header)
 
 
 @email_call(False)
 def EmailLitSuivantEntête(Session: object, *arguments: object) -> bool:
     """Read the header of the mail after the current one; see EmailLitPremierEntête."""
-    return _move(Session, arguments, OpenMailbox.next, fill_header)
+    return move(Session, arguments, OpenMailbox.next, fill_header)
 
 
 @email_call(False)
 def EmailLitPrécédentEntête(Session: object, *arguments: object) -> bool:
     """Read the header of the mail before the current one; see EmailLitPremierEntête."""
-    return _move(Session, arguments, OpenMailbox.previous, fill_header)
+    return move(Session, arguments, OpenMailbox.previous, fill_header)
 
 
 @email_call(False)
 def EmailLitDernierEntête(Session: object, *arguments: object) -> bool:
     """Read the header of the newest mail; see EmailLitPremierEntête."""
-    return _move(Session, arguments, OpenMailbox.last, fill_header)
+    return move(Session, arguments, OpenMailbox.last, fill_header)
 
 
 @email_call(False)
@@ -160,7 +160,7 @@ def EmailDétruit(Session: object) -> bool:
 _Fill = Callable[[EmailVariable, "Letter"], None]
 
 
-def _move(session: object, arguments: tuple[object, ...], to: Callable[[OpenMailbox], int | None], into: _Fill) -> bool:
+def move(session: object, arguments: tuple[object, ...], to: Callable[[OpenMailbox], int | None], into: _Fill) -> bool:
     """Go to another mail, and read it into the structure."""
     match arguments:
         case ():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.opening.sessions import mailbox_of
 from courriel.wlangage.problem import ErreurWLangage
-from courriel.wlangage.reading.functions import show
+from courriel.wlangage.reading.functions import move, show
 from courriel.wlangage.reading.received import fill
 from courriel.wlangage.structures.constants import Section
 from courriel.wlangage.structures.email import Email, EmailVariable
@@ -42,15 +42,4 @@ def EmailCherchePremier(Session: object, *arguments: object) -> bool:
 @email_call(False)
 def EmailChercheSuivant(Session: object, *arguments: object) -> bool:
     """Read the next result of the last EmailCherchePremier of this session; see there."""
-    match arguments:
-        case ():
-            email: EmailVariable = Email
-        case (EmailVariable() as email,):
-            pass
-        case _:
-            raise ErreurWLangage(
-                "attendu : EmailChercheSuivant(Session [, Email])", "expected: EmailSeekNext(Session [, Email])"
-            )
-    mailbox = mailbox_of(Session)
-    with mailbox:
-        return show(mailbox, next(mailbox.found, None), email, fill)
+    return move(Session, arguments, lambda mailbox: next(mailbox.found, None), fill)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from courriel import errors
 from courriel._lazy_re import expression
 from courriel.model.checks.shown import is_like_url
-from courriel.outbox.store.base import DAMAGED, FULL, MISSING
 from courriel.outbox.store.statements import statements, statements_in
+from courriel.outbox.store.states import DAMAGED, FULL, MISSING
 
 try:
     import psycopg as psycopg  # noqa: PLC0414 - the other modules import it from here

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from courriel import errors
-    from courriel.outbox.store.base import NewMail
+    from courriel.outbox.store.jobs import NewMail
 
 _MOST_PUTS = 500  # in one transaction: a later caller waits for at most one of these
 _MOST_OCTETS = 1024 * 1024

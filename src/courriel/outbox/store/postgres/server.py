@@ -18,7 +18,6 @@ from threading import BoundedSemaphore
 from typing import Any, NamedTuple, TypeVar
 
 from courriel import errors
-from courriel.outbox.store.base import MISSING
 from courriel.outbox.store.postgres.connection import (
     Connection,
     InterruptibleConnection,
@@ -31,6 +30,7 @@ from courriel.outbox.store.postgres.connection import (
 )
 from courriel.outbox.store.postgres.pipeline import NOT_PREPARED, PipelineSession, RefusedError, Said, Statement
 from courriel.outbox.store.statements import script
+from courriel.outbox.store.states import MISSING
 from courriel.outbox.store.versions import ERA, FIRST_VERSION, check_era, era_of
 
 T = TypeVar("T")

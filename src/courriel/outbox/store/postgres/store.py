@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from uuid import uuid4
 
 from courriel import errors
-from courriel._dataclass import dataclass, replace
-from courriel.outbox.metrics import Activity
+from courriel._dataclass import replace
 from courriel.outbox.store import rows
-from courriel.outbox.store.base import (
-    LARGE,
-    POISON_AFTER,
-    Claimed,
-    Job,
-    Known,
-    LaneInfo,
-    LeaseTerms,
-    NewMail,
-    Recovered,
-    Settlement,
-    State,
-)
+from courriel.outbox.store.chunks import LARGE
+from courriel.outbox.store.facts import Activity, LaneInfo
+from courriel.outbox.store.jobs import Claimed, Job, Known, LeaseTerms, NewMail, Recovered, Settlement
 from courriel.outbox.store.postgres.connection import (
     Connection,
     PostgresConnection,
@@ -38,25 +27,40 @@ from courriel.outbox.store.postgres.connection import (
 )
 from courriel.outbox.store.postgres.group_commit import PendingPut, PutGroup
 from courriel.outbox.store.postgres.pipeline import RefusedError, Said, Statement, UnfinishedError
-from courriel.outbox.store.postgres.server import BEGIN_LIGHTLY, DURABLY, Answer, PostgresServer
-from courriel.outbox.store.sql_store import SqlConnection, SqlStore, Values, portions
+from courriel.outbox.store.postgres.server import BEGIN_LIGHTLY, DURABLY, PostgresServer
+from courriel.outbox.store.postgres.values import (
+    CARRIED,
+    LaneLook,
+    PutStatements,
+    claim_values,
+    done_in,
+    id_in,
+    is_limited,
+    leases_of,
+    new_in,
+    numbered,
+)
+from courriel.outbox.store.sql_connection import SqlConnection, Values
+from courriel.outbox.store.sql_store import SqlStore, portions
+from courriel.outbox.store.states import POISON_AFTER, State
 
 T = TypeVar("T")
-
-_CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones are read while they are sent
 _AT_ONCE = 1024 * 1024  # octets of a put in one round trip; a larger one is staged, so that no other waits for it
 _OF_LANE = 8  # columns of a lane in the statement `look`
 _KEY_WAIT = "100ms"  # for another put of the same key; after it this put waits alone, and not its whole group
+
 _SAID_AT_ONCE = (
     *("put_mail", "put_mails", "put_body", "put_body_of_key", "id_of_key"),
     *("look", "look_briefly", "claim_if_plain", "settle_if_plain", "settle_all_if_plain"),
     *("mark_all", "extend_all", "told_all"),
 )
+
 # Also without JIT compilation, which a plan with disabled nodes would trigger by its high cost.
 _BY_INDEX = """
 SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true),
        set_config('jit', 'off', true)
 """
+
 _NO_TRANSACTION = psycopg.pq.TransactionStatus.IDLE
 _FAILED_TRANSACTION = psycopg.pq.TransactionStatus.INERROR
 
@@ -153,10 +157,10 @@ class PostgresStore(SqlStore):
             for pending in lot:
                 pending.error = failed
             return
-        new = _new_in(inserted, said)
+        new = new_in(inserted, said)
         rest = iter(answers)
         for each in said:
-            ident = _id_in(list(islice(rest, len(each.rest))), each.mail, new)
+            ident = id_in(list(islice(rest, len(each.rest))), each.mail, new)
             if ident is None:  # a mail of the same key is being pruned: put again, except those that are stored
                 each.pending.doubtful = True
             each.pending.kept.append(ident or "")
@@ -169,18 +173,18 @@ class PostgresStore(SqlStore):
         numbered = [{"n": number - len(mails), **values} for number, values in enumerate(mails)]
         return self._statements["put_mails"], {"mails": json.dumps(numbered)}
 
-    def _said_by(self, pending: PendingPut) -> list[_SaidOfMail]:
+    def _said_by(self, pending: PendingPut) -> list[PutStatements]:
         try:
             return [self._said_of(mail, pending) for mail in pending.mails]
         except Exception:  # noqa: BLE001 - raised again in its own caller, when it puts alone
             return []
 
-    def _said_of(self, mail: NewMail, pending: PendingPut) -> _SaidOfMail:
+    def _said_of(self, mail: NewMail, pending: PendingPut) -> PutStatements:
         body = self._statements["put_body" if mail.key is None else "put_body_of_key"]
         rest: list[Said] = [(body, piece) for lot in portions(mail) for piece in lot]
         if mail.key is not None:
             rest.append((self._statements["id_of_key"], {"key": mail.key}))
-        return _SaidOfMail(pending, mail, rows.mail_values(mail), rest)
+        return PutStatements(pending, mail, rows.mail_values(mail), rest)
 
     def _tell_known(self, ids: Sequence[str], mails: Sequence[NewMail], known: Known) -> None:
         for ident, mail in zip(ids, mails, strict=True):
@@ -254,11 +258,11 @@ class PostgresStore(SqlStore):
 
     def mark(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
         """See Store.mark."""
-        return self._all_at_once("mark", _leases(jobs, lease))
+        return self._all_at_once("mark", leases_of(jobs, lease))
 
     def extend(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
         """See Store.extend."""
-        return self._all_at_once("extend", _leases(jobs, lease), durably=False)
+        return self._all_at_once("extend", leases_of(jobs, lease), durably=False)
 
     def advance(
         self, settlements: Sequence[Settlement], marks: Sequence[tuple[Job, float]]
@@ -268,14 +272,14 @@ class PostgresStore(SqlStore):
         marked = [{"id": job.id, "token": job.token, "lease": lease} for job, lease in marks]
         said = self._settlement_of(ended)
         if marked:
-            said.append((self._statements["mark_all"], {"mails": _numbered(marked)}))
+            said.append((self._statements["mark_all"], {"mails": numbered(marked)}))
         try:
             answers = self._server.at_once(said)
         except RefusedError:
             return super().advance(settlements, marks)
         except UnfinishedError as broken:
             raise self._server.uncertain() from broken
-        return _done_in(answers[0], ended) if ended else [], _done_in(answers[-1], marked) if marked else []
+        return done_in(answers[0], ended) if ended else [], done_in(answers[-1], marked) if marked else []
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """See Store.settle."""
@@ -286,13 +290,13 @@ class PostgresStore(SqlStore):
             return self._write(lambda line: self._done(line, "settle", each))
         except UnfinishedError as broken:
             raise self._server.uncertain() from broken
-        return _done_in(answers[0], each) if each else []
+        return done_in(answers[0], each) if each else []
 
     def _settlement_of(self, each: Sequence[Values]) -> list[Said]:
         """One statement for all settlements, so that the counters are updated once."""
         if len(each) == 1:
             return [(self._statements["settle_if_plain"], each[0])]
-        return [(self._statements["settle_all_if_plain"], {"mails": _numbered(each)})] if each else []
+        return [(self._statements["settle_all_if_plain"], {"mails": numbered(each)})] if each else []
 
     def told(self, ids: Sequence[str]) -> None:
         """See Store.told."""
@@ -323,12 +327,12 @@ class PostgresStore(SqlStore):
 
     def _go_on_at_once(
         self, settlements: Sequence[Settlement], lane: str, most: int, terms: LeaseTerms, *, durably: bool = True
-    ) -> tuple[_Look | None, Claimed | None]:
+    ) -> tuple[LaneLook | None, Claimed | None]:
         """Settle and claim in one round trip, on a plain lane (no limit, pause or lost mail); on any other nothing is
         done.
         """
         each = [rows.settlement_values(settled) for settled in settlements]
-        claim = _claim_values(lane, most, terms)
+        claim = claim_values(lane, most, terms)
         # Who goes on does not ask whether something is due: there is more to plan, and to begin, than to do.
         look_at_lane = "look" if self._server.prepares and not durably else "look_briefly"
         said: list[Said] = [
@@ -347,18 +351,20 @@ class PostgresStore(SqlStore):
         lane_row, (late, plain, *due) = looked.rows[0][:_OF_LANE], looked.rows[0][_OF_LANE:]
         if not plain and not due:
             return None, None  # it was not asked
-        look = _Look(rows.lane_of(lane_row) if lane_row[0] is not None else LaneInfo(lane), bool(due and due[0]), late)
+        look = LaneLook(
+            rows.lane_of(lane_row) if lane_row[0] is not None else LaneInfo(lane), bool(due and due[0]), late
+        )
         if not plain:
             return look, None
         leased = [row[:-2] for row in found.rows]
         bodies = {row[1]: row[-1] for row in found.rows if row[-1] is not None}
-        jobs, damaged = rows.jobs_of(leased, bodies, _CARRIED)
+        jobs, damaged = rows.jobs_of(leased, bodies, CARRIED)
         unreadable: tuple[Recovered, ...] = ()
         if damaged:
             token = str(leased[0][2])
             with suppress(errors.OutboxError):  # the next claim finds them unreadable again
                 unreadable = self._write(lambda line: self._set_aside(line, damaged, token))
-        done = tuple(_done_in(settled[0], each)) if settled else ()
+        done = tuple(done_in(settled[0], each)) if settled else ()
         marks = {row[1] for row in found.rows if row[-2] == State.IN_FLIGHT}
         marked = sum(job.id in marks for job in jobs)
         return look, Claimed(tuple(jobs), (), unreadable, look.lane, settled=done, marked=marked)
@@ -378,7 +384,7 @@ class PostgresStore(SqlStore):
             return []
         write = self._write if durably else self._write_lightly
         try:
-            said = [(self._statements[f"{name}_all"], {"mails": _numbered(each)})]
+            said = [(self._statements[f"{name}_all"], {"mails": numbered(each)})]
             (answer,) = self._server.at_once(said, durably=durably)
         except RefusedError:
             return write(lambda line: self._done(line, name, each))
@@ -386,14 +392,14 @@ class PostgresStore(SqlStore):
             if broken.hangs:
                 raise self._server.uncertain() from broken
             return write(lambda line: self._done(line, name, each))
-        return _done_in(answer, each)
+        return done_in(answer, each)
 
-    def _claim(self, line: SqlConnection, look: _Look, most: int, terms: LeaseTerms) -> Claimed:
+    def _claim(self, line: SqlConnection, look: LaneLook, most: int, terms: LeaseTerms) -> Claimed:
         values = {"lane": look.lane.name, "holder": terms.holder, "token": uuid4().hex, "poison": POISON_AFTER}
         found = line.execute(self._says["recover"], values).fetchall() if look.late else []
         recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
         # The row of a lane is locked only where claims are counted: otherwise workers claim concurrently.
-        known, room = self._room(line, values, most) if _is_limited(look.lane) else (look.lane, most)
+        known, room = self._room(line, values, most) if is_limited(look.lane) else (look.lane, most)
         rate, room = self._rate(line, values, known, room)
         leased: list[rows.Row] = []
         if room:
@@ -404,12 +410,12 @@ class PostgresStore(SqlStore):
         unreadable = self._set_aside(line, broken, str(values["token"])) if broken else ()
         return Claimed(tuple(jobs), recovered, unreadable, known, slots=slots, wait=wait)
 
-    def _look(self, line: SqlConnection, lane: str) -> _Look:
+    def _look(self, line: SqlConnection, lane: str) -> LaneLook:
         values = {"lane": lane}
         row = line.execute(self._says["lane_as_it_is"], values).fetchone()
         calm, suspects = line.execute(self._says["is_anything_due"], values).fetchone()
         late = line.execute(self._says["is_anything_late"], values).fetchone()[0]
-        return _Look(rows.lane_of(row) if row else LaneInfo(lane), calm or suspects, late, suspects)
+        return LaneLook(rows.lane_of(row) if row else LaneInfo(lane), calm or suspects, late, suspects)
 
     def activity(self, window: float, most: int) -> Activity:
         """See Store.activity. Forced to use the index, also where the server has no statistics and would sort a million
@@ -423,9 +429,9 @@ class PostgresStore(SqlStore):
         return self._write_lightly(look)
 
     def _jobs(self, line: SqlConnection, found: Sequence[rows.Row]) -> tuple[list[Job], list[tuple[object, str]]]:
-        small = [row[1] for row in found if rows.is_small(row, _CARRIED)]
+        small = [row[1] for row in found if rows.is_small(row, CARRIED)]
         bodies = dict(line.execute(self._says["small_bodies"], {"ids": small}).fetchall()) if small else {}
-        return rows.jobs_of(found, bodies, _CARRIED)
+        return rows.jobs_of(found, bodies, CARRIED)
 
     def _done(self, line: SqlConnection, name: str, each: Sequence[Values]) -> list[bool]:
         assert isinstance(line, PostgresConnection)
@@ -461,84 +467,3 @@ class PostgresStore(SqlStore):
     def close(self) -> None:
         """See Store.close."""
         self._server.close()
-
-
-# The steps.
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """State of a lane for a claim: whether mails are due, and whether leases have expired."""
-
-    lane: LaneInfo
-    due: bool
-    late: bool
-    suspects: bool = True
-    """Whether a due mail has an expired lease in its past."""
-
-    @property
-    def worth(self) -> bool:
-        """Whether a claim would change anything."""
-        return self.late or (self.due and not self.lane.stopped and self.lane.paused <= 0)
-
-
-class _SaidOfMail(NamedTuple):
-    """Statements that put one mail: the parameters of its row, and the statements that follow."""
-
-    pending: PendingPut
-    mail: NewMail
-    row: Values
-    rest: Sequence[Said]
-
-
-def _new_in(inserted: Answer, said: Sequence[_SaidOfMail]) -> set[str]:
-    """Ids of the mails that were inserted, from the result of `_insert`."""
-    if len(said) == 1:
-        return {said[0].mail.id} if inserted.changed else set()
-    return {str(ident) for (ident,) in inserted.rows}
-
-
-def _id_in(answers: Sequence[Answer], mail: NewMail, new: Set[str]) -> str | None:
-    """Id under which a mail is stored, from the results of its statements and the ids of new mails."""
-    if mail.id in new:
-        return mail.id
-    found = answers[-1].rows if mail.key is not None else ()
-    return str(found[0][0]) if found else None
-
-
-def _numbered(each: Sequence[Values]) -> str:
-    """JSON parameter of a statement for many mails; of several entries for one mail the first counts."""
-    found: dict[tuple[object, object], Values] = {}
-    for number, values in enumerate(each):
-        found.setdefault((values["id"], values.get("token")), {"n": number, **values})
-    return json.dumps(list(found.values()))
-
-
-def _done_in(answer: Answer, each: Sequence[Values]) -> list[bool]:
-    """For each mail, whether the statement changed its row: by the returned numbers, or the count for a single one."""
-    if len(each) == 1 and not answer.rows:
-        return [answer.changed == 1]
-    changed = {number for (number,) in answer.rows}
-    return [number in changed for number in range(len(each))]
-
-
-def _leases(jobs: Sequence[Job], lease: float) -> list[Values]:
-    return [{"id": job.id, "token": job.token, "lease": lease} for job in jobs]
-
-
-def _claim_values(lane: str, most: int, terms: LeaseTerms) -> Values:
-    """Parameters of `claim_if_plain`, which also marks the first mails for a worker that goes on at once."""
-    return {
-        "lane": lane,
-        "most": most,
-        "ahead": terms.ahead if terms.mark is not None else 0,
-        "mark": terms.mark or terms.lease,
-        "lease": terms.lease,
-        "token": uuid4().hex,
-        "holder": terms.holder,
-        "carried": _CARRIED,
-    }
-
-
-def _is_limited(lane: LaneInfo) -> bool:
-    return bool(lane.stopped or lane.paused or lane.fails or lane.cap is not None or lane.gap)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from courriel import errors
 from courriel.outbox.store.sqlite import filesystem
-from courriel.outbox.store.sqlite.file import SqliteFile, in_our_words
+from courriel.outbox.store.sqlite.file import SqliteFile
+from courriel.outbox.store.sqlite.translated import in_our_words
 
 _FINISH = """
 DELETE FROM outbox_body WHERE mail IN (SELECT mail FROM outbox_staged);

@@ -9,40 +9,36 @@ that syncs at each commit, and one for what a power cut may undo. A forked proce
 from __future__ import annotations
 
 import atexit
-import errno
 import logging
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Lock, RLock
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 from weakref import WeakSet
 
 from courriel import errors
-from courriel.outbox.store.base import DAMAGED, FORBIDDEN, FULL, MISSING
 from courriel.outbox.store.group_commit import GroupCommit
 from courriel.outbox.store.rows import text_of
-from courriel.outbox.store.sqlite import contents, filesystem, wal
+from courriel.outbox.store.sqlite import filesystem, tables, wal
 from courriel.outbox.store.sqlite.content_check import ContentCheck, leave_open, new_mark, replaced
 from courriel.outbox.store.sqlite.lockfile import LockFile, identity
-from courriel.outbox.store.statements import script
-from courriel.outbox.store.versions import FIRST_VERSION, check_era, era_of
-
-T = TypeVar("T")
+from courriel.outbox.store.sqlite.translated import (
+    T,
+    disk_full,
+    file_moved,
+    in_our_words,
+    is_full,
+    rolled_back_on_failure,
+)
+from courriel.outbox.store.states import MISSING
 
 logger = logging.getLogger("courriel.outbox")
-
-UPGRADES: tuple[str, ...] = ()
-"""Scripts in `sql`, each from one version to the next. They only add: older workers go on working."""
-
 _PATIENCE = 30.0  # seconds to wait for connections without our lock file (an application with the same database)
-_LOST_LOG = -1  # value of `opened`: the file was copied without its log, or the log was removed
-_VERSION = "SELECT version, opened FROM outbox_version"
 _AT_ONCE = 64 * 1024 * 1024  # octets that may be rewritten while others wait: a second or two
-
 _open: WeakSet[SqliteFile] = WeakSet()
 _left_behind: list[object] = []  # connections of a parent process: never closed here, which would release its locks
 
@@ -137,7 +133,7 @@ class SqliteFile:
     def _transact(self, connection: sqlite3.Connection, act: Callable[[sqlite3.Connection], T]) -> T:
         if not self._start(connection):
             self._mark_opened(connection)
-        result = _undone_if_it_fails(connection, lambda: act(connection))
+        result = rolled_back_on_failure(connection, lambda: act(connection))
         if connection.in_transaction:
             self._commit(connection)
         return result
@@ -148,7 +144,7 @@ class SqliteFile:
             self._check_in_place()
             self._check_content()
             connection.execute("BEGIN IMMEDIATE")
-        opened = _undone_if_it_fails(connection, lambda: _check_era(connection, self.path))
+        opened = rolled_back_on_failure(connection, lambda: tables.check_era_of(connection, self.path))
         self._learn_mark(opened)
         return bool(opened)
 
@@ -156,9 +152,9 @@ class SqliteFile:
         try:
             connection.execute("COMMIT")
         except sqlite3.Error as failed:
-            if _is_full(failed) and not connection.in_transaction:
+            if is_full(failed) and not connection.in_transaction:
                 # The commit record is written last, and found no room; SQLite has rolled the transaction back.
-                raise _full(self.path) from failed
+                raise disk_full(self.path) from failed
             self._give_up(connection, failed)
 
     def _mark_opened(self, connection: sqlite3.Connection) -> None:
@@ -174,7 +170,7 @@ class SqliteFile:
     def _check_in_place(self) -> None:
         """Raise for a file that was moved or deleted: what is written to it would be lost with it."""
         if identity(self._name) != self._identity:
-            raise _moved(self.path)
+            raise file_moved(self.path)
 
     def _check_content(self) -> None:
         """Raise for a file whose content was replaced in place, and let go of it."""
@@ -238,10 +234,10 @@ class SqliteFile:
                     self._check_in_place()
                     self._check_content()
                     before = self.path.stat().st_size
-                    if _octets_used(connection) > _AT_ONCE:
+                    if tables.octets_used(connection) > _AT_ONCE:
                         self._vacuum_alone()
                     else:
-                        _vacuum(connection)
+                        tables.vacuum(connection)
                     return before, self.path.stat().st_size
             finally:
                 self._pen.give_back()
@@ -250,12 +246,12 @@ class SqliteFile:
         """Rewrite on the only open connection; the next use opens ours again. Raises OutboxError."""
         self._close_connections()
         with closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as only:
-            if not _is_alone(only):
+            if not tables.is_alone(only):
                 raise errors.OutboxError(
                     f"{self.path} is open in other programs, and much of it must be written again, for which they would"
                     " wait: stop the workers, and do it then"
                 )
-            _vacuum(only)
+            tables.vacuum(only)
 
     # Opening and closing.
 
@@ -333,11 +329,11 @@ class SqliteFile:
                 return
             filesystem.refuse_links(self.path)
             if not self._made:
-                _check_contents(self.path, create=self._create)
+                tables.check_contents(self.path, create=self._create)
             if self._create:
                 filesystem.keep_to_owner(self.path)
             if self._made and identity(self._name) != (self._identity or identity(self._name) or ()):
-                raise _moved(self.path)
+                raise file_moved(self.path)
             if self._lock is None:
                 self._lock = LockFile(f"{self.path}.lock", filesystem.mode_of(self.path))
             with self._lock:
@@ -346,9 +342,9 @@ class SqliteFile:
                 filesystem.make_file(self.path)
                 light, durable = self._opened("NORMAL"), self._opened("FULL")
                 try:
-                    _make_tables(durable, self.path, create=self._create)
-                    found = not had_log and _mark_lost_log(durable)
-                    self.lacks_log = durable.execute(_VERSION).fetchone()[1] == _LOST_LOG
+                    tables.make_tables(durable, self.path, create=self._create)
+                    found = not had_log and tables.mark_lost_log(durable)
+                    self.lacks_log = durable.execute(tables.VERSION).fetchone()[1] == tables.LOST_LOG
                 except BaseException:
                     light.close()
                     durable.close()
@@ -357,10 +353,10 @@ class SqliteFile:
                 self._identity, self._made = identity(self._name), True
                 self._content = ContentCheck(self.path)
                 self._lock.write_note(wal.owner_note(self.path))
-                self._learn_mark(durable.execute(_VERSION).fetchone()[1])
+                self._learn_mark(durable.execute(tables.VERSION).fetchone()[1])
             if found:
-                _warn_of_lost_log(self.path)
-            if _is_shared(durable):
+                tables.warn_of_lost_log(self.path)
+            if tables.is_shared(durable):
                 self.warn_of_shared_file()
 
     def _opened(self, synchronous: str) -> sqlite3.Connection:
@@ -407,7 +403,7 @@ class SqliteFile:
                 light.close()
         if durable is not None:
             with suppress(sqlite3.Error):
-                _mark_closed(durable)
+                tables.mark_closed(durable)
             with suppress(sqlite3.Error):
                 durable.close()
 
@@ -427,198 +423,7 @@ class SqliteFile:
         """Log once that other programs write to this file without our lock, where that is dangerous."""
         if not self._warned and filesystem.may_reset_wal():
             self._warned = True
-            logger.warning(
-                "The outbox shares %s with other connections, and SQLite %s can damage such a file when a commit meets"
-                " a checkpoint (mended in 3.51.3, 3.50.7 and 3.44.6): use a newer SQLite, or a file of its own",
-                self.path,
-                sqlite3.sqlite_version,
-                extra={"action": "outbox_shared_file"},
-            )
-
-
-# The steps.
-
-
-class in_our_words:  # noqa: N801 - used like a function after `with`
-    """Translate errors of SQLite and the operating system into OutboxError."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, errors.CourrielError) or not isinstance(error, sqlite3.Error | OSError):
-            return
-        if _is_full(error):
-            raise _full(self.path) from error
-        raise errors.OutboxError(f"{self.path}: {error}", hint_id=_hint(error, self.path)) from error
-
-
-def _undone_if_it_fails(connection: sqlite3.Connection, act: Callable[[], T]) -> T:
-    """Run a function in the open transaction, and roll back when it raises."""
-    try:
-        return act()
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _is_full(error: BaseException) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    code = getattr(error, "sqlite_errorcode", 0)
-    # The index of the log is a memory-mapped file: its growth needs room, too.
-    return bool(code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE)
-
-
-def _hint(error: sqlite3.Error | OSError, path: Path) -> str:
-    """Record of the failure table for a file that is damaged, or may not be used by this user; "" for other errors."""
-    if isinstance(error, OSError):
-        return FORBIDDEN if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else ""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return DAMAGED
-    closed = code == sqlite3.SQLITE_CANTOPEN and path.exists() and not os.access(path, os.R_OK | os.W_OK)
-    return FORBIDDEN if closed or code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM) else ""
-
-
-def _full(path: Path) -> errors.OutboxFull:
-    return errors.OutboxFull(f"{path}: the disk is full; nothing was written", hint_id=FULL)
-
-
-def _moved(path: Path) -> errors.OutboxError:
-    return errors.OutboxError(
-        f"{path} was moved, deleted or replaced while it was open: nothing was written. Put the file back, or close"
-        " this outbox and open it anew"
-    )
-
-
-def _check_contents(path: Path, *, create: bool) -> None:
-    """Refuse a file that is no database before anything is created or changed; without `create` also one of others.
-
-    Raises OutboxError.
-    """
-    with in_our_words(path):
-        tables = contents.tables_of(path)
-    if not create and tables is not None and "outbox_version" not in tables:
-        raise _no_outbox(path)
-
-
-def _no_outbox(path: Path) -> errors.OutboxError:
-    return errors.OutboxError(f"{path} is no outbox", hint_id=MISSING)
-
-
-def _make_tables(connection: sqlite3.Connection, path: Path, *, create: bool) -> None:
-    """Create the tables, or upgrade them; current tables are not written."""
-    version = _version(connection, path)
-    if version < FIRST_VERSION and not create:
-        raise _no_outbox(path)
-    if version >= FIRST_VERSION + len(UPGRADES):
-        _check_era(connection, path)
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        following = _version(connection, path) + 1
-        for step, name in enumerate(("sqlite", *UPGRADES)[following - FIRST_VERSION :], start=following):
-            for statement in _split(script(name)):
-                connection.execute(statement)
-            connection.execute("UPDATE outbox_version SET version = ?", (step,))
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
-def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """Version of the tables, or the one before the first for none.
-
-    Raises OutboxError for an invalid version, or one of another era.
-    """
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox_version'").fetchone():
-        return FIRST_VERSION - 1
-    found = connection.execute("SELECT version FROM outbox_version").fetchall()
-    if len(found) != 1 or not isinstance(found[0][0], int) or found[0][0] < 1:
-        raise errors.OutboxError(f"{path}: its table outbox_version holds no version; another program has changed it")
-    check_era(str(path), found[0][0], FIRST_VERSION + len(UPGRADES))
-    return int(found[0][0])
-
-
-def _check_era(connection: sqlite3.Connection, path: Path) -> object:
-    """Raise for tables of a later era; otherwise the mark of an open file that has a log, 0 for none."""
-    row = connection.execute(_VERSION).fetchone()
-    if row is None or type(row[0]) is not int or era_of(row[0]) != era_of(FIRST_VERSION + len(UPGRADES)):
-        _version(connection, path)
-    return row[1] if row else 0
-
-
-def _mark_lost_log(connection: sqlite3.Connection) -> bool:
-    """Write into a file without a log that it has lost one, if it has: every later opening is to know; whether it has.
-
-    A backup that is restored begins anew.
-    """
-    return connection.execute("UPDATE outbox_version SET opened = ? WHERE opened > 0", (_LOST_LOG,)).rowcount > 0
-
-
-def _mark_closed(connection: sqlite3.Connection) -> None:
-    """Checkpoint the whole log at the last close, and record in the header that the file needs none."""
-    row = connection.execute(_VERSION).fetchone()
-    if row and row[1] and _is_alone(connection):
-        connection.execute("UPDATE outbox_version SET opened = 0 WHERE opened > 0")  # not one that has lost its log
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _is_alone(connection: sqlite3.Connection) -> bool:
-    """Whether no other connection to the file is open, in any process; only for a connection that is closed afterwards.
-
-    It keeps the file exclusive from then on, or prevents new connections.
-    """
-    connection.execute("PRAGMA busy_timeout = 0")
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-    try:
-        connection.execute("BEGIN EXCLUSIVE")
-        connection.execute("COMMIT")
-    except sqlite3.OperationalError:
-        return False
-    return True
-
-
-def _vacuum(connection: sqlite3.Connection) -> None:
-    connection.execute("VACUUM")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _octets_used(connection: sqlite3.Connection) -> int:
-    pages, free, size = (
-        connection.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_count", "freelist_count", "page_size")
-    )
-    return int((pages - free) * size)
-
-
-def _warn_of_lost_log(path: Path) -> None:
-    logger.warning(
-        "%s was copied, or has lost its log (%s-wal), while it was open: its last mails may be missing. Ask `courriel"
-        " outbox list` for those that you expect, and copy an outbox that is open by `courriel outbox backup`",
-        path,
-        path.name,
-        extra={"action": "outbox_without_log"},
-    )
-
-
-def _split(text: str) -> Iterator[str]:
-    """Statements of a script, because `executescript` would commit the open transaction."""
-    statement = ""
-    for line in text.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-
-
-def _is_shared(connection: sqlite3.Connection) -> bool:
-    others = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) NOT IN ('outbox_', 'sqlite_')"
-    return connection.execute(others).fetchone() is not None
+            tables.warn_of_shared_file(self.path)
 
 
 def _each(act: Callable[[SqliteFile], None]) -> Callable[[], None]:

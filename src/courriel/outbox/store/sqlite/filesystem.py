@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from courriel import errors
-from courriel.outbox.store.base import FULL
+from courriel.outbox.store.states import FULL
 
 logger = logging.getLogger("courriel.outbox")
 

@@ -13,27 +13,16 @@ from uuid import uuid4
 from courriel import errors
 from courriel._dataclass import replace
 from courriel.outbox.store import rows
-from courriel.outbox.store.base import (
-    DAMAGED,
-    POISON_AFTER,
-    Claimed,
-    IntegrityFinding,
-    Job,
-    Known,
-    LaneInfo,
-    LeaseId,
-    LeaseTerms,
-    NewMail,
-    Pruned,
-    Recovered,
-    Settlement,
-    State,
-)
-from courriel.outbox.store.sql_store import SqlConnection, SqlStore, Values
+from courriel.outbox.store.facts import IntegrityFinding, LaneInfo
+from courriel.outbox.store.jobs import Claimed, Job, Known, LeaseTerms, NewMail, Pruned, Recovered, Settlement
+from courriel.outbox.store.sql_connection import SqlConnection, Values
+from courriel.outbox.store.sql_store import SqlStore
 from courriel.outbox.store.sqlite import filesystem
 from courriel.outbox.store.sqlite.backup import backup
-from courriel.outbox.store.sqlite.file import SqliteFile, in_our_words
+from courriel.outbox.store.sqlite.file import SqliteFile
+from courriel.outbox.store.sqlite.translated import in_our_words
 from courriel.outbox.store.statements import by_position, for_ids, for_rows, statements
+from courriel.outbox.store.states import DAMAGED, POISON_AFTER, LeaseId, State
 
 T = TypeVar("T")
 

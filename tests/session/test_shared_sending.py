@@ -19,7 +19,7 @@ from session import mx
 from session.crowd import Crowd
 from session.mx import serving
 from session.play import PATIENCE
-from session.test_stream import Plan, World, body, worlds
+from session.test_batch_sender import Plan, World, body, worlds
 
 Outcome = Receipt | BaseException
 

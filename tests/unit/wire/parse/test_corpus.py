@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from courriel import Letter
-from unit.wire.reading.corpus import CORPUS, Case, value_of
+from unit.wire.parse.corpus import CORPUS, Case, value_of
 from unit.wire.test_letter_broken import read_all
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from courriel.wire.parse.header import LONGEST_HEADER, Header, read_header
 from courriel.wire.parse.parts import leaves
 from courriel.wire.parse.transfer import unpacked
-from unit.wire.reading.test_values import Heard
+from unit.wire.parse.test_values import Heard
 
 
 def taken_apart(raw: bytes) -> tuple[list[tuple[str, bytes]], Heard]:

@@ -1,0 +1,149 @@
+"""Examination of one way for mail, from the name of the server to the records of the sender's domain."""
+
+from __future__ import annotations
+
+from courriel import errors
+from courriel._dataclass import dataclass, replace
+from courriel._lazy_re import expression
+from courriel.delivery.urls.route import Route
+from courriel.doctor.domain.name_service import NameService
+from courriel.doctor.examination import Examination
+from courriel.doctor.step import Step, in_both
+from courriel.doctor.target import Target, read
+from courriel.doctor.visiting import Visit
+from courriel.model.address import Address
+from courriel.model.checks.shown import safely_shown
+from courriel.model.server import Server
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SELECTOR = expression(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+
+TIMEOUT = 15.0
+"""Seconds of silence after which a server is taken not to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Options of an examination; see `examine`."""
+
+    sender: str = ""
+    recipient: str = ""
+    domain: str = ""
+    selectors: Sequence[str] = ()
+    login: bool = True
+    neighbours_too: bool = True
+    send_to: str = ""
+    name_server: str = ""
+    timeout: float = TIMEOUT
+
+
+def examine(
+    target: str | Route | Server | None = None,
+    *,
+    sender: str = "",
+    recipient: str = "",
+    domain: str = "",
+    selectors: Sequence[str] = (),
+    login: bool = True,
+    neighbours_too: bool = True,
+    send_to: str = "",
+    name_server: str = "",
+    timeout: float = TIMEOUT,
+) -> Examination:
+    """Examine a server, and the domain of the sender; nothing is sent without `send_to`.
+
+    `target` is a URL, the name of a profile, a mail address, a host, a Route or a Server; None is the default setting.
+    Without `login`, or without a password, the login is left out. `sender` (default: that of the route) and `recipient`
+    are tried by MAIL and RCPT, and taken back. `domain` is the one whose records are read (default: the sender's),
+    `selectors` the DKIM selectors to look at. With `neighbours_too` other ports and modes are tried when this one does
+    not work. `name_server` is the address of the one to ask for the records. `timeout` is in seconds, for each wait.
+
+    Failures of the way are steps of the result. Raises UsageError (InvalidUrl, InvalidAddress, InvalidServer,
+    MissingExtra) for a call that cannot be carried out, before the server is connected to; for an address whose servers
+    have to be found also ConnectionFailed, when nobody tells them.
+    """
+    wishes = Wishes(sender, recipient, domain, selectors, login, neighbours_too, send_to, name_server, timeout)
+    return examine_target(read(target), wishes)
+
+
+def examine_target(meant: Target, wishes: Wishes) -> Examination:
+    """Examine a target with these options; see `examine`."""
+    ask = NameService(wishes.name_server) if wishes.domain or wishes.name_server else None
+    route = meant.route
+    from_address = _sender_of(route, meant, wishes.sender)
+    to = Address.parse(wishes.recipient) if wishes.recipient else None
+    send_address = Address.parse(wishes.send_to) if wishes.send_to else None
+    if send_address is not None and (route is None or route.reads):
+        raise errors.UsageError("send_to: a server for sending is needed, and this is none")
+    if send_address is not None and from_address is None:
+        raise errors.UsageError("send_to: a sender is needed: sender=", hint_id="NO-SENDER")
+    if to is not None and from_address is None:
+        raise errors.UsageError("recipient: a sender is needed: sender=", hint_id="NO-SENDER")
+    about = _checked_domain(wishes.domain or (from_address.domain if from_address else ""))
+    _check_selectors(wishes.selectors)
+    examination = Examination(meant.shown, "", "", about, ())
+    if route is not None:
+        visit = Visit(
+            meant,
+            route,
+            from_address,
+            to,
+            timeout=wishes.timeout,
+            login=wishes.login,
+            neighbours_too=wishes.neighbours_too,
+        )
+        examination = visit.examined(examination, send_address)
+    if about:
+        return replace(examination, steps=(*examination.steps, *_domain_steps(about, wishes.selectors, ask)))
+    return examination
+
+
+# The steps.
+
+
+def _checked_domain(domain: str) -> str:
+    """A domain in ASCII, as the name service has it. Raises InvalidServer."""
+    if not domain:
+        return ""
+    name = Server(domain).host.rstrip(".").lower()
+    if "." not in name or ":" in name or "/" in name or name.rpartition(".")[2].isdigit():
+        raise errors.InvalidServer(f"{domain!r} is no domain of mail addresses", hint_id="HOST-MALFORMED")
+    return name
+
+
+def _check_selectors(selectors: Sequence[str]) -> None:
+    for selector in selectors:
+        if not isinstance(selector, str) or not _SELECTOR.fullmatch(selector):
+            raise errors.UsageError(f"selector {safely_shown(selector)}: letters, digits, dots and hyphens, as s1")
+
+
+def _sender_of(route: Route | None, meant: Target, sender: str) -> Address | None:
+    """The sender: the one given, that of the route, or a user name that is an address."""
+    if sender:
+        return Address.parse(sender)
+    if route is not None and route.sender is not None:
+        return route.sender
+    if meant.address is not None:
+        return meant.address
+    if route is not None and "@" in route.user:
+        try:
+            return Address.parse(route.user)
+        except errors.InvalidAddress:
+            return None
+    return None
+
+
+def _domain_steps(domain: str, selectors: Sequence[str], ask: NameService | None) -> list[Step]:
+    from courriel.doctor.domain.policy_file import fetch_policy
+    from courriel.doctor.domain.records import steps_of as records_of
+
+    try:
+        asked = ask or NameService()
+    except errors.MissingExtra as missing:
+        sentence = in_both(missing.detail)
+        return [Step("mx", "unknown", sentence)]
+    return list(records_of(domain, selectors, asked, fetch_policy))

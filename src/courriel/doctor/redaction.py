@@ -1,0 +1,48 @@
+"""Redaction of an examination: what a server says and what repeats the login is not shown, whenever it was said.
+
+A transcript leaves out what repeats the login while the login lasts; here the secrets are known for the whole visit.
+"""
+
+from __future__ import annotations
+
+from courriel._dataclass import replace
+from courriel.dialogue.login_replies import SaidAtLogin
+from courriel.doctor.examination import Examination
+from courriel.doctor.step import Step, in_both
+from courriel.failures import Text
+
+NOT_SHOWN = "(not shown: it repeats the login)"
+_OURS = ("name", "connection")  # steps without a word of the server
+
+
+def redacted(examination: Examination, secrets: list[str]) -> Examination:
+    """The examination without the words of a server that repeat one of these secrets, in whatever form."""
+    known = SaidAtLogin()
+    for secret in secrets:
+        if secret:
+            known.add_secret(secret)
+    return replace(
+        examination,
+        steps=tuple(step if step.name in _OURS else _step(step, known) for step in examination.steps),
+        accepted=NOT_SHOWN if known.repeated_in(examination.accepted) else examination.accepted,
+        transcript=tuple(
+            replace(entry, text=NOT_SHOWN) if entry.who == "S" and known.repeated_in(entry.text) else entry
+            for entry in examination.transcript
+        ),
+    )
+
+
+# The steps.
+
+
+def _step(step: Step, known: SaidAtLogin) -> Step:
+    return replace(
+        step,
+        finding=_text(step.finding, known),
+        said="" if known.repeated_in(step.said) else step.said,
+        details=tuple(_text(detail, known) for detail in step.details),
+    )
+
+
+def _text(text: Text, known: SaidAtLogin) -> Text:
+    return in_both(NOT_SHOWN) if known.repeated_in(text.fr) or known.repeated_in(text.en) else text

@@ -1,0 +1,44 @@
+"""Sending of one mail, when it was asked for by name."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from courriel import errors
+from courriel.doctor.step import Step, in_both, with_error
+from courriel.failures import Text, language
+from courriel.model.address import Address
+from courriel.model.credentials import Credentials
+from courriel.model.message import Message
+from courriel.model.server import Server
+from courriel.network.transcripts.transcript import Transcript
+from courriel.session.smtp import SmtpSession
+
+
+def send_one(
+    server: Server, credentials: Credentials | None, sender: Address, recipient: Address, transcript: Transcript
+) -> tuple[Step, str]:
+    """Send a short mail; the step, and the server's answer when it was accepted."""
+    began = monotonic()
+    try:
+        with SmtpSession(server, credentials, transcript=transcript) as session:
+            receipt = session.send(_message(sender, recipient, server))
+    except errors.CourrielError as failed:
+        step = Step("send", "failed", in_both(failed.detail), monotonic() - began)
+        return with_error(step, failed), ""
+    answer = str(receipt.reply)
+    finding = Text(f"{recipient} : accepté par {server} ({answer})", f"{recipient}: accepted by {server} ({answer})")
+    return Step("send", "ok", finding, monotonic() - began), answer
+
+
+# The steps.
+
+
+def _message(sender: Address, recipient: Address, server: Server) -> Message:
+    if language() == "fr":
+        subject = "Essai de courriel doctor"
+        text = f"Ce message a été envoyé par « courriel doctor --send », par {server}. Rien n'est à faire."
+    else:
+        subject = "Trial by courriel doctor"
+        text = f'This mail was sent by "courriel doctor --send", by {server}. There is nothing to do.'
+    return Message(sender=sender, to=recipient, subject=subject, text=text)

@@ -1,0 +1,28 @@
+"""SIGTERM and SIGINT as a gentle stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from courriel.outbox.work.worker import Worker
+
+
+class stopped_by_signals:  # noqa: N801 - used like a function after `with`
+    """Context in which SIGTERM and SIGINT stop a worker gently; only in the main thread."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._before[number] = signal.signal(number, self._stop)
+
+    def _stop(self, number: int, frame: object) -> None:
+        self._worker.ask_to_stop()
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
