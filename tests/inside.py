@@ -135,6 +135,16 @@ def store_of(outbox: Any) -> Any:
     return outbox._store
 
 
+def read_in(store: Any, work: Callable[[Any], Any]) -> Any:
+    """What a function reads from the tables of a store, on a connection of it."""
+    return store._read(work)
+
+
+def write_in(store: Any, work: Callable[[Any], Any]) -> Any:
+    """Let a function write into the tables of a store, in a transaction of it: what no version of ours would write."""
+    return store._write(work)
+
+
 def bell_of(outbox: Any) -> Any:
     """The wakeup that a worker's commits ring."""
     return outbox._bell

@@ -21,6 +21,7 @@ from courriel import Outbox, errors
 from courriel.outbox.store.jobs import Recovered
 from courriel.outbox.work import lease_keeper, worker
 from courriel.outbox.work.sending import batch
+from inside import store_of
 
 LEASES = {"hours": (7200.0, 7200.0), "moments": (1.0, 0.6)}
 """Seconds that a mail is leased for until it is marked, and that the lease of a mark outlives our own patience."""
@@ -38,7 +39,7 @@ def set_leases(manner: str) -> None:
 
 def note_takeovers(outbox: Outbox, ledger: Ledger) -> None:
     """What is taken over, and which look at the others it belongs to."""
-    store, look = outbox._store, lease_keeper.LeaseKeeper.take_over
+    store, look = store_of(outbox), lease_keeper.LeaseKeeper.take_over
     take_over = store.take_over
     looks = 0
 

@@ -20,6 +20,7 @@ from cli.conftest import LETTER, Ran
 from courriel import Outbox, Sandbox
 from courriel.cli.outbox import keeping
 from courriel.outbox.store.facts import IntegrityFinding
+from inside import store_of
 
 Run = Callable[..., Ran]
 
@@ -596,7 +597,7 @@ def test_findings_of_check_are_reported_and_fail_the_command(courriel: Run, via:
 def test_every_finding_has_its_words_in_both_languages() -> None:
     kinds = set(re.findall(r'"(\w+)"\s+\(', IntegrityFinding.__doc__ or ""))
 
-    assert kinds == set(keeping._FINDINGS)
+    assert kinds == set(keeping.FINDINGS)
 
 
 def test_an_outbox_is_compacted(courriel: Run, via: Sandbox) -> None:
@@ -618,7 +619,7 @@ def take(place: Path, count: int, *, known: bool = True) -> None:
     from courriel.outbox.work.liveness import BESIDE, WorkerLock
 
     with Outbox(place, elsewhere=True) as outbox:
-        store = outbox._store
+        store = store_of(outbox)
         if known:
             lock = WorkerLock.make(str(place), "there:7/abc")
             assert lock is not None

@@ -20,6 +20,7 @@ from courriel.outbox.store.postgres.store import PostgresStore
 from courriel.outbox.store.sql.statements import in_order, statements
 from courriel.outbox.store.sql.store import SqlStore
 from courriel.outbox.store.states import Action
+from inside import read_in, write_in
 from outbox.conftest import claim, new_mail, settled
 
 OUT_OF_HAND = (0, 3, 4, 5, 6)
@@ -91,7 +92,7 @@ def test_a_list_has_those_that_fit_in_order(store: Store) -> None:
     ]
     change = "UPDATE outbox_mail SET state = :state, unsure = :unsure, lost = :lost WHERE id = :id"
     said = translated(change) if isinstance(store, PostgresStore) else change
-    store._write(lambda line: [line.execute(said, each) for each in values])
+    write_in(store, lambda line: [line.execute(said, each) for each in values])
     every = list(store.read(Query()))
     half = every[30].created
 
@@ -128,7 +129,7 @@ def plan(store: Store, place: str, said: str) -> str:
             rows = connection.execute(b"EXPLAIN " + translated(said).encode(), values).fetchall()
         return "\n".join(row[0] for row in rows)
     assert isinstance(store, SqlStore)
-    rows = store._read(lambda line: line.execute(f"EXPLAIN QUERY PLAN {said}", values).fetchall())
+    rows = read_in(store, lambda line: line.execute(f"EXPLAIN QUERY PLAN {said}", values).fetchall())
     return "\n".join(row[3] for row in rows)
 
 
@@ -187,10 +188,10 @@ def test_transactions_that_run_at_once_do_not_wait_for_each_other_s_counters(
     strict.close()
 
     assert told(store) == counted(store) == {("billing", State.READY): (5, 0)}
-    store._write(lambda line: line.execute("INSERT INTO outbox_count (lane, state, mails, unsure)"
+    write_in(store, lambda line: line.execute("INSERT INTO outbox_count (lane, state, mails, unsure)"
                                            " SELECT 'billing', 0, 0, 0 FROM generate_series(1, 200)"))  # fmt: skip
     store.prune(sent=0, failed=0, most=500)
-    rows = store._read(lambda line: line.execute("SELECT count(*) FROM outbox_count").fetchone())
+    rows = read_in(store, lambda line: line.execute("SELECT count(*) FROM outbox_count").fetchone())
     assert rows == (1,)
     assert told(store) == counted(store)
     store.close()

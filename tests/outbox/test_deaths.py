@@ -20,6 +20,7 @@ from courriel.outbox.store.states import State
 from courriel.outbox.work import worker
 from courriel.outbox.work.liveness import Life
 from courriel.outbox.work.sending import batch
+from inside import bell_of
 from outbox import doomed
 from outbox.conftest import message
 
@@ -68,7 +69,7 @@ def finish(outbox: Outbox, tickets: Sequence[Ticket], seconds: float = 20.0) -> 
             if lane.paused:
                 outbox.resume(lane.name)
         if not outbox.run_once():
-            outbox._bell.wait(outbox._bell.rung, 0.05)
+            bell_of(outbox).wait(bell_of(outbox).rung, 0.05)
 
 
 def check(sandbox: Sandbox, tickets: Sequence[Ticket], *, hold: bool, certain: bool = False) -> None:
@@ -204,7 +205,7 @@ def wait_until_somebody_sends(outbox: Outbox) -> None:
     ends = time.monotonic() + 20
     while not any(count.state in (State.LEASED, State.IN_FLIGHT) for count in outbox.stats()):
         assert time.monotonic() < ends, "nobody sends"
-        outbox._bell.wait(outbox._bell.rung, 0.01)
+        bell_of(outbox).wait(bell_of(outbox).rung, 0.01)
 
 
 @pytest.fixture

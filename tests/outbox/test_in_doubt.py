@@ -26,6 +26,7 @@ import pytest
 
 from courriel import Outbox, State
 from courriel._dataclass import dataclass
+from inside import read_in, store_of, write_in
 from outbox.conftest import message
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
@@ -182,13 +183,13 @@ def kill_one(place: str, outbox: Outbox, server: SlowServer, after: float) -> No
 
 def sessions_at(outbox: Outbox) -> int:
     """Sessions of others with PostgreSQL: it still commits what a killed worker had sent off."""
-    if "://" not in outbox._store.place:
+    if "://" not in store_of(outbox).place:
         return 0
     others = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
         " AND pid <> pg_backend_pid()"
     )
-    counted: int = outbox._store._read(lambda line: line.execute(others).fetchone()[0])  # type: ignore[attr-defined]
+    counted: int = read_in(store_of(outbox), lambda line: line.execute(others).fetchone()[0])
     return counted
 
 
@@ -208,7 +209,7 @@ def test_a_killed_worker_leaves_few_mails_in_doubt(
         found.append(len(doubtful))
         arrived.append(sum(server.arrived[subjects[ident]] > 0 for ident in doubtful))
     cancel = "UPDATE outbox_mail SET state = 6 WHERE state = 0 AND unsure = 0"  # all at once: what follows is not asked
-    outbox._store._write(lambda line: line.execute(cancel))  # type: ignore[attr-defined]
+    write_in(store_of(outbox), lambda line: line.execute(cancel))
 
     while outbox.run_once() or any(info.state in (State.LEASED, State.IN_FLIGHT) for info in outbox.list()):
         pass

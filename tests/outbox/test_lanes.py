@@ -20,6 +20,7 @@ from courriel.outbox.work.due_lanes import DueLanes
 from courriel.outbox.work.sending.idle_sessions import PER_HOST, SESSIONS, IdleSessions, is_shortage, usual_number
 from courriel.outbox.work.wakeup import Wakeup
 from courriel.session.smtp import SmtpSession
+from inside import store_of
 from outbox.conftest import claim, message, new_mail
 from session.crowd import Crowd
 
@@ -41,7 +42,7 @@ def lanes_to(crowd: Crowd, number: int) -> list[str]:
 def statements_of(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is asked and written, by the store's own doors."""
     said: list[str] = []
-    store: Any = outbox._store
+    store: Any = store_of(outbox)
     for door in ("_read", "_write", "_write_lightly"):
         monkeypatch.setattr(store, door, _noted(said, door, getattr(store, door)))
     return said
@@ -83,7 +84,7 @@ def test_only_lanes_with_something_due_are_told(store: Store) -> None:
 
 
 def test_one_question_finds_what_is_due_among_all_lanes(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = outbox._store
+    store = store_of(outbox)
     store.put([new_mail(lane=f"lane-{n}", delay=3600.0 if n != 7 else 0.0) for n in range(LANES)])
     said = statements_of(outbox, monkeypatch)
 
@@ -92,10 +93,10 @@ def test_one_question_finds_what_is_due_among_all_lanes(outbox: Outbox, monkeypa
 
 
 def test_an_idle_round_is_one_question(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    outbox._store.put([new_mail(lane=f"lane-{n}", delay=3600.0) for n in range(LANES)])
+    store_of(outbox).put([new_mail(lane=f"lane-{n}", delay=3600.0) for n in range(LANES)])
     worker = outbox.worker(workers=4)
     rounds, looks = threading.Semaphore(0), 0
-    due_lanes = outbox._store.due_lanes
+    due_lanes = store_of(outbox).due_lanes
 
     def look() -> list[DueLane]:
         nonlocal looks
@@ -110,8 +111,8 @@ def test_an_idle_round_is_one_question(outbox: Outbox, monkeypatch: pytest.Monke
         waits.release()
         return wait(bell, since, seconds)
 
-    monkeypatch.setattr(outbox._store, "due_lanes", look)
-    monkeypatch.setattr(outbox._store, "claim", pytest.fail)
+    monkeypatch.setattr(store_of(outbox), "due_lanes", look)
+    monkeypatch.setattr(store_of(outbox), "claim", pytest.fail)
     monkeypatch.setattr(Wakeup, "wait", waited)
     with worker:
         for _ in range(4):

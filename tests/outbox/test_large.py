@@ -23,6 +23,7 @@ from courriel.outbox.store.jobs import NewMail
 from courriel.outbox.store.postgres.store import PostgresStore
 from courriel.outbox.store.sql.store import SqlStore
 from courriel.outbox.store.states import State
+from inside import read_in, store_of, write_in
 from outbox.conftest import claim, new_mail
 
 PIECE = bytes(range(256)) * (CHUNK // 256)
@@ -47,7 +48,7 @@ class Large:
 
 def rows_of(store: Store, table: str) -> int:
     assert isinstance(store, SqlStore)
-    return int(store._read(lambda line: line.execute(f"SELECT count(*) FROM {table}").fetchone())[0])
+    return int(read_in(store, lambda line: line.execute(f"SELECT count(*) FROM {table}").fetchone())[0])
 
 
 @pytest.mark.parametrize("sizes", [[], [1], [CHUNK], [CHUNK + 1], [CHUNK - 1, 2], [3 * CHUNK + 7, 5], [7] * 100])
@@ -136,7 +137,7 @@ def test_what_a_dead_program_left_is_swept_up_after_an_hour(store: Store) -> Non
     store.prune(sent=0, failed=0, most=500)
     assert rows_of(store, "outbox_body") == 9, "it may be on its way"
 
-    store._write(lambda line: line.execute("UPDATE outbox_staged SET begun = begun - 3601"))
+    write_in(store, lambda line: line.execute("UPDATE outbox_staged SET begun = begun - 3601"))
     while store.prune(sent=0, failed=0, most=500).more:
         pass
 
@@ -148,7 +149,7 @@ def test_what_was_swept_up_meanwhile_is_no_mail(store: Store) -> None:
 
     def sweep(number: int) -> None:
         if number == 5:
-            store._write(lambda line: line.execute("DELETE FROM outbox_staged"))
+            write_in(store, lambda line: line.execute("DELETE FROM outbox_staged"))
 
     with pytest.raises(errors.OutboxError, match="put it again"):
         store.put([large(Large(2 * LARGE, sweep))])
@@ -177,9 +178,9 @@ def test_a_large_mail_is_read_and_exported_in_blocks(place: str, tmp_path: Path)
 
 
 def test_a_content_that_is_not_whole_is_said_to_be(outbox: Outbox, tmp_path: Path) -> None:
-    (ident,) = outbox._store.put([large()])
-    assert isinstance(outbox._store, SqlStore)
-    outbox._store._write(lambda line: line.execute("DELETE FROM outbox_body WHERE seq = 2"))
+    (ident,) = store_of(outbox).put([large()])
+    assert isinstance(store_of(outbox), SqlStore)
+    write_in(store_of(outbox), lambda line: line.execute("DELETE FROM outbox_body WHERE seq = 2"))
 
     with pytest.raises(errors.InvalidMessage, match="is not whole"):
         outbox.get(ident).content()

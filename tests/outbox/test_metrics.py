@@ -21,6 +21,7 @@ from courriel.outbox.store.sql.store import SqlStore
 from courriel.outbox.store.states import OnUnsure
 from courriel.outbox.work import lease_keeper
 from courriel.outbox.work.liveness import BESIDE, Life, Presence, WorkerLock
+from inside import store_of, write_in
 from outbox.conftest import claim, message, new_mail, settled
 
 
@@ -29,7 +30,7 @@ def change(store: Store, said: str, **values: object) -> None:
     assert isinstance(store, SqlStore)
     said = translated(said) if isinstance(store, PostgresStore) else said
     now = {} if isinstance(store, PostgresStore) else {"now": time.time()}
-    store._write(lambda line: line.execute(said, values | now))
+    write_in(store, lambda line: line.execute(said, values | now))
 
 
 def test_an_empty_outbox_has_nothing_to_tell(store: Store) -> None:
@@ -143,7 +144,7 @@ def test_a_worker_is_alive_that_was_heard_of_and_is_not_proved_to_be_gone(store:
 def test_what_a_worker_has_that_is_gone_is_told_with_the_moment_at_which_it_comes_back(tmp_path: Path) -> None:
     place = tmp_path / "outbox.db"
     with Outbox(place, elsewhere=True) as outbox:
-        store = outbox._store
+        store = store_of(outbox)
         lock = WorkerLock.make(str(place), "there:7/abc")
         assert lock is not None
         store.put([new_mail(), new_mail()])

@@ -12,6 +12,7 @@ from courriel.outbox.store.base import Store
 from courriel.outbox.store.facts import MailInfo
 from courriel.outbox.store.standing import Standing
 from courriel.outbox.store.states import OnUnsure, State
+from inside import store_of, write_in
 from outbox.conftest import claim, message, new_mail, settled
 
 ADA, BOB, CARL = "ada@example.org", "bob@example.org", "carl@example.org"
@@ -96,7 +97,7 @@ def test_an_expired_mail_keeps_its_recipients(outbox: Outbox, sandbox: Sandbox) 
 def age(outbox: Outbox) -> None:
     """Let the time of every mail be over."""
     older = "UPDATE outbox_mail SET created = created - 5000, expires = expires - 5000, due = due - 5000"
-    outbox._store._write(lambda line: line.execute(older))  # type: ignore[attr-defined]
+    write_in(store_of(outbox), lambda line: line.execute(older))
 
 
 def test_a_mail_that_was_found_keeps_its_recipients(store: Store) -> None:
@@ -190,7 +191,7 @@ IDS = ("5f2c00010000", "5f2c00010001", "5f2c0002ffff", "00000000aaaa")
 )  # fmt: skip
 def test_an_id_may_be_cut_short_where_it_is_the_only_one(outbox: Outbox, beginning: str, found: object) -> None:
     ids = [each.ljust(32, "7") for each in IDS]
-    outbox._store.put([new_mail(id=ident) for ident in ids])
+    store_of(outbox).put([new_mail(id=ident) for ident in ids])
 
     if found == "several":
         with pytest.raises(errors.UsageError, match="several mails begin with"):

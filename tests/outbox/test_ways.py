@@ -11,6 +11,7 @@ import pytest
 from courriel import Message, Outbox, Sandbox, State, errors
 from courriel.delivery.urls.route import Route
 from courriel.outbox.lanes import Lanes
+from inside import store_of
 
 USERS = {"ada": "sesame-ouvre-toi"}
 LETTER = Message(sender="ada@example.org", to="bob@example.org", subject="x", text="x")
@@ -210,6 +211,6 @@ def test_a_limit_and_a_pause_hold_for_the_lane_of_a_url_however_it_is_written(pl
 
 def test_a_lane_that_no_program_of_ours_has_named_can_be_stopped(place: Path) -> None:
     with Outbox(place) as outbox:
-        outbox._store.set_lane("planted by others!", {"cap": 1})
+        store_of(outbox).set_lane("planted by others!", {"cap": 1})
 
         assert outbox.pause("planted by others!").stopped

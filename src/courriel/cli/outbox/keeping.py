@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DATA_WRONG = 65
 _FILE = Bilingual("FICHIER", "FILE")
 
-_FINDINGS = {
+FINDINGS = {
     "damaged": Bilingual("le fichier est abîmé", "the file is damaged"),
     "log": Bilingual(
         "copié sans son journal, ou journal perdu : les derniers messages peuvent manquer",
@@ -121,7 +121,7 @@ def check_(manner: GlobalOptions, place: str | None) -> int:
     if not report.values({"ok": not found, "findings": [_object(each) for each in found]}):
         for each in found:
             number = "" if each.kind in _WITHOUT_NUMBER else f"{counted_number(each.number)} "
-            report.line(f"{_FINDINGS[each.kind]}{say(' : ', ': ')}{number}({visible(each.example)})")
+            report.line(f"{FINDINGS[each.kind]}{say(' : ', ': ')}{number}({visible(each.example)})")
         if not found:
             report.line(say("Tout va bien.", "All is well."))
     return DATA_WRONG if found else report.status
