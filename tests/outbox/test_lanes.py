@@ -16,9 +16,9 @@ from courriel.delivery.urls.route import Route
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.jobs import DueLane
 from courriel.outbox.store.states import State
+from courriel.outbox.wakeup import Wakeup
 from courriel.outbox.work.due_lanes import DueLanes
 from courriel.outbox.work.sending.idle_sessions import PER_HOST, SESSIONS, IdleSessions, is_shortage, usual_number
-from courriel.outbox.work.wakeup import Wakeup
 from courriel.session.smtp import SmtpSession
 from inside import store_of
 from outbox.conftest import claim, message, new_mail

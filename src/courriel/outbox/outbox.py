@@ -33,13 +33,13 @@ from courriel.outbox.store.opening import _POSTGRESQL, _file_name, store_at
 from courriel.outbox.store.pruning import Pruning
 from courriel.outbox.store.states import State
 from courriel.outbox.ticket import Ticket
+from courriel.outbox.wakeup import Wakeup
 from courriel.outbox.work.lease_keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.work.liveness import InHand, Presence, in_hand
 from courriel.outbox.work.sending.ahead import MOST
 from courriel.outbox.work.sending.idle_sessions import PER_HOST
 from courriel.outbox.work.stop_signals import stopped_by_signals
 from courriel.outbox.work.tools import Tools
-from courriel.outbox.work.wakeup import Wakeup
 from courriel.outbox.work.worker import BATCH, GRACE, Worker, checked_grace
 from courriel.session.encoding import Sendable, check_several
 

@@ -11,7 +11,7 @@ from courriel.outbox import checks
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.facts import MailInfo
 from courriel.outbox.store.states import Action, State
-from courriel.outbox.work.wakeup import Wakeup
+from courriel.outbox.wakeup import Wakeup
 
 _SOONEST, _LATEST = 0.02, 1.0  # seconds between two reads, when a worker of another process sends
 

@@ -21,7 +21,7 @@ from courriel._dataclass import dataclass
 from courriel.network import forks
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.jobs import DueLane
-from courriel.outbox.work.wakeup import Wakeup
+from courriel.outbox.wakeup import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -9,8 +9,8 @@ from courriel.outbox.lanes import Lanes
 from courriel.outbox.listeners import Listeners
 from courriel.outbox.store.base import Store
 from courriel.outbox.ticket import Ticket
+from courriel.outbox.wakeup import Wakeup
 from courriel.outbox.work.liveness import Presence
-from courriel.outbox.work.wakeup import Wakeup
 
 
 @dataclass(frozen=True, slots=True)
