@@ -31,7 +31,7 @@ from courriel.outbox.store import rows
 from courriel.outbox.store.facts import Query
 from courriel.outbox.store.jobs import DueLane, Job, Settlement
 from courriel.outbox.store.states import State
-from courriel.outbox.work import batch, lease_keeper, result_writer
+from courriel.outbox.work import batch, lease_keeper, outcomes, result_writer
 from courriel.outbox.work import worker as worker_module
 from courriel.outbox.work.ahead import Ahead
 from courriel.outbox.work.batch import Batch
@@ -843,7 +843,7 @@ def test_ten_thousand_recipients_are_not_compared_with_each_other(outbox: Outbox
     known = {Compared(f"k{number}@example.org"): (250, "", "ok", 1.0) for number in range(10_000)}
     Compared.times = 0
 
-    assert not worker_module._has_failed(replace(job, recipients=waiting, results=known))
+    assert not outcomes._has_failed(replace(job, recipients=waiting, results=known))
 
     assert Compared.times < 20_000
 
