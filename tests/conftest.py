@@ -21,6 +21,7 @@ from courriel.session import server_memory
 # A busy machine makes an example slow, not wrong: examples have no time limit, and pytest's own catches what hangs.
 def pytest_configure(config: pytest.Config) -> None:
     """Try everything, or less of it in the fast part."""
+    gc.disable()  # until the tests are collected: nothing of what is made for them is garbage
     settings.load_profile(fast_part.profile(config.option.markexpr, config.getoption("--hypothesis-profile")))
 
 
@@ -48,6 +49,7 @@ def pytest_collection_finish() -> None:
     """Spare every garbage collection the search through all tests that were collected."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 # Where the tests run in the background (`make test &`) a shell has them ignore Ctrl-C, and all they start as well.

@@ -13,7 +13,7 @@ from hypothesis import settings
 
 WHOLE = 100  # examples of a test that names no number, in a whole run
 FEWER = 10  # and in the fast part
-CASES = 5  # of one test with parameters, in the fast part
+CASES = 4  # of one test with parameters, in the fast part
 
 settings.register_profile("whole", deadline=None, max_examples=WHOLE)
 settings.register_profile("fast", deadline=None, max_examples=FEWER)

@@ -347,12 +347,14 @@ def yes(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return answering
 
 
-def test_the_profile_is_corrected_after_a_yes(courriel: Run, sandbox: Sandbox, yes: Callable[[str], None]) -> None:
+def test_the_profile_is_corrected_after_a_yes(
+    courriel: Run, sandbox: Sandbox, names: Names, yes: Callable[[str], None]
+) -> None:
     file = profile(f"smtps://ada@127.0.0.1:{sandbox.port}?ca={sandbox.ca}", 'from = "ada@good.test"', "# the end")
     before = file.read_text()
     yes("yes")
 
-    ran = courriel("doctor", "billing", "--fix", "--no-login", "--dns", "127.0.0.1:1")
+    ran = courriel("doctor", "billing", "--fix", "--no-login", "--dns", names.at)
 
     right = f"smtp+starttls://ada@127.0.0.1:{sandbox.port}?ca={sandbox.ca}"
     assert ran.status == 0
@@ -397,9 +399,17 @@ def test_a_profile_that_works_is_left_alone(courriel: Run, sandbox: Sandbox, yes
 @pytest.mark.parametrize("right", [True, False])
 @pytest.mark.parametrize("form", ["env", "file", "plain", "token"])
 def test_no_secret_in_any_output(
-    process: Run, sandbox: Sandbox, own_state: Path, right: bool, form: str, tmp_path: Path
+    courriel: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    sandbox: Sandbox,
+    names: Names,
+    own_state: Path,
+    right: bool,
+    form: str,
+    tmp_path: Path,
 ) -> None:
     secret = SECRET if right else WRONG
+    monkeypatch.setenv("SECRET", secret)
     quoted = secret.replace("%", "%25").replace("/", "%2F").replace("=", "%3D").replace("+", "%2B")
     (tmp_path / "secret").write_text(secret)
     login = f"ada:{quoted}" if form == "plain" else "ada"
@@ -411,9 +421,9 @@ def test_no_secret_in_any_output(
     outputs: list[str] = []
     for more in (
         ("--transcript", "--report", "r.md"), ("--json", "--report", "r.html"), ("--watch",), ("--lang", "fr"),
-        ("--send", "bob@example.org", "--from", "ada@example.org", "--dns", "127.0.0.1:1", "--json"),
+        ("--send", "bob@example.org", "--from", "ada@several.test", "--dns", names.at, "--json"),
     ):  # fmt: skip
-        ran = process("doctor", url, *more, SECRET=secret)
+        ran = courriel("doctor", url, *more)
         outputs += [ran.out, ran.err]
     outputs += [path.read_text("utf-8") for path in (Path("r.md"), Path("r.html"))]
     outputs += [path.read_text("utf-8") for path in own_state.iterdir()]

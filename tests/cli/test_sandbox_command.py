@@ -166,8 +166,8 @@ def test_the_lines_of_the_demo_are_the_lines_that_ran(courriel: Run, tmp_path: P
 
     *scenes, verdict = ran.objects
     assert verdict == {"ok": True, "folder": str(tmp_path), "sysexit": 0}
-    assert [each["ok"] for each in scenes] == [True] * 8
-    assert [len(each["letters"]) for each in scenes] == [1, 1, 1, 1, 1, 0, 0, 1]
+    assert [each["ok"] for each in scenes] == [True] * 9
+    assert [len(each["letters"]) for each in scenes] == [1, 1, 1, 1, 1, 0, 0, 0, 1]
     assert "$" not in "".join(each["code"] for each in scenes)
 
 

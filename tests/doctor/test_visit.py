@@ -13,6 +13,7 @@ from courriel import Route, Sandbox, Security, Server, doctor, errors
 from courriel.doctor.examination import Examination
 from courriel.doctor.visit.stage_log import StageLog
 from doctor.conftest import PASSWORD, USER
+from servers.names import Names
 from session.stranger import Phone, Stranger
 
 
@@ -134,14 +135,14 @@ def test_a_stranger_on_the_port_is_no_crash(garbage: bytes) -> None:
     json.dumps(found.as_object())
 
 
-def test_an_answer_to_mail_that_asks_for_content_is_an_error() -> None:
+def test_an_answer_to_mail_that_asks_for_content_is_an_error(names: Names) -> None:
     def act(phone: Phone) -> None:
         phone.say("220 hi")
         for line in iter(phone.receive, b""):
             phone.say("354 go on" if line.startswith(b"MAIL") else "250 ok")
 
     stranger = Stranger(act)
-    found = look(Server("127.0.0.1", stranger.port, Security.NONE), sender="ada@good.test", name_server="127.0.0.1:1")
+    found = look(Server("127.0.0.1", stranger.port, Security.NONE), sender="ada@good.test", name_server=names.at)
     stranger.close()
 
     (wrong,) = [step for step in found.session_steps if step.status == "failed"]
@@ -324,13 +325,13 @@ def test_of_a_bare_host_the_usual_ports_are_tried(sandbox: Sandbox, monkeypatch:
     assert statuses(found)["hello"] == "ok"
 
 
-def test_a_profile_is_examined_by_its_name(sandbox: Sandbox, settings_of_nobody: object) -> None:
+def test_a_profile_is_examined_by_its_name(sandbox: Sandbox, names: Names) -> None:
     from pathlib import Path
 
     file = Path("courriel.toml")
     file.write_text(f'[profiles.billing]\nurl = "{sandbox.url}"\nfrom = "ada@good.test"\n')
 
-    found = look("billing", name_server="127.0.0.1:1")
+    found = look("billing", name_server=names.at)
 
     assert (found.target, statuses(found)["sender"], found.domain) == ("billing", "ok", "good.test")
 

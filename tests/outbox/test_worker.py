@@ -31,7 +31,7 @@ from courriel.outbox.store.facts import Query
 from courriel.outbox.store.jobs import DueLane, Job, Settlement
 from courriel.outbox.store.sql import rows
 from courriel.outbox.store.states import State
-from courriel.outbox.work import lease_keeper
+from courriel.outbox.work import lease_keeper, outcomes
 from courriel.outbox.work import worker as worker_module
 from courriel.outbox.work.sending import batch, result_writer
 from courriel.outbox.work.sending.ahead import Ahead
@@ -844,7 +844,7 @@ def test_ten_thousand_recipients_are_not_compared_with_each_other(outbox: Outbox
     known = {Compared(f"k{number}@example.org"): (250, "", "ok", 1.0) for number in range(10_000)}
     Compared.times = 0
 
-    assert not worker_module._has_failed(replace(job, recipients=waiting, results=known))
+    assert not outcomes._has_failed(replace(job, recipients=waiting, results=known))
 
     assert Compared.times < 20_000
 

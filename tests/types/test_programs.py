@@ -48,7 +48,7 @@ def by_pyright() -> set[tuple[str, int, str]]:
     }
 
 
-@pytest.mark.parametrize("judge", [by_mypy, by_pyright])
+@pytest.mark.parametrize("judge", [by_mypy, pytest.param(by_pyright, marks=pytest.mark.slow)])
 def test_programs_that_are_right_pass_and_each_mistake_is_found(judge: Callable[[], set[tuple[str, int, str]]]) -> None:
     found = judge()
 

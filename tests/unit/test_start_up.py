@@ -61,6 +61,41 @@ def test_the_names_of_a_sender_load_what_can_be_said_and_nothing_that_works() ->
     assert not foreign(loaded)
 
 
+def test_the_names_of_a_sender_load_no_file_of_errors() -> None:
+    loaded = modules_after(NAMES)
+
+    assert "courriel.errors" in loaded
+    assert not {name for name in loaded if name.startswith("courriel.errors.")}
+
+
+@pytest.mark.parametrize(
+    ("event", "program", "families"),
+    [
+        ("socket.__new__", "SmtpSession(Server('127.0.0.1', 1, Security.NONE))", {"connection", "refused"}),
+        ("socket.__new__", "PopSession(Server('127.0.0.1', 1, Security.NONE))", {"connection", "refused"}),
+        ("socket.__new__", "ImapSession(Server('127.0.0.1', 1, Security.NONE))", {"connection", "refused"}),
+        ("sqlite3.connect", "Outbox('mails.db')", {"outbox"}),
+    ],
+)
+def test_errors_are_loaded_before_the_descriptor_that_may_be_the_last(
+    event: str, program: str, families: set[str], tmp_path: Path
+) -> None:
+    loaded = modules_after(
+        "import os\n"
+        "from courriel import ImapSession, Outbox, PopSession, Security, Server, SmtpSession\n"
+        f"os.chdir({str(tmp_path)!r})\n"
+        "def told(event, _):\n"
+        f"    if event == {event!r}:\n"
+        "        print('loaded:', *sys.modules, flush=True)\n"
+        "        os._exit(0)\n"
+        "sys.addaudithook(told)\n"
+        f"with {program} as opened:\n"
+        "    opened.stats()"
+    )
+
+    assert {f"courriel.errors.{family}" for family in families} <= loaded
+
+
 @pytest.mark.parametrize("program", [SEND, SESSION])
 def test_a_mail_over_a_clear_line_loads_what_it_needs_and_no_more(program: str) -> None:
     with one_mail_taken() as port:

@@ -51,8 +51,16 @@ class CourrielError(Exception):
     the Message-ID of the mail being sent ("" when there is none).
     """
 
+    # Tracebacks and pickles name the package, which programs import; the files of its errors are nobody else's concern.
+    __module__ = "courriel.errors"
+
     session_usable: bool = False
     __notes__ = Notes()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType] - a list, when it is read
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.__module__.startswith("courriel.errors."):
+            cls.__module__ = "courriel.errors"
 
     def __init__(
         self,

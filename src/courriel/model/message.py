@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Mapping
 from enum import Enum
 
+from courriel import errors
 from courriel._dataclass import Filler, dataclass, replace
-from courriel.errors import InvalidAddress, UsageError
 from courriel.model.address import Address
 from courriel.model.checks.header import (
     as_text,
@@ -118,7 +118,7 @@ class Message:
             bcc = Address.all_of(bcc) if bcc else ()
             field = "reply_to"
             reply_to = Address.all_of(reply_to) if reply_to else ()
-        except InvalidAddress as wrong:
+        except errors.InvalidAddress as wrong:
             raise _in_field(field, wrong) from wrong
         if not (to or cc or bcc):
             raise refusal("to, cc, bcc", "no recipient was given", "NO-RECIPIENT")
@@ -308,19 +308,19 @@ class Message:
         )
 
 
-def no_attach(noun: str) -> UsageError:
+def no_attach(noun: str) -> errors.UsageError:
     """The UsageError for callers who expect `attach` to change a message or a template."""
     kind = noun.capitalize()
-    return UsageError(
+    return errors.UsageError(
         f"attach(): a {noun} does not change, and the file would not leave; write {kind}(..., "
         f'attachments=["invoice.pdf"]), or {noun} = {noun}.with_attachment("invoice.pdf")',
         stage="compose",
     )
 
 
-def no_attach_data(noun: str) -> UsageError:
+def no_attach_data(noun: str) -> errors.UsageError:
     """The same UsageError for `attach_data`."""
-    return UsageError(
+    return errors.UsageError(
         f"attach_data(): a {noun} does not change, and the file would not leave; "
         f'write {noun} = {noun}.with_data(octets, "invoice.pdf")',
         stage="compose",
@@ -333,15 +333,15 @@ _values = Filler(Message)
 _SUCCESS_AND_FAILURE = frozenset((Notify.SUCCESS, Notify.FAILURE))
 
 
-def _in_field(field: str, wrong: InvalidAddress) -> InvalidAddress:
-    return InvalidAddress(f"{field}: {wrong}", stage="compose", hint_id=wrong.hint_id)
+def _in_field(field: str, wrong: errors.InvalidAddress) -> errors.InvalidAddress:
+    return errors.InvalidAddress(f"{field}: {wrong}", stage="compose", hint_id=wrong.hint_id)
 
 
 def _address(field: str, value: str | Address) -> Address:
     """Parse one address of a field; the error names the field."""
     try:
         return Address.of(value)
-    except InvalidAddress as wrong:
+    except errors.InvalidAddress as wrong:
         raise _in_field(field, wrong) from wrong
 
 
@@ -349,7 +349,7 @@ def _addresses(field: str, values: Addresses) -> tuple[Address, ...]:
     """Parse the addresses of a field; the error names the field."""
     try:
         return Address.all_of(values)
-    except InvalidAddress as wrong:
+    except errors.InvalidAddress as wrong:
         raise _in_field(field, wrong) from wrong
 
 

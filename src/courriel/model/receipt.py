@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
+from courriel import errors
 from courriel._dataclass import dataclass, replace
-from courriel.errors import CourrielError, UsageError
 from courriel.reply import Reply
 
 TYPE_CHECKING = False
@@ -70,7 +70,7 @@ class Receipt:
 
     def noting(self, *_: object) -> NoReturn:
         """Raise UsageError: a receipt is immutable; `with_notes` returns one with more notes."""
-        raise UsageError("Receipt.noting(): a receipt does not change; write receipt = receipt.with_notes(…)")
+        raise errors.UsageError("Receipt.noting(): a receipt does not change; write receipt = receipt.with_notes(…)")
 
     def to_dict(self) -> dict[str, object]:
         """Receipt as plain values, for JSON."""
@@ -111,7 +111,7 @@ class Receipt:
         return sum(fate.outcome is outcome for fate in self.fates)
 
 
-Result: TypeAlias = "Receipt | CourrielError"
+Result: TypeAlias = "Receipt | errors.CourrielError"
 """The receipt of one message, or its error."""
 
 

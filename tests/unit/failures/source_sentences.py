@@ -15,7 +15,11 @@ NOT_OURS = ("cli", "demo", "wlangage", "sandbox/faults.py")  # they hold their o
 _FORMAT = re.compile(r"%(?:0?\d|\.\d)?[sdrfgo]")
 _LOGS = {"info", "warning", "error", "log"}
 _DEFECT_REPORTS = {"report_defect", "_report_defect"}  # about a letter
-_CLASSES = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
+_CLASSES = {
+    name
+    for name in errors.__all__
+    if isinstance(kind := getattr(errors, name), type) and issubclass(kind, BaseException)
+}
 
 
 def sentences() -> dict[str, str]:

@@ -55,7 +55,7 @@ def mx_step(domain: str, ask: Lookup, exchangers: list[str]) -> Step:
     if answer.outcome == "no name":
         return _wrong(
             "mx",
-            Text(f"{domain} n'existe pas", f"{domain} does not exist"),
+            Text(f"le domaine {domain} n'existe pas", f"the domain {domain} does not exist"),
             "DOMAIN-TAKES-NO-MAIL",
             command=f"dig MX {domain}",
         )

@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+from courriel import errors
 from courriel._dataclass import Filler, dataclass, field
 from courriel._lazy_re import expression
-from courriel.errors import InvalidAddress, UsageError
 from courriel.model.address.domain import PartError, map_domain, map_domain_cached
 from courriel.model.address.local_part import (
     DOT_STRING,
@@ -27,7 +27,6 @@ from courriel.model.address.local_part import (
     quoted,
     truncates_to_line_break,
 )
-from courriel.model.address.pieces import LONGEST_LIST, pieces_of, split_list
 from courriel.model.address.refusal import CONTROL, LINE_BREAK, code_point, refusal
 from courriel.model.checks.text import described, text_of
 
@@ -104,6 +103,8 @@ class Address:
         Only for a text that is a list by definition: one recipient from a form or a database is for `parse`. Raises
         InvalidAddress when one of them is not an address, and for an empty item between two commas.
         """
+        from courriel.model.address.pieces import LONGEST_LIST, split_list  # noqa: PLC0415 - most programs give lists
+
         text = text if type(text) is str else _part_text("list of addresses", text)
         if len(text) > LONGEST_LIST:
             raise refusal(text, f"the list is longer than {LONGEST_LIST} characters")
@@ -130,7 +131,7 @@ class Address:
         if (text := values if type(values) is str else text_of(values)) is not None:
             return (_parse(text),) if text.strip(" \t") else ()
         if isinstance(values, bytes | bytearray | Mapping) or not isinstance(values, Iterable):
-            raise InvalidAddress(_not_addresses(values), stage="compose")
+            raise errors.InvalidAddress(_not_addresses(values), stage="compose")
         return tuple([value if isinstance(value, Address) else cls.of(value) for value in values])
 
     def with_name(self, name: str) -> Address:
@@ -143,7 +144,7 @@ class Address:
 
     def named(self, *_: object, **__: object) -> NoReturn:
         """Raise UsageError: an address is immutable; `with_name` returns one under another name."""
-        raise UsageError("Address.named(): an address does not change; write address = address.with_name(name)")
+        raise errors.UsageError("Address.named(): an address does not change; write address = address.with_name(name)")
 
     @property
     def has_long_local_part(self) -> bool:
@@ -166,7 +167,7 @@ class Address:
         if self.narrow:
             return self.narrow
         if not utf8:
-            raise InvalidAddress(
+            raise errors.InvalidAddress(
                 f"{self.spec}: the part before the @ is not ASCII, and the server does not offer SMTPUTF8",
                 stage="compose",
                 hint_id="ADDRESS-NEEDS-SMTPUTF8",
@@ -193,7 +194,7 @@ def _parse(text: str) -> Address:
         raise refusal(text, f"it is longer than {LONGEST_TEXT} characters, and one string is one address")
     if text.isascii() and (plain := _plain_address(text)):
         return plain
-    if ("," in text or ";" in text) and sum("@" in part for part in pieces_of(text)) > 1:
+    if ("," in text or ";" in text) and _holds_several(text):
         raise refusal(text, "these are several, and one string is one address; give a list: ['a@x.org', 'b@x.org']")
     control = CONTROL.search(text)
     if control:
@@ -209,6 +210,12 @@ def _parse(text: str) -> Address:
         rest = rest[1:-1]
     local, domain = _split_mailbox(rest, text)
     return Address(local, domain, name)
+
+
+def _holds_several(text: str) -> bool:
+    from courriel.model.address.pieces import pieces_of  # noqa: PLC0415 - most texts hold no comma
+
+    return sum("@" in part for part in pieces_of(text)) > 1
 
 
 def _plain_address(text: str) -> Address | None:
@@ -291,14 +298,14 @@ def _converted(value: object) -> Address:
     """Convert a value that is not a plain `str`. Raises InvalidAddress."""
     if (text := text_of(value)) is not None:
         return _parse(text)
-    raise InvalidAddress(_not_addresses(value), stage="compose")
+    raise errors.InvalidAddress(_not_addresses(value), stage="compose")
 
 
 def _part_text(part: str, value: object) -> str:
     """Convert a part of an address to text. Raises InvalidAddress."""
     if (text := text_of(value)) is not None:
         return text
-    raise InvalidAddress(f"the {part} is text, not {described(value)}", stage="compose")
+    raise errors.InvalidAddress(f"the {part} is text, not {described(value)}", stage="compose")
 
 
 def _not_addresses(value: object) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from courriel import errors
 from courriel._lazy_re import expression
-from courriel.errors import InvalidMessage
 from courriel.model.checks.text import described, text_of
 
 LONGEST_VALUE = 16_384  # characters of one header value; servers refuse header blocks somewhere above 64 kB
@@ -65,9 +65,9 @@ _OWN_FIELDS = {
 }
 
 
-def refusal(field: str, reason: str, hint_id: str = "") -> InvalidMessage:
+def refusal(field: str, reason: str, hint_id: str = "") -> errors.InvalidMessage:
     """Return an InvalidMessage whose text begins with the field at fault."""
-    return InvalidMessage(f"{field}: {reason}", stage="compose", hint_id=hint_id)
+    return errors.InvalidMessage(f"{field}: {reason}", stage="compose", hint_id=hint_id)
 
 
 def is_structured(name: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from courriel import errors
 from courriel._lazy_re import expression
+from courriel.errors import OutboxError, OutboxFull, OutboxUnreachable
 from courriel.model.checks.shown import is_like_url
 from courriel.outbox.store.sql.statements import statements, statements_in
 from courriel.outbox.store.states import DAMAGED, FULL, MISSING
@@ -199,10 +200,10 @@ def in_our_words(place: str) -> Generator[None]:
     try:
         yield
     except psycopg.errors.DiskFull as full:
-        raise errors.OutboxFull(f"{place}: the server's disk is full; nothing was written", hint_id=FULL) from full
+        raise OutboxFull(f"{place}: the server's disk is full; nothing was written", hint_id=FULL) from full
     except psycopg.errors.UndefinedTable as gone:
-        raise errors.OutboxError(f"{place}: there is no outbox there any more", hint_id=MISSING) from gone
+        raise OutboxError(f"{place}: there is no outbox there any more", hint_id=MISSING) from gone
     except psycopg.Error as failed:
         said = failed.diag.message_primary or str(failed).strip().partition("\n")[0] or type(failed).__name__
-        kind = errors.OutboxUnreachable if is_away(failed, said) else errors.OutboxError
+        kind = OutboxUnreachable if is_away(failed, said) else OutboxError
         raise kind(f"{place}: {said}", hint_id=_hint(failed, said)) from failed

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from courriel import errors
+from courriel.errors import OutboxError, OutboxFull
 from courriel.outbox.store.states import DAMAGED, FORBIDDEN, FULL, MISSING
 
 T = TypeVar("T")
@@ -28,7 +29,7 @@ class in_our_words:  # noqa: N801 - used like a function after `with`
             return
         if is_full(error):
             raise disk_full(self.path) from error
-        raise errors.OutboxError(f"{self.path}: {error}", hint_id=hint_of(error, self.path)) from error
+        raise OutboxError(f"{self.path}: {error}", hint_id=hint_of(error, self.path)) from error
 
 
 def rolled_back_on_failure(connection: sqlite3.Connection, act: Callable[[], T]) -> T:
@@ -60,16 +61,16 @@ def hint_of(error: sqlite3.Error | OSError, path: Path) -> str:
     return FORBIDDEN if closed or code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM) else ""
 
 
-def disk_full(path: Path) -> errors.OutboxFull:
-    return errors.OutboxFull(f"{path}: the disk is full; nothing was written", hint_id=FULL)
+def disk_full(path: Path) -> OutboxFull:
+    return OutboxFull(f"{path}: the disk is full; nothing was written", hint_id=FULL)
 
 
-def file_moved(path: Path) -> errors.OutboxError:
-    return errors.OutboxError(
+def file_moved(path: Path) -> OutboxError:
+    return OutboxError(
         f"{path} was moved, deleted or replaced while it was open: nothing was written. Put the file back, or close"
         " this outbox and open it anew"
     )
 
 
-def not_an_outbox(path: Path) -> errors.OutboxError:
-    return errors.OutboxError(f"{path} is no outbox", hint_id=MISSING)
+def not_an_outbox(path: Path) -> OutboxError:
+    return OutboxError(f"{path} is no outbox", hint_id=MISSING)
