@@ -91,6 +91,26 @@ def test_a_password_for_an_address_is_not_sent_to_a_server_outside_its_domain(
     assert not [entry for entry in found.transcript if entry.who == "C" and entry.text.startswith("AUTH")]
 
 
+@pytest.mark.parametrize(
+    ("user", "status", "verdict"),
+    [
+        ("ada%40example.org@", "skipped", "All works"),
+        ("", "failed", "Failed at step 7 (sender): This server sends only for those who have logged in"),
+    ],
+)
+def test_a_server_that_wants_the_login_which_was_left_out_is_fine(
+    with_login: str, sandbox: Sandbox, user: str, status: str, verdict: str
+) -> None:
+    """Every server for submission answers so; a program whose URL names no user would indeed be refused."""
+    sandbox.answer("sender", "530 5.7.0 Authentication required")
+    url = f"smtp+starttls://{user}127.0.0.1:{sandbox.port}?ca={sandbox.ca}"
+
+    found = look(url, login=False, sender=USER)
+
+    assert (statuses(found)["sender"], found.ok) == (status, status == "skipped")
+    assert found.verdict.en.startswith(verdict)
+
+
 def test_certificates_with_names_that_nobody_can_read_are_shown_without_them() -> None:
     """The names come from the server: an x400Address (tag 3) is one that the package refuses to read."""
     key = ec.generate_private_key(ec.SECP256R1())

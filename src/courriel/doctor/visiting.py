@@ -105,7 +105,9 @@ class Visit:
         if self._withheld:
             steps = [_withheld(step, self._server) if step.status == "skipped" else step for step in steps]
         spec = self._sender.spec if self._sender else ""
-        steps += envelope_steps(seen, spec, self._recipient.spec if self._recipient else "")
+        recipient = self._recipient.spec if self._recipient else ""
+        left_out = self._credentials is None and bool(user)
+        steps += envelope_steps(seen, spec, recipient, login_left_out=left_out)
         return steps, seen, tls
 
     def _reached(self) -> tuple[Step, Step | None]:
