@@ -235,6 +235,19 @@ def test_a_server_that_repeats_the_secret_after_the_login_is_not_shown(
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("scheme", ["smtp+starttls", "smtps"])
+def test_a_server_that_greets_with_the_secret_is_shown_nowhere(with_login: str, sandbox: Sandbox, scheme: str) -> None:
+    """It may know it from an earlier login; the other ways that are tried lead to the same greeting."""
+    sandbox.answer("greeting", f"554 5.7.1 not with {PASSWORD}")
+
+    found = look(with_login.replace("smtp+starttls", scheme), neighbours_too=True)
+
+    shown = json.dumps(found.as_object(), ensure_ascii=False) + json.dumps(found.as_object("fr")) + repr(found)
+    assert [each for each in found.tried if each.error is not None and "not shown" in str(each.error)]
+    assert PASSWORD not in shown
+    assert not [each for each in found.tried if each.error is not None and PASSWORD in str(each.error)]
+
+
 # The ways beside.
 
 
