@@ -374,6 +374,26 @@ def test_without_a_yes_nothing_is_changed(courriel: Run, sandbox: Sandbox, yes: 
     assert "Nothing was changed." in ran.err
 
 
+def test_what_somebody_has_written_meanwhile_is_kept(
+    courriel: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question may stand on the screen for an hour."""
+    from courriel.cli.doctor import fixing
+
+    file = profile(f"smtps://127.0.0.1:{sandbox.port}?ca={sandbox.ca}")
+
+    def yes_later(_: object) -> bool:
+        file.write_text(file.read_text() + "# by somebody else\n")
+        return True
+
+    monkeypatch.setattr(fixing, "_agreed", yes_later)
+
+    ran = courriel("doctor", "billing", "--fix")
+
+    assert (ran.status, file.read_text().endswith("# by somebody else\n")) == (64, True)
+    assert "somebody has changed it meanwhile: nothing was written" in ran.err
+
+
 def test_nobody_at_the_terminal_is_a_no(courriel: Run, sandbox: Sandbox) -> None:
     file = profile(f"smtps://127.0.0.1:{sandbox.port}?ca={sandbox.ca}")
     before = file.read_text()

@@ -62,6 +62,7 @@ def test_a_key_of_ed25519_has_32_octets() -> None:
         ("v=DKIM1; k=rsa", "DKIM-KEY-INVALID"),
         ("v=DKIM2; p=AAAA", "DKIM-KEY-INVALID"),
         ("v=DKIM1; p=not base64!", "DKIM-KEY-INVALID"),
+        ("v=DKIM1; p=é", "DKIM-KEY-INVALID"),
         ("v=DKIM1; p=AAAA", "DKIM-KEY-INVALID"),
         ("v=DKIM1; p=MIIB", "DKIM-KEY-INVALID"),
         ("v=DKIM1; k=ed25519; p=AAAA", "DKIM-KEY-INVALID"),

@@ -146,11 +146,29 @@ def test_everybody_is_a_problem_and_the_end_of_an_include_is_not_the_end() -> No
     assert judged("v=spf1 mx:a.test +all").problem == "SPF-PASS-ALL"
     assert judged("v=spf1 all").problem == "SPF-PASS-ALL"
 
-    report = judged("v=spf1 include:b.test ~all", b_test=["v=spf1 +all"])
+    report = judged("v=spf1 include:b.test ~all", b_test=["v=spf1 ?all"])
     assert (report.problem, report.ending) == ("", "~")
 
     report = judged("v=spf1 redirect=b.test", b_test=["v=spf1 ?all"])
     assert (report.problem, report.ending) == ("", "?")
+
+
+@pytest.mark.parametrize(
+    ("record", "detail"),
+    [
+        ("v=spf1 ip4:0.0.0.0/0 -all", "+ip4"),
+        ("v=spf1 ip6:::/0 -all", "+ip6"),
+        ("v=spf1 include:b.test -all", "b.test: +all"),
+        ("v=spf1 redirect=b.test", "+all"),
+        ("v=spf1 -include:b.test -all", ""),
+        ("v=spf1 ?ip4:0.0.0.0/0 -all", ""),
+        ("v=spf1 ip4:10.0.0.0/8 -all", ""),
+    ],
+)
+def test_everybody_may_send_by_any_term_that_lets_all_addresses_through(record: str, detail: str) -> None:
+    report = judged(record, b_test=["v=spf1 +all"])
+
+    assert (report.problem, report.detail.en) == ("SPF-PASS-ALL" if detail else "", detail)
 
 
 def test_more_than_ten_exchangers_are_too_many() -> None:

@@ -6,12 +6,24 @@ import json
 import socket
 from base64 import b64encode
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from courriel import Route, Sandbox, Security, Server, doctor, errors
+from courriel._dataclass import replace
+from courriel.delivery.discovery.proposal import Proposal
+from courriel.delivery.secrets import SecretReference
+from courriel.doctor import target
 from courriel.doctor.examination import Examination
+from courriel.doctor.examining import Wishes, examine_target
+from courriel.doctor.visit import certificates
 from courriel.doctor.visit.stage_log import StageLog
+from courriel.model.address import Address
+from courriel.network.inspecting import Handshake
 from doctor.conftest import PASSWORD, USER
 from servers.names import Names
 from session.stranger import Phone, Stranger
@@ -57,6 +69,63 @@ def test_a_mail_leaves_when_it_is_asked_for(with_login: str, sandbox: Sandbox) -
     assert "one mail has left, accepted by 127.0.0.1" in found.closing.en
     (letter,) = sandbox.letters
     assert letter.recipients == ("bob@example.net",)
+
+
+def test_a_password_for_an_address_is_not_sent_to_a_server_outside_its_domain(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records that nobody has signed name the server: whoever can lie about them would get the password."""
+    monkeypatch.setenv("SECRET", PASSWORD)
+    monkeypatch.setattr("courriel.doctor.examining._domain_steps", lambda *_: [])
+    url = f"smtp+starttls://ada%40example.org@127.0.0.1:{sandbox.port}?ca={sandbox.ca}"
+    proposal = Proposal(Address.parse(USER), "srv", "SRV example.org", url, foreign=("127.0.0.1",))
+    monkeypatch.setattr("courriel.delivery.discovery.discover.discover", lambda _: proposal)
+    meant = target.read(USER)
+    assert meant.route is not None
+    given = replace(meant, route=replace(meant.route, password=SecretReference.parse("env:SECRET")))
+
+    found = examine_target(given, Wishes(neighbours_too=False))
+
+    login = found.session_steps[5]
+    assert (login.name, login.status) == ("login", "skipped")
+    assert login.finding.en.startswith("not tried: 127.0.0.1 is outside the domain of the address")
+    assert not [entry for entry in found.transcript if entry.who == "C" and entry.text.startswith("AUTH")]
+
+
+@pytest.mark.parametrize(
+    ("user", "status", "verdict"),
+    [
+        ("ada%40example.org@", "skipped", "All works"),
+        ("", "failed", "Failed at step 7 (sender): This server sends only for those who have logged in"),
+    ],
+)
+def test_a_server_that_wants_the_login_which_was_left_out_is_fine(
+    with_login: str, sandbox: Sandbox, user: str, status: str, verdict: str
+) -> None:
+    """Every server for submission answers so; a program whose URL names no user would indeed be refused."""
+    sandbox.answer("sender", "530 5.7.0 Authentication required")
+    url = f"smtp+starttls://{user}127.0.0.1:{sandbox.port}?ca={sandbox.ca}"
+
+    found = look(url, login=False, sender=USER)
+
+    assert (statuses(found)["sender"], found.ok) == (status, status == "skipped")
+    assert found.verdict.en.startswith(verdict)
+
+
+def test_certificates_with_names_that_nobody_can_read_are_shown_without_them() -> None:
+    """The names come from the server: an x400Address (tag 3) is one that the package refuses to read."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mx.example.org")])
+    names = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), bytes.fromhex("3004a3020500"))
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, datetime(2020, 1, 1), datetime(2030, 1, 1))
+        .add_extension(names, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+
+    (facts,) = certificates.read(Handshake("TLSv1.3", "", (made.public_bytes(serialization.Encoding.DER),)))
+
+    assert (facts.subject, facts.names) == ("mx.example.org", ())
 
 
 def test_nothing_is_sent_after_a_step_that_failed(with_login: str, sandbox: Sandbox) -> None:
@@ -165,6 +234,19 @@ def test_a_server_that_repeats_the_secret_after_the_login_is_not_shown(
     assert (found.session_steps[-1].said, found.session_steps[-1].finding.en) == (
         "", "(not shown: it repeats the login)",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["smtp+starttls", "smtps"])
+def test_a_server_that_greets_with_the_secret_is_shown_nowhere(with_login: str, sandbox: Sandbox, scheme: str) -> None:
+    """It may know it from an earlier login; the other ways that are tried lead to the same greeting."""
+    sandbox.answer("greeting", f"554 5.7.1 not with {PASSWORD}")
+
+    found = look(with_login.replace("smtp+starttls", scheme), neighbours_too=True)
+
+    shown = json.dumps(found.as_object(), ensure_ascii=False) + json.dumps(found.as_object("fr")) + repr(found)
+    assert [each for each in found.tried if each.error is not None and "not shown" in str(each.error)]
+    assert PASSWORD not in shown
+    assert not [each for each in found.tried if each.error is not None and PASSWORD in str(each.error)]
 
 
 # The ways beside.

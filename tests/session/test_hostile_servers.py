@@ -381,6 +381,27 @@ def test_a_server_that_drips_one_octet_at_a_time_is_cut_off_by_the_limit_of_its_
     assert over(session)
 
 
+def test_a_port_that_drips_in_clear_is_not_listened_to_for_ever(call: Call) -> None:
+    """The greeting in clear is read on a second connection, for the error of a port that does not speak TLS."""
+
+    def act(phone: Phone) -> None:
+        with suppress(OSError):
+            phone.line.sendall(b"220 ")
+            for _ in range(400):  # octets: 512 would be a whole line
+                if select.select([phone.line], [], [], 0.05)[0] and not phone.line.recv(1000):
+                    return
+                phone.line.sendall(b"x")
+            raise AssertionError("the client did not hang up")
+
+    session = call(act, act, security=Security.TLS, timeouts=Timeouts.silence(0.5))
+
+    with pytest.raises(errors.TlsFailed) as mixed_up:
+        session.open()
+
+    assert mixed_up.value.failure is not None
+    assert mixed_up.value.failure.id == "TLS-PORT-MIXUP"
+
+
 def test_a_reply_without_end_is_cut_off_too(call: Call) -> None:
     """Hazard H67: each line is valid and arrives in time; only their number is excessive."""
 

@@ -397,6 +397,38 @@ def test_the_password_of_the_proxy_is_nowhere(
         assert "YWRhOlRyMHViNGRvciYz" not in text
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 407 no user ada with Tr0ub4dor&3",
+        b"HTTP/1.1 403 no: YWRhOlRyMHViNGRvciYz",
+        b"HTTP/1.1 407 no\r\nProxy-Authenticate: YWRhOlRyMHViNGRvciYz",
+        b"HTTP/1.1 502 Tr0ub4dor%263",
+        b"you said Proxy-Authorization: Basic YWRhOlRyMHViNGRvciYz",
+        b"HTTP/1.1 200 Tr0ub4dor&3\r\nContent-Type: text/html\r\nContent-Length: 7",
+    ],
+)
+def test_a_proxy_that_repeats_its_password_is_not_quoted(
+    colour: Callable[..., Session], said: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    transcript = Transcript()
+
+    with (
+        stranger(hanging_up_after([(HEAD + BASIC + b"\r\n", said + b"\r\n\r\n")], 1000)) as proxy,
+        pytest.raises(ProxyError) as refused,
+        opened(colour, to(proxy, "http", login=True), transcript),
+    ):
+        pass
+
+    error = refused.value
+    shown = [*locals_of(error), str(error), repr(error), repr(vars(error)), str(transcript), caplog.text]
+    shown.append(repr(pickle.dumps(error)))
+    for text in shown:
+        assert "Tr0ub4dor" not in text
+        assert "YWRhOlRyMHViNGRvciYz" not in text
+
+
 def locals_of(error: BaseException | None) -> Iterator[str]:
     """The local variables that a reporter of errors shows, those of this test left out, through all causes."""
     while error is not None:

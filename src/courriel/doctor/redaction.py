@@ -5,10 +5,12 @@ A transcript leaves out what repeats the login while the login lasts; here the s
 
 from __future__ import annotations
 
+from courriel import errors
 from courriel._dataclass import replace
 from courriel.dialogue.login_replies import SaidAtLogin
 from courriel.doctor.examination import Examination
 from courriel.doctor.step import Step, in_both
+from courriel.doctor.visit.neighbours import Neighbour
 from courriel.failures import Text
 
 NOT_SHOWN = "(not shown: it repeats the login)"
@@ -24,6 +26,7 @@ def redacted(examination: Examination, secrets: list[str]) -> Examination:
     return replace(
         examination,
         steps=tuple(step if step.name in _OURS else _step(step, known) for step in examination.steps),
+        tried=tuple(_neighbour(each, known) for each in examination.tried),
         accepted=NOT_SHOWN if known.repeated_in(examination.accepted) else examination.accepted,
         transcript=tuple(
             replace(entry, text=NOT_SHOWN) if entry.who == "S" and known.repeated_in(entry.text) else entry
@@ -40,8 +43,16 @@ def _step(step: Step, known: SaidAtLogin) -> Step:
         step,
         finding=_text(step.finding, known),
         said="" if known.repeated_in(step.said) else step.said,
+        raised="" if known.repeated_in(step.raised) else step.raised,
         details=tuple(_text(detail, known) for detail in step.details),
     )
+
+
+def _neighbour(each: Neighbour, known: SaidAtLogin) -> Neighbour:
+    """Another way: its server may have learnt the secret at an earlier login, and greet with it."""
+    if each.error is None or not known.repeated_in(str(each.error)):
+        return each
+    return replace(each, error=errors.RemoteProtocolError(NOT_SHOWN, stage=each.error.stage, server=each.error.server))
 
 
 def _text(text: Text, known: SaidAtLogin) -> Text:

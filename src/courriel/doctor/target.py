@@ -44,6 +44,8 @@ class Target:
     profile: str = ""
     found: str = ""
     """Where the servers of an address were found, for display."""
+    foreign: bool = False
+    """Whether the domain's records name a server outside the domain: a password given for the address is not sent."""
 
 
 def read(text: str | Route | Server | None) -> Target:
@@ -98,7 +100,8 @@ def _of_address(text: str) -> Target:
     route = Route.parse(found.sending)
     if route.sender is None:
         route = replace(route, sender=address)
-    return Target(address.spec, route, address=address, found=found.detail)
+    foreign = route.server is not None and route.server.host in found.foreign
+    return Target(address.spec, route, address=address, found=found.detail, foreign=foreign)
 
 
 def _of_host(text: str) -> Target:

@@ -13,6 +13,7 @@ from courriel.doctor.visit import addresses, certificates, neighbours, tls_look
 from courriel.doctor.visit.sending import send_one
 from courriel.doctor.visit.session_steps import TlsLook, envelope_steps, steps_of
 from courriel.doctor.visit.walk import Walk, walk
+from courriel.failures import Text
 from courriel.model.address import Address
 from courriel.model.credentials import Credentials, Password, Token, TokenSource
 from courriel.model.envelope import Envelope
@@ -51,7 +52,9 @@ class Visit:
         self._transcript = Transcript()
         self._secret_error: errors.CourrielError | None = None
         self._secrets: list[str] = []
-        self._credentials = self._kept(self._read_secret()) if login else None
+        # Whoever can lie about the domain in the DNS could name a server of his own, and get the password.
+        self._withheld = login and meant.foreign and route.password is not None
+        self._credentials = self._kept(self._read_secret()) if login and not self._withheld else None
 
     def examined(self, start: Examination, send_to: Address | None) -> Examination:
         """Look at everything in turn; what depends on a step that failed is left out."""
@@ -99,8 +102,12 @@ class Visit:
         steps = [name, connection, *steps_of(seen, tls, user=user, has_secret=has_secret)]
         if self._secret_error is not None:
             steps = [self._without_secret(step) if step.name == "login" else step for step in steps]
+        if self._withheld:
+            steps = [_withheld(step, self._server) if step.status == "skipped" else step for step in steps]
         spec = self._sender.spec if self._sender else ""
-        steps += envelope_steps(seen, spec, self._recipient.spec if self._recipient else "")
+        recipient = self._recipient.spec if self._recipient else ""
+        left_out = self._credentials is None and bool(user)
+        steps += envelope_steps(seen, spec, recipient, login_left_out=left_out)
         return steps, seen, tls
 
     def _reached(self) -> tuple[Step, Step | None]:
@@ -214,6 +221,17 @@ def _helps(failed: Step, error: errors.CourrielError | None) -> bool:
         return neighbours.worth_trying(error)
     # Of what a proxy answers, only that it does not let this port pass.
     return failed.name == "connection" and (not failed.failure.startswith("PROXY-") or failed.failure == _FORBIDDEN)
+
+
+def _withheld(step: Step, server: Server) -> Step:
+    """The login at a server that nobody but the name service has named: what to do to have it tried."""
+    if step.name != "login":
+        return step
+    finding = Text(
+        f"non essayée : {server.host} est hors du domaine de l'adresse ; s'il est le bon, donnez son URL",
+        f"not tried: {server.host} is outside the domain of the address; if it is the right one, give its URL",
+    )
+    return replace(step, finding=finding)
 
 
 def _connection_lost(step: Step, error: errors.CourrielError) -> Step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import tomllib
 from pathlib import Path
@@ -66,6 +67,37 @@ def test_a_file_keeps_its_permissions_and_its_link(tmp_path: Path) -> None:
     assert link.is_symlink()
     assert (real.read_bytes(), stat.S_IMODE(real.stat().st_mode)) == (b"new", 0o640)
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".toml") == ["courriel.toml", "real.toml"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="root alone gives files to others")
+def test_a_file_keeps_its_owner_and_its_group(tmp_path: Path) -> None:
+    """Settings of the machine belong to root and to the group of the worker, which has to read them afterwards."""
+    file = tmp_path / "courriel.toml"
+    file.write_bytes(b"old")
+    os.chown(file, 0, 65534)
+    file.chmod(0o640)
+
+    replace_file(file, b"new")
+
+    there = file.stat()
+    assert (there.st_uid, there.st_gid, there.st_mode & 0o777, file.read_bytes()) == (0, 65534, 0o640, b"new")
+
+
+def test_a_read_only_file_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "courriel.toml"
+    file.write_bytes(b"old")
+    file.chmod(0o444)
+
+    def refused(path: Path, mode: str) -> object:
+        raise PermissionError(13, "Permission denied", str(path))  # root, as which tests may run, is not refused
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(PermissionError):
+        replace_file(file, b"new")
+
+    monkeypatch.undo()
+    assert file.read_bytes() == b"old"
+    assert list(tmp_path.glob(".courriel*")) == []
 
 
 def test_a_disk_that_is_full_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

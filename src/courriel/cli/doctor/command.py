@@ -156,7 +156,7 @@ def _target(text: str | None, password: str | None, manner: GlobalOptions, *, lo
         return meant
     if password:
         route = replace(route, password=SecretReference.parse(password))
-    if route.password is not None:
+    if route.password is not None and not meant.foreign:
         route = with_password(route, ask=manner.ask)
     return replace(meant, route=route)
 

@@ -38,6 +38,9 @@ def correct(report: Report, manner: GlobalOptions, meant: Target, examination: E
     if not _agreed(manner):
         report.aside(say("Rien n'a été changé.", "Nothing was changed."))
         return status
+    now = files.read(path)
+    if now is None or now.raw != there.raw:
+        raise files.wrong(path, "somebody has changed it meanwhile: nothing was written")
     rewriting.replace_file(path, changed)
     report.aside(say(f"Corrigé : {visible(found.file)}", f"Corrected: {visible(found.file)}"))
     if there.digest in _approvals().values():

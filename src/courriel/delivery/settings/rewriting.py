@@ -37,8 +37,12 @@ def with_url(path: Path, raw: bytes, profile: str, url: str) -> bytes:
 
 
 def replace_file(path: Path, raw: bytes) -> None:
-    """Replace a file by a new content, at once; owner's permissions stay. Raises OSError, and leaves the old one."""
+    """Replace a file by a new content, at once; its owner, group and permissions stay.
+
+    Raises OSError, and leaves the old one: also where it is read-only, and where its owner cannot be kept.
+    """
     real = Path(os.path.realpath(path))
+    real.open("r+b").close()  # a file that is read-only on purpose is not to be changed in a roundabout way
     there = real.stat()
     descriptor, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}-")  # 0600, and O_EXCL
     try:
@@ -47,6 +51,8 @@ def replace_file(path: Path, raw: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
             if hasattr(os, "fchmod"):
+                if (there.st_uid, there.st_gid) != (os.fstat(file.fileno()).st_uid, os.fstat(file.fileno()).st_gid):
+                    os.fchown(file.fileno(), there.st_uid, there.st_gid)
                 os.fchmod(file.fileno(), there.st_mode & 0o777)
         Path(name).replace(real)
     except BaseException:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 from courriel import errors
 from courriel.model.proxy import Proxy
 from courriel.wire.smtp.client_syntax import printable
 
 _LONGEST_SHOWN = 200  # octets of an answer that are quoted
+_NOT_SHOWN = "its answer repeats the login, and is not shown"
 _SPEAKERS = (
     (b"HT", "it speaks HTTP: http:// asks such a proxy"),
     (b"\x05", "it speaks SOCKS5: socks5h:// asks such a proxy"),
@@ -20,12 +23,26 @@ _SPEAKERS = (
 
 
 def refusal(proxy: Proxy, sentence: str, hint_id: str, answer: bytes = b"") -> errors.ProxyError:
-    """The error of a proxy whose answer means this."""
+    """The error of a proxy whose answer means this; an answer that repeats the login is not quoted."""
     said = printable(answer[:_LONGEST_SHOWN].rstrip(b"\r\n")).strip()
+    if said and repeats_login(proxy, printable(answer)):
+        said = _NOT_SHOWN
     text = f"the proxy {proxy} {sentence}{f': {said}' if said else ''}"
     error = errors.ProxyError(text, stage="connect", hint_id=hint_id)
     error.proxy, error.answer = proxy.name, said
     return error
+
+
+def repeats_login(proxy: Proxy, said: str) -> bool:
+    """Whether the words of a proxy repeat the password for it, in any form that proxies make of it."""
+    if not proxy.password:
+        return False
+    from courriel.dialogue.login_replies import SaidAtLogin  # noqa: PLC0415 - only where a proxy refuses
+
+    known = SaidAtLogin()
+    known.add_secret(proxy.password)
+    known.add_secret(b64encode(f"{proxy.user}:{proxy.password}".encode()).decode())
+    return known.repeated_in(said)
 
 
 def no_proxy(proxy: Proxy, answer: bytes, who: str = "") -> errors.ProxyError:

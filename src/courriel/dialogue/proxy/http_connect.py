@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from courriel import errors
-from courriel.dialogue.proxy.answers import login_refused, no_proxy, refusal
+from courriel.dialogue.proxy.answers import login_refused, no_proxy, refusal, repeats_login
 from courriel.dialogue.proxy.wants import Glance, Hear, Say, Tunnel
 from courriel.model.proxy import Proxy
 from courriel.wire.proxy import http_connect
@@ -26,22 +26,30 @@ def open_tunnel(proxy: Proxy, host: str, port: int) -> Tunnel:
             head += yield Hear(1)
             left -= 1
             if not http_connect.may_begin(head) or not left:
-                raise no_proxy(proxy, bytes(head) + (yield Glance()))
+                raise _emptied(head, no_proxy(proxy, bytes(head) + (yield Glance())))
         status = http_connect.status(head) or 0
     if status // 100 != 2:
-        raise _refusal(proxy, f"{host}:{port}", status, bytes(head))
+        raise _emptied(head, _refusal(proxy, f"{host}:{port}", status, bytes(head)))
     if http_connect.is_page(head):
-        raise no_proxy(proxy, bytes(head).partition(b"\n")[0], "it sends a page, as the portal of a network does")
+        page = no_proxy(proxy, bytes(head).partition(b"\n")[0], "it sends a page, as the portal of a network does")
+        raise _emptied(head, page)
 
 
 # The steps.
+
+
+def _emptied(head: bytearray, error: errors.ProxyError) -> errors.ProxyError:
+    """The same error, once the answer is gone that it is about: reporters of errors record the locals of frames."""
+    head.clear()
+    return error
 
 
 def _refusal(proxy: Proxy, place: str, status: int, head: bytes) -> errors.ProxyError:
     line = head.partition(b"\n")[0]
     if status in _LOGIN:
         known = http_connect.logins(head)
-        if known and "basic" not in (each.lower() for each in known):
+        named = known and not repeats_login(proxy, ", ".join(known))
+        if named and "basic" not in (each.lower() for each in known):
             return refusal(proxy, f"takes no login but by {', '.join(known)}", "PROXY-LOGIN-KIND", line)
         return login_refused(proxy, line)
     if status in _FORBIDDEN:

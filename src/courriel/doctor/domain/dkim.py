@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from binascii import Error as NotBase64
 from binascii import a2b_base64
 
 from courriel._dataclass import dataclass
@@ -66,7 +65,7 @@ def judge(selector: str, record: str) -> DkimReport:
         return _invalid(selector, record, Text("h= exclut sha256", "h= leaves sha256 out"))
     try:
         key = a2b_base64(encoded, strict_mode=True)
-    except NotBase64:
+    except ValueError:  # binascii.Error is one; others are raised for what is not ASCII
         return _invalid(selector, record, Text("p= n'est pas du base64", "p= is no base64"))
     if kind == "ed25519":
         if len(key) != 32:

@@ -31,11 +31,15 @@ _MODIFIER = expression(r"(?i)([a-z][a-z0-9_.-]*)=(\S*)")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One mechanism or modifier: its name, its qualifier, its domain ("" for the current one)."""
+    """One mechanism or modifier: its name, its qualifier, its domain ("" for the current one).
+
+    `everybody` says that it holds for every address: `all`, or a network of all of them.
+    """
 
     name: str
     qualifier: str = "+"
     domain: str = ""
+    everybody: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +100,17 @@ def _mechanism(word: str) -> Term:
         raise NotSpf(word)
     name = next(group for group in (found[2], found[3], found[5], found[8], found[10], found[13]) if group).lower()
     domain = found[4] or found[6] or found[9] or ""
+    everybody = name == "all"
     if name in ("ip4", "ip6"):
-        _check_network(word, found[11] or found[14], found[12] or found[15], 4 if name == "ip4" else 6)
+        prefix = found[12] or found[15]
+        _check_network(word, found[11] or found[14], prefix, 4 if name == "ip4" else 6)
+        everybody = bool(prefix) and int(prefix) == 0
     elif found[7]:
         first, _, second = found[7].partition("//")
         first = first.removeprefix("/")
         if (first.isdigit() and int(first) > 32) or (second.isdigit() and int(second) > 128):
             raise NotSpf(word)
-    return Term(name, found[1] or "+", domain)
+    return Term(name, found[1] or "+", domain, everybody)
 
 
 def _check_network(word: str, address: str, prefix: str | None, version: int) -> None:
@@ -127,6 +134,7 @@ class _Walk:
         self._lookups = self._void = 0
         self._includes: list[str] = []
         self._uses_ptr = False
+        self._open = ""  # the first term that lets everybody through
 
     def report(self) -> SpfReport:
         self._judge_counts()
@@ -142,8 +150,11 @@ class _Walk:
             self._uses_ptr,
         )
 
-    def visit(self, domain: str, above: tuple[str, ...], *, decides: bool = True) -> None:
-        """Read the record of a domain; `decides` says whether its `all` is that of the whole."""
+    def visit(self, domain: str, above: tuple[str, ...], *, decides: bool = True, passes: bool = True) -> None:
+        """Read the record of a domain; `decides` says whether its `all` is that of the whole.
+
+        `passes` says whether an address that passes there passes the whole: not below -include or ?include.
+        """
         answer = self._ask(domain, "TXT")
         if not answer.certain:
             self._uncertain = self._uncertain or f"{domain}: {answer.why}"
@@ -168,9 +179,9 @@ class _Walk:
             )
         elif records:
             self._record = self._record or records[0]
-            self._follow(domain, records[0], (*above, domain), decides)
+            self._follow(domain, records[0], (*above, domain), decides, passes)
 
-    def _follow(self, domain: str, record: str, path: tuple[str, ...], decides: bool) -> None:
+    def _follow(self, domain: str, record: str, path: tuple[str, ...], decides: bool, passes: bool) -> None:
         try:
             terms = parse(record)
         except NotSpf as wrong:
@@ -178,18 +189,20 @@ class _Walk:
             return
         redirect = next((term.domain for term in terms if term.name == "redirect"), "")
         for term in terms:
+            if term.everybody and term.qualifier == "+" and passes and not self._open:
+                self._open = f"+{term.name}" if decides else f"{domain}: +{term.name}"
             if term.name == "all":
                 if decides:
                     self._ending = term.qualifier
                 return  # RFC 7208 5.1: what follows is never reached, and a redirect does not count
-            self._take(domain, term, path)
+            self._take(domain, term, path, passes)
         if redirect:
-            self._count(domain, Term("redirect", "", redirect), path, decides=decides)
+            self._count(Term("redirect", "+", redirect), path, decides=decides, passes=passes)
 
-    def _take(self, domain: str, term: Term, path: tuple[str, ...]) -> None:
+    def _take(self, domain: str, term: Term, path: tuple[str, ...], passes: bool) -> None:
         match term.name:
             case "include":
-                self._count(domain, term, path, decides=False)
+                self._count(term, path, decides=False, passes=passes)
             case "a" | "mx" | "exists":
                 self._lookups += 1
                 if self._goes_on(term):
@@ -200,7 +213,7 @@ class _Walk:
             case _:
                 pass
 
-    def _count(self, domain: str, term: Term, path: tuple[str, ...], *, decides: bool) -> None:
+    def _count(self, term: Term, path: tuple[str, ...], *, decides: bool, passes: bool) -> None:
         """Count an include or a redirect, and visit its domain."""
         self._lookups += 1
         target = term.domain.lower().rstrip(".")
@@ -210,7 +223,7 @@ class _Walk:
         if target in path:
             self._find("SPF-LOOP", Text(f"{' → '.join((*path, target))}", f"{' → '.join((*path, target))}"))
         elif self._goes_on(term) and len(path) < _DEEPEST:
-            self.visit(target, path, decides=decides)
+            self.visit(target, path, decides=decides, passes=passes and term.qualifier == "+")
 
     def _resolve(self, term: Term, target: str) -> None:
         answers = [self._ask(target, "MX")] if term.name == "mx" else [self._ask(target, "A")]
@@ -256,5 +269,5 @@ class _Walk:
                     f"{self._void} names without an answer, {MOST_VOID} allowed",
                 ),
             )
-        if self._ending == "+" and not self._problem:
-            self._find("SPF-PASS-ALL", Text("+all", "+all"))
+        if self._open:
+            self._find("SPF-PASS-ALL", Text(self._open.replace(":", " :"), self._open))

@@ -44,7 +44,7 @@ def read(seen: Handshake) -> tuple[CertificateFacts, ...]:
     for der in seen.certificates:
         try:
             facts.append(_facts(x509.load_der_x509_certificate(der)))
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             continue
     return tuple(facts)
 
@@ -103,7 +103,7 @@ def _names(certificate: Certificate) -> tuple[str, ...]:
 
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
-        return ()
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
+        return ()  # none that can be read
     names = [*found.get_values_for_type(x509.DNSName), *map(str, found.get_values_for_type(x509.IPAddress))]
     return tuple(names[:100])

@@ -25,6 +25,7 @@ _STEP_OF: dict[Stage, StepName] = {
 }
 
 
+_WANTS_A_LOGIN = ("LOGIN-REQUIRED-FIRST", "RELAY-DENIED")
 _OFFERS = {Dialect.POP3: Text("CAPA", "CAPA"), Dialect.IMAP: Text("CAPABILITY", "CAPABILITY")}
 
 
@@ -55,8 +56,11 @@ def steps_of(seen: Walk, tls: TlsLook, *, user: str, has_secret: bool) -> list[S
     return steps
 
 
-def envelope_steps(seen: Walk, sender: str, recipient: str) -> Iterator[Step]:
-    """The steps of the dry run, as far as there was one."""
+def envelope_steps(seen: Walk, sender: str, recipient: str, *, login_left_out: bool = False) -> Iterator[Step]:
+    """The steps of the dry run, as far as there was one.
+
+    With `login_left_out` a program would log in here, and the visit has not: a server that wants a login first is fine.
+    """
     server = str(seen.server)
     if seen.envelope_error is not None:
         name: StepName = "recipient" if seen.envelope_error.stage == "recipient" else "sender"
@@ -71,7 +75,7 @@ def envelope_steps(seen: Walk, sender: str, recipient: str) -> Iterator[Step]:
         yield Step("sender", "ok", _both(f"{sender} → {reply}"), _seconds(seen, "sender"))
     else:
         refused: errors.Refused = errors.SenderRefused(reply, stage="sender", server=server)
-        yield _refused("sender", refused, _seconds(seen, "sender"))
+        yield _refused("sender", refused, _seconds(seen, "sender"), login_left_out=login_left_out)
     for name_of, answer in seen.envelope.recipients:
         if answer.kind == 2:
             yield Step("recipient", "ok", _both(f"{name_of} → {answer}"), _seconds(seen, "recipient"))
@@ -79,7 +83,7 @@ def envelope_steps(seen: Walk, sender: str, recipient: str) -> Iterator[Step]:
             refused = errors.RecipientsRefused(
                 answer, stage="recipient", server=server, refused={recipient: answer}, about=f"recipient {recipient}"
             )
-            yield _refused("recipient", refused, _seconds(seen, "recipient"))
+            yield _refused("recipient", refused, _seconds(seen, "recipient"), login_left_out=login_left_out)
 
 
 def version_in_words(version: str) -> str:
@@ -217,8 +221,14 @@ def _not_logged_in(user: str, has_secret: bool, *, blocked: bool) -> Step:
     return Step("login", "skipped", Text("non essayée : pas d'utilisateur dans l'URL", "not tried: no user in the URL"))
 
 
-def _refused(name: StepName, error: errors.Refused, seconds: float | None) -> Step:
-    """A refusal that may pass (greylisting, a full mailbox) is a warning."""
+def _refused(name: StepName, error: errors.Refused, seconds: float | None, *, login_left_out: bool) -> Step:
+    """A refusal that may pass (greylisting, a full mailbox) is a warning; one for want of a login says nothing."""
+    if login_left_out and error.failure is not None and error.failure.id in _WANTS_A_LOGIN:
+        told = Text(
+            f"pas essayé : le serveur veut d'abord une authentification ({error.reply})",
+            f"not tried: the server wants a login first ({error.reply})",
+        )
+        return Step(name, "skipped", told, seconds)
     status = "warning" if error.retryable else "failed"
     step = with_error(Step(name, "failed", in_both(error.detail), seconds), error)
     return replace(step, status="warning", sysexit=0) if status == "warning" else step

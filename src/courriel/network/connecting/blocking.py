@@ -106,8 +106,7 @@ def probe(server: Server, seconds: float, *, by_tls: bool) -> bytes:
         with reach(server, ends) as line:
             line.settimeout(max(0.001, ends - monotonic()))
             if not by_tls:
-                with line.makefile("rb") as heard:
-                    return heard.readline(512).rstrip()
+                return _first_line(line, ends)
             from courriel.network.tls import contexts  # noqa: PLC0415
 
             with contexts.probing_context().wrap_socket(line) as secured:
@@ -117,6 +116,22 @@ def probe(server: Server, seconds: float, *, by_tls: bool) -> bytes:
 
 
 # The steps.
+
+
+def _first_line(line: socket.socket, ends: float) -> bytes:
+    """The first line that is said before `ends`, cut at 512 octets. Raises OSError, TimeoutError among them."""
+    heard = b""
+    while b"\n" not in heard and len(heard) < 512:
+        # The limit of a socket is one of silence, and a server that drips is never silent.
+        left = ends - monotonic()
+        if left <= 0:
+            raise TimeoutError
+        line.settimeout(left)
+        more = line.recv(512 - len(heard))
+        if not more:
+            break
+        heard += more
+    return heard.split(b"\n")[0].rstrip()
 
 
 def _reach_directly(server: Server | Proxy, ends: float) -> socket.socket:
