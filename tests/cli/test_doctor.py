@@ -84,6 +84,23 @@ def test_a_wrong_mode_is_explained_and_the_right_one_can_be_pasted(
     assert courriel("doctor", right, "--no-login").status == 0
 
 
+@pytest.mark.parametrize("kind", ["md", "html", "text"])
+def test_what_works_by_tls_is_the_remedy_and_a_port_that_was_tried_in_vain_is_not(
+    courriel: Run, sandbox: Sandbox, kind: str
+) -> None:
+    file = Path(f"report.{kind}") if kind != "text" else None
+    asked = f"smtps://ada@127.0.0.1:{sandbox.port}?ca={sandbox.ca}"
+
+    ran = courriel("doctor", asked, "--no-login", *(["--report", str(file)] if file else []))
+
+    page = file.read_text("utf-8") if file else ran.out
+    text = re.sub(r"\\(.)", r"\1", page).replace("&amp;", "&")
+    fix = text.partition("Fix")[2].partition("Avoid")[0]
+    assert f"smtp+starttls://ada@127.0.0.1:{sandbox.port}?ca={sandbox.ca} (tried: ✓ TLS 1.3" in fix
+    assert "in clear" not in fix
+    assert ":465" not in fix
+
+
 def test_without_a_target_the_default_setting_is_examined(
     courriel: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

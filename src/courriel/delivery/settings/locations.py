@@ -267,10 +267,11 @@ def _check_limits(route: Route, project: Path) -> None:
         chosen = "the program that runs" if run else "the server that gets it"
         raise refusal(
             f"{taken} is not taken from a project's file, because whoever wrote the project would choose {chosen};"
-            f" {_LIMITED}"
+            f" {_LIMITED}",
+            hint_id="PROJECT-FILE-LIMITED",
         )
     if route.folder and not inside(route.folder, project):
-        raise refusal(f"the folder {route.folder} is outside the project; {_LIMITED}")
+        raise refusal(f"the folder {route.folder} is outside the project; {_LIMITED}", hint_id="PROJECT-FILE-LIMITED")
 
 
 _APPROVE = "approve the file (courriel config trust)"
