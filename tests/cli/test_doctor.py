@@ -387,6 +387,7 @@ def test_without_a_yes_nothing_is_changed(courriel: Run, sandbox: Sandbox, yes: 
 
     assert (ran.status, file.read_text()) == (78, before)
     assert "Nothing was changed." in ran.err
+    assert "To write it into the profile: courriel doctor billing --fix" in courriel("doctor", "billing").err
 
 
 def test_nobody_at_the_terminal_is_a_no(courriel: Run, sandbox: Sandbox) -> None:

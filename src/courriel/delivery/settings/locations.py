@@ -332,6 +332,12 @@ def _profile(file: SettingsFile, name: str, entry: Mapping[str, object], project
         if not isinstance(value, str) or not value:
             raise wrong(path, f"{name}: {key} is a text in quotes, and not empty")
         texts[key] = value
+    if "url" not in texts and name == DEFAULT:
+        raise wrong(
+            path,
+            'the settings at its top need a url as well, as url = "smtps://ada@smtp.example.org"; those of one profile'
+            " stand below its [profiles.name]",
+        )
     if "url" not in texts:
         raise wrong(path, f'{name}: url is missing, as url = "smtps://ada@smtp.example.org"')
     try:
