@@ -312,6 +312,7 @@ def test_a_failure_without_an_alert_has_its_own_status(courriel: Run, closed_por
 
     assert ran.status == 75
     assert "Failed at step 2 (connection)" in ran.out
+    assert ran.out.splitlines()[-1] == f"→ courriel doctor smtps://127.0.0.1:{closed_port}"
 
 
 def test_alerts_in_json_and_where_the_state_is(courriel: Run, url: str, own_state: Path) -> None:
@@ -499,6 +500,17 @@ def test_probe_of_a_host_without_a_mail_server(courriel: Run, closed_port: int) 
 
     assert ran.status == 75
     assert "0 of 1 ports are open" in ran.out
+
+
+def test_an_address_without_servers_is_not_said_to_work(courriel: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("courriel.delivery.discovery.discover.discover", lambda address: None)
+    monkeypatch.setattr("courriel.doctor.examining._domain_steps", lambda *asked: [])
+
+    ran = courriel("doctor", "ada@example.org")
+
+    assert ran.out.splitlines()[0] == "Verdict  ? No server could be examined"
+    assert "nothing says which are the servers of example.org" in ran.out
+    assert ran.out.splitlines()[-1] == "Verdict  ? Give the URL of the server; nothing was sent."
 
 
 def test_the_labels_are_pairs() -> None:
