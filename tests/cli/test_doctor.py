@@ -84,6 +84,23 @@ def test_a_wrong_mode_is_explained_and_the_right_one_can_be_pasted(
     assert courriel("doctor", right, "--no-login").status == 0
 
 
+@pytest.mark.parametrize("kind", ["md", "html", "text"])
+def test_what_works_by_tls_is_the_remedy_and_a_port_that_was_tried_in_vain_is_not(
+    courriel: Run, sandbox: Sandbox, kind: str
+) -> None:
+    file = Path(f"report.{kind}") if kind != "text" else None
+    asked = f"smtps://ada@127.0.0.1:{sandbox.port}?ca={sandbox.ca}"
+
+    ran = courriel("doctor", asked, "--no-login", *(["--report", str(file)] if file else []))
+
+    page = file.read_text("utf-8") if file else ran.out
+    text = re.sub(r"\\(.)", r"\1", page).replace("&amp;", "&")
+    fix = text.partition("Fix")[2].partition("Avoid")[0]
+    assert f"smtp+starttls://ada@127.0.0.1:{sandbox.port}?ca={sandbox.ca} (tried: ✓ TLS 1.3" in fix
+    assert "in clear" not in fix
+    assert ":465" not in fix
+
+
 def test_without_a_target_the_default_setting_is_examined(
     courriel: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,6 +312,7 @@ def test_a_failure_without_an_alert_has_its_own_status(courriel: Run, closed_por
 
     assert ran.status == 75
     assert "Failed at step 2 (connection)" in ran.out
+    assert ran.out.splitlines()[-1] == f"→ courriel doctor smtps://127.0.0.1:{closed_port}"
 
 
 def test_alerts_in_json_and_where_the_state_is(courriel: Run, url: str, own_state: Path) -> None:
@@ -372,6 +390,7 @@ def test_without_a_yes_nothing_is_changed(courriel: Run, sandbox: Sandbox, yes: 
 
     assert (ran.status, file.read_text()) == (78, before)
     assert "Nothing was changed." in ran.err
+    assert "To write it into the profile: courriel doctor billing --fix" in courriel("doctor", "billing").err
 
 
 def test_what_somebody_has_written_meanwhile_is_kept(
@@ -511,6 +530,17 @@ def test_probe_of_a_host_without_a_mail_server(courriel: Run, closed_port: int) 
 
     assert ran.status == 75
     assert "0 of 1 ports are open" in ran.out
+
+
+def test_an_address_without_servers_is_not_said_to_work(courriel: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("courriel.delivery.discovery.discover.discover", lambda address: None)
+    monkeypatch.setattr("courriel.doctor.examining._domain_steps", lambda *asked: [])
+
+    ran = courriel("doctor", "ada@example.org")
+
+    assert ran.out.splitlines()[0] == "Verdict  ? No server could be examined"
+    assert "nothing says which are the servers of example.org" in ran.out
+    assert ran.out.splitlines()[-1] == "Verdict  ? Give the URL of the server; nothing was sent."
 
 
 def test_the_labels_are_pairs() -> None:

@@ -97,6 +97,7 @@ def test_what_is_not_known_is_not_guessed(courriel: Run, asked: str, english: st
 
     assert (ran.status, ran.out) == (65, "")
     assert english in ran.err
+    assert "courriel doctor ada@example.org" in ran.err
     assert french in courriel("explain", asked, "--lang", "fr").err
     assert courriel("explain", asked, "--json").json["error"] == "NotKnown"
 
@@ -145,4 +146,5 @@ def test_an_unknown_provider_ends_with_66(courriel: Run) -> None:
 
     assert (ran.status, ran.out) == (66, "")
     assert "did you mean infomaniak?" in ran.err
+    assert "courriel config new ada@example.org" in ran.err
     assert "n'est pas un fournisseur connu" in courriel("providers", "xyz", "--lang", "fr").err

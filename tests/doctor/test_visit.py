@@ -288,6 +288,13 @@ def test_in_clear_is_tried_on_this_machine_alone() -> None:
     assert local - far == {Security.NONE}
 
 
+def test_every_url_that_works_is_one_that_can_be_given(sandbox: Sandbox) -> None:
+    examination = look(f"smtps://127.0.0.1:{sandbox.port}?ca={sandbox.ca}", neighbours_too=True)
+
+    works = [each.url for each in examination.tried if each.works]
+    assert [look(url, login=False).ok for url in works] == [True, True]
+
+
 def test_nothing_listens_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

@@ -284,9 +284,10 @@ def test_stored_logins_are_listed_shown_and_forgotten(
     shown = run("login", "show", USER)
     assert "audience https://outlook.office.com" in shown.out
     assert "file, mode 0600" in shown.out
+    assert f"password=login:{USER}" in shown.out
     assert run("login", "show", USER, "--json").json["findings"][0]["failure"] is None
     assert run("login", "forget", USER.upper(), "--lang", "fr").out == f"Oubliée : {USER}\n"
-    assert run("login", "list").out == ""
+    assert (run("login", "list").out, run("login", "list").err[:19]) == ("", "No login is stored;")
     assert run("login", "show", USER).status == 78
 
 

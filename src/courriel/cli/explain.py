@@ -112,4 +112,12 @@ def _report_unknown(report: Report, found: Explanation, near: str) -> int:
         parts.append(say(f"vouliez-vous dire {near} ?", f"did you mean {near}?"))
     sentence = say("je ne connais pas cette erreur", "I do not know this one")
     report.failing(DATA, "NotKnown", say(" ; ", "; ").join([sentence, *parts]))
+    report.aside(
+        say(
+            "  Collez aussi les lignes autour, ou cherchez la cause sur place : courriel doctor ada@example.org "
+            "(ou une URL, un profil, un serveur)",
+            "  Paste the lines around it as well, or look for the cause on the spot: courriel doctor ada@example.org "
+            "(or a URL, a profile, a server)",
+        )
+    )
     return report.status

@@ -78,7 +78,11 @@ _BY_RECORD = {
 _REASONS_BY_RECORD = {
     "SECRET-IN-OUTBOX": Text(
         "un secret n'a pas sa place dans l'URL d'un message", "a secret does not belong into the URL of a mail"
-    )
+    ),
+    "PASSWORD-NOT-A-REFERENCE": Text("un mot de passe n'a pas sa place ici", "a password itself does not belong here"),
+    "PROJECT-FILE-LIMITED": Text(
+        "le fichier d'un projet ne peut pas demander cela", "a project's file may not ask for that"
+    ),
 }
 _UNCERTAIN = Text(
     "Issue incertaine : le message est peut-être parti ; il n'a pas été renvoyé",

@@ -99,4 +99,7 @@ def _door(door: Door, columns: int, paint: Paint) -> Iterator[str]:
         yield from entry_lines(label, words(line), columns)
         label = ""
     if door.refused_certificate is not None and door.greeting:
-        yield from entry_lines(say("refusé", "refused"), words(in_both(door.refused_certificate.detail)), columns)
+        refused = door.refused_certificate
+        yield from entry_lines(say("refusé", "refused"), words(in_both(refused.detail)), columns)
+        if refused.failure is not None:
+            yield from entry_lines(say("aide", "help"), f"courriel explain {refused.failure.id}", columns)

@@ -63,7 +63,8 @@ class SecretReference:
             # The text may be the password itself: it is not quoted.
             raise refusal(
                 f"a password stands here by reference ({FORMS}), and this is something else; not shown, in case it"
-                " is the password itself"
+                " is the password itself",
+                hint_id="PASSWORD-NOT-A-REFERENCE",
             )
         return cls(kind, place)
 

@@ -108,6 +108,8 @@ class Examination:
                 f"{fine.fr}le domaine {self.domain} n'a pas pu être examiné",
                 f"{fine.en}the domain {self.domain} could not be examined",
             )
+        if self._server_is_unknown:
+            return Text("aucun serveur n'a pu être examiné", "no server could be examined")
         remarks = sum(step.status in ("warning", "unknown") and step.name != "dkim" for step in self.steps)
         if remarks:
             return Text(
@@ -118,10 +120,10 @@ class Examination:
 
     @property
     def status(self) -> StepStatus:
-        """The status of the whole: "failed", "unknown" when the domain could not be examined, or "ok"."""
+        """The status of the whole: "failed", "unknown" when domain or server could not be examined, or "ok"."""
         if not self.ok:
             return "failed"
-        return "unknown" if self._domain_is_unknown else "ok"
+        return "unknown" if self._domain_is_unknown or self._server_is_unknown else "ok"
 
     @property
     def closing(self) -> Text:
@@ -140,6 +142,8 @@ class Examination:
             todo = Text("à corriger comme indiqué ci-dessus", "to be corrected as said above")
         elif self._domain_is_unknown:
             todo = Text("examinez le domaine plus tard", "examine the domain again later")
+        elif self._server_is_unknown:
+            todo = Text("donnez l'URL du serveur", "give the URL of the server")
         else:
             todo = Text("rien à corriger", "nothing to correct")
         return Text(f"{todo.fr} ; {sent.fr}.", f"{todo.en}; {sent.en}.")
@@ -148,6 +152,10 @@ class Examination:
     def _domain_is_unknown(self) -> bool:
         known = [step for step in self.domain_steps if step.name in ("mx", "spf", "dmarc")]
         return bool(known) and all(step.status == "unknown" for step in known)
+
+    @property
+    def _server_is_unknown(self) -> bool:
+        return bool(self.session_steps) and all(step.status == "unknown" for step in self.session_steps)
 
     def as_object(self, language: Language | None = None) -> dict[str, object]:
         """All of it as JSON can hold it; the keys are stable, the sentences in one language (default: the current)."""

@@ -11,6 +11,7 @@ from courriel.doctor.examination import Examination
 from courriel.doctor.step import Step, in_both
 from courriel.doctor.target import Target, read
 from courriel.doctor.visiting import Visit
+from courriel.failures import Text
 from courriel.model.address import Address
 from courriel.model.checks.shown import safely_shown
 from courriel.model.server import Server
@@ -80,9 +81,11 @@ def examine_target(meant: Target, wishes: Wishes) -> Examination:
     if send_address is not None and (route is None or route.reads):
         raise errors.UsageError("send_to: a server for sending is needed, and this is none")
     if send_address is not None and from_address is None:
-        raise errors.UsageError("send_to: a sender is needed: sender=", hint_id="NO-SENDER")
+        raise errors.UsageError("send_to: a sender is needed: sender= (--from)", hint_id="NO-SENDER")
     if to is not None and from_address is None:
-        raise errors.UsageError("recipient: a sender is needed: sender=", hint_id="NO-SENDER")
+        raise errors.UsageError(
+            "recipient: it is tried after a sender, and there is none: sender= (--from)", hint_id="NO-SENDER"
+        )
     about = _checked_domain(wishes.domain or (from_address.domain if from_address else ""))
     _check_selectors(wishes.selectors)
     examination = Examination(meant.shown, "", "", about, ())
@@ -97,12 +100,28 @@ def examine_target(meant: Target, wishes: Wishes) -> Examination:
             neighbours_too=wishes.neighbours_too,
         )
         examination = visit.examined(examination, send_address)
+    elif meant.address is not None:
+        examination = replace(examination, steps=(_without_server(meant.address),))
     if about:
         return replace(examination, steps=(*examination.steps, *_domain_steps(about, wishes.selectors, ask)))
     return examination
 
 
 # The steps.
+
+
+def _without_server(address: Address) -> Step:
+    domain = address.domain
+    return Step(
+        "name",
+        "unknown",
+        Text(
+            f"rien n'indique les serveurs de {domain} ; demandez-les à l'hébergeur, puis donnez l'URL :"
+            " courriel doctor smtps://ada@smtp.example.org",
+            f"nothing says which are the servers of {domain}; ask the hosting company for them, then give the URL:"
+            " courriel doctor smtps://ada@smtp.example.org",
+        ),
+    )
 
 
 def _checked_domain(domain: str) -> str:

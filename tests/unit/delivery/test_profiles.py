@@ -199,6 +199,7 @@ def test_a_broken_pyproject_without_our_name_is_ignored() -> None:
             "a: 'pasword' is not a setting (did you mean 'password'?)",
         ),
         ('[profiles.a]\nfrom = "a@b.org"', "a: url is missing"),
+        ('from = "a@b.org"\n[profiles.a]\nurl = "memory:"', "the settings at its top need a url as well"),
         ("url = 25", "default: url is a text in quotes"),
         ('url = ""', "default: url is a text in quotes"),
         ('url = "memory:"\n[default]\nurl = "null:"', "one of the two"),

@@ -83,7 +83,7 @@ def test_a_record_without_clues_is_named_by_the_library_and_has_no_example() -> 
     assert {record.id for record in RECORDS if not record.clues and record not in OF_DOMAINS} == {
         "PASSWORD-NOT-FOUND", "NO-SENDER", "ATTACHMENT-MISSING", "DELETIONS-IN-DOUBT", "HEADER-LINE-TOO-LONG",
         "HEADER-NEEDS-SMTPUTF8", "KEY-REUSED", "OUTBOX-DAMAGED", "OUTBOX-FORBIDDEN", "OUTBOX-FULL", "OUTBOX-LOGIN",
-        "OUTBOX-MISSING", "OUTBOX-NO-DATABASE", "SECRET-IN-OUTBOX",
+        "OUTBOX-MISSING", "OUTBOX-NO-DATABASE", "NO-SERVER-SET", "PASSWORD-NOT-A-REFERENCE", "PROJECT-FILE-LIMITED", "SECRET-IN-OUTBOX",
     }  # fmt: skip
 
 
@@ -164,8 +164,8 @@ def test_placeholders_are_those_that_can_be_filled() -> None:
 def test_a_host_stands_in_urls_and_commands_only() -> None:
     # In a sentence, the example in place of an unknown host would be taken for the real one.
     for name, _, text in _texts():
-        before = re.findall(r"(\S+?|hosts |ahosts |-connect )\{host\}", text)
-        assert all(head.endswith(("//", "{user}@", "hosts ", "-connect ")) for head in before), name
+        before = re.findall(r"(\S+?|hosts |ahosts |probe )\{host\}", text)
+        assert all(head.endswith(("//", "{user}@", "hosts ", "probe ")) for head in before), name
         assert len(before) == text.count("{host}"), name
 
 

@@ -80,7 +80,7 @@ def command(manner: GlobalOptions, address: str, attempt: bool, password: str | 
     if report.status:
         return report.status
     if not report.values(_proposal_object(found, route, mechanism)):
-        _show(report, found, password, mechanism)
+        _show(report, found, route, password, mechanism)
     return 0
 
 
@@ -110,7 +110,11 @@ def _try_login(report: Report, route: Route, manner: GlobalOptions) -> str:
         return ""
 
 
-def _show(report: Report, found: Proposal, password: str | None, mechanism: str) -> None:
+def _show(report: Report, found: Proposal, route: Route, password: str | None, mechanism: str) -> None:
+    from shlex import quote
+
+    from courriel.delivery.settings import locations
+
     sources = str(_SOURCES[found.source])
     report.line(
         say(f"# Trouvé par {sources} : {visible(found.detail)}", f"# Found by {sources}: {visible(found.detail)}")
@@ -121,8 +125,23 @@ def _show(report: Report, found: Proposal, password: str | None, mechanism: str)
     report.line(f"url = {_toml_string(found.sending)}")
     report.line(f"password = {_toml_string(password or 'keyring')}")
     report.line(f"from = {_toml_string(found.address.spec)}")
+    if password is None and route.server is not None:
+        saving = visible(f"keyring set {route.server.host} {quote(route.user)}")
+        report.line(
+            say(
+                f'# le mot de passe, une fois : {saving} (pip install "courriel[keyring]") ; ou env:NOM à sa place',
+                f'# the password, once: {saving} (pip install "courriel[keyring]"); or env:NAME in its place',
+            )
+        )
     for url in found.reading:
         report.line(f"# {say('lire', 'read')}{say(' : ', ': ')}courriel inbox {visible(url)} list")
+    own = locations.user_file()
+    report.aside(
+        say(
+            f"À mettre dans {own} ou dans le courriel.toml du projet ; puis : courriel doctor",
+            f"To be put into {own} or the project's courriel.toml; then: courriel doctor",
+        )
+    )
     if mechanism:
         report.aside(
             say(

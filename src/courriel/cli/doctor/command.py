@@ -32,6 +32,7 @@ _ADDRESS = Bilingual("ADRESSE", "ADDRESS")
         "courriel doctor smtp+starttls://ada@smtp.example.org --password prompt",
         "courriel doctor ada@example.org --selector s1",
         "courriel doctor billing --to bob@example.net --report doctor.html",
+        "courriel doctor billing --fix",
         "courriel doctor billing --watch",
     ],
     usage=Bilingual("[CIBLE]", "[TARGET]"),
@@ -78,8 +79,10 @@ _ADDRESS = Bilingual("ADRESSE", "ADDRESS")
         fr="Corrige l'URL du profil, après question, quand un autre port ou mode fonctionne.",
         en="Corrects the profile's URL, after asking, when another port or mode works.")  # fmt: skip
 @option("--watch", is_flag=True,
-        fr="Pour une tâche planifiée : n'affiche que ce qui demande attention ; statuts 81 à 83.",
-        en="For schedules: shows nothing but what needs attention; exit statuses 81 to 83.")  # fmt: skip
+        fr="Pour une tâche planifiée : n'affiche que ce qui demande attention ; statuts : 81 jeton refusé, 82 "
+           "certificat à moins de 14 jours de sa fin, 83 DMARC changé, sinon celui de l'échec.",
+        en="For schedules: shows nothing but what needs attention; exit statuses: 81 token refused, 82 certificate "
+           "with less than 14 days left, 83 DMARC changed, else that of the failure.")  # fmt: skip
 @click.pass_obj
 def command(
     manner: GlobalOptions,
@@ -102,6 +105,7 @@ def command(
     """Examine, and report."""
     from courriel.cli.doctor import files
     from courriel.cli.reporting import Report
+    from courriel.doctor.correction import correction_of
     from courriel.doctor.examining import Wishes, examine_target
 
     report = Report(manner)
@@ -137,6 +141,13 @@ def command(
         from courriel.cli.doctor.fixing import correct
 
         return correct(report, manner, meant, examination, status)
+    if meant.profile and correction_of(meant, examination) is not None:
+        report.aside(
+            say(
+                f"Pour l'écrire dans le profil : courriel doctor {meant.profile} --fix",
+                f"To write it into the profile: courriel doctor {meant.profile} --fix",
+            )
+        )
     return status
 
 

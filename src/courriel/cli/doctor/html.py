@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from courriel.cli.doctor.layout import MARKS, milliseconds, stamp
-from courriel.cli.doctor.printing import LABELS, outcome_of
+from courriel.cli.doctor.printing import LABELS, outcome_of, remedy_of
 from courriel.cli.i18n import say, transcript_line, visible
 from courriel.doctor.examination import Examination, name_of
 from courriel.doctor.step import Step, words
@@ -62,9 +62,9 @@ def _lines(examination: Examination) -> Iterator[str]:
     yield f"<h1>{_text(title)}</h1>"
     status = examination.status
     yield f'<p class="verdict {status}">{MARKS[status]} {_text(words(examination.verdict))}</p>'
-    yield from _section(say("Le serveur", "The server"), examination.session_steps)
+    yield from _section(examination, say("Le serveur", "The server"), examination.session_steps)
     domain = say(f"Le domaine {examination.domain}", f"The domain {examination.domain}")
-    yield from _section(domain, examination.domain_steps)
+    yield from _section(examination, domain, examination.domain_steps)
     if examination.tried:
         yield f"<h2>{_text(say('Autres ports et modes essayés', 'Other ports and modes that were tried'))}</h2><ol>"
         for each in examination.tried:
@@ -79,7 +79,7 @@ def _lines(examination: Examination) -> Iterator[str]:
     yield f"<footer>{_text(words(examination.closing))}<br>{_text(stamp())}</footer></body></html>"
 
 
-def _section(title: str, steps: tuple[Step, ...]) -> Iterator[str]:
+def _section(examination: Examination, title: str, steps: tuple[Step, ...]) -> Iterator[str]:
     if not steps:
         return
     yield f'<h2>{_text(title)}</h2><ol class="steps">'
@@ -92,14 +92,14 @@ def _section(title: str, steps: tuple[Step, ...]) -> Iterator[str]:
         )
         if step.details:
             yield f"<ul>{''.join(f'<li>{_text(words(detail))}</li>' for detail in step.details)}</ul>"
-        yield from _explained(step)
+        yield from _explained(examination, step)
         yield "</li>"
     yield "</ol>"
 
 
-def _explained(step: Step) -> Iterator[str]:
+def _explained(examination: Examination, step: Step) -> Iterator[str]:
     texts = [
-        ("said", step.said, True), ("cause", words(step.cause), False), ("fix", words(step.fix), False),
+        ("said", step.said, True), ("cause", words(step.cause), False), ("fix", remedy_of(examination, step), False),
         ("not", words(step.dont), False), ("command", step.command, True), ("raised", step.raised, True),
         *(("record", record, True) for record in step.records),
         ("help", f"courriel explain {step.failure}" if step.failure else "", True),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from courriel.cli.doctor.layout import MARKS, milliseconds, stamp
-from courriel.cli.doctor.printing import LABELS, outcome_of
+from courriel.cli.doctor.printing import LABELS, outcome_of, remedy_of
 from courriel.cli.i18n import say, transcript_line, visible
 from courriel.doctor.examination import Examination, name_of
 from courriel.doctor.step import Step, words
@@ -35,13 +35,14 @@ def _lines(examination: Examination) -> Iterator[str]:
             yield f"## {_plain(title)}"
             yield ""
             for number, step in enumerate(steps, 1):
-                yield from _step(number, step)
+                yield from _step(examination, number, step)
             yield ""
     if examination.tried:
         yield f"## {say('Autres ports et modes essayés', 'Other ports and modes that were tried')}"
         yield ""
         for each in examination.tried:
-            yield f"- {MARKS['ok' if each.works else 'failed']} {_code(each.url)}: {_plain(outcome_of(each))}"
+            mark = MARKS["ok" if each.works else "failed"]
+            yield f"- {mark} {_code(each.url)}{say(' : ', ': ')}{_plain(outcome_of(each))}"
         yield ""
     if examination.transcript:
         yield f"## {say('Le dialogue, sans secrets', 'The dialogue, without secrets')}"
@@ -57,22 +58,23 @@ def _lines(examination: Examination) -> Iterator[str]:
     yield _plain(stamp())
 
 
-def _step(number: int, step: Step) -> Iterator[str]:
+def _step(examination: Examination, number: int, step: Step) -> Iterator[str]:
+    colon = say(" : ", ": ")
     took = f" ({milliseconds(step.seconds)})" if step.seconds is not None else ""
-    yield f"{number}. {MARKS[step.status]} **{words(name_of(step))}**: {_plain(words(step.finding))}{took}"
+    yield f"{number}. {MARKS[step.status]} **{words(name_of(step))}**{colon}{_plain(words(step.finding))}{took}"
     for detail in step.details:
         yield f"   - {_plain(words(detail))}"
     for name, text in (
-        ("said", step.said), ("cause", words(step.cause)), ("fix", words(step.fix)), ("not", words(step.dont)),
-        ("raised", step.raised),
+        ("said", step.said), ("cause", words(step.cause)), ("fix", remedy_of(examination, step)),
+        ("not", words(step.dont)), ("raised", step.raised),
     ):  # fmt: skip
         if text:
-            yield f"   - **{LABELS[name]}**: {_plain(text)}"
+            yield f"   - **{LABELS[name]}**{colon}{_plain(text)}"
     for name, text in (("command", step.command), *(("record", record) for record in step.records)):
         if text:
-            yield f"   - **{LABELS[name]}**: {_code(text)}"
+            yield f"   - **{LABELS[name]}**{colon}{_code(text)}"
     if step.failure:
-        yield f"   - **{LABELS['help']}**: {_code(f'courriel explain {step.failure}')}"
+        yield f"   - **{LABELS['help']}**{colon}{_code(f'courriel explain {step.failure}')}"
 
 
 def _plain(text: str) -> str:

@@ -54,7 +54,23 @@ def outcome_of(each: Neighbour) -> str:
     return say("en clair", "in clear")
 
 
+def remedy_of(examination: Examination, step: Step) -> str:
+    """What to do, in one text: the ways that were tried and work, else the remedy of the table."""
+    working = _working(_tried_for(examination, step))
+    return " · ".join(_told(each) for each in working) or words(step.fix)
+
+
 # The steps.
+
+
+def _working(tried: Sequence[Neighbour]) -> Sequence[Neighbour]:
+    """The ways that work; in clear only where none does with TLS."""
+    works = [each for each in tried if each.works]
+    return [each for each in works if each.tls_version] or works
+
+
+def _told(each: Neighbour) -> str:
+    return f"{each.url} ({say('essayé : ✓', 'tried: ✓')} {outcome_of(each)})"
 
 
 def _verdict(examination: Examination, sentence: str, columns: int, paint: Paint) -> Iterator[str]:
@@ -85,11 +101,10 @@ def _step(number: str, step: Step, names: int, columns: int, paint: Paint, tried
 
 def _remedies(step: Step, tried: Sequence[Neighbour], columns: int) -> Iterator[str]:
     """The ways that were tried and work; else the remedy of the table, and what was tried in vain."""
-    working = [each for each in tried if each.works]
+    working = _working(tried)
     label = LABELS["fix"]
     for each in working:
-        told = f"{each.url} ({say('essayé : ✓', 'tried: ✓')} {outcome_of(each)})"
-        yield from entry_lines(str(label), told, columns)
+        yield from entry_lines(str(label), _told(each), columns)
         label = Bilingual("", "")
     if working:
         return

@@ -1,7 +1,8 @@
-"""`courriel doctor --watch`: silence while all is well, a line for each alert, and an exit status for schedules."""
+"""`courriel doctor --watch`: silence while all is well, a line for each alert, what to run next, and an exit status."""
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from courriel.cli.i18n import say, visible
@@ -31,4 +32,5 @@ def tell(report: Report, examination: Examination) -> int:
         report.line(f"{visible(examination.target)}{say(' : ', ': ')}{visible(words(examination.verdict))}")
         for alert in alerts:
             report.line(f"! {visible(words(alert.text))}")
+        report.line(f"→ courriel doctor {visible(quote(examination.target))}")
     return status

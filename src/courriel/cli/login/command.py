@@ -39,7 +39,15 @@ def list_(manner: GlobalOptions) -> int:
     from courriel.errors import CourrielError
 
     report = Report(manner)
-    for name in store.names():
+    names = store.names()
+    if not names:
+        report.aside(
+            say(
+                "Aucune connexion n'est enregistrée ; courriel login microsoft ou courriel login google en fait une.",
+                "No login is stored; courriel login microsoft or courriel login google makes one.",
+            )
+        )
+    for name in names:
         try:
             login = store.load(name)
         except CourrielError as broken:
@@ -84,6 +92,7 @@ def show(manner: GlobalOptions, name: str) -> int:
         (say("Serveurs", "Servers"), ", ".join(login.hosts)),
         (say("Jeton jusqu'à", "Token until"), _date_text(login.expires_at)),
         (say("Rangée dans", "Kept in"), kept),
+        (say("Dans une URL", "In a URL"), f"password=login:{login.name}"),
     )
     for title, text in rows:
         report.line(f"{title:14} {visible(text)}")

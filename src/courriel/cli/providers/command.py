@@ -37,6 +37,12 @@ def command(manner: GlobalOptions, name: str | None) -> int:
         chosen = (found,)
     else:
         report.failing(NO_INPUT, "NotFound", _unknown_provider(name))
+        report.aside(
+            say(
+                "  La liste : courriel providers ; pour une autre adresse : courriel config new ada@example.org",
+                "  The list: courriel providers; for any other address: courriel config new ada@example.org",
+            )
+        )
         return report.status
     listed = [facts.as_object(each) for each in chosen]
     if report.values({"ok": True, "providers": listed, "sysexit": 0}):

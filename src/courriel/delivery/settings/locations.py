@@ -267,10 +267,11 @@ def _check_limits(route: Route, project: Path) -> None:
         chosen = "the program that runs" if run else "the server that gets it"
         raise refusal(
             f"{taken} is not taken from a project's file, because whoever wrote the project would choose {chosen};"
-            f" {_LIMITED}"
+            f" {_LIMITED}",
+            hint_id="PROJECT-FILE-LIMITED",
         )
     if route.folder and not inside(route.folder, project):
-        raise refusal(f"the folder {route.folder} is outside the project; {_LIMITED}")
+        raise refusal(f"the folder {route.folder} is outside the project; {_LIMITED}", hint_id="PROJECT-FILE-LIMITED")
 
 
 _APPROVE = "approve the file (courriel config trust)"
@@ -331,6 +332,12 @@ def _profile(file: SettingsFile, name: str, entry: Mapping[str, object], project
         if not isinstance(value, str) or not value:
             raise wrong(path, f"{name}: {key} is a text in quotes, and not empty")
         texts[key] = value
+    if "url" not in texts and name == DEFAULT:
+        raise wrong(
+            path,
+            'the settings at its top need a url as well, as url = "smtps://ada@smtp.example.org"; those of one profile'
+            " stand below its [profiles.name]",
+        )
     if "url" not in texts:
         raise wrong(path, f'{name}: url is missing, as url = "smtps://ada@smtp.example.org"')
     try:

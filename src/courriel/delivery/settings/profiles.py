@@ -171,9 +171,11 @@ def _refuse_missing_setting() -> tuple[Route, str]:
     from courriel.delivery.settings import locations
 
     raise NothingSet(
-        "nothing says where mail goes: give via=, set COURRIEL_URL=smtps://ada@smtp.example.org?password=prompt, or"
-        f' write url = "…" into courriel.toml, here or as {locations.user_file()}; memory: and console: are for trying',
+        "nothing says where mail goes: give via= (--via), set COURRIEL_URL=smtps://ada@smtp.example.org?password=prompt,"
+        f' or write url = "…" into courriel.toml, here or as {locations.user_file()}; memory: and console: are for'
+        " trying",
         stage="compose",
+        hint_id="NO-SERVER-SET",
     )
 
 

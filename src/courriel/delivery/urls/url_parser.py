@@ -149,7 +149,10 @@ def _named_route(parts: _UrlParts) -> Route:
         raise refusal("the user stands twice, behind the colon and in user=")
     options.pop("user", None)
     if ":" in address:
-        raise refusal(f"{parts.scheme}: no password stands here as itself; add ?password= with {FORMS}")
+        raise refusal(
+            f"{parts.scheme}: no password stands here as itself; add ?password= with {FORMS}",
+            hint_id="PASSWORD-NOT-A-REFERENCE",
+        )
     user, sender = provider.login_of(address, reading)
     notes = provider.notes(tokens=bool(set(options.get("auth", ())) & set(schemes.TOKEN_MECHANISMS)), login=bool(user))
     if reading:

@@ -12,6 +12,7 @@ from courriel._dataclass import dataclass, replace
 from courriel.delivery.urls.route import Route
 from courriel.doctor.visit.walk import walk
 from courriel.model.server import Dialect, Security, Server, Timeouts
+from courriel.model.trust import Trust
 
 EACH = 5.0
 """Seconds for one of them; all are tried at once."""
@@ -72,7 +73,13 @@ def _others(server: Server) -> Sequence[Server]:
     same = [(server.port, mode) for mode in modes]
     ways = [way for way in dict.fromkeys([*_DOORS[server.dialect], *same]) if way != (server.port, server.security)]
     timeouts = Timeouts.silence(EACH)
-    return [replace(server, port=port, security=mode, timeouts=timeouts) for port, mode in ways]
+    return [_by(replace(server, timeouts=timeouts), port, mode) for port, mode in ways]
+
+
+def _by(server: Server, port: int, mode: Security) -> Server:
+    """The server by another port and mode; in clear nobody is trusted by a certificate, and its URL may not say so."""
+    trust = Trust.system() if mode is Security.NONE else server.trust
+    return replace(server, port=port, security=mode, trust=trust)
 
 
 def _tried(route: Route, server: Server) -> Neighbour:
