@@ -159,7 +159,7 @@ class ImapDialogue(ImapLetters):
     def _fetch(self, place: tuple[str, int], uid: int, what: bytes) -> Flow[tuple[Fetched, Answer]]:
         """FETCH data of one letter. Raises UsageError when it no longer exists."""
         self.expect_at(place)
-        answer = yield from self._ask("letter", b"UID", b"FETCH", b"%d" % uid, what)
+        answer = yield from self.ask("letter", b"UID", b"FETCH", b"%d" % uid, what)
         found: Fetched | None = None
         for each in answer.untagged:
             if not isinstance(each, Fetched):
