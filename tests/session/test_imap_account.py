@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from courriel import Password, Security, Server, Timeouts, errors
-from courriel.types import FolderStatus, LetterIds, Namespace, Namespaces, Quota
+from courriel.types import FolderStatus, LetterIds, LetterPart, Namespace, Namespaces, Quota
 from session.imap_stranger import SELECTED, Answer, imap_server
 from session.mailboxes import AwaitingMailbox, BlockingMailbox, Mailbox
 from session.stranger import Phone, stranger
 
 Call = Callable[..., tuple[Mailbox, list[str]]]
+
+HEADER = "* 1 FETCH (UID 1 BODY[HEADER] {16}\nSubject: one\n\n)\n{tag} OK"
 
 
 @pytest.fixture(params=[BlockingMailbox, AwaitingMailbox])
@@ -216,6 +218,47 @@ def test_a_letter_tells_its_ids_when_they_are_touched(opened: Call) -> None:
 
     assert (letter.email_id, letter.thread_id, letter.subject) == ("M1", "T1", "one")
     assert len([command for command in heard if "EMAILID" in command]) == 1
+
+
+# Parts that the server decodes.
+
+PART = LetterPart("2", "application/pdf", encoding="base64", size=12)
+AS_IT_IS = "* 1 FETCH (UID 1 BODY[2] {12}\nSW52b2ljZSE=)\n{tag} OK"
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked"),
+    [
+        ("* 1 FETCH (UID 1 BINARY[2] ~{8}\nInvoice!)\n{tag} OK", 1),
+        ("{tag} NO [UNKNOWN-CTE] what is that?", 2),
+        ("{tag} BAD what?", 2),
+        ("* 1 FETCH (UID 1 BINARY[2] NIL)\n{tag} OK", 2),
+        ('* 1 FETCH (UID 1 BINARY[2] "")\n{tag} OK', 2),
+    ],
+)
+def test_a_part_is_decoded_by_the_server_or_by_us(opened: Call, answer: str, asked: int) -> None:
+    def fetch(phone: Phone, tag: str, command: str) -> None:
+        said = answer if "BINARY.PEEK[2]" in command else AS_IT_IS if "BODY.PEEK[2]" in command else HEADER
+        phone.say(said.replace("{tag}", tag))
+
+    session, heard = opened("BINARY", UID_FETCH=fetch)
+    (letter,) = session.each(session.fetch(1))
+    heard.clear()
+
+    assert session.part_of(letter, PART) == b"Invoice!"
+    assert len(heard) == asked
+
+
+@pytest.mark.parametrize(("capable", "encoding"), [("", "base64"), ("BINARY", "7bit")])
+def test_a_part_is_asked_for_as_it_is_where_nothing_is_to_be_gained(opened: Call, capable: str, encoding: str) -> None:
+    def fetch(phone: Phone, tag: str, command: str) -> None:
+        phone.say((AS_IT_IS if "BODY.PEEK[2]" in command else HEADER).replace("{tag}", tag))
+
+    session, heard = opened(capable, UID_FETCH=fetch)
+    (letter,) = session.each(session.fetch(1))
+
+    assert session.part_of(letter, LetterPart("2", encoding=encoding, size=12)).startswith((b"Invoice!", b"SW5"))
+    assert not any("BINARY" in command for command in heard)
 
 
 # Gmail.

@@ -39,7 +39,6 @@ from courriel.session.imap.mailbox import (
     recorder_of,
 )
 from courriel.session.saving import SaveTarget, saving
-from courriel.wire.parse.apart import content_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -180,7 +179,7 @@ class AsyncImapSession(ImapMailboxState):
 
     async def part_of(self, letter: AsyncMailboxLetter, part: LetterPart) -> bytes:
         """Decoded content of one part of a letter; see ImapSession.part_of."""
-        return content_of(part, await self._run(self._part(letter, part)))
+        return await self._run(self._part(letter, part))
 
     async def save(self, letter: AsyncMailboxLetter | int, place: SaveTarget, *, limit: int = 2**40) -> None:
         """Write one letter of any size into a new file; see ImapSession.save. File writes block the loop."""

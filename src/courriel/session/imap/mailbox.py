@@ -26,6 +26,7 @@ from courriel.session.base import BaseSession
 from courriel.session.imap.append import Putable, octets_of
 from courriel.session.imap.letters import FolderLetter, LetterSequence
 from courriel.wire.imap import syntax
+from courriel.wire.parse.apart import content_of
 from courriel.wire.parse.letter import Letter
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ class ImapMailboxState(BaseSession):
         return self._dialogue.content(letter.folder_id, letter.uid, size)
 
     def _part(self, letter: FolderLetter, part: LetterPart) -> Flow[bytes]:
+        """Decoded content of a part."""
         limit = self._dialogue.exchange.limits.letter
         if part.size > limit:
             raise errors.LetterTooLarge(
@@ -163,7 +165,8 @@ class ImapMailboxState(BaseSession):
                 "(limits)",
                 stage="letter",
             )
-        return self._dialogue.part(letter.folder_id, letter.uid, part.section)
+        octets, decoded = yield from self._dialogue.part(letter.folder_id, letter.uid, part)
+        return octets if decoded else content_of(part, octets)
 
     def _ids(self, letters: _Refs) -> Flow[dict[int, LetterIds]]:
         _, uids = yield from self._identify(letters)

@@ -33,7 +33,6 @@ from courriel.session.imap.mailbox import (
     recorder_of,
 )
 from courriel.session.saving import SaveTarget, saving
-from courriel.wire.parse.apart import content_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -205,7 +204,7 @@ class ImapSession(ImapMailboxState):
 
     def part_of(self, letter: MailboxLetter, part: LetterPart) -> bytes:
         """Decoded content of one part of a letter. Raises what `content_of` raises."""
-        return content_of(part, self._line.run(self._part(letter, part)))
+        return self._line.run(self._part(letter, part))
 
     def save(self, letter: MailboxLetter | int, place: SaveTarget, *, limit: int = 2**40) -> None:
         """Write one letter of any size into a new file, in portions; an existing file is never overwritten.
