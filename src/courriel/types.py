@@ -50,6 +50,10 @@ if TYPE_CHECKING:
     from courriel.model.prepared import Prepared as Prepared
     from courriel.model.proxy import ProxyScheme as ProxyScheme
     from courriel.model.receipt import Result as Result
+    from courriel.model.received.account import LetterIds as LetterIds
+    from courriel.model.received.account import Namespace as Namespace
+    from courriel.model.received.account import Namespaces as Namespaces
+    from courriel.model.received.account import Quota as Quota
     from courriel.model.received.answerable import Answerable as Answerable
     from courriel.model.received.folder import Filed as Filed
     from courriel.model.received.folder import Folder as Folder
@@ -163,6 +167,7 @@ _HOMES = {
     "KeptMessages": "delivery.local",
     "LaneInfo": "outbox.store.facts",
     "LastError": "outbox.metrics",
+    "LetterIds": "model.received.account",
     "LetterPart": "model.received.part",
     "Letters": "session.imap.letters",
     "Life": "outbox.work.liveness",
@@ -173,6 +178,8 @@ _HOMES = {
     "MergedMessage": "compose.merged",
     "Metrics": "outbox.metrics",
     "Moment": "outbox.encoding",
+    "Namespace": "model.received.account",
+    "Namespaces": "model.received.account",
     "Neighbour": "doctor.visit.neighbours",
     "OnRefused": "model.envelope",
     "OnUnsure": "outbox.store.states",
@@ -188,6 +195,7 @@ _HOMES = {
     "ProxyScheme": "model.proxy",
     "PutArguments": "outbox.putting.arguments",
     "Putable": "session.imap.append",
+    "Quota": "model.received.account",
     "Rate": "session.pool.throttle",
     "Result": "model.receipt",
     "RouteKind": "delivery.urls.route",

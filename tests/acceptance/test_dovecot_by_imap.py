@@ -583,7 +583,7 @@ def test_an_attachment_is_fetched_without_the_rest(box: Mailbox, call: Call) -> 
         described = [(each.name, each.content_type, each.content_id, each.inline) for each in found]
         assert described == [(e.name, e.content_type, e.content_id, e.inline) for e in whole.attachments]
         assert found[1].content == whole.attachments[1].content
-        assert "BODY.PEEK[2]" in str(transcript)
+        assert "BINARY.PEEK[2]" in str(transcript)
         assert "BODY.PEEK[]" not in str(transcript)
         assert not letter.loaded
 

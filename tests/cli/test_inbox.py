@@ -127,7 +127,9 @@ def test_a_letter_that_is_not_there_is_told(
     [
         (("show",), "which letters? give their numbers"),
         (("list", "3"), "list takes no number"),
-        (("steal",), "possible values: list, show, save, watch, folders, sync"),
+        (("steal",), "possible values: list, show, save, part, watch, folders, sync"),
+        (("part", "3", "2"), "the number of a letter lists its parts"),
+        (("part", "3", "--to", "x"), "the number of a letter lists its parts"),
         (("list", "--mark", "x"), "--mark goes with sync alone"),
         (("list", "--since", "yesterday"), "a date is expected, as 2026-11-30"),
     ],
@@ -210,6 +212,82 @@ def test_what_has_changed_is_told_since_the_last_time(courriel: Run, tmp_path: P
     assert (third.status, third.out) == (0, "")
     assert not (tmp_path / ".mark.new").exists()
     assert (tmp_path / "mark").exists()
+
+
+STRUCTURE = (
+    '(("text" "plain" NIL NIL NIL "7bit" 8 1)("application" "pdf" NIL NIL NIL "base64" 12 NIL '
+    '("attachment" ("filename" "a.pdf"))) "mixed")'
+)
+MIME = (
+    "Content-Type: application/pdf\nContent-Transfer-Encoding: base64\n"
+    "Content-Disposition: attachment; filename=a.pdf\n\n"
+)
+
+
+@pytest.fixture
+def parted() -> Iterator[tuple[str, list[str]]]:
+    """The URL of a mailbox whose letter 3 has two parts, and what was asked of it."""
+    heard: list[str] = []
+
+    def fetch(phone: object, tag: str, command: str) -> None:
+        heard.append(command)
+        if " 3 " not in f"{command} ":
+            said = ""
+        elif "BODYSTRUCTURE" in command:
+            said = f"* 1 FETCH (UID 3 BODYSTRUCTURE {STRUCTURE})\n"
+        elif "MIME" in command:
+            length = len(MIME.replace("\n", "\r\n"))
+            said = f'* 1 FETCH (UID 3 BODY[1.MIME] "" BODY[2.MIME] {{{length}}}\n{MIME})\n'
+        elif "BODY.PEEK[2]" in command:
+            said = "* 1 FETCH (UID 3 BODY[2] {12}\nSW52b2ljZSE=)\n"
+        else:
+            said = told("HEADER", ONE)
+        phone.say(f"{said}{tag} OK")  # type: ignore[attr-defined]
+
+    with stranger(imap_server(UID_FETCH=fetch)) as server:
+        yield f"imap://ada:any@127.0.0.1:{server.port}", heard
+
+
+def test_one_part_is_written_without_the_rest(courriel: Run, parted: tuple[str, list[str]], tmp_path: Path) -> None:
+    url, heard = parted
+    file = tmp_path / "invoice.pdf"
+
+    ran = courriel("inbox", url, "part", "3", "2", "--to", str(file), "--json")
+    again = courriel("inbox", url, "part", "3", "2", "--to", str(file))
+
+    assert (ran.status, ran.json["size"]) == (0, 8)
+    assert file.read_bytes() == b"Invoice!"
+    assert again.status != 0
+    assert not any("PEEK[]" in command or "PEEK[1]" in command for command in heard)
+
+
+def test_the_parts_of_a_letter_are_listed(courriel: Run, parted: tuple[str, list[str]]) -> None:
+    ran = courriel("inbox", parted[0], "part", "3")
+
+    assert ran.status == 0
+    assert [line.split() for line in ran.out.splitlines()] == [
+        ["1", "8", "text/plain"], ["2", "12", "application/pdf", "a.pdf"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"), [(("3", "9"), "letter 3 has no part 9"), (("4", "1"), "there is no letter 4")]
+)
+def test_a_part_that_does_not_exist_is_told(
+    courriel: Run, parted: tuple[str, list[str]], tmp_path: Path, numbers: tuple[str, ...], words: str
+) -> None:
+    ran = courriel("inbox", parted[0], "part", *numbers, "--to", str(tmp_path / "x"), "--lang", "en")
+
+    assert ran.status == 66
+    assert words in ran.err
+    assert not (tmp_path / "x").exists()
+
+
+def test_pop3_gives_no_part_alone_and_says_so(courriel: Run, pop: str) -> None:
+    ran = courriel("inbox", pop, "part", "1")
+
+    assert ran.status != 0
+    assert "POP3 cannot give one part alone" in ran.err
 
 
 def test_pop3_knows_no_folders_and_says_so(courriel: Run, pop: str) -> None:

@@ -10,16 +10,22 @@ from courriel.cli.i18n import Bilingual, say
 WORDS = Bilingual(
     "Lit une boîte aux lettres par IMAP ou POP3, sans rien y changer. list énumère les messages (les plus récents en "
     "dernier), show en montre un, save les écrit tels quels dans des fichiers .eml, watch attend les nouveaux (IMAP). "
+    "part énumère les parties d'un message, ou en écrit une seule, décodée, dans un fichier (IMAP). "
     "folders énumère les dossiers, sync dit ce qui est nouveau, changé ou parti depuis la dernière fois (IMAP). "
     "Les numéros sont ceux que list affiche. Le code de sortie est l'un de sysexits.h.",
     "Reads a mailbox by IMAP or POP3, and changes nothing in it. list lists the letters (the latest ones last), show "
-    "shows one, save writes them as they are into .eml files, watch waits for new ones (IMAP). folders lists the "
-    "folders, sync tells what is new, changed or gone since the last time (IMAP). Numbers are those that list shows. "
-    "The exit status is one of sysexits.h.",
+    "shows one, save writes them as they are into .eml files, watch waits for new ones (IMAP). part lists the parts of "
+    "a letter, or writes one alone, decoded, into a file (IMAP). folders lists the folders, sync tells what is new, "
+    "changed or gone since the last time (IMAP). Numbers are those that list shows. The exit status is one of "
+    "sysexits.h.",
 )
 EXAMPLES = (
     "courriel inbox imaps://ada@imap.example.org list --unseen",
     "courriel inbox imaps://ada@imap.example.org show 1204",
+    Bilingual(
+        "courriel inbox imaps://ada@imap.example.org part 1204 2 --to facture.pdf",
+        "courriel inbox imaps://ada@imap.example.org part 1204 2 --to invoice.pdf",
+    ),
     Bilingual(
         "courriel inbox pops://ada@pop.example.org save 1 2 3 --to courrier",
         "courriel inbox pops://ada@pop.example.org save 1 2 3 --to letters",
@@ -30,12 +36,12 @@ EXAMPLES = (
         "courriel inbox imaps://ada@imap.example.org sync --mark inbox.mark",
     ),
 )
-ACTIONS = ("list", "show", "save", "watch", "folders", "sync")
-_NUMBERED = ("show", "save")
+ACTIONS = ("list", "show", "save", "part", "watch", "folders", "sync")
+_NUMBERED = ("show", "save", "part")
 
 
 USAGE = Bilingual(
-    "URL list|show|save|watch|folders|sync [NUMÉRO] …", "URL list|show|save|watch|folders|sync [NUMBER] …"
+    "URL list|show|save|part|watch|folders|sync [NUMÉRO] …", "URL list|show|save|part|watch|folders|sync [NUMBER] …"
 )
 
 
@@ -58,9 +64,9 @@ USAGE = Bilingual(
         fr="Seulement ceux arrivés ce jour-là ou après.", en="Only those received on this day or later.")  # fmt: skip
 @option("--last", type=click.IntRange(min=1), default=50, value=Bilingual("NOMBRE", "COUNT"),
         fr="Nombre maximal de messages énumérés (50).", en="Largest number of letters to list (50).")  # fmt: skip
-@option("--to", "folder_of_files", value=Bilingual("DOSSIER", "FOLDER"),
-        fr="Dossier où save écrit ; par défaut le dossier courant.",
-        en="Folder for save; default: the current one.")  # fmt: skip
+@option("--to", "target", value=Bilingual("CHEMIN", "PATH"),
+        fr="Dossier où save écrit, par défaut le dossier courant ; nouveau fichier où part écrit.",
+        en="Folder for save, by default the current one; new file for part.")  # fmt: skip
 @option("--mark", type=click.Path(dir_okay=False), value=Bilingual("FICHIER", "FILE"),
         fr="Fichier où sync garde jusqu'où il est allé ; sans lui, tout est nouveau.",
         en="File in which sync keeps how far it went; without it everything is new.")  # fmt: skip
@@ -81,7 +87,7 @@ def command(
     subject: str | None,
     since: object,
     last: int,
-    folder_of_files: str | None,
+    target: str | None,
     mark: str | None,
     timeout: float | None,
     transcript: bool,
@@ -97,8 +103,26 @@ def command(
             if action in _NUMBERED
             else say(f"{action} ne prend pas de numéro", f"{action} takes no number")
         )
+    if action == "part":
+        _check_part(numbers, target)
     if mark is not None and action != "sync":
         raise click.UsageError(say("--mark ne va qu'avec sync", "--mark goes with sync alone"))
     wanted = LetterSelection(folder=folder, unseen=unseen, sender=sender, subject=subject, since=since, last=last)
     reader = InboxReader(manner, url, wanted, timeout=timeout, transcript=transcript)
-    return reader.run(action, numbers, folder_of_files, mark)
+    return reader.run(action, numbers, target, mark)
+
+
+# The steps.
+
+
+def _check_part(numbers: tuple[int, ...], target: str | None) -> None:
+    """Raise UsageError unless these are a letter alone, or a letter, a part and a file for it."""
+    if len(numbers) > 2 or (len(numbers) == 2) is not (target is not None):
+        raise click.UsageError(
+            say(
+                "part : le numéro d'un message énumère ses parties ; avec le numéro d'une partie et --to FICHIER, "
+                "celle-ci est écrite",
+                "part: the number of a letter lists its parts; with the number of a part and --to FILE, that one is "
+                "written",
+            )
+        )

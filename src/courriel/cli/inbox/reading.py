@@ -19,11 +19,12 @@ from courriel.cli.i18n import label, say, transcript_line, visible
 from courriel.cli.password_prompt import with_password
 from courriel.cli.reporting import Report
 from courriel.failures import spoken
+from courriel.session.saving import saving
 from courriel.types import ChangeKind
 
 if TYPE_CHECKING:
     from courriel.cli.command import GlobalOptions
-    from courriel.types import FolderLetter, PopLetter, Watch
+    from courriel.types import FolderLetter, LetterPart, PopLetter, Watch
 
 _NOT_FOUND = 66
 
@@ -68,7 +69,7 @@ class InboxReader:
         self._transcript = Transcript() if transcript else None
         self._box = self._mailbox(manner, url, timeout)
 
-    def run(self, action: str, numbers: tuple[int, ...], folder: str | None, mark: str | None) -> int:
+    def run(self, action: str, numbers: tuple[int, ...], to: str | None, mark: str | None) -> int:
         """Run the action, and return the exit status."""
         try:
             with self._box:
@@ -78,9 +79,11 @@ class InboxReader:
                     case "show":
                         self._for_each(numbers, self._show)
                     case "save":
-                        target = Path(folder or ".")
+                        target = Path(to or ".")
                         target.mkdir(parents=True, exist_ok=True)
                         self._for_each(numbers, lambda found: self._save(found, target))
+                    case "part":
+                        self._part(numbers, to)
                     case "watch":
                         self._watch()
                     case "folders":
@@ -123,13 +126,13 @@ class InboxReader:
         for number in numbers:
             found = self._by_number(number)
             if found is None:
-                self._report.failing(
-                    _NOT_FOUND,
-                    "LetterNotFound",
-                    say(f"il n'y a pas de message {number}", f"there is no letter {number}"),
-                )
+                self._no_letter(number)
             else:
                 action(found)
+
+    def _no_letter(self, number: int) -> None:
+        words = say(f"il n'y a pas de message {number}", f"there is no letter {number}")
+        self._report.failing(_NOT_FOUND, "LetterNotFound", words)
 
     def _by_number(self, number: int) -> Found | None:
         if isinstance(self._box, ImapSession):
@@ -174,6 +177,38 @@ class InboxReader:
         size = path.stat().st_size
         if not self._report.values({"ok": True, "number": found.number, "path": str(path), "size": size}):
             self._report.line(str(path))
+
+    def _part(self, numbers: tuple[int, ...], to: str | None) -> None:
+        """List the parts of a letter, or write one into a new file; nothing else of the letter is fetched."""
+        box = self._imap(say("POP3 ne sait pas donner une partie seule", "POP3 cannot give one part alone"))
+        number, *wanted = numbers
+        letter = next(iter(box.fetch(number)), None)
+        if letter is None:
+            self._no_letter(number)
+            return
+        parts = box.parts_of(letter)
+        if not wanted or to is None:
+            for place, part in enumerate(parts, 1):
+                self._print_part(place, part)
+        elif wanted[0] > len(parts):
+            words = say(
+                f"le message {number} n'a pas de partie {wanted[0]}", f"letter {number} has no part {wanted[0]}"
+            )
+            self._report.failing(_NOT_FOUND, "PartNotFound", words)
+        else:
+            octets = box.part_of(letter, parts[wanted[0] - 1])
+            with saving(to) as write:
+                _ = write(octets)
+            if not self._report.values({"ok": True, "number": number, "part": wanted[0], "path": to,
+                                        "size": len(octets)}):  # fmt: skip
+                self._report.line(to)
+
+    def _print_part(self, place: int, part: LetterPart) -> None:
+        if not self._report.values({"part": place, "name": part.name or None, "content_type": part.content_type,
+                                    "size": part.size, "section": part.section}):  # fmt: skip
+            self._report.line(
+                f"{place:>6}   {part.size:>13,}  {visible(part.content_type)}  {visible(part.name)}".rstrip()
+            )
 
     def _list_folders(self) -> None:
         box = self._imap(say("POP3 n'a pas de dossiers", "POP3 has no folders"))

@@ -59,7 +59,7 @@ class ImapConnection:
 
     def noop(self) -> Flow[None]:
         """Send NOOP: check that the server answers, and reset its idle timer."""
-        _ = yield from self._ask("mailbox", b"NOOP")
+        _ = yield from self.ask("mailbox", b"NOOP")
 
     def close(self) -> Flow[None]:
         """Send LOGOUT; the server says BYE and closes the connection."""
@@ -152,7 +152,7 @@ class ImapConnection:
 
     # The steps.
 
-    def _ask(self, stage: Stage, *words: bytes, about: str = "") -> Flow[Answer]:
+    def ask(self, stage: Stage, *words: bytes, about: str = "") -> Flow[Answer]:
         """Send a command, and read its answer. Raises CommandRefused."""
         yield from self.settle()
         return judge((yield from self.exchange.command(stage, *words)), stage, about)

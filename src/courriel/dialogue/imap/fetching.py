@@ -100,7 +100,7 @@ class LetterStream:
             raise errors.UsageError("the session was opened anew meanwhile: search for these letters again")
         yield from self._dialogue.settle(self)
         if self._refusal is None:
-            yield from self._ask()
+            yield from self.ask()
         if self._asked:
             yield from self._receive()
         elif self._refusal is not None and not self._results:
@@ -114,7 +114,7 @@ class LetterStream:
 
     # The steps.
 
-    def _ask(self) -> Flow[None]:
+    def ask(self) -> Flow[None]:
         """Send the commands that the window allows, in one piece."""
         lines: list[bytes] = []
         new: list[_Batch] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from courriel import errors
 from courriel.dialogue.flow import Flow
@@ -11,6 +12,8 @@ from courriel.dialogue.imap.replies import Answer, reply_of, values_of
 from courriel.model.received.folder import Folder, FolderStatus, Selection
 from courriel.wire.imap import folder_names, syntax
 from courriel.wire.imap.listing import Listed, read_listed, read_status_data
+from courriel.wire.imap.parser import Untagged
+from courriel.wire.imap.values import octets_of
 
 INBOX = "INBOX"
 _SPECIAL = {
@@ -33,11 +36,12 @@ class ImapFolders(ImapConnection):
     enabled: set[str]
     """Extensions that were switched on (ENABLE)."""
     _identified = False
+    _append_limits: dict[str, int | None]  # of folders, on this connection
     _listed: dict[str, bytes]  # octets of the folders, by the names that are shown
 
     def folders(self, pattern: str) -> Flow[list[Folder]]:
         """Folders whose names match `pattern`: `*` matches anything, `%` anything within one level."""
-        answer = yield from self._ask("mailbox", b"LIST", b'""', self._written(pattern))
+        answer = yield from self.ask("mailbox", b"LIST", b'""', self.written(pattern))
         return [self._folder(listed) for listed in _listed(answer)]
 
     def select(self, name: str, *, read_only: bool = False) -> Flow[Selection]:
@@ -45,7 +49,7 @@ class ImapFolders(ImapConnection):
 
         None is selected after a refusal.
         """
-        words = b"EXAMINE" if read_only else b"SELECT", self._written(name)
+        words = b"EXAMINE" if read_only else b"SELECT", self.written(name)
         answer = yield from self._open_folder(*words)
         self.selected = _selection(name, answer, read_only=read_only)
         self.kept_flags = _kept_flags(answer)
@@ -53,7 +57,7 @@ class ImapFolders(ImapConnection):
 
     def select_for_changes(self, name: str, parameter: bytes) -> Flow[Answer]:
         """Select this folder for reading only, with a parameter such as (CONDSTORE) (RFC 7162); return the answer."""
-        answer = yield from self._open_folder(b"EXAMINE", self._written(name), *([parameter] if parameter else []))
+        answer = yield from self._open_folder(b"EXAMINE", self.written(name), *([parameter] if parameter else []))
         self.selected = _selection(name, answer, read_only=True)
         self.kept_flags = _kept_flags(answer)
         return answer
@@ -73,25 +77,59 @@ class ImapFolders(ImapConnection):
 
     def status(self, name: str) -> Flow[FolderStatus]:
         """Number of letters and of unread ones in a folder, without selecting it."""
-        answer = yield from self._ask("mailbox", b"STATUS", self._written(name), f"({' '.join(_COUNTED)})".encode())
+        answer = yield from self.ask("mailbox", b"STATUS", self.written(name), f"({' '.join(_COUNTED)})".encode())
         data: dict[str, int] = {}
         for response in answer.named("STATUS"):
             data.update(read_status_data(values_of(response)))
         return FolderStatus(name, *(data.get(key, 0) for key in _COUNTED))
 
+    def statuses(self, pattern: str) -> Flow[list[FolderStatus]]:
+        """Status of all folders whose names match; in one command where the server can (LIST-STATUS, RFC 5819).
+
+        A folder whose status the server refuses is left out.
+        """
+        counted = f"({' '.join(_COUNTED)})".encode()
+        wanted = [b"RETURN", b"(STATUS %b)" % counted] if "LIST-STATUS" in self.capabilities else []
+        answer = yield from self.ask("mailbox", b"LIST", b'""', self.written(pattern), *wanted)
+        told = {name: data for response in answer.named("STATUS") for name, data in _status_of(response)}
+        found: list[FolderStatus] = []
+        for listed in _listed(answer):
+            folder = self._folder(listed)
+            data = told.get(_comparable(listed.name))
+            if data is not None:
+                found.append(FolderStatus(folder.name, *(data.get(key, 0) for key in _COUNTED)))
+            elif folder.selectable:
+                with suppress(errors.CommandRefused):
+                    found.append((yield from self.status(folder.name)))
+        return found
+
+    def append_limit(self, name: str) -> Flow[int | None]:
+        """Octets of the largest letter that can be stored in a folder (RFC 7889); None where the server tells none."""
+        told = self.capabilities.get("APPENDLIMIT")
+        if told is None:
+            return None
+        if told:
+            return _number(told)
+        if name not in self._append_limits:
+            yield from self.settle()
+            answer = yield from self.exchange.command("mailbox", b"STATUS", self.written(name), b"(APPENDLIMIT)")
+            data = (data for response in answer.named("STATUS") for _, data in _status_of(response))
+            self._append_limits[name] = next((each["APPENDLIMIT"] for each in data if "APPENDLIMIT" in each), None)
+        return self._append_limits[name]
+
     def create(self, name: str) -> Flow[None]:
         """Create a folder, and subscribe to it, so that mail programs show it. Raises CommandRefused when it exists."""
-        _ = yield from self._ask("mailbox", b"CREATE", self._written(name))
-        _ = yield from self._ask("mailbox", b"SUBSCRIBE", self._written(name))
+        _ = yield from self.ask("mailbox", b"CREATE", self.written(name))
+        _ = yield from self.ask("mailbox", b"SUBSCRIBE", self.written(name))
 
     def rename(self, name: str, new_name: str) -> Flow[None]:
         """Rename a folder; its letters and subfolders move with it."""
-        _ = yield from self._ask("mailbox", b"RENAME", self._written(name), self._written(new_name))
+        _ = yield from self.ask("mailbox", b"RENAME", self.written(name), self.written(new_name))
         _ = self._listed.pop(name, None)
 
     def remove(self, name: str) -> Flow[None]:
         """Remove a folder with all the letters in it, for good."""
-        _ = yield from self._ask("mailbox", b"DELETE", self._written(name))
+        _ = yield from self.ask("mailbox", b"DELETE", self.written(name))
         _ = self._listed.pop(name, None)
 
     # Where letters are.
@@ -135,6 +173,7 @@ class ImapFolders(ImapConnection):
         self.selected = self.kept_flags = None
         self._identified = False
         self.enabled = set()
+        self._append_limits = {}
         # Names that were listed stay known: the folders are the same on the next connection.
         self._listed = getattr(self, "_listed", {})
 
@@ -161,7 +200,7 @@ class ImapFolders(ImapConnection):
         except UnicodeEncodeError:
             raise errors.UsageError("the name of a folder holds half a character (a lone surrogate)") from None
 
-    def _written(self, name: str) -> bytes:
+    def written(self, name: str) -> bytes:
         return syntax.octets(self._octets_of(name))
 
     def _asks_for_identity(self, answer: Answer) -> bool:
@@ -174,6 +213,19 @@ def _listed(answer: Answer) -> Iterator[Listed]:
         listed = read_listed(values_of(response), response.pieces)
         if listed is not None:
             yield listed
+
+
+def _status_of(response: Untagged) -> Iterator[tuple[bytes, dict[str, int]]]:
+    """Name and numbers of a STATUS response."""
+    values = values_of(response)
+    name = octets_of(values[0]) if values else None
+    if name is not None:
+        yield _comparable(name), read_status_data(values)
+
+
+def _comparable(name: bytes) -> bytes:
+    """The name itself; INBOX in capitals, which is the same in any case (RFC 9051 5.1)."""
+    return name.upper() if name.upper() == INBOX.encode() else name
 
 
 def _selection(name: str, answer: Answer, *, read_only: bool) -> Selection:

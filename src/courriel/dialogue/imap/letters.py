@@ -31,6 +31,12 @@ class ImapLetters(ImapFolders):
         Raises CommandRefused, and NotSupported when the server cannot search for other characters than ASCII.
         """
         words = search_arguments.arguments(wanted)
+        if b"X-GM-RAW" in words and "X-GM-EXT-1" not in self.capabilities:
+            raise errors.NotSupported(
+                "search: gmail is in the words of Gmail, and the server is another one",
+                capability="X-GM-EXT-1",
+                stage="mailbox",
+            )
         _ = yield from self.select_something()
         yield from self.settle()
         self.exchange.news = False
@@ -54,19 +60,19 @@ class ImapLetters(ImapFolders):
     def flags_of_all(self, uids: bytes, modifier: bytes) -> Flow[dict[int, frozenset[str]]]:
         """Flags of these letters in our spelling, as far as the modifier, such as (CHANGEDSINCE 7), selects them."""
         words = (b"UID", b"FETCH", uids, b"(FLAGS)", *([modifier] if modifier else []))
-        answer = yield from self._ask("mailbox", *words)
+        answer = yield from self.ask("mailbox", *words)
         return flags_in(each for each in answer.untagged if isinstance(each, Fetched))
 
     # Changing.
 
     def store(self, uids: Sequence[int], flags: Sequence[str], *, add: bool) -> Flow[None]:
         """Set or remove flags, without their answers. Raises UsageError for a folder that is open for reading only."""
-        _ = yield from self._writable()
+        _ = yield from self.writable()
         if add:
             self._check_kept(flags)
         verb = b"+FLAGS.SILENT" if add else b"-FLAGS.SILENT"
         for batch in batches(uids):
-            _ = yield from self._ask("mailbox", b"UID", b"STORE", _set(batch), verb, _flags(flags))
+            _ = yield from self.ask("mailbox", b"UID", b"STORE", _set(batch), verb, _flags(flags))
 
     def copy(self, uids: Sequence[int], folder: str) -> Flow[dict[int, int]]:
         """Copy letters into a folder; old UIDs mapped to new ones, as far as the server tells (COPYUID, RFC 4315)."""
@@ -74,7 +80,7 @@ class ImapLetters(ImapFolders):
 
     def move(self, uids: Sequence[int], folder: str) -> Flow[dict[int, int]]:
         """Move letters into a folder; where the server lacks MOVE (RFC 6851), copy, flag as deleted, expunge."""
-        _ = yield from self._writable()
+        _ = yield from self.writable()
         if "MOVE" in self.capabilities:
             return (yield from self._carry(b"MOVE", uids, folder))
         self._check_kept(("\\Deleted",))
@@ -89,13 +95,13 @@ class ImapLetters(ImapFolders):
 
         Raises NotSupported when other letters would be removed too.
         """
-        _ = yield from self._writable()
+        _ = yield from self.writable()
         if uids is None:
-            _ = yield from self._ask("mailbox", b"EXPUNGE")
+            _ = yield from self.ask("mailbox", b"EXPUNGE")
             return
         if "UIDPLUS" in self.capabilities:
             for batch in batches(uids):
-                _ = yield from self._ask("mailbox", b"UID", b"EXPUNGE", _set(batch))
+                _ = yield from self.ask("mailbox", b"UID", b"EXPUNGE", _set(batch))
             return
         flagged = set((yield from self.search(Search(deleted=True))))
         if flagged - set(uids):
@@ -105,15 +111,23 @@ class ImapLetters(ImapFolders):
                 stage="mailbox",
             )
         if flagged:
-            _ = yield from self._ask("mailbox", b"EXPUNGE")
+            _ = yield from self.ask("mailbox", b"EXPUNGE")
 
     def append(
         self, octets: bytes, folder: str, flags: Sequence[str], received: datetime.datetime | None
     ) -> Flow[Filed]:
-        """Store a letter in a folder, and return its position, as far as the server tells (APPENDUID, RFC 4315)."""
+        """Store a letter in a folder, and return its position, as far as the server tells (APPENDUID, RFC 4315).
+
+        Raises LetterTooLarge above the limit that the server names, before anything is sent of it.
+        """
+        limit = yield from self.append_limit(folder)
+        if limit is not None and len(octets) > limit:
+            raise errors.LetterTooLarge(
+                f"the letter has {len(octets):,} octets, and the server takes {limit:,} (APPENDLIMIT)", stage="letter"
+            )
         moment = (dates.written(received),) if received is not None else ()
-        answer = yield from self._ask(
-            "letter", b"APPEND", self._written(folder), _flags(flags), *moment, syntax.Counted(octets)
+        answer = yield from self.ask(
+            "letter", b"APPEND", self.written(folder), _flags(flags), *moment, syntax.Counted(octets)
         )
         match [int(word) for word in answer.code("APPENDUID").split() if word.isdigit() and len(word) <= 20]:
             case [validity, uid] if 0 < uid < 2**32:
@@ -123,7 +137,7 @@ class ImapLetters(ImapFolders):
 
     # The steps.
 
-    def _writable(self) -> Flow[Selection]:
+    def writable(self) -> Flow[Selection]:
         selection = yield from self.select_something()
         if selection.read_only:
             # Some servers answer OK to a change, and make none.
@@ -147,7 +161,7 @@ class ImapLetters(ImapFolders):
         _ = yield from self.select_something()
         carried: dict[int, int] = {}
         for batch in batches(uids):
-            answer = yield from self._ask("mailbox", b"UID", verb, _set(batch), self._written(folder))
+            answer = yield from self.ask("mailbox", b"UID", verb, _set(batch), self.written(folder))
             carried.update(_pairs(answer, set(batch)))
         return carried
 

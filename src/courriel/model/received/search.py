@@ -10,7 +10,7 @@ from courriel._dataclass import dataclass
 from courriel.model.checks.shown import safely_shown
 
 _FLAGS = ("seen", "answered", "flagged", "draft", "deleted", "recent", "unseen")
-_TEXTS = ("sender", "to", "cc", "bcc", "subject", "body", "text", "message_id")
+_TEXTS = ("sender", "to", "cc", "bcc", "subject", "body", "text", "message_id", "gmail")
 _DAYS = ("since", "before", "on", "sent_since", "sent_before", "sent_on")
 _NUMBERS = ("larger", "smaller", "above")
 
@@ -23,7 +23,8 @@ class Search:
     `since` and `before` are days of arrival (`since` includes its day, `before` does not), `sent_since` and
     `sent_before` those of the Date field. `larger` and `smaller` are octets, `above` and `uids` are UIDs of letters.
     `keyword` and `not_keyword` are flags that mail programs define. `any_of` requires one of these searches to match,
-    `none_of` none. Raises UsageError for an invalid value, before any command is sent.
+    `none_of` none. `gmail` is a search in the words of Gmail ("has:attachment in:unread"), which no other server knows.
+    Raises UsageError for an invalid value, before any command is sent.
     """
 
     seen: bool | None = None
@@ -43,6 +44,7 @@ class Search:
     body: str | None = None
     text: str | None = None
     message_id: str | None = None
+    gmail: str | None = None
     header: Mapping[str, str] | tuple[tuple[str, str], ...] = ()
     since: datetime.date | None = None
     before: datetime.date | None = None

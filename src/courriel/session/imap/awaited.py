@@ -17,6 +17,7 @@ from courriel import errors
 from courriel.dialogue.flow import Flow
 from courriel.dialogue.imap.syncing import FolderChanges, changes_since
 from courriel.model.credentials import Credentials
+from courriel.model.received.account import LetterIds, Namespaces, Quota
 from courriel.model.received.folder import Filed, Folder, FolderPosition, FolderStatus, Selection
 from courriel.model.received.limits import ReadLimits
 from courriel.model.received.part import LetterPart
@@ -38,7 +39,6 @@ from courriel.session.imap.mailbox import (
     recorder_of,
 )
 from courriel.session.saving import SaveTarget, saving
-from courriel.wire.parse.apart import content_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -106,6 +106,18 @@ class AsyncImapSession(ImapMailboxState):
         """Number of letters and of unread ones in a folder, without selecting it."""
         return await self._run(self._count(folder))
 
+    async def statuses(self, pattern: str = "*") -> list[FolderStatus]:
+        """Number of letters and of unread ones in all folders whose names match; see ImapSession.statuses."""
+        return await self._run(self._count_all(pattern))
+
+    async def quota(self, folder: str = INBOX) -> tuple[Quota, ...]:
+        """Quotas that hold for a folder; see ImapSession.quota."""
+        return await self._run(self._quota(folder))
+
+    async def namespaces(self) -> Namespaces:
+        """Beginnings of the names of folders: own, others', shared; see ImapSession.namespaces."""
+        return await self._run(self._namespaces())
+
     async def create(self, folder: str) -> None:
         """Create a folder, and subscribe to it."""
         await self._run(self._create(folder))
@@ -167,7 +179,7 @@ class AsyncImapSession(ImapMailboxState):
 
     async def part_of(self, letter: AsyncMailboxLetter, part: LetterPart) -> bytes:
         """Decoded content of one part of a letter; see ImapSession.part_of."""
-        return content_of(part, await self._run(self._part(letter, part)))
+        return await self._run(self._part(letter, part))
 
     async def save(self, letter: AsyncMailboxLetter | int, place: SaveTarget, *, limit: int = 2**40) -> None:
         """Write one letter of any size into a new file; see ImapSession.save. File writes block the loop."""
@@ -175,7 +187,23 @@ class AsyncImapSession(ImapMailboxState):
         with saving(place) as write:
             await self._run(self._dialogue.save(folder_id, uids[0], write, limit))
 
+    async def ids_of(self, letters: AsyncImapLetterRefs) -> dict[int, LetterIds]:
+        """Ids of letters that last when they are moved, by UID; see ImapSession.ids_of."""
+        return await self._run(self._ids(letters))
+
+    async def labels_of(self, letters: AsyncImapLetterRefs) -> dict[int, frozenset[str]]:
+        """Labels of letters by UID, at Gmail; see ImapSession.labels_of."""
+        return await self._run(self._labels(letters))
+
     # Changing.
+
+    async def add_labels(self, letters: AsyncImapLetterRefs, *labels: str) -> None:
+        """Set labels of Gmail. Raises NotSupported elsewhere."""
+        await self._run(self._store_labels(letters, labels, add=True))
+
+    async def remove_labels(self, letters: AsyncImapLetterRefs, *labels: str) -> None:
+        """Remove labels of Gmail. Raises NotSupported elsewhere."""
+        await self._run(self._store_labels(letters, labels, add=False))
 
     async def flag(self, letters: AsyncImapLetterRefs, *flags: str) -> None:
         """Set flags: "seen", "answered", "flagged", "draft", "deleted", or keywords of your own; see ImapSession."""

@@ -17,6 +17,7 @@ from courriel.wire.parse.letter import Letter
 if TYPE_CHECKING:
     import datetime
 
+    from courriel.model.received.account import LetterIds
     from courriel.model.received.attachment import ReceivedAttachment
     from courriel.model.received.part import LetterPart
     from courriel.wire.imap.fetched import Fetched
@@ -42,6 +43,10 @@ class LetterSource(Protocol):
 
     def part_of(self, letter: MailboxLetter, part: LetterPart) -> bytes:
         """Decoded content of one part."""
+        ...
+
+    def ids_of(self, letters: MailboxLetter) -> dict[int, LetterIds]:
+        """Lasting ids of a letter, by its UID."""
         ...
 
     def read(
@@ -129,10 +134,27 @@ class MailboxLetter(FolderLetter):
             return super().attachments
         return attachments_of(parts, lambda part: self._session.part_of(self, part), self._note)
 
+    @property
+    def email_id(self) -> str:
+        """Id that is the same for all copies of this letter; see LetterIds. Raises NotSupported, UsageError."""
+        return self._lasting_ids.email_id
+
+    @property
+    def thread_id(self) -> str:
+        """Id of its conversation; see LetterIds. Raises NotSupported, UsageError."""
+        return self._lasting_ids.thread_id
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.uid} in {self.folder!r}, {self.size:,} octets>"
 
     # The steps.
+
+    @cached_property
+    def _lasting_ids(self) -> LetterIds:
+        found = self._session.ids_of(self).get(self.uid)
+        if found is None:
+            raise errors.UsageError(f"letter {self.uid} is no longer in {self.folder!r}")
+        return found
 
     def _fetch(self) -> bytes:
         return self._session.content_of(self)

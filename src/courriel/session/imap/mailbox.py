@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from courriel import errors
 from courriel.dialogue.flow import Flow
+from courriel.dialogue.imap import account
 from courriel.dialogue.imap.client import ImapDialogue
 from courriel.dialogue.imap.fetching import Extent
 from courriel.dialogue.imap.folders import INBOX
 from courriel.model.credentials import Credentials, check_credentials
+from courriel.model.received.account import LetterIds, Namespaces, Quota
 from courriel.model.received.folder import Filed, Folder, FolderStatus, Selection
 from courriel.model.received.limits import ReadLimits
 from courriel.model.received.part import LetterPart
@@ -24,6 +26,7 @@ from courriel.session.base import BaseSession
 from courriel.session.imap.append import Putable, octets_of
 from courriel.session.imap.letters import FolderLetter, LetterSequence
 from courriel.wire.imap import syntax
+from courriel.wire.parse.apart import content_of
 from courriel.wire.parse.letter import Letter
 
 if TYPE_CHECKING:
@@ -99,6 +102,15 @@ class ImapMailboxState(BaseSession):
     def _count(self, folder: str) -> Flow[FolderStatus]:
         return self._dialogue.status(folder_name(folder))
 
+    def _count_all(self, pattern: str) -> Flow[list[FolderStatus]]:
+        return self._dialogue.statuses(folder_name(pattern))
+
+    def _quota(self, folder: str) -> Flow[tuple[Quota, ...]]:
+        return account.quota(self._dialogue, folder_name(folder))
+
+    def _namespaces(self) -> Flow[Namespaces]:
+        return account.namespaces(self._dialogue)
+
     def _create(self, folder: str) -> Flow[None]:
         return self._dialogue.create(folder_name(folder))
 
@@ -145,6 +157,7 @@ class ImapMailboxState(BaseSession):
         return self._dialogue.content(letter.folder_id, letter.uid, size)
 
     def _part(self, letter: FolderLetter, part: LetterPart) -> Flow[bytes]:
+        """Decoded content of a part."""
         limit = self._dialogue.exchange.limits.letter
         if part.size > limit:
             raise errors.LetterTooLarge(
@@ -152,9 +165,24 @@ class ImapMailboxState(BaseSession):
                 "(limits)",
                 stage="letter",
             )
-        return self._dialogue.part(letter.folder_id, letter.uid, part.section)
+        octets, decoded = yield from self._dialogue.part(letter.folder_id, letter.uid, part)
+        return octets if decoded else content_of(part, octets)
+
+    def _ids(self, letters: _Refs) -> Flow[dict[int, LetterIds]]:
+        _, uids = yield from self._identify(letters)
+        return (yield from account.ids_of(self._dialogue, uids))
+
+    def _labels(self, letters: _Refs) -> Flow[dict[int, frozenset[str]]]:
+        _, uids = yield from self._identify(letters)
+        return (yield from account.labels_of(self._dialogue, uids))
 
     # Changing.
+
+    def _store_labels(self, letters: _Refs, labels: Sequence[str], *, add: bool) -> Flow[None]:
+        if not labels:
+            raise errors.UsageError("name a label, as in add_labels(letter, 'invoices')")
+        _, uids = yield from self._identify(letters)
+        yield from account.store_labels(self._dialogue, uids, labels, add=add)
 
     def _store(self, letters: _Refs, flags: Sequence[str], *, add: bool) -> Flow[None]:
         words = [syntax.flag(flag) for flag in flags]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from courriel import errors
 from courriel.dialogue.imap.syncing import FolderChanges, changes_since
 from courriel.model.credentials import Credentials
+from courriel.model.received.account import LetterIds, Namespaces, Quota
 from courriel.model.received.folder import Filed, Folder, FolderPosition, FolderStatus, Selection
 from courriel.model.received.limits import ReadLimits
 from courriel.model.received.part import LetterPart
@@ -32,7 +33,6 @@ from courriel.session.imap.mailbox import (
     recorder_of,
 )
 from courriel.session.saving import SaveTarget, saving
-from courriel.wire.parse.apart import content_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -106,6 +106,21 @@ class ImapSession(ImapMailboxState):
     def status(self, folder: str = INBOX) -> FolderStatus:
         """Number of letters and of unread ones in a folder, without selecting it."""
         return self._line.run(self._count(folder))
+
+    def statuses(self, pattern: str = "*") -> list[FolderStatus]:
+        """Number of letters and of unread ones in all folders whose names match, without selecting them.
+
+        One command does it where the server has LIST-STATUS. A folder whose status the server refuses is left out.
+        """
+        return self._line.run(self._count_all(pattern))
+
+    def quota(self, folder: str = INBOX) -> tuple[Quota, ...]:
+        """Quotas that hold for a folder, () where none does. Raises NotSupported where the server lacks QUOTA."""
+        return self._line.run(self._quota(folder))
+
+    def namespaces(self) -> Namespaces:
+        """Beginnings of the names of folders: own, others', shared. Raises NotSupported where there is no NAMESPACE."""
+        return self._line.run(self._namespaces())
 
     def create(self, folder: str) -> None:
         """Create a folder, and subscribe to it, so that mail programs show it. Raises CommandRefused when it exists."""
@@ -189,7 +204,7 @@ class ImapSession(ImapMailboxState):
 
     def part_of(self, letter: MailboxLetter, part: LetterPart) -> bytes:
         """Decoded content of one part of a letter. Raises what `content_of` raises."""
-        return content_of(part, self._line.run(self._part(letter, part)))
+        return self._line.run(self._part(letter, part))
 
     def save(self, letter: MailboxLetter | int, place: SaveTarget, *, limit: int = 2**40) -> None:
         """Write one letter of any size into a new file, in portions; an existing file is never overwritten.
@@ -201,7 +216,26 @@ class ImapSession(ImapMailboxState):
         with saving(place) as write:
             self._line.run(self._dialogue.save(folder_id, uids[0], write, limit))
 
+    def ids_of(self, letters: ImapLetterRefs) -> dict[int, LetterIds]:
+        """Ids of letters that last when they are moved, by UID (OBJECTID, or those of Gmail).
+
+        A letter that no longer exists is left out. Raises NotSupported where the server has none.
+        """
+        return self._line.run(self._ids(letters))
+
+    def labels_of(self, letters: ImapLetterRefs) -> dict[int, frozenset[str]]:
+        """Labels of letters by UID, at Gmail; its own ones begin with a backslash. Raises NotSupported elsewhere."""
+        return self._line.run(self._labels(letters))
+
     # Changing.
+
+    def add_labels(self, letters: ImapLetterRefs, *labels: str) -> None:
+        """Set labels of Gmail. Raises NotSupported elsewhere."""
+        self._line.run(self._store_labels(letters, labels, add=True))
+
+    def remove_labels(self, letters: ImapLetterRefs, *labels: str) -> None:
+        """Remove labels of Gmail. Raises NotSupported elsewhere."""
+        self._line.run(self._store_labels(letters, labels, add=False))
 
     def flag(self, letters: ImapLetterRefs, *flags: str) -> None:
         """Set flags: "seen", "answered", "flagged", "draft", "deleted", or keywords of your own.

@@ -12,6 +12,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _FLAGS = ("seen", "answered", "flagged", "draft", "deleted", "recent")
 _TEXTS = {
     "sender": "FROM", "to": "TO", "cc": "CC", "bcc": "BCC", "subject": "SUBJECT", "body": "BODY", "text": "TEXT",
+    "gmail": "X-GM-RAW",
 }  # fmt: skip
 _DAYS = {
     "since": "SINCE", "before": "BEFORE", "on": "ON",
