@@ -31,9 +31,9 @@ from courriel.outbox.store.facts import Query
 from courriel.outbox.store.jobs import DueLane, Job, Settlement
 from courriel.outbox.store.sql import rows
 from courriel.outbox.store.states import State
-from courriel.outbox.work import lease_keeper, outcomes
+from courriel.outbox.work import lease_keeper
 from courriel.outbox.work import worker as worker_module
-from courriel.outbox.work.sending import batch, result_writer
+from courriel.outbox.work.sending import batch, outcomes, result_writer
 from courriel.outbox.work.sending.ahead import Ahead
 from courriel.outbox.work.sending.batch import Batch
 from outbox.conftest import claim, each_time, message, new_mail
