@@ -26,6 +26,12 @@ _ZONES = {
     "JST": 9, "KST": 9, "HKT": 8, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
 }  # fmt: skip
 
+# The form of today, which needs no interpretation (RFC 5322 3.3).
+_USUAL = expression(
+    r"(?:[A-Z][a-z]{2}, )?(\d\d?) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (\d{4}) (\d\d):(\d\d):(\d\d) "
+    r"([+-]\d{4})",
+    re.ASCII,
+)
 _COMMENT = expression(r"\([^()]{0,100}\)")
 _TIME = expression(
     r"(?<![\d.])(\d{1,2})[:.](\d{1,2})(?:[:.](\d{1,2}))?(?:[.,]\d{1,9})?(?:\s*([AP])\.?M\b\.?)?(?![\d.])",
@@ -47,6 +53,8 @@ def moment_of(value: str) -> datetime | None:
     Day and month in either order, 24 hours or AM and PM, a date without a time (its midnight).
     """
     text = value.strip()[:100]
+    if usual := _USUAL.fullmatch(text):
+        return _of_today(*usual.groups())
     while "(" in text and (less := _COMMENT.sub(" ", text)) != text:
         text = less
     try:
@@ -56,6 +64,18 @@ def moment_of(value: str) -> datetime | None:
 
 
 # The steps.
+
+
+def _of_today(day: str, month: str, year: str, hour: str, minute: str, second: str, zone: str) -> datetime | None:
+    seconds = int(second)
+    try:
+        offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:]))
+        return datetime(
+            int(year), _MONTHS[month.lower()], int(day), int(hour), int(minute), seconds if seconds != 60 else 59,
+            tzinfo=timezone(-offset if zone[0] == "-" else offset),
+        )  # fmt: skip
+    except ValueError:
+        return None
 
 
 def _iso(text: str) -> datetime:

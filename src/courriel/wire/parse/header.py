@@ -12,6 +12,10 @@ LONGEST_HEADER = 1_048_576  # octets of one header; a usual one has 10 kB
 MOST_FIELDS = 2_000
 
 _NAME = expression(rb"([!-9;-~]+)[ \t]*:")
+# A header in which every line is as it should be; names that begin with a hyphen may be boundaries.
+_USUAL = expression(rb"(?:[!-,.-9;-~][!-9;-~]*+[ \t]*+:[^\r\n]*+\r\n(?:[ \t][^\r\n]*+\r\n)*+)++\r\n")
+_FIELD = expression(rb"([!-9;-~]+)[ \t]*+:([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)\r\n")
+_USUAL_SIZE = 65_536  # octets; a larger one is read line by line, within the limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,11 @@ def read_header(
 
     Each line is read once, so that parts without an empty line cost no more than others.
     """
+    usual = _USUAL.match(data, start, start + _USUAL_SIZE)
+    if usual is not None:
+        fields = _FIELD.findall(usual[0])
+        if len(fields) <= MOST_FIELDS:
+            return _of_fields(fields), usual.end()
     lines = _Lines(report_defect)
     position = start
     while position < len(data):
@@ -52,6 +61,12 @@ def read_header(
 
 
 # The steps.
+
+
+def _of_fields(fields: list[tuple[bytes, bytes]]) -> Header:
+    return Header(
+        tuple([(name.decode("ascii"), value.replace(b"\r\n", b"").strip(b" \t\r")) for name, value in fields])
+    )
 
 
 class _Lines:

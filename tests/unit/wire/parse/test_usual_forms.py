@@ -1,0 +1,102 @@
+"""Usual headers, addresses and dates are read by a short way; the long way reads the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from courriel.wire.parse import addresses, dates, header
+
+NEVER = re.compile("(?!)")
+NEVER_OCTETS = re.compile(b"(?!)")
+
+DATES = st.builds(
+    "{}{} {} {} {}:{}:{} {}".format,
+    st.sampled_from(["Tue, ", "Mar, ", "", "Xyz, "]),
+    st.sampled_from(["1", "31", "30", "9", "0", "09", "45"]),
+    st.sampled_from(["Jan", "Feb", "Nov", "nov", "Sept"]),
+    st.sampled_from(["2026", "1999", "0000", "0001", "9999", "26"]),
+    st.sampled_from(["10", "24", "00", "9"]),
+    st.sampled_from(["00", "59", "60"]),
+    st.sampled_from(["00", "59", "60", "61"]),
+    st.sampled_from(["+0100", "-0530", "+0000", "+2400", "+2359", "+9999", "EST", ""]),
+)
+ADDRESSES = st.lists(
+    st.sampled_from(["Ada", "Bob 2", " ", "  ", "<a@b.c>", "<a..b@c->", "a@b", ",", "é", "'", "<@b>", "<a@>", '"']),
+    min_size=1, max_size=5,
+).map("".join)  # fmt: skip
+HEADERS = st.lists(
+    st.sampled_from(
+        [
+            b"A: b\r\n", b"Sub ject: x\r\n", b"X-y :  z \r\n", b" folded\r\n", b"\tf\r\n", b" \r\n", b"\r\n", b"\n",
+            b"\r", b"--b\r\n", b"--b: c\r\n", b"From x\r\n", b"a:\r\n", b":\r\n", b"x", b"\xff: y\r\n", b"Q: \xff\r\n",
+            b"N: z\n",
+        ]
+    ),
+    max_size=8,
+).map(b"".join)  # fmt: skip
+
+
+def both_ways(monkeypatch: pytest.MonkeyPatch, module: Any, read: Callable[[Callable[[str], None]], Any]) -> Any:
+    """What is read, and the defects that are told, by the short way and by the long way."""
+    ways = []
+    for short in (True, False):
+        told: list[str] = []
+        with monkeypatch.context() as patch:
+            if not short:
+                patch.setattr(module, "_USUAL", NEVER_OCTETS if module is header else NEVER)
+            ways.append((read(told.append), told))
+    return ways
+
+
+@given(DATES)
+@example("Tue, 24 Nov 2026 10:00:60 +0100")
+@example("Tue, 24 Nov 2026 10:00:61 +0100")
+@example("24 Nov 2026 10:00:00 -2400")
+def test_a_date(value: str) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        (short, _), (long, _) = both_ways(monkeypatch, dates, lambda report: dates.moment_of(value))
+
+    assert short == long
+    assert short is None or short.utcoffset() == long.utcoffset()
+
+
+@given(ADDRESSES)
+@example("Ada  Bob <a@b.c>")
+@example("Ada Bob <a@b.c>")
+@example("<a@b.c>")
+def test_addresses(value: str) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        short, long = both_ways(monkeypatch, addresses, lambda report: addresses.received_addresses(value, report))
+
+    assert short == long
+
+
+@given(HEADERS, st.sampled_from([0, 3]))
+@example(b"A: b\r\n--b: c\r\n\r\n", 0)
+@example(b"A: b\r\n c\r\n \r\n\r\nbody", 0)
+def test_a_header(data: bytes, start: int) -> None:
+    def read(report: Callable[[str], None]) -> Any:
+        return header.read_header(data, start, lambda line: line.startswith(b"--b"), report)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        short, long = both_ways(monkeypatch, header, read)
+
+    assert short == long
+
+
+@pytest.mark.parametrize("size", [60_000, 70_000])
+def test_a_large_header(size: int) -> None:
+    data = b"".join(b"X-%d: y\r\n" % number for number in range(size // 10)) + b"\r\nbody"
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        short, long = both_ways(
+            monkeypatch, header, lambda report: header.read_header(data, 0, lambda line: False, report)
+        )
+
+    assert short == long
