@@ -158,6 +158,7 @@ def test_a_server_cannot_write_on_the_terminal(courriel: Run, sandbox: Sandbox) 
         ["no-such-profile"], ["smtps://"], ["smtps://h.example?x=1"], ["a b"], ["memory:"], ["file:///tmp"],
         ["smtps://127.0.0.1:1", "--timeout", "0"], ["smtps://127.0.0.1:1", "--timeout", "x"],
         ["smtps://127.0.0.1:1", "--report", "x.pdf"], ["smtps://127.0.0.1:1", "--report", "nowhere/x.md"],
+        ["smtps://127.0.0.1:1", "--report", "folder.md"],
         ["smtps://127.0.0.1:1", "--fix"], ["smtps://127.0.0.1:1", "--from", "ada"],
         ["smtps://127.0.0.1:1", "--to", "bob@example.org"], ["smtps://127.0.0.1:1", "--send", "bob@example.org"],
         ["smtps://127.0.0.1:1", "--domain", "x"], ["smtps://127.0.0.1:1", "--selector", "a b"],
@@ -171,6 +172,7 @@ def test_bad_input_is_refused_in_one_sentence_before_a_connection(
     courriel: Run, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "socket", None)
+    Path("folder.md").mkdir()
 
     ran = courriel("doctor", *arguments)
 
@@ -349,6 +351,24 @@ def test_a_record_that_could_not_be_read_is_no_change_and_stays_in_memory() -> N
     assert watch.memory_of(unknown, before) == before
     assert [alert.kind for alert in watch.alerts_of(gone, before, NOW)] == ["dmarc changed"]
     assert watch.memory_of(gone, before) == watch.Memory("")
+
+
+@pytest.mark.parametrize("arguments", [("--watch",), ("--report", "r.md"), ("--report", "r.html", "--watch")])
+def test_what_was_found_is_told_although_the_disk_is_full(
+    courriel: Run, closed_port: int, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """Above all the alerts of a schedule, and that a trial mail has been sent: whoever does not know sends it again."""
+
+    def full(*_: object, **__: object) -> tuple[int, str]:
+        raise OSError(28, "No space left on device", "some temporary name")
+
+    monkeypatch.setattr("tempfile.mkstemp", full)
+
+    ran = courriel("doctor", f"smtps://127.0.0.1:{closed_port}", "--no-neighbours", *arguments)
+
+    assert "Failed at step 2 (connection)" in ran.out
+    assert (ran.status, "No space left on device" in ran.err) == (74, True)
+    assert ("r.md: " in ran.err) == ("r.md" in arguments)
 
 
 # --fix.

@@ -456,6 +456,23 @@ def test_the_command_tries_the_profile_when_asked(
     assert letters == []
 
 
+def test_no_password_is_tried_at_a_server_outside_the_domain(
+    zone: Zone, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from courriel.cli import config_new
+    from courriel.cli.main import main
+
+    zone["_submissions._tcp.firm.example.", "SRV"] = ["0 1 465 mail.hoster.example."]
+    monkeypatch.setattr(config_new, "_try_login", None)
+
+    status = main(["--lang", "en", "config", "new", "ada@firm.example", "--try", "--password", "env:MAIL"])
+
+    out, err = capsys.readouterr()
+    assert (status, out) == (77, "")
+    assert "not tried: mail.hoster.example is outside the domain" in err
+    assert "courriel doctor smtps://ada%40firm.example@mail.hoster.example --password env:MAIL" in err
+
+
 def _replaced(route: Route, password: str) -> Route:
     from courriel._dataclass import replace
     from courriel.delivery.secrets import SecretReference

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from courriel.delivery.discovery.proposal import Proposal
     from courriel.delivery.urls.route import Route
 
-NO_HOST = 68
+NO_HOST, OUTSIDE = 68, 77
 _SOURCES = {
     "provider": Bilingual("la table des fournisseurs", "the table of providers"),
     "mx": Bilingual("les serveurs MX du domaine, qui sont ceux d'un fournisseur", "the domain's MX, a provider's"),
@@ -76,6 +76,9 @@ def command(manner: GlobalOptions, address: str, attempt: bool, password: str | 
         )
         return report.status
     route = _route(found, password)
+    if attempt and route.server is not None and route.server.host in found.foreign:
+        _not_tried(report, found, route.server.host, password)
+        return report.status
     mechanism = _try_login(report, route, manner) if attempt else ""
     if report.status:
         return report.status
@@ -95,6 +98,19 @@ def _route(found: Proposal, password: str | None) -> Route:
 
     route = Route.parse(found.sending)
     return replace(route, password=SecretReference.parse(password)) if password else route
+
+
+def _not_tried(report: Report, found: Proposal, host: str, password: str | None) -> None:
+    """Refuse the trial of a server that nobody but the domain's own records has named: it would get the password."""
+    todo = f"courriel doctor {found.sending} --password {password or 'prompt'}"
+    report.failing(
+        OUTSIDE,
+        "OutsideTheDomain",
+        say(
+            f"non essayé : {host} est hors du domaine de « {found.address.spec} » ; s'il est le bon : {visible(todo)}",
+            f'not tried: {host} is outside the domain of "{found.address.spec}"; if it is right: {visible(todo)}',
+        ),
+    )
 
 
 def _try_login(report: Report, route: Route, manner: GlobalOptions) -> str:

@@ -127,17 +127,19 @@ def command(
         timeout,
     )
     examination = examine_target(meant, wishes)
-    if writer is not None and file is not None:
-        files.write(file, writer(examination))
     if watch:
         from courriel.cli.doctor.watching import tell
 
-        return tell(report, examination)
-    _show(report, examination, transcript=transcript)
-    if file is not None:
-        report.aside(say(f"Rapport : {file}", f"Report: {file}"))
-    status = report.status or examination.sysexit
-    if fix:
+        status = tell(report, examination)
+    else:
+        _show(report, examination, transcript=transcript)
+        status = report.status or examination.sysexit
+    if writer is not None and file is not None:
+        # Last: what was found, and that a mail was sent, is told although the disk may be full.
+        files.write(file, writer(examination))
+        if not watch:
+            report.aside(say(f"Rapport : {file}", f"Report: {file}"))
+    if fix and not watch:
         from courriel.cli.doctor.fixing import correct
 
         return correct(report, manner, meant, examination, status)

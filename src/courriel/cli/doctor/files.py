@@ -36,12 +36,23 @@ def writer_of(file: str | None) -> Callable[[Examination], str] | None:
         raise click.UsageError(
             say(f"--report : le dossier de « {file} » n'existe pas", f'--report: the folder of "{file}" does not exist')
         )
+    if Path(file).is_dir():
+        raise click.UsageError(say(f"--report : « {file} » est un dossier", f'--report: "{file}" is a folder'))
     return page
 
 
 def write(file: str, text: str) -> None:
-    """Replace the file at once; a report cut short is never left. Raises OSError."""
-    path = Path(file)
+    """Replace the file at once; a report cut short is never left. Raises OSError, which names this file."""
+    try:
+        _write(Path(file), text)
+    except OSError as failed:
+        raise OSError(failed.errno, failed.strerror, file) from failed
+
+
+# The steps.
+
+
+def _write(path: Path, text: str) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=".report-")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as out:
@@ -51,9 +62,6 @@ def write(file: str, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-# The steps.
 
 
 def _mask() -> int:

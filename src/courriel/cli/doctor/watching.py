@@ -18,19 +18,29 @@ def tell(report: Report, examination: Examination) -> int:
     """Compare with the last time, keep the state, print the alerts; return the exit status.
 
     An alert has a status of its own; without one, a failure has that of the failure. Raises OSError when the state
-    cannot be kept.
+    cannot be kept, once all is told.
     """
     place = watch.state_file(examination)
     before = watch.load(place)
     alerts = watch.alerts_of(examination, before)
-    watch.store(place, watch.memory_of(examination, before), examination)
     status = min((watch.STATUS[alert.kind] for alert in alerts), default=examination.sysexit)
     told = [{"kind": alert.kind, "text": words(alert.text)} for alert in alerts]
-    if report.values(examination.as_object() | {"alerts": told, "state": str(place), "sysexit": status}):
-        return status
+    if not report.values(examination.as_object() | {"alerts": told, "state": str(place), "sysexit": status}):
+        _print(report, examination, alerts)
+    watch.store(place, watch.memory_of(examination, before), examination)
+    return status
+
+
+# The steps.
+
+
+def _print(report: Report, examination: Examination, alerts: list[watch.Alert]) -> None:
     if alerts or not examination.ok:
         report.line(f"{visible(examination.target)}{say(' : ', ': ')}{visible(words(examination.verdict))}")
         for alert in alerts:
             report.line(f"! {visible(words(alert.text))}")
+<<<<<<< HEAD
         report.line(f"→ courriel doctor {visible(quote(examination.target))}")
     return status
+=======
+>>>>>>> break13
