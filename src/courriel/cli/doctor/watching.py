@@ -39,8 +39,4 @@ def _print(report: Report, examination: Examination, alerts: list[watch.Alert]) 
         report.line(f"{visible(examination.target)}{say(' : ', ': ')}{visible(words(examination.verdict))}")
         for alert in alerts:
             report.line(f"! {visible(words(alert.text))}")
-<<<<<<< HEAD
         report.line(f"→ courriel doctor {visible(quote(examination.target))}")
-    return status
-=======
->>>>>>> break13
