@@ -129,8 +129,6 @@ def _try_login(report: Report, route: Route, manner: GlobalOptions) -> str:
 def _show(report: Report, found: Proposal, route: Route, password: str | None, mechanism: str) -> None:
     from shlex import quote
 
-    from courriel.delivery.settings import locations
-
     sources = str(_SOURCES[found.source])
     report.line(
         say(f"# Trouvé par {sources} : {visible(found.detail)}", f"# Found by {sources}: {visible(found.detail)}")
@@ -151,11 +149,10 @@ def _show(report: Report, found: Proposal, route: Route, password: str | None, m
         )
     for url in found.reading:
         report.line(f"# {say('lire', 'read')}{say(' : ', ': ')}courriel inbox {visible(url)} list")
-    own = locations.user_file()
     report.aside(
         say(
-            f"À mettre dans {own} ou dans le courriel.toml du projet ; puis : courriel doctor",
-            f"To be put into {own} or the project's courriel.toml; then: courriel doctor",
+            "À mettre dans courriel.toml (où : courriel config show) ; puis : courriel doctor",
+            "To be put into courriel.toml (where: courriel config show); then: courriel doctor",
         )
     )
     if mechanism:

@@ -73,8 +73,8 @@ _ADDRESS = Bilingual("ADRESSE", "ADDRESS")
 @option("--transcript", is_flag=True, fr="Affiche aussi le dialogue, sans secrets.",
         en="Shows the dialogue as well, without secrets.")  # fmt: skip
 @option("--report", "file", value=Bilingual("FICHIER", "FILE"),
-        fr="Écrit aussi un rapport pour l'hébergeur, sans secrets : .md ou .html.",
-        en="Writes a report for the hosting company as well, without secrets: .md or .html.")  # fmt: skip
+        fr="Écrit aussi un rapport pour l'hébergeur, sans secrets (.md ou .html).",
+        en="Writes a report for the hosting company as well, without secrets (.md or .html).")  # fmt: skip
 @option("--fix", is_flag=True,
         fr="Corrige l'URL du profil, après question, quand un autre port ou mode fonctionne.",
         en="Corrects the profile's URL, after asking, when another port or mode works.")  # fmt: skip
