@@ -55,11 +55,7 @@ def outcome_of(each: Neighbour) -> str:
 
 
 def remedy_of(examination: Examination, step: Step) -> str:
-<<<<<<< HEAD
-    """Remedy as one text: the ways that were tried and work, else the remedy of the table."""
-=======
     """Remedy of a step, in one text: the ways that were tried and work, else that of the failure table."""
->>>>>>> newcomer13
     working = _working(_tried_for(examination, step))
     return " · ".join(_told(each) for each in working) or words(step.fix)
 
