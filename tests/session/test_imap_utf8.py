@@ -19,7 +19,7 @@ LETTER = "Subject: Été\r\n\r\nx".encode()
 
 @pytest.fixture(params=[BlockingMailbox, AwaitingMailbox])
 def opened(request: pytest.FixtureRequest) -> Iterator[Call]:
-    """An open session with a server that answers this to ENABLE, one after the other, and the commands that it hears."""
+    """An open session with a server that answers this to ENABLE, and the commands that it hears."""
     with ExitStack() as ending:
 
         def opened(*enabled: str) -> tuple[Mailbox, list[str]]:
