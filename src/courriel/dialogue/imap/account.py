@@ -1,4 +1,4 @@
-"""What some servers tell of an account and its letters: quotas, namespaces, lasting ids, the labels of Gmail."""
+"""Server data of an account and its letters, where offered: quotas, namespaces, lasting ids, labels of Gmail."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def labels_of(dialogue: ImapLetters, uids: Sequence[int]) -> Flow[dict[int, froz
 
 
 def store_labels(dialogue: ImapLetters, uids: Sequence[int], labels: Sequence[str], *, add: bool) -> Flow[None]:
-    """Set or remove labels. Raises NotSupported; UsageError for an invalid label, before a byte is sent."""
+    """Set or remove labels of letters. Raises NotSupported; UsageError for an invalid label, before a byte is sent."""
     words = [_label(label, utf8=dialogue.in_utf8) for label in labels]
     _expect_labels(dialogue)
     _ = yield from dialogue.writable()
