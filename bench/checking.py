@@ -29,6 +29,11 @@ READING = {
     "async-pop": "pop",
     "imap": "imap",
     "imap-each": "imap",
+    "imap-parsed": "imap",
+    "imap-part": "imap-part",
+    "imap-part-whole": "imap-part",
+    "imap-sync": "imap-sync",
+    "imap-flags": "imap-sync",
     "imap-heads": "imap",
     "imap-heads-read": "imap",
 }
@@ -87,9 +92,10 @@ def _check_ready(
 
 def _check_read(row: Row, rival: Rival, work: str, ground: Ground, contestants: Mapping[str, Contestant]) -> str:
     """Whoever reads compares himself, once the clock has stopped; a letter that is wrong is an error."""
+    count = min(COUNT, row.most)
     with ground.sink(READING[work]) as sink:
-        done = contestants[rival.name].do(work, getattr(sink, "port", 0), COUNT, **row.options)
-    return "" if done.sent == COUNT else f"{done.sent} letters instead of {COUNT}"
+        done = contestants[rival.name].do(work, getattr(sink, "port", 0), count, **row.options)
+    return "" if done.sent == count else f"{done.sent} letters instead of {count}"
 
 
 def _check_built(

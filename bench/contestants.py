@@ -7,9 +7,10 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .install import JAVA_MAIL, Missing, java_classes, javac_if_missing, nodemailer
+from .install import JAVA_MAIL, Missing, java_classes, javac_if_missing, nodemailer, pinned
 from .processes import PEERS, SMTP_SOURCE, Broken, Program, built_by_cc, pin_to
 
 OURS = "courriel"
@@ -106,7 +107,14 @@ def python(module: str, folder: Path) -> list[str]:
 
 
 def fresh(name: str, folder: Path, core: int | None) -> Contestant:
-    module = {OURS: "ours", "smtplib": "peers.stdlib", "aiosmtplib": "peers.aiosmtp", BARE: "peers.bare"}[name]
+    module = {
+        OURS: "ours",
+        "smtplib": "peers.stdlib",
+        "aiosmtplib": "peers.aiosmtp",
+        BARE: "peers.bare",
+        "imap_tools": "peers.imap_tools_peer",
+        "IMAPClient": "peers.imapclient_peer",
+    }[name]
     return Contestant(name, python(module, folder), core)
 
 
@@ -126,12 +134,21 @@ def assemble(folder: Path, core: int | None) -> Field:
         versions["aiosmtplib"] = aiosmtplib.__version__
     except ImportError:
         absent["aiosmtplib"] = "not installed: it is among the development requirements (`make venv`)"
+    for name, package in (("imap_tools", "imap-tools"), ("IMAPClient", "IMAPClient")):
+        try:
+            versions[name] = version(package)
+            contestants[name] = fresh(name, folder, core)
+        except PackageNotFoundError:
+            absent[name] = "not installed: it is among the development requirements (`make venv`)"
     try:
         node, versions["nodemailer"] = nodemailer()
         script = str(Path(__file__).parent / "peers" / "nodemailer_peer.mjs")
         contestants["nodemailer"] = Contestant("nodemailer", [node, script, str(folder), str(PEERS)], core)
+        versions["imapflow"] = pinned("imapflow")
+        script = str(Path(__file__).parent / "peers" / "imapflow_peer.mjs")
+        contestants["imapflow"] = Contestant("imapflow", [node, script, str(folder), str(PEERS)], core)
     except Missing as missing:
-        absent["nodemailer"] = str(missing)
+        absent["nodemailer"] = absent["imapflow"] = str(missing)
     try:
         javac_if_missing()
         versions["JavaMail"] = java_classes()

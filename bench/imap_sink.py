@@ -85,9 +85,10 @@ class Line(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         assert self._transport is not None
         *lines, self._heard = (self._heard + data).split(b"\r\n")
-        self._transport.write(b"".join([self._answer(line) for line in lines]))
+        self._transport.write(b"".join([self.answer(line) for line in lines]))
 
-    def _answer(self, line: bytes) -> bytes:
+    def answer(self, line: bytes) -> bytes:
+        """Everything that is said to one command."""
         tag, _, command = line.partition(b" ")
         verb, _, rest = command.partition(b" ")
         if verb == b"UID":

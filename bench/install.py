@@ -24,14 +24,17 @@ class Missing(Exception):
     """A peer is not here and cannot be brought; the text says what would help."""
 
 
+def pinned(package: str) -> str:
+    """The version of a package of node that is wanted."""
+    return str(json.loads((HERE / "peers" / "package.json").read_text("utf-8"))["dependencies"][package])
+
+
 def nodemailer() -> tuple[str, str]:
-    """The node to run, and nodemailer's version; installed when it is not there, or not the pinned one."""
+    """The node to run, and nodemailer's version; it and imapflow are installed unless the pinned ones are there."""
     node = shutil.which("node")
     if node is None:
         raise Missing("there is no node (Debian: nodejs)")
-    wanted = json.loads((HERE / "peers" / "package.json").read_text("utf-8"))["dependencies"]["nodemailer"]
-    there = PEERS / "node_modules" / "nodemailer" / "package.json"
-    if not there.exists() or json.loads(there.read_text("utf-8"))["version"] != wanted:
+    if not all(_is_here(package) for package in ("nodemailer", "imapflow")):
         npm = shutil.which("npm")
         if npm is None:
             raise Missing("there is no npm to install it with (Debian: npm)")
@@ -40,7 +43,12 @@ def nodemailer() -> tuple[str, str]:
         quietly = ["--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
         run([npm, "install", *quietly], "npm could not install it", PEERS)
     node_version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout.strip()
-    return node, f"{wanted}, node {node_version}"
+    return node, f"{pinned('nodemailer')}, node {node_version}"
+
+
+def _is_here(package: str) -> bool:
+    there = PEERS / "node_modules" / package / "package.json"
+    return there.exists() and json.loads(there.read_text("utf-8"))["version"] == pinned(package)
 
 
 def queue_python() -> str:

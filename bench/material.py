@@ -14,6 +14,10 @@ LETTERS = 2000
 """What a mailbox of the bench holds."""
 HEADS = 10_000
 """What the mailbox holds of which the headers are listed."""
+SMALL_FILE, LARGE_LETTER = 100_000, 20_000_000
+"""Octets of an attachment, and about those of the letter that it is in."""
+MANY = 100_000
+"""Letters of the folder that is synchronised."""
 DIFFERENT = 1000
 NUMBER = b"000000"
 MB = 1_000_000

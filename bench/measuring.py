@@ -21,7 +21,18 @@ from pathlib import Path
 
 from .contestants import JUST_IN_TIME, OURS, Cannot, Contestant, Done
 from .material import HEADS, LETTERS
-from .processes import SMTP_SINK, Broken, Delayed, Program, SmtpSink, delay_line, imap_sink, own_sink, pop_sink
+from .processes import (
+    SMTP_SINK,
+    Broken,
+    Delayed,
+    Program,
+    SmtpSink,
+    delay_line,
+    imap_sink,
+    imap_special_sink,
+    own_sink,
+    pop_sink,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +172,8 @@ class Ground:
                 return imap_sink(self.core, self.folder / "letter.eml", LETTERS)
             case "imap-heads":
                 return imap_sink(self.core, self.folder / "letter.eml", HEADS)
+            case "imap-part" | "imap-sync":
+                return imap_special_sink(self.core, kind.removeprefix("imap-"))
             case "starttls":
                 return own_sink(self.core, "-c", *secure, *options)
             case "tls":

@@ -26,6 +26,7 @@ from courriel import (
     Server,
     SmtpPool,
     SmtpSession,
+    SyncMark,
     Template,
     Timeouts,
     Trust,
@@ -34,7 +35,7 @@ from courriel.session.encoding import Sendable
 from courriel.types import SendArguments
 from courriel.wire.mime import transfer
 
-from .material import RECIPIENT, SENDER, person
+from .material import MANY, RECIPIENT, SENDER, SMALL_FILE, person
 from .player import Clock, Job, NotYet, awaited, compared, memory, play, timed
 
 FOR_EVER = 1_000_000
@@ -297,6 +298,47 @@ def imap(job: Job) -> dict[str, float]:
     return timed(clock, compared(job, letters))
 
 
+def imap_parsed(job: Job) -> dict[str, float]:
+    """By a search that fetches whole letters, and subject, text and attachments of each are read."""
+    with ImapSession(server(job), Password("ada", "secret")) as box, Clock() as clock:
+        read = [(each.subject, each.text, each.attachments) for each in box.search(whole=True)[: job.count]]
+    return timed(clock, len(read))
+
+
+def imap_part(job: Job) -> dict[str, float]:
+    """The first attachment of a large letter, by its property: the rest is not fetched."""
+    with ImapSession(server(job), Password("ada", "secret")) as box:
+        box.select(read_only=True)
+        with Clock() as clock:
+            (letter,) = box.fetch(1)
+            content = letter.attachments[0].content
+    if len(content) != SMALL_FILE or letter.loaded:
+        raise ValueError("not the attachment alone")
+    return timed(clock, 1)
+
+
+def imap_part_whole(job: Job) -> dict[str, float]:
+    """The same of the whole letter."""
+    with ImapSession(server(job), Password("ada", "secret")) as box:
+        box.select(read_only=True)
+        with Clock() as clock:
+            (letter,) = box.fetch(1, whole=True)
+            content = letter.attachments[0].content
+    if len(content) != SMALL_FILE:
+        raise ValueError("not the attachment")
+    return timed(clock, 1)
+
+
+def imap_sync(job: Job) -> dict[str, float]:
+    """Ten changes of a folder of many letters, since a mark that a program has stored."""
+    since = SyncMark(7, tuple(range(1, MANY + 1)), 100)
+    with ImapSession(server(job), Password("ada", "secret")) as box, Clock() as clock:
+        changes = list(box.sync(since=since))
+    if len(changes) != 10:
+        raise ValueError(f"{len(changes)} changes instead of 10")
+    return timed(clock, 1)
+
+
 def imap_heads(job: Job) -> dict[str, float]:
     """By a search for a list, none of whose letters is touched but for its number."""
     with ImapSession(server(job), Password("ada", "secret")) as box, Clock() as clock:
@@ -345,6 +387,10 @@ def main() -> None:
             "pop": pop,
             "async-pop": awaited(async_pop),
             "imap": imap,
+            "imap-parsed": imap_parsed,
+            "imap-part": imap_part,
+            "imap-part-whole": imap_part_whole,
+            "imap-sync": imap_sync,
             "imap-heads": imap_heads,
             "imap-heads-read": imap_heads_read,
         }

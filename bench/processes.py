@@ -160,6 +160,11 @@ def imap_sink(core: int | None, letter: Path, count: int) -> Listener:
     return Listener([sys.executable, "-m", "bench.imap_sink", str(letter), str(count)], core)
 
 
+def imap_special_sink(core: int | None, kind: str) -> Listener:
+    """A mailbox of one large letter ("part"), or a folder with ten changes ("sync")."""
+    return Listener([sys.executable, "-m", "bench.imap_special_sink", kind], core)
+
+
 def keeping_sink(folder: Path, *options: str) -> Listener:
     return Listener([sys.executable, "-m", "bench.slow_sink", "-f", str(folder), *options], None)
 

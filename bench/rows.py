@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .contestants import BARE
-from .material import HEADS, LETTERS, MB, Material
+from .contestants import BARE, OURS
+from .material import HEADS, LETTERS, MANY, MB, Material
 from .measuring import Rival, Row
 
 
@@ -209,12 +209,42 @@ def rows(material: Material, folder: Path) -> list[Row]:
                 f"imap at {milliseconds} ms" if milliseconds else "imap",
                 (
                     Rival("smtplib", None, "imap-each", label="imaplib, letter by letter"),
-                    Rival("smtplib", None, label="imaplib, one command"),
+                    Rival("smtplib", None if milliseconds else 1.3, label="imaplib, one command"),
+                    Rival("imap_tools", None if milliseconds else 4),
+                    Rival("IMAPClient", None if milliseconds else 6),
+                    Rival("imapflow", None if milliseconds else 4),
                 ),
                 unit="letters/s",
                 most=LETTERS,
             )
             for milliseconds in (0, 10)
+        ),
+        Row(
+            "imap parsed",
+            f"{LETTERS:,} letters of 4 kB, whole; subject, text and attachments of each",
+            "imap-parsed",
+            "imap",
+            (Rival("imap_tools", 3),),
+            unit="letters/s",
+            most=LETTERS,
+        ),
+        Row(
+            "imap part",
+            "an attachment of 100 kB in a letter of 20 MB, at 10 ms",
+            "imap-part",
+            "imap-part at 10 ms",
+            (Rival(OURS, 20, "imap-part-whole", label="the letter fetched whole"),),
+            unit="letters/s",
+            most=1,
+        ),
+        Row(
+            "imap sync",
+            f"ten changes of {MANY:,} letters, QRESYNC, at 10 ms",
+            "imap-sync",
+            "imap-sync at 10 ms",
+            (Rival("smtplib", None, "imap-flags", label="imaplib, all flags"),),
+            unit="times/s",
+            most=1,
         ),
         *(
             Row(

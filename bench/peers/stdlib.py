@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from email import policy
 from email.message import EmailMessage
 
-from ..material import RECIPIENT, SENDER, person
+from ..material import MANY, RECIPIENT, SENDER, person
 from ..player import Clock, Job, compared, play, timed
 
 
@@ -180,6 +180,17 @@ def imap_heads(job: Job) -> dict[str, float]:
     return timed(clock, len(headers))
 
 
+def imap_flags(job: Job) -> dict[str, float]:
+    """imaplib, and the flags of all letters: what has to be compared without a count of changes."""
+    box = open_mailbox(job)
+    with Clock() as clock:
+        told = box.uid("FETCH", "1:*", "(FLAGS)")[1]
+    box.logout()
+    if len(told) != MANY:
+        raise ValueError(f"flags of {len(told)} letters")
+    return timed(clock, 1)
+
+
 def open_mailbox(job: Job) -> imaplib.IMAP4:
     box = imaplib.IMAP4("127.0.0.1", job.port)
     box.login("ada", "secret")
@@ -210,5 +221,6 @@ if __name__ == "__main__":
             "imap": imap,
             "imap-each": imap_each,
             "imap-heads": imap_heads,
+            "imap-flags": imap_flags,
         }
     )

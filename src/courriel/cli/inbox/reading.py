@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -19,7 +20,6 @@ from courriel.cli.i18n import label, say, transcript_line, visible
 from courriel.cli.password_prompt import with_password
 from courriel.cli.reporting import Report
 from courriel.failures import spoken
-from courriel.session.saving import saving
 from courriel.types import ChangeKind
 
 if TYPE_CHECKING:
@@ -197,8 +197,7 @@ class InboxReader:
             self._report.failing(_NOT_FOUND, "PartNotFound", words)
         else:
             octets = box.part_of(letter, parts[wanted[0] - 1])
-            with saving(to) as write:
-                _ = write(octets)
+            _write_new(Path(to), octets)
             if not self._report.values({"ok": True, "number": number, "part": wanted[0], "path": to,
                                         "size": len(octets)}):  # fmt: skip
                 self._report.line(to)
@@ -249,6 +248,17 @@ class InboxReader:
             )
             for letter in watch:
                 self._print_summary(_found_in_folder(letter))
+
+
+def _write_new(file: Path, octets: bytes) -> None:
+    """Write a new file, readable by its owner alone; none is overwritten, and none is left that is not complete."""
+    with open(file, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+        try:
+            _ = out.write(octets)
+            out.flush()
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
 
 
 def _write(file: Path, text: str) -> None:

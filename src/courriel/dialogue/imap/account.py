@@ -1,4 +1,4 @@
-"""What some servers tell of an account and its letters: quotas, namespaces, lasting ids, the labels of Gmail."""
+"""Server data of an account and its letters, where offered: quotas, namespaces, lasting ids, labels of Gmail."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def quota(dialogue: ImapLetters, folder: str) -> Flow[tuple[Quota, ...]]:
     """Quotas that hold for a folder; () where none does. Raises NotSupported, CommandRefused."""
     _expect(dialogue, "QUOTA", "the server knows no quotas")
     answer = yield from dialogue.ask("mailbox", b"GETQUOTAROOT", dialogue.written(folder))
-    return tuple(each for response in answer.named("QUOTA") for each in read_quotas(values_of(response)))
+    return tuple(
+        each for response in answer.named("QUOTA") for each in read_quotas(values_of(response), utf8=dialogue.in_utf8)
+    )
 
 
 def namespaces(dialogue: ImapLetters) -> Flow[Namespaces]:
@@ -34,7 +36,7 @@ def namespaces(dialogue: ImapLetters) -> Flow[Namespaces]:
     _expect(dialogue, "NAMESPACE", "the server knows no namespaces")
     answer = yield from dialogue.ask("mailbox", b"NAMESPACE")
     for response in answer.named("NAMESPACE"):
-        return read_namespaces(values_of(response))
+        return read_namespaces(values_of(response), utf8=dialogue.in_utf8)
     return Namespaces()
 
 
@@ -53,12 +55,16 @@ def labels_of(dialogue: ImapLetters, uids: Sequence[int]) -> Flow[dict[int, froz
     """Labels of these letters of the selected folder, by UID. Raises NotSupported."""
     _expect_labels(dialogue)
     found = yield from _fetched(dialogue, uids, b"(X-GM-LABELS)")
-    return {uid: read_labels(told["X-GM-LABELS"]) for uid, told in found.items() if "X-GM-LABELS" in told}
+    return {
+        uid: read_labels(told["X-GM-LABELS"], utf8=dialogue.in_utf8)
+        for uid, told in found.items()
+        if "X-GM-LABELS" in told
+    }
 
 
 def store_labels(dialogue: ImapLetters, uids: Sequence[int], labels: Sequence[str], *, add: bool) -> Flow[None]:
-    """Set or remove labels. Raises NotSupported; UsageError for an invalid label, before a byte is sent."""
-    words = [_label(label) for label in labels]
+    """Set or remove labels of letters. Raises NotSupported; UsageError for an invalid label, before a byte is sent."""
+    words = [_label(label, utf8=dialogue.in_utf8) for label in labels]
     _expect_labels(dialogue)
     _ = yield from dialogue.writable()
     verb = b"+X-GM-LABELS.SILENT" if add else b"-X-GM-LABELS.SILENT"
@@ -101,11 +107,11 @@ def _told(untagged: Sequence[object], wanted: set[int]) -> Iterator[tuple[int, d
             yield each.uid, each.others
 
 
-def _label(label: object) -> bytes:
+def _label(label: object, *, utf8: bool) -> bytes:
     """A label as an argument: one of Gmail's own as an atom, another one like the name of a folder."""
     if not isinstance(label, str) or not label:
         raise errors.UsageError(f"{label!r} is not a label")
     if _SYSTEM_LABEL.fullmatch(label):
         return label.encode("ascii")
     _ = syntax.text("a label", label)  # checked, and written like the name of a folder
-    return syntax.octets(folder_names.encoded(label))
+    return syntax.octets(folder_names.encoded(label, utf8=utf8))

@@ -69,6 +69,8 @@ class ImapExchange:
             if not isinstance(word, wire.Counted):
                 line += word
                 continue
+            if isinstance(word, wire.CountedUtf8):
+                line += b"~"
             if len(word) <= self.counts_freely:
                 line += b"{%d+}\r\n%b" % (len(word), word)
                 continue

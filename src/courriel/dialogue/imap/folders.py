@@ -36,8 +36,24 @@ class ImapFolders(ImapConnection):
     enabled: set[str]
     """Extensions that were switched on (ENABLE)."""
     _identified = False
+    _in_utf8 = False  # encoding of the names that were listed
     _append_limits: dict[str, int | None]  # of folders, on this connection
     _listed: dict[str, bytes]  # octets of the folders, by the names that are shown
+
+    def open(self) -> Flow[None]:
+        """Connect and log in; switch UTF-8 on where the server has it, for names and headers (RFC 6855)."""
+        before = self._in_utf8
+        yield from super().open()
+        if "UTF8" in self.capabilities:
+            yield from self.enable("UTF8=ACCEPT")
+        self._in_utf8 = "UTF8=ACCEPT" in self.enabled
+        if self._in_utf8 is not before:
+            self._listed.clear()  # the same octets name other folders now
+
+    @property
+    def in_utf8(self) -> bool:
+        """Whether names, searches and headers are UTF-8 on this connection."""
+        return "UTF8=ACCEPT" in self.enabled
 
     def folders(self, pattern: str) -> Flow[list[Folder]]:
         """Folders whose names match `pattern`: `*` matches anything, `%` anything within one level."""
@@ -185,7 +201,7 @@ class ImapFolders(ImapConnection):
 
     def _shown(self, octets: bytes) -> str:
         """Name of a listed folder; one that would look like another one is shown as it was listed."""
-        name = folder_names.shown(octets)
+        name = folder_names.shown(octets, utf8=self.in_utf8)
         if self._octets_of(name) != octets:
             if self._listed.get(name, octets) != octets:
                 name = octets.decode("ascii", "backslashreplace")
@@ -196,7 +212,7 @@ class ImapFolders(ImapConnection):
 
     def _octets_of(self, name: str) -> bytes:
         try:
-            return self._listed.get(name) or folder_names.encoded(name)
+            return self._listed.get(name) or folder_names.encoded(name, utf8=self.in_utf8)
         except UnicodeEncodeError:
             raise errors.UsageError("the name of a folder holds half a character (a lone surrogate)") from None
 

@@ -41,7 +41,8 @@ class ImapLetters(ImapFolders):
         yield from self.settle()
         self.exchange.news = False
         shape = (b"RETURN", b"(ALL)") if "ESEARCH" in self.capabilities else ()
-        utf8 = search_arguments.needs_charset(words)
+        # Where UTF-8 is switched on it is not named, and CHARSET is an error (RFC 6855 3).
+        utf8 = search_arguments.needs_charset(words) and not self.in_utf8
         language = (b"CHARSET", b"UTF-8") if utf8 else ()
         answer = yield from self.exchange.command("mailbox", b"UID", b"SEARCH", *shape, *language, *words)
         if utf8 and _knows_no_charset(answer):
@@ -126,9 +127,10 @@ class ImapLetters(ImapFolders):
                 f"the letter has {len(octets):,} octets, and the server takes {limit:,} (APPENDLIMIT)", stage="letter"
             )
         moment = (dates.written(received),) if received is not None else ()
-        answer = yield from self.ask(
-            "letter", b"APPEND", self.written(folder), _flags(flags), *moment, syntax.Counted(octets)
-        )
+        content: tuple[bytes, ...] = (syntax.Counted(octets),)
+        if self.in_utf8 and not octets.partition(b"\r\n\r\n")[0].isascii():
+            content = (b"UTF8", b"(", syntax.CountedUtf8(octets), b")")
+        answer = yield from self.ask("letter", b"APPEND", self.written(folder), _flags(flags), *moment, *content)
         match [int(word) for word in answer.code("APPENDUID").split() if word.isdigit() and len(word) <= 20]:
             case [validity, uid] if 0 < uid < 2**32:
                 return Filed(folder, validity, uid)

@@ -198,11 +198,11 @@ class AsyncImapSession(ImapMailboxState):
     # Changing.
 
     async def add_labels(self, letters: AsyncImapLetterRefs, *labels: str) -> None:
-        """Set labels of Gmail. Raises NotSupported elsewhere."""
+        """Set labels of letters, at Gmail. Raises NotSupported elsewhere."""
         await self._run(self._store_labels(letters, labels, add=True))
 
     async def remove_labels(self, letters: AsyncImapLetterRefs, *labels: str) -> None:
-        """Remove labels of Gmail. Raises NotSupported elsewhere."""
+        """Remove labels of letters, at Gmail. Raises NotSupported elsewhere."""
         await self._run(self._store_labels(letters, labels, add=False))
 
     async def flag(self, letters: AsyncImapLetterRefs, *flags: str) -> None:

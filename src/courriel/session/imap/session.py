@@ -230,11 +230,11 @@ class ImapSession(ImapMailboxState):
     # Changing.
 
     def add_labels(self, letters: ImapLetterRefs, *labels: str) -> None:
-        """Set labels of Gmail. Raises NotSupported elsewhere."""
+        """Set labels of letters, at Gmail. Raises NotSupported elsewhere."""
         self._line.run(self._store_labels(letters, labels, add=True))
 
     def remove_labels(self, letters: ImapLetterRefs, *labels: str) -> None:
-        """Remove labels of Gmail. Raises NotSupported elsewhere."""
+        """Remove labels of letters, at Gmail. Raises NotSupported elsewhere."""
         self._line.run(self._store_labels(letters, labels, add=False))
 
     def flag(self, letters: ImapLetterRefs, *flags: str) -> None:

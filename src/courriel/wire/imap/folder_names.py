@@ -13,14 +13,22 @@ _CONTROL = expression("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _RUN = expression("[^\x20-\x7e]+|&")
 
 
-def encoded(name: str) -> bytes:
-    """A name as modified UTF-7, which every server takes. Raises UnicodeEncodeError for half a character."""
+def encoded(name: str, *, utf8: bool = False) -> bytes:
+    """A name as modified UTF-7, or as UTF-8 where that is switched on (UTF8=ACCEPT, RFC 6855).
+
+    Raises UnicodeEncodeError for half a character.
+    """
+    if utf8:
+        return name.encode()
     return _RUN.sub(lambda run: _shifted(run[0]), name).encode("ascii")
 
 
-def shown(octets: bytes) -> str:
-    """Name of a listed folder for people: decoded, if it is valid modified UTF-7 or UTF-8; else as it was listed."""
-    name = _decoded(octets)
+def shown(octets: bytes, *, utf8: bool = False) -> str:
+    """Name of a listed folder for people: decoded, if it is valid modified UTF-7 or UTF-8; else as it was listed.
+
+    With `utf8` (UTF8=ACCEPT is on) it is UTF-8, and "&" stands for itself.
+    """
+    name = _decoded(octets, utf8=utf8)
     if name is None or _CONTROL.search(name):
         return printable(octets)
     return name
@@ -36,10 +44,10 @@ def _shifted(run: str) -> str:
     return f"&{coded.decode('ascii')}-"
 
 
-def _decoded(octets: bytes) -> str | None:
+def _decoded(octets: bytes, *, utf8: bool) -> str | None:
     """The name, or None when it is neither."""
     try:
-        if not octets.isascii():
+        if utf8 or not octets.isascii():
             # A server that lists names in UTF-8 encodes no "&" (RFC 6855 3).
             return octets.decode()
         return "".join(_pieces(octets))

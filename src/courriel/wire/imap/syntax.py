@@ -39,6 +39,10 @@ class Counted(bytes):
     """Argument that is sent as a literal, by its length and then unchanged: it may hold any octets."""
 
 
+class CountedUtf8(Counted):
+    """Argument that is sent as a literal of any octets (literal8), as APPEND takes letters with UTF-8 in the header."""
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """OK, NO, BAD, BYE or PREAUTH response; `code` is the response code in brackets."""
