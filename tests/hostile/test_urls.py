@@ -154,7 +154,8 @@ READ_ALOUD = [
     ("smtps://h.example?rate=30/m&rate=1/s", "rate= stands twice"),
     ("imaps://ada@h.example?pool=2", "pool= makes no sense with imaps"),
     ("memory:?pool=2", "pool= makes no sense with memory"),
-    ("smtps://h.example?proxy=socks5://p", "proxy= is not there yet: the server is reached directly"),
+    ("smtps://h.example?proxy=ftp://p", "proxy: one of socks5h://, socks5://, http:// begins it"),
+    ("smtps://h.example?proxy=socks5://p:99999", "proxy: what follows the host is not a port"),
     # Folders and short names.
     ("memory:x", "memory: stands alone"),
     ("console://x", "console: stands alone"),
