@@ -131,7 +131,7 @@ def test_a_worker_beside_a_server_that_hangs_gives_back_what_has_not_left_and_sa
                 while worker.poll() is None:  # a signal that comes while the first is being handled may be one with it
                     worker.send_signal(number)
                     with suppress(subprocess.TimeoutExpired):
-                        worker.wait(0.05)
+                        worker.wait(0.002)
             out, _ = worker.communicate(timeout=30)
 
         stopped = json.loads(out.splitlines()[-1])

@@ -6,7 +6,10 @@ import signal
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
+from time import monotonic
 from types import FrameType
+
+_DEAF = 5.0  # seconds that giving mails back is left alone
 
 
 class Ending:
@@ -44,12 +47,20 @@ def asked_to_end(also: Callable[[], object] = lambda: None) -> Generator[Ending,
 
 @contextmanager
 def interrupted_in_time(ask: Callable[[], object], grace: float) -> Generator[None, None, None]:
-    """Have the first signal `ask` for an end; the second, or `grace` seconds, raise KeyboardInterrupt."""
+    """Have the first signal `ask` for an end; the second, or `grace` seconds, raise KeyboardInterrupt.
+
+    Others within five seconds are ignored: what the second began, giving mails back, is not cut short by a key that is
+    held down. Later ones raise again, should that hang.
+    """
     asked = False
+    deaf_until = 0.0
 
     def end(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
+        nonlocal asked, deaf_until
         if asked:
+            if monotonic() < deaf_until:
+                return
+            deaf_until = monotonic() + _DEAF
             raise KeyboardInterrupt
         asked = True
         ask()

@@ -133,9 +133,10 @@ class WorkerProgress:
             self._report.aside(stopping)
             watched.stopping(stopping, grace + _PATIENCE)
             unanswered = worker.stop(grace)
-        self._show_transcript()
-        self._tell_news()
-        self._say_what_is_left(unanswered)
+            # A signal that comes late must not cut the report short.
+            self._show_transcript()
+            self._tell_news()
+            self._say_what_is_left(unanswered)
         return self._report.status
 
     # The steps.
