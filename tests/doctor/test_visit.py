@@ -6,6 +6,7 @@ import json
 import socket
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 import pytest
@@ -27,6 +28,7 @@ from courriel.network.inspecting import Handshake
 from doctor.conftest import PASSWORD, USER
 from servers.names import Names
 from session.stranger import Phone, Stranger
+from session.stranger import stranger as running
 
 
 def look(target: object, **options: object) -> Examination:
@@ -513,3 +515,21 @@ def _all_is_loopback(real: object) -> object:
         return real(host, port, *more, **options)  # type: ignore[operator]
 
     return look_up
+
+
+def test_after_words_that_came_before_tls_no_way_in_clear_is_proposed() -> None:
+    def speaking_early(phone: Phone) -> None:
+        with suppress(ConnectionError):
+            phone.line.sendall(b"220 mx.example.org ready\r\n")
+            phone.line.recv(1000)
+            phone.line.sendall(b"250-mx.example.org\r\n250 STARTTLS\r\n")
+            phone.line.recv(1000)
+            phone.line.sendall(b"220 go ahead\r\n250 injected\r\n")
+            phone.line.recv(1000)
+
+    with running(*[speaking_early] * 9) as server:
+        found = doctor.examine(f"smtp+starttls://127.0.0.1:{server.port}", timeout=3)
+
+    assert statuses(found)["tls"] == "failed"
+    assert found.tried == ()
+    assert found.corrected == ""

@@ -43,11 +43,13 @@ class Neighbour:
 
 
 def worth_trying(error: errors.CourrielError) -> bool:
-    """Whether another port or mode may help: not where the name is wrong, or a certificate was not accepted."""
+    """Whether another port or mode may help: not where the name is wrong, a certificate was not accepted, or somebody
+    spoke before TLS, whose work a connection in clear would finish.
+    """
     if isinstance(error, errors.NameNotFound) or error.stage not in _HARMLESS_STAGES:
         return False
     known = error.failure.id if error.failure else ""
-    return not known.startswith(("CERT", "PIN-", "CLIENT-CERT", "HOST-", "DNS-"))
+    return not known.startswith(("CERT", "PIN-", "CLIENT-CERT", "HOST-", "DNS-", "INJECTED-"))
 
 
 def try_all(route: Route, server: Server) -> tuple[Neighbour, ...]:
