@@ -148,3 +148,19 @@ def test_an_unknown_provider_ends_with_66(courriel: Run) -> None:
     assert "did you mean infomaniak?" in ran.err
     assert "courriel config new ada@example.org" in ran.err
     assert "n'est pas un fournisseur connu" in courriel("providers", "xyz", "--lang", "fr").err
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("connect ECONNREFUSED Mail.Firm.example:587", "mail.firm.example"),
+        ("dial tcp 10.0.0.1:587: connection refused (smtp.firm.example:587)", "smtp.firm.example"),
+        ("ConnectionRefusedError: [Errno 111] Connection refused at app.js:587", "smtp.example.org"),
+        ("connect ECONNREFUSED 10.0.0.1:587", "smtp.example.org"),
+        ("Connection refused: poczta.firma.pl:465", "poczta.firma.pl"),
+    ],
+)
+def test_the_remedy_names_the_server_of_the_text(courriel: Run, text: str, host: str) -> None:
+    ran = courriel("explain", text)
+
+    assert f"smtps://{host}," in ran.out

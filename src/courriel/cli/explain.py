@@ -46,6 +46,7 @@ def command(manner: GlobalOptions, words: tuple[str, ...]) -> int:
     from courriel.cli.providers import facts
     from courriel.cli.reporting import Report
     from courriel.failures.explain import explain
+    from courriel.failures.pasted import server_in
 
     text = _text_to_explain(manner, words)
     report = Report(manner)
@@ -63,7 +64,7 @@ def command(manner: GlobalOptions, words: tuple[str, ...]) -> int:
                 f'No failure is called "{text.strip()}"; the nearest is {found.failure.id}:',
             )
         )
-    _show(report, found.failure, mistyped=found.mistyped)
+    _show(report, found.failure, server_in(text), mistyped=found.mistyped)
     return 0
 
 
@@ -89,8 +90,8 @@ def _text_to_explain(manner: GlobalOptions, words: tuple[str, ...]) -> str:
     return text
 
 
-def _show(report: Report, known: Failure, *, mistyped: bool) -> None:
-    cause, fix, dont = known.cause.in_(), known.fix.in_(), known.dont.in_()
+def _show(report: Report, known: Failure, host: str, *, mistyped: bool) -> None:
+    cause, fix, dont = (each.in_(host=host) for each in (known.cause, known.fix, known.dont))
     if not report.values(
         {"ok": True, "failure": known.id, "mistyped": mistyped, "cause": cause, "hint": fix, "not": dont or None,
          "retry": known.retry, "stage": known.stage, "meant_sysexit": known.sysexit, "sysexit": 0}

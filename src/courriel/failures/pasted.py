@@ -44,6 +44,12 @@ _OWN_ID = expression(
     r'|"failure": ?"([A-Z][A-Z0-9-]{2,40})"',
     re.MULTILINE,
 )
+# "app.js:587" is a line of a program; "mail.firma.pl:587" is a server.
+_SERVER = expression(
+    r"(?<![\w.-])((?:[A-Za-z0-9-]{1,63}\.){2,8}[A-Za-z]{2,24}|[A-Za-z0-9-]{1,63}\."
+    r"(?!(?:[cm]?[jt]sx?|py|rb|java|kt|cs|php|go|rs|pl|cpp):)[A-Za-z]{2,24})"
+    r":(?:25|465|587|2525|110|995|143|993)(?![0-9.])"
+)
 _ENHANCED = expression(r"(?<![.\w])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![.\w])")
 _ENHANCED_ALONE = expression(r"(?:^|[:>;\"'(] ?)([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![.\w])", re.MULTILINE)
 _EXCEPTION = expression(
@@ -61,6 +67,12 @@ _PARENTS = {
     "SSLEOFError": ("SSLError",),
     "UnicodeEncodeError": ("UnicodeError",),
 }
+
+
+def server_in(text: str) -> str:
+    """The host that a pasted text names together with a port of mail, as in `mail.firm.example:587`; else empty."""
+    found = _SERVER.search(text[-LONGEST_PASTED:])
+    return found[1].lower() if found else ""
 
 
 def read(pasted: str, *, stage: str = "") -> Facts:
