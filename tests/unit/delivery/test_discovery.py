@@ -459,7 +459,7 @@ def test_the_command_tries_the_profile_when_asked(
 def test_no_password_is_tried_at_a_server_outside_the_domain(
     zone: Zone, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from courriel.cli import config_new
+    from courriel.cli.config import new as config_new
     from courriel.cli.main import main
 
     zone["_submissions._tcp.firm.example.", "SRV"] = ["0 1 465 mail.hoster.example."]
