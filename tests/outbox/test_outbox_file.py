@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -359,6 +360,66 @@ def test_others_who_have_it_open_refuse_as_well(path: Path, store: SqliteStore, 
         with pytest.raises(errors.OutboxError, match="overwritten"):
             each.put([new_mail()])
         each.close()
+
+
+def die_within_a_checkpoint(path: Path) -> None:
+    """Leave the file as a process does that is killed when its checkpoint has written the first page, and no other."""
+    elsewhere = path.with_name("whole.db")
+    for suffix in ("", "-wal"):
+        shutil.copyfile(f"{path}{suffix}", f"{elsewhere}{suffix}")
+    with closing(sqlite3.connect(elsewhere)) as whole:
+        whole.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    # By another process: a descriptor of ours would release the locks of SQLite when it is closed.
+    subprocess.run(
+        ["dd", f"if={elsewhere}", f"of={path}", "bs=4096", "count=1", "conv=notrunc", "status=none"], check=True
+    )
+
+
+@posix
+def test_a_death_in_the_middle_of_a_checkpoint_is_no_overwriting(path: Path, store: SqliteStore) -> None:
+    store.put([new_mail(key="first")])
+    store._file.checkpoint()
+    store.put([new_mail(key="second")])  # the mark is found in the file
+    store.put([new_mail(chunks=(b"x" * 100_000,), size=100_000)])  # pages that are in the log only
+    die_within_a_checkpoint(path)
+    with (
+        pytest.raises(sqlite3.DatabaseError),
+        closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as alone,
+    ):
+        alone.execute("SELECT opened FROM outbox_version")
+
+    store.put([new_mail(key="third")])
+    other = SqliteStore(path)
+    other.put([new_mail(key="theirs")])
+    store._file.checkpoint()
+    other.close()
+    store.close()
+
+    assert {"first", "second", "third", "theirs"} <= keys_in(path)
+
+
+@posix
+def test_after_a_crash_in_the_middle_of_a_checkpoint_the_file_opens_with_its_log(path: Path) -> None:
+    program = """
+import os, sys
+sys.path[:0] = sys.argv[2:]
+from pathlib import Path
+from outbox.conftest import new_mail
+from outbox.test_outbox_file import SqliteStore, die_within_a_checkpoint
+path = Path(sys.argv[1])
+store = SqliteStore(path)
+store.put([new_mail(key="first")])
+store._file.checkpoint()
+store.put([new_mail(key="second")])
+store.put([new_mail(chunks=(b"x" * 100_000,), size=100_000)])
+die_within_a_checkpoint(path)
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", program, str(path), *sys.path], check=True, timeout=60)
+
+    SqliteStore(path).close()
+
+    assert {"first", "second"} <= keys_in(path)
 
 
 @posix

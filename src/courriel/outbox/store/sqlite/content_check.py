@@ -5,6 +5,10 @@ Device and inode stay the same then, and SQLite goes on: it reads pages of both 
 pages of the first into the second. So the file carries a random mark while it is open (`outbox_version.opened`). When
 size or times of the file have changed since the last transaction, as after each checkpoint, the mark is read from the
 file itself, without its log: another one, or none, is another file.
+
+A process that is killed in the middle of a checkpoint leaves a file that cannot be read without its log: the first page
+tells of pages that are still in the log only. That is the same file, unless it has become smaller; the next checkpoint
+completes it.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from courriel import errors
@@ -26,14 +30,18 @@ def new_mark() -> int:
     return int.from_bytes(os.urandom(6)) + 2
 
 
-def mark_in_file(path: Path) -> int:
-    """The mark in the database file itself, as of its last checkpoint; 0 when there is none, or no database."""
-    # SQLite's own way: a descriptor of ours would release its locks when it is closed (POSIX). Immutable: without log.
-    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as file:
-        row = file.execute("SELECT opened FROM outbox_version").fetchone()
-        if row and type(row[0]) is int:
-            return row[0]
-    return 0
+def mark_in_file(path: Path) -> int | None:
+    """The mark in the database file itself, as of its last checkpoint; 0 when there is none, or no database.
+
+    None when the file cannot be read without its log, as after a death in the middle of a checkpoint.
+    """
+    try:
+        # SQLite's own way: a descriptor of ours would release its locks when it is closed (POSIX). Immutable: no log.
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as file:
+            row = file.execute("SELECT opened FROM outbox_version").fetchone()
+    except sqlite3.Error as failed:
+        return None if getattr(failed, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT else 0
+    return row[0] if row and type(row[0]) is int else 0
 
 
 def replaced(path: Path) -> errors.OutboxError:
@@ -51,6 +59,7 @@ class ContentCheck:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: tuple[int, int, int] | None = None  # size and times at the last check
+        self._size = 0  # at the last check; a checkpoint that is not complete makes no file smaller
         self.mark = 0
         """The mark, once it was found in the file itself."""
 
@@ -74,9 +83,9 @@ class ContentCheck:
                 break
             time.sleep(_PAUSE)
             found = mark_in_file(self._path)
-        if found != self.mark:
+        if found != self.mark and (found is not None or there.st_size < self._size):
             return True
-        self._seen = seen
+        self._seen, self._size = seen, there.st_size
         return False
 
 

@@ -45,5 +45,7 @@ def check_owner(path: Path, note: str) -> None:
             " would damage each other. Stop the programs that have it open; then put the first file back, or remove"
             f" {', '.join(left)} when its mails are not wanted any more"
         )
-    if there and mark and log.exists() and log.stat().st_size and str(mark_in_file(path)) != mark[0]:
-        raise replaced(path)
+    if there and mark and log.exists() and log.stat().st_size:
+        found = mark_in_file(path)
+        if found is not None and str(found) != mark[0]:
+            raise replaced(path)
