@@ -108,7 +108,8 @@ class Postgres:
         """It is there, and does nothing: SIGSTOP; then it goes on."""
         stopped = self.everybody()
         for pid in stopped:
-            os.kill(pid, signal.SIGSTOP)
+            with contextlib.suppress(ProcessLookupError):  # one that cleans up may have ended meanwhile
+                os.kill(pid, signal.SIGSTOP)
         try:
             yield
         finally:
