@@ -62,7 +62,7 @@ class ReplyReader(ABC):
     @property
     @abstractmethod
     def idle(self) -> bool:
-        """Whether all octets received were read."""
+        """True when the receive buffer is empty: every octet received was read."""
 
     @abstractmethod
     def forget(self) -> None:

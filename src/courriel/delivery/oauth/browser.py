@@ -48,7 +48,7 @@ def _open(address: str) -> bool:
 
 
 def _has_screen() -> bool:
-    """Whether a browser would open beside the terminal; one in the terminal would take its place."""
+    """Presence of a browser with a window of its own; one that runs in the terminal would take the terminal's place."""
     return sys.platform in ("win32", "darwin") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
     )

@@ -141,7 +141,7 @@ class StoredLogin:
 
 
 def fresh(expires_at: float | None, obtained_at: float, now: float) -> bool:
-    """Whether an access token is still valid for a minute; one without an expiry counts for five minutes."""
+    """Validity of an access token for a minute more; one without an expiry is valid for five minutes."""
     return now < (expires_at if expires_at is not None else obtained_at + 300) - _MARGIN
 
 

@@ -167,7 +167,7 @@ class ImapExchange:
 
     @property
     def idle(self) -> bool:
-        """Whether all octets received were read."""
+        """True when the receive buffer is empty: every octet received was read."""
         return self.parser.empty
 
     def append(self, chunk: bytes, stage: Stage) -> None:

@@ -69,12 +69,12 @@ class LetterStream:
 
     @property
     def done(self) -> bool:
-        """Whether all results were returned, and no refusal is left to be raised."""
+        """End of the stream: all letters were returned, and no refusal is left to be raised."""
         return not (self._waiting or self._sized or self._asked or self._results or self._refusal)
 
     @property
     def outstanding(self) -> bool:
-        """Whether answers are on their way."""
+        """Commands in flight: the answers of at least one are on their way."""
         return bool(self._asked)
 
     def results(self) -> list[Fetched]:

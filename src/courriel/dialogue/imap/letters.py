@@ -195,7 +195,7 @@ def _read(name: str, pieces: Sequence[bytes], most: int) -> list[int]:
 
 
 def _knows_no_charset(answer: Answer) -> bool:
-    """Whether a search was refused for its CHARSET; Exchange says BAD to the word itself."""
+    """Refusal of a search for its CHARSET, and for no other reason; Exchange says BAD to the word itself."""
     return answer.status.word == "BAD" or (
         answer.status.word == "NO" and answer.status.code.upper().startswith("BADCHARSET")
     )

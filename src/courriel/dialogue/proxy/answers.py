@@ -34,7 +34,7 @@ def refusal(proxy: Proxy, sentence: str, hint_id: str, answer: bytes = b"") -> e
 
 
 def repeats_login(proxy: Proxy, said: str) -> bool:
-    """Whether the words of a proxy repeat the password for it, in any form that proxies make of it."""
+    """Password in the answer of a proxy: True when it repeats ours, plain or in a form that proxies make of it."""
     if not proxy.password:
         return False
     from courriel.dialogue.login_replies import SaidAtLogin  # noqa: PLC0415 - only where a proxy refuses

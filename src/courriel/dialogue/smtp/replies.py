@@ -102,7 +102,7 @@ class SmtpReplies(ReplyReader):
 
     @property
     def idle(self) -> bool:
-        """Whether all octets received were read."""
+        """True when the receive buffer is empty: every octet received was read."""
         return not self._buffer and not self._replies
 
     def holds(self, count: int) -> bool:
