@@ -533,3 +533,13 @@ def test_after_words_that_came_before_tls_no_way_in_clear_is_proposed() -> None:
     assert statuses(found)["tls"] == "failed"
     assert found.tried == ()
     assert found.corrected == ""
+
+
+def test_no_way_in_clear_is_proposed_where_the_port_speaks_tls_with_a_certificate_that_is_not_trusted(
+    sandbox: Sandbox,
+) -> None:
+    found = doctor.examine(f"smtps://127.0.0.1:{sandbox.port}", timeout=3)
+
+    assert statuses(found)["tls"] == "failed"
+    assert {each.server.security for each in found.tried if each.server.port == sandbox.port} == {Security.STARTTLS}
+    assert found.corrected == ""

@@ -52,7 +52,7 @@ class ImapFolders(ImapConnection):
 
     @property
     def in_utf8(self) -> bool:
-        """UTF-8 mode of this connection (UTF8=ACCEPT, RFC 9755): folder names, searches and headers are UTF-8."""
+        """UTF-8 mode of this connection (UTF8=ACCEPT, RFC 6855): folder names, searches and headers are UTF-8."""
         return "UTF8=ACCEPT" in self.enabled
 
     def folders(self, pattern: str) -> Flow[list[Folder]]:

@@ -57,14 +57,17 @@ def try_all(route: Route, server: Server) -> tuple[Neighbour, ...]:
 
     Their URLs are those of the route; `server` is the same one as it is reached, with its proxy's password.
 
-    Without TLS only on this machine, where nothing can be overheard.
+    Without TLS only on this machine, where nothing can be overheard, and not where the same port speaks TLS with a
+    certificate that is not trusted: the remedy is to trust it.
     """
     ways = list(_others(server))
     if not ways or server.host.startswith("/"):
         return ()
     with ThreadPoolExecutor(len(ways)) as threads:
         tried = list(threads.map(partial(_tried, route), ways))
-    return tuple(sorted(tried, key=lambda each: not each.works))
+    distrusted = {each.server.port for each in tried if _is_distrusted(each)}
+    left = [each for each in tried if each.server.security is not Security.NONE or each.server.port not in distrusted]
+    return tuple(sorted(left, key=lambda each: not each.works))
 
 
 # The steps.
@@ -76,6 +79,11 @@ def _others(server: Server) -> Sequence[Server]:
     ways = [way for way in dict.fromkeys([*_DOORS[server.dialect], *same]) if way != (server.port, server.security)]
     timeouts = Timeouts.silence(EACH)
     return [_by(replace(server, timeouts=timeouts), port, mode) for port, mode in ways]
+
+
+def _is_distrusted(each: Neighbour) -> bool:
+    failure = each.error.failure if each.error is not None else None
+    return failure is not None and failure.id.startswith("CERT")
 
 
 def _by(server: Server, port: int, mode: Security) -> Server:
