@@ -132,6 +132,30 @@ def test_another_letter_than_the_one_asked_for_is_refused(opened: Call) -> None:
         session.content(letter)
 
 
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (f"UID 1 UID 2 {WHOLE} BODY[] {{2}}\nab", "two letters at once, 1 and 2"),
+        (f"UID 1 {WHOLE} BODY[] {{2}}\nab UID 2", "two letters at once, 1 and 2"),
+        (f"UID 1 {WHOLE} BODY[] {{2}}\nab BODY[] {{2}}\ncd", r"two texts of BODY\[\]"),
+        ("UID 1 BODY[] {2}\nab)\n* 1 FETCH (UID 1 BODY[] {2}\ncd", r"two texts of BODY\[\]"),
+    ],
+)
+def test_data_that_contradict_themselves_are_nobodys(opened: Call, data: str, sentence: str) -> None:
+    fetched = f"* 1 FETCH ({data})\n{{tag}} OK ok"
+    sizes = "* 1 FETCH (UID 1 RFC822.SIZE 2)\n* 2 FETCH (UID 2 RFC822.SIZE 2)\n{tag} OK ok"
+
+    def fetch(phone: Phone, tag: str, command: str) -> None:
+        phone.say((fetched if "BODY" in command else sizes).replace("{tag}", tag))
+
+    session = opened(imap_server(UID_SEARCH="* SEARCH 1 2\n{tag} OK", UID_FETCH=fetch))
+
+    with pytest.raises(errors.RemoteProtocolError, match=sentence):
+        list(session.search(whole=True))
+
+    assert not session.usable
+
+
 def test_flags_that_come_behind_a_letter_are_its_flags(opened: Call) -> None:
     told = (
         "* 1 FETCH (UID 1 FLAGS () BODY[HEADER] {16}\nSubject: one\n\n)\n* 1 FETCH (UID 1 FLAGS (\\Seen))\n"

@@ -65,7 +65,11 @@ class Fetched:
         return bool(self.sections) or self.size is not None or self.date is not None
 
     def add(self, later: Fetched) -> None:
-        """Take over what a later response says of the same letter."""
+        """Take over what a later response says of the same letter. Raises RemoteProtocolError for another text."""
+        for section, octets in later.sections.items():
+            before = self.sections.get(section)
+            if before is not None and octets is not None and before != octets:
+                raise two_texts(section)
         self.size = self.size if later.size is None else later.size
         self.flags = self.flags if later.flags is None else later.flags
         self.date = self.date if later.date is None else later.date
@@ -90,7 +94,11 @@ class Fetched:
 
 
 def read_fetched(pieces: list[bytes]) -> Fetched:
-    """FETCH data from the texts and literals behind the word FETCH. Raises RemoteProtocolError for no list of pairs."""
+    """FETCH data from the texts and literals behind the word FETCH.
+
+    Raises RemoteProtocolError for no list of pairs, and for two UIDs or two texts of one section that differ: whose
+    letter it is would be a guess.
+    """
     values = read_values(pieces)
     if len(values) != 1 or not isinstance(values[0], list):
         raise RemoteProtocolError("FETCH data that are no list")
@@ -112,6 +120,11 @@ def flags_in(fetched: Iterable[Fetched]) -> dict[int, frozenset[str]]:
     }
 
 
+def two_texts(section: str) -> RemoteProtocolError:
+    """The error for two texts of one section of a letter: the text of a letter never changes (RFC 9051 2.3.1.1)."""
+    return RemoteProtocolError(f"FETCH data with two texts of {section}")
+
+
 # The steps.
 
 
@@ -119,7 +132,10 @@ def _take(told: Fetched, name: str, value: Value) -> None:
     """One pair; a value of the wrong kind counts as not sent."""
     match name:
         case "UID":
-            told.uid = number_of(value) or 0
+            uid = number_of(value) or 0
+            if told.uid and told.uid != uid:
+                raise RemoteProtocolError(f"FETCH data of two letters at once, {told.uid} and {uid}")
+            told.uid = uid
         case "RFC822.SIZE":
             told.size = number_of(value)
         case "FLAGS":
@@ -128,6 +144,9 @@ def _take(told: Fetched, name: str, value: Value) -> None:
         case "INTERNALDATE":
             told.date = octets_of(value)
         case _ if "[" in name or name.startswith("RFC822"):
-            told.sections[_SPACES.sub(" ", name)] = octets_of(value)
+            section, octets = _SPACES.sub(" ", name), octets_of(value)
+            if told.sections.get(section, octets) != octets:
+                raise two_texts(section)
+            told.sections[section] = octets
         case _:
             told.others = {**(told.others or {}), name: value}

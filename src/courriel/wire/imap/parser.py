@@ -150,6 +150,8 @@ class ImapParser:
             end = start + int(length)
             if not data.startswith(b")\r\n", end) or uid is None or end - start > largest:
                 break
+            if data.count(b"UID ", at, start) != 1:
+                break  # two of them may contradict each other
             if part != section:
                 section, name = part, part.decode("ascii")
             known = None if size is None else int(size)
