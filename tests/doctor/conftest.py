@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from courriel import Sandbox, failures
-from courriel.doctor.domain.name_service import Answer, Kind
+from courriel.doctor.domain.name_service import DnsAnswer, Kind
 from servers.fixtures import authority, names
 
 __all__ = ["authority", "names"]
@@ -48,11 +48,11 @@ class Asked:
         self.table = table
         self.questions: list[tuple[str, str]] = []
 
-    def __call__(self, name: str, kind: Kind) -> Answer:
+    def __call__(self, name: str, kind: Kind) -> DnsAnswer:
         self.questions.append((name, kind))
         if (name, "SERVFAIL") in self.table:
-            return Answer("failed", why="SERVFAIL")
+            return DnsAnswer("failed", why="SERVFAIL")
         found = self.table.get((name, kind))
         if found is not None:
-            return Answer("found", tuple(found))
-        return Answer("no records" if any(each == name for each, _ in self.table) else "no name")
+            return DnsAnswer("found", tuple(found))
+        return DnsAnswer("no records" if any(each == name for each, _ in self.table) else "no name")

@@ -194,9 +194,9 @@ def test_a_tree_of_includes_without_end_is_left_after_some() -> None:
 
 
 def spf_answer(record: str) -> object:
-    from courriel.doctor.domain.name_service import Answer
+    from courriel.doctor.domain.name_service import DnsAnswer
 
-    return Answer("found", (record,))
+    return DnsAnswer("found", (record,))
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters=" "), max_size=30), max_size=8))

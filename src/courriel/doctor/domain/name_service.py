@@ -27,7 +27,7 @@ Outcome: TypeAlias = Literal["found", "no records", "no name", "failed", "late"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DnsAnswer:
     """Answer to one question: its records as texts, or why there are none."""
 
     outcome: Outcome
@@ -48,7 +48,7 @@ class Answer:
 class Lookup(Protocol):
     """A question to the name service; the tests hand in a table."""
 
-    def __call__(self, name: str, kind: Kind, /) -> Answer: ...
+    def __call__(self, name: str, kind: Kind, /) -> DnsAnswer: ...
 
 
 class NameService:
@@ -61,39 +61,39 @@ class NameService:
         self._resolver = _resolver(at)
         self._each, self._until, self._left = each, monotonic() + total, most
         self._late = 0  # questions in a row without an answer
-        self._known: dict[tuple[str, Kind], Answer] = {}
+        self._known: dict[tuple[str, Kind], DnsAnswer] = {}
 
-    def __call__(self, name: str, kind: Kind) -> Answer:
+    def __call__(self, name: str, kind: Kind) -> DnsAnswer:
         """Lookup once; MX records are texts as "10 mx.example.org", best first."""
         question = (name.lower().rstrip("."), kind)
         if question not in self._known:
             self._known[question] = self._asked(*question)
         return self._known[question]
 
-    def _asked(self, name: str, kind: Kind) -> Answer:
+    def _asked(self, name: str, kind: Kind) -> DnsAnswer:
         from dns import exception, resolver
         from dns import name as names
 
         seconds = min(self._until - monotonic(), self._each)
         if seconds <= 0 or self._left <= 0 or self._late >= PATIENCE:
-            return Answer("late", why="the name service was given up")
+            return DnsAnswer("late", why="the name service was given up")
         self._left -= 1
         self._late += 1
         try:
             absolute = names.from_text(name, names.root)
             found = self._resolver.resolve(absolute, kind, lifetime=seconds, search=False)
         except resolver.NXDOMAIN:
-            answer = Answer("no name")
+            answer = DnsAnswer("no name")
         except resolver.NoAnswer:
-            answer = Answer("no records")
+            answer = DnsAnswer("no records")
         except exception.Timeout:
-            return Answer("late", why=f"no answer within {seconds:.0f} s")
+            return DnsAnswer("late", why=f"no answer within {seconds:.0f} s")
         except resolver.NoNameservers as refused:
-            answer = Answer("failed", why=_reason(refused))
+            answer = DnsAnswer("failed", why=_reason(refused))
         except (exception.DNSException, OSError, ValueError) as broken:
-            answer = Answer("failed", why=str(broken) or type(broken).__name__)
+            answer = DnsAnswer("failed", why=str(broken) or type(broken).__name__)
         else:
-            answer = Answer("found", _texts(found, kind))
+            answer = DnsAnswer("found", _texts(found, kind))
         self._late = 0
         return answer
 
