@@ -11,29 +11,24 @@ import os
 import re
 
 from courriel import errors
-from courriel._dataclass import dataclass, replace
+from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
 from courriel.delivery.percent import check_characters, nearest, refusal, unquote
 from courriel.delivery.secrets import FORMS, MASK, SecretReference
-from courriel.delivery.urls import schemes
+from courriel.delivery.urls import option_values, schemes
+from courriel.delivery.urls.option_values import Options
 from courriel.delivery.urls.route import Route, RouteKind, default_port, default_security
 from courriel.delivery.urls.route_checks import is_target
-from courriel.model.address import Address
-from courriel.model.server import Dialect, Security, Server, Timeouts
-from courriel.model.trust import ClientCertificate, Trust
+from courriel.model.server import Dialect, Security, Server
 
 _URL = expression(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?]*))?([^?]*)(?:\?(.*))?")
 _LONGEST_SHOWN = 5  # characters of an invalid port that are quoted: in smtp://ada:secret it is the password
 _PORT = expression(r"[1-9][0-9]{0,4}")
-_SECONDS = expression(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
-_NUMBER = expression(r"[1-9][0-9]{0,8}")
 _OPTION = expression(r"[a-z_]{1,40}")
 _READING = {"pop": "pops", "pop3": "pops", "imap": "imaps"}
 """Suffixes of a provider's short name, and the scheme each means."""
 _CLEAR = {Dialect.POP3: "pop", Dialect.IMAP: "imap"}
 _ENCODE = "what is # / ? @ : or % in a user name or a password is written %23 %2F %3F %40 %3A %25"
-
-Options = dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +97,7 @@ def _server_route(parts: _UrlParts) -> Route:
 def _kept_route(parts: _UrlParts) -> Route:
     if parts.authority or parts.path:
         raise refusal(f"{parts.scheme}: stands alone, nothing but ?from= follows it")
-    return Route(_kind(parts.scheme), sender=_sender(_options(parts, ("from",))))
+    return Route(_kind(parts.scheme), sender=option_values.sender(_options(parts, ("from",))))
 
 
 def _folder_route(parts: _UrlParts) -> Route:
@@ -115,14 +110,14 @@ def _folder_route(parts: _UrlParts) -> Route:
         )
     if os.name == "nt" and re.match(r"/[A-Za-z]:/", folder):
         folder = folder[1:]
-    return Route(_kind(parts.scheme), folder=folder, sender=_sender(_options(parts, ("from",))))
+    return Route(_kind(parts.scheme), folder=folder, sender=option_values.sender(_options(parts, ("from",))))
 
 
 def _program_route(parts: _UrlParts) -> Route:
     """The route to a transport of a program; nothing is imported here."""
     if parts.authority is not None or not is_target(parts.path):
         raise refusal("python: is followed by a module and a name in it, as python:shop.mail:transport")
-    return Route("python", target=parts.path, sender=_sender(_options(parts, ("from",))))
+    return Route("python", target=parts.path, sender=option_values.sender(_options(parts, ("from",))))
 
 
 def _named_route(parts: _UrlParts) -> Route:
@@ -144,7 +139,7 @@ def _named_route(parts: _UrlParts) -> Route:
         raise refusal(f"{parts.scheme}: your address follows without slashes, as {parts.scheme}:{provider.example}")
     usable = schemes.READING_OPTIONS if reading else schemes.SERVER_OPTIONS
     options = _options(parts, tuple(name for name in usable if name != "tls"))
-    address = unquote(parts.path, "the address") or _single(options, "user")
+    address = unquote(parts.path, "the address") or option_values.single(options, "user")
     if parts.path and "user" in options:
         raise refusal("the user stands twice, behind the colon and in user=")
     options.pop("user", None)
@@ -288,28 +283,30 @@ def _assembled(
 
         proxy, proxy_password = proxies.read(options, SecretReference.parse)
     local = Server(host, proxy=proxy).local
-    security = _security(scheme, _single(options, "tls"), local=local)
+    security = _security(scheme, option_values.single(options, "tls"), local=local)
     if security is Security.NONE:
         _refuse_tls_options(scheme, options, local)
     dialect = schemes.SERVERS[scheme].dialect
-    auth = _mechanisms(options, user, schemes.POP_MECHANISMS if dialect is Dialect.POP3 else schemes.MECHANISMS)
-    clear = _flag(options, "allow_clear_credentials", "1")
+    auth = option_values.mechanisms(
+        options, user, schemes.POP_MECHANISMS if dialect is Dialect.POP3 else schemes.MECHANISMS
+    )
+    clear = option_values.flag(options, "allow_clear_credentials", "1")
     if clear and (security is not Security.NONE or not user):
         raise refusal("allow_clear_credentials=1 makes no sense here: no password goes over a clear line")
     server = Server(
         host,
         0 if host.startswith("/") else port or default_port(scheme, login=bool(user)),
         security,
-        trust=_trust(options),
-        client_certificate=_client_certificate(options),
-        tls_name=_single(options, "name").lower(),
-        ehlo_name=_single(options, "ehlo"),
-        timeouts=_timeouts(options),
+        trust=option_values.trust(options),
+        client_certificate=option_values.client_certificate(options),
+        tls_name=option_values.single(options, "name").lower(),
+        ehlo_name=option_values.single(options, "ehlo"),
+        timeouts=option_values.timeouts(options),
         auth=auth,
         allow_clear_credentials=clear,
         dialect=dialect,
-        binary=_flag(options, "binary", "1"),
-        chunking=not _flag(options, "chunking", "0"),
+        binary=option_values.flag(options, "binary", "1"),
+        chunking=not option_values.flag(options, "chunking", "0"),
         proxy=proxy,
     )
     return Route(
@@ -317,11 +314,11 @@ def _assembled(
         server,
         user,
         password,
-        _sender(options),
+        option_values.sender(options),
         notes=notes,
-        pool=_number(options, "pool"),
-        rate=_single(options, "rate"),
-        max_messages=_number(options, "max_messages"),
+        pool=option_values.number(options, "pool"),
+        rate=option_values.single(options, "rate"),
+        max_messages=option_values.number(options, "max_messages"),
         proxy_password=proxy_password,
     )
 
@@ -333,8 +330,8 @@ def _merged_login(user: str, password: SecretReference | None, options: Options)
     if password and "password" in options:
         raise refusal("the password stands twice, before the @ and in password=")
     if "password" in options:
-        password = SecretReference.parse(_single(options, "password"))
-    return user or _single(options, "user"), password
+        password = SecretReference.parse(option_values.single(options, "password"))
+    return user or option_values.single(options, "user"), password
 
 
 def _security(scheme: str, word: str, *, local: bool) -> Security:
@@ -366,88 +363,3 @@ def _refuse_tls_options(scheme: str, options: Options, local: bool) -> None:
         raise refusal(
             f"{given[0]}= is for TLS, and {clear} speaks in clear: add tls=required, or leave {given[0]}= out"
         )
-
-
-def _mechanisms(options: Options, user: str, usable: tuple[str, ...]) -> tuple[str, ...]:
-    if "auth" not in options:
-        return ()
-    names = tuple(_single(options, "auth").lower().split(","))
-    if names == ("none",):
-        if user:
-            raise refusal(f"auth=none, and yet {user!r} is to log in: leave one of them out")
-        return ()
-    for name in names:
-        if name not in usable:
-            known = [*usable, "none"]
-            raise refusal(f"auth={name!r} is not a way to log in{nearest(name, known)}: {', '.join(known)}")
-    if len(set(names)) < len(names):
-        raise refusal(f"auth={','.join(names)}: the same mechanism twice")
-    return names
-
-
-def _trust(options: Options) -> Trust:
-    if _flag(options, "verify", "0"):
-        if "ca" in options or "pin" in options:
-            raise refusal("verify=0 beside ca= or pin=: the certificate is checked, or it is not")
-        return Trust.dangerously_accept_any_certificate()
-    pins = options.get("pin", [])
-    for pin in pins:
-        if not pin.lower().startswith("sha256:"):
-            raise refusal(f"pin={pin!r}: sha256: and the fingerprint of the certificate")
-    words = [*options.get("ca", []), *pins]
-    if any(word.lower().startswith("sha256:") for word in options.get("ca", [])):
-        raise refusal("ca= holds a fingerprint: that is pin=")
-    return Trust.of_words(words) if words else Trust.system()
-
-
-def _client_certificate(options: Options) -> ClientCertificate | None:
-    if "client_cert" in options:
-        return ClientCertificate(_single(options, "client_cert"), _single(options, "client_key") or None)
-    if "client_key" in options:
-        raise refusal("client_key= without client_cert=: a key alone says nothing")
-    return None
-
-
-def _timeouts(options: Options) -> Timeouts:
-    connect = _seconds(options, "connect_timeout")
-    silence = _seconds(options, "timeout")
-    timeouts = Timeouts(connect=connect) if connect else Timeouts()
-    if silence:
-        timeouts = Timeouts.silence(silence, connect=connect)
-    total = _seconds(options, "total")
-    return replace(timeouts, total=total) if total else timeouts
-
-
-def _seconds(options: Options, name: str) -> float | None:
-    if name not in options:
-        return None
-    text = _single(options, name)
-    if not _SECONDS.fullmatch(text) or float(text) == 0:
-        raise refusal(f"{name}={text!r}: a number of seconds above zero, as {name}=30 or {name}=2.5")
-    return float(text)
-
-
-def _flag(options: Options, name: str, only: str) -> bool:
-    if name not in options:
-        return False
-    if _single(options, name) != only:
-        raise refusal(f"{name}={_single(options, name)!r}: {only} is the only value; leave it out otherwise")
-    return True
-
-
-def _number(options: Options, name: str) -> int:
-    """A number from 1 on; 0 when the option is missing."""
-    if name not in options:
-        return 0
-    text = _single(options, name)
-    if not _NUMBER.fullmatch(text):
-        raise refusal(f"{name}={text!r}: a number from 1 on, as {name}=4")
-    return int(text)
-
-
-def _sender(options: Options) -> Address | None:
-    return Address.parse(_single(options, "from")) if "from" in options else None
-
-
-def _single(options: Options, name: str) -> str:
-    return options[name][0] if name in options else ""
