@@ -476,6 +476,7 @@ def test_who_stops_gives_back_all_that_has_not_left(
     hurried: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("courriel.outbox.work.worker._CUT", 0.2)
     tickets = outbox.put_many([message(n) for n in range(20)], via=silent_at(moment), on_unsure="hold")
     begun = each_time(monkeypatch, outbox._store, "mark" if unsure else "claim")
     worker = outbox.worker().start()
@@ -735,7 +736,7 @@ def test_a_recorder_that_cannot_write_says_how_many_are_left(
     worker = outbox.worker().start()
     sandbox.wait_for(subject="Number 1")
 
-    assert worker.stop(grace=0.5) == 1
+    assert worker.stop(grace=0.1) == 1
     works.set()
     assert ticket.wait(10).state is State.SENT
 
