@@ -24,6 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Try everything, or less of it in the fast part."""
     gc.disable()  # until the tests are collected: nothing of what is made for them is garbage
     settings.load_profile(fast_part.profile(config.option.markexpr, config.getoption("--hypothesis-profile")))
+    if settings.get_current_profile_name() == "fast":
+        fast_part.keep_files_in_memory()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

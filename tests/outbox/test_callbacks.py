@@ -118,7 +118,6 @@ def test_a_listener_that_hangs_stops_nobody_who_takes_over(
     (job,) = store.claim(first.info.lane, 1, lease=600, holder="dead").jobs
     store.mark([job], lease=-1)
     monkeypatch.setattr("courriel.outbox.work.worker.GRACE", 0.2)
-    monkeypatch.setattr("courriel.outbox.work.worker._CUT", 0.2)
 
     with outbox.worker() as worker:
         assert silent.called.wait(20)  # type: ignore[attr-defined]

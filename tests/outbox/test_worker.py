@@ -476,7 +476,6 @@ def test_who_stops_gives_back_all_that_has_not_left(
     hurried: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("courriel.outbox.work.worker._CUT", 0.2)
     tickets = outbox.put_many([message(n) for n in range(20)], via=silent_at(moment), on_unsure="hold")
     begun = each_time(monkeypatch, outbox._store, "mark" if unsure else "claim")
     worker = outbox.worker().start()
