@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -73,6 +75,28 @@ def test_pytest_makes_those_cases_alone(number: int, request: pytest.FixtureRequ
 
     assert f"[{number}]" in request.node.name
     assert len(cases) <= (fast_part.CASES if settings.get_current_profile_name() == "fast" else 2 * fast_part.CASES)
+
+
+@pytest.mark.parametrize(("room", "chosen"), [(1, True), (1 << 62, False)])
+def test_files_are_kept_in_memory_where_there_is_room(
+    room: int, chosen: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_DEBUG_TEMPROOT", raising=False)
+    monkeypatch.setattr(fast_part, "MEMORY", tmp_path)
+    monkeypatch.setattr(fast_part, "ROOM", room)
+
+    fast_part.keep_files_in_memory()
+
+    assert os.environ.pop("PYTEST_DEBUG_TEMPROOT", "") == (str(tmp_path) if chosen else "")
+
+
+def test_a_system_without_a_folder_in_memory_has_the_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("PYTEST_DEBUG_TEMPROOT", raising=False)
+    monkeypatch.setattr(fast_part, "MEMORY", tmp_path / "nothing")
+
+    fast_part.keep_files_in_memory()
+
+    assert "PYTEST_DEBUG_TEMPROOT" not in os.environ
 
 
 @pytest.mark.parametrize(
