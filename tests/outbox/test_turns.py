@@ -19,7 +19,7 @@ from courriel.outbox.store.sql.store import at_once
 from courriel.outbox.store.states import State
 from courriel.outbox.wakeup import Wakeup
 from courriel.outbox.work import due_lanes
-from courriel.outbox.work.due_lanes import DueLanes
+from courriel.outbox.work.serving.due_lanes import DueLanes
 from fast_part import examples
 from outbox.conftest import claim, new_mail, settled
 from servers.daemon import wait_until
