@@ -15,10 +15,10 @@ from courriel.model.submission import Submission
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.facts import Query
 from courriel.outbox.store.jobs import Job
-from courriel.outbox.store.sql.store import at_once
+from courriel.outbox.store.sql.claiming import at_once
 from courriel.outbox.store.states import State
 from courriel.outbox.wakeup import Wakeup
-from courriel.outbox.work import due_lanes
+from courriel.outbox.work.serving import due_lanes
 from courriel.outbox.work.serving.due_lanes import DueLanes
 from fast_part import examples
 from outbox.conftest import claim, new_mail, settled

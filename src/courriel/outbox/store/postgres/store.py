@@ -39,9 +39,10 @@ from courriel.outbox.store.postgres.values import (
     new_in,
     numbered,
 )
-from courriel.outbox.store.sql import rows
+from courriel.outbox.store.sql import claiming, rows
 from courriel.outbox.store.sql.connection import SqlConnection, Values
-from courriel.outbox.store.sql.store import SqlStore, portions
+from courriel.outbox.store.sql.staging import portions
+from courriel.outbox.store.sql.store import SqlStore
 from courriel.outbox.store.states import POISON_AFTER, State
 
 T = TypeVar("T")
@@ -107,7 +108,7 @@ class PostgresStore(SqlStore):
     def _put_with_others(self, mails: Sequence[NewMail], known: Known | None) -> list[str]:
         """Write in one commit with simultaneous puts; large mails, and those of a refused group, are written alone."""
         if sum(mail.size for mail in mails) > _AT_ONCE:
-            with self._staged(mails) as staged:
+            with self._staging.staged(mails, self._is_known) as staged:
                 return self._write(lambda line: self._put(line, mails, known, staged))
         if os.getpid() != self._process:
             self._start_group()  # the thread that was writing for others does not exist in this child process
@@ -218,9 +219,9 @@ class PostgresStore(SqlStore):
 
     def _put_large(self, line: SqlConnection, mail: NewMail, *, is_new: bool, staged: bool) -> None:
         if staged and is_new:
-            self._take_staged(line, mail.id)
+            self._staging.take(line, mail.id)
         elif staged:
-            self._unstage(mail.id, line)
+            self._staging.delete(mail.id, line)
         elif is_new:
             for lot in portions(mail):
                 self._done(line, "put_body", lot)
@@ -363,7 +364,7 @@ class PostgresStore(SqlStore):
         if damaged:
             token = str(leased[0][2])
             with suppress(errors.OutboxError):  # the next claim finds them unreadable again
-                unreadable = self._write(lambda line: self._set_aside(line, damaged, token))
+                unreadable = self._write(lambda line: self._hold_unreadable(line, damaged, token))
         done = tuple(done_in(settled[0], each)) if settled else ()
         marks = {row[1] for row in found.rows if row[-2] == State.IN_FLIGHT}
         marked = sum(job.id in marks for job in jobs)
@@ -395,19 +396,22 @@ class PostgresStore(SqlStore):
         return done_in(answer, each)
 
     def _claim(self, line: SqlConnection, look: LaneLook, most: int, terms: LeaseTerms) -> Claimed:
-        values = {"lane": look.lane.name, "holder": terms.holder, "token": uuid4().hex, "poison": POISON_AFTER}
-        found = line.execute(self._says["recover"], values).fetchall() if look.late else []
+        values = {"lane": look.lane.name, "holder": terms.holder, "token": uuid4().hex, "lease": terms.lease}
+        found = line.execute(self._says["recover"], values | {"poison": POISON_AFTER}).fetchall() if look.late else []
         recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
         # The row of a lane is locked only where claims are counted: otherwise workers claim concurrently.
-        known, room = self._room(line, values, most) if is_limited(look.lane) else (look.lane, most)
+        known, room = look.lane, most
+        if is_limited(known):
+            known, room = claiming.lane_and_room(line, self._says, values, most)
         rate, room = self._rate(line, values, known, room)
         leased: list[rows.Row] = []
         if room:
             # Mails recovered just now are suspects, too.
-            leased = self._rows_leased(line, values, terms, room, suspects=look.suspects or bool(recovered))
+            suspects = look.suspects or bool(recovered)
+            leased = claiming.lease_due(line, self._says, values, room, suspects=suspects)
         slots, wait = self._take_slots(line, values, rate, len(leased), room) if rate else (None, None)
         jobs, broken = self._jobs(line, leased)
-        unreadable = self._set_aside(line, broken, str(values["token"])) if broken else ()
+        unreadable = self._hold_unreadable(line, broken, str(values["token"])) if broken else ()
         return Claimed(tuple(jobs), recovered, unreadable, known, slots=slots, wait=wait)
 
     def _look(self, line: SqlConnection, lane: str) -> LaneLook:

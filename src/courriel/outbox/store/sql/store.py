@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from functools import partial
-from itertools import count, islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from courriel import errors
-from courriel.outbox.store.chunks import CHUNK, LARGE
+from courriel.outbox.store.chunks import LARGE
 from courriel.outbox.store.facts import Activity, Count, IntegrityFinding, LaneInfo, MailInfo, Query, Taken, WorkerInfo
-from courriel.outbox.store.jobs import Job, KnownMail, LeaseTerms, NewMail, Pruned, Recovered, Settlement
-from courriel.outbox.store.sql import rows
+from courriel.outbox.store.jobs import Job, KnownMail, LeaseTerms, Pruned, Recovered, Settlement
+from courriel.outbox.store.sql import claiming, rows
 from courriel.outbox.store.sql.connection import SqlConnection, T, Values
+from courriel.outbox.store.sql.paging import page_statement
 from courriel.outbox.store.sql.rates import SqlRates
-from courriel.outbox.store.sql.statements import in_order
+from courriel.outbox.store.sql.staging import Staging
 from courriel.outbox.store.standing import Standing
 from courriel.outbox.store.states import DAMAGED, POISON_AFTER, Action, State
 
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-Pieces = Sequence[Values]
-"""Parameters of `put_body`, for the chunks that are inserted together."""
-
-_AT_A_TIME = LARGE // CHUNK
-_OUT_OF_HAND = (State.READY, State.HELD, State.SENT, State.FAILED, State.CANCELED)
-_SORTED = 5000  # mails that are sorted faster than they are found by lane in another index
-_LOWEST = 2  # the last priority
 _TICK = 0.001  # seconds: the shortest duration reported
 _PAGE = 200  # mails read at a time: a long read would keep the database from removing old row versions
 
@@ -66,64 +59,14 @@ class SqlStore(SqlRates, ABC):
         """Time of the store's clock as a statement parameter, for an engine without its own clock."""
         return {}
 
-    # Putting. A large content is staged in short transactions of its own, and counts from the mail's transaction on.
+    # Putting.
 
-    @contextmanager
-    def _staged(self, mails: Sequence[NewMail]) -> Generator[frozenset[str]]:
-        """Stage large contents, and yield the ids of their mails; the contents are deleted when the put fails."""
-        begun: list[str] = []
-        try:
-            for mail in mails:
-                if mail.size > LARGE and not self._is_known(mail.key):
-                    begun.append(mail.id)
-                    self._stage(mail)
-            yield frozenset(begun)
-        except BaseException:
-            for ident in begun:
-                with suppress(errors.OutboxError):  # deleted later by _sweep
-                    self._write_lightly(partial(self._unstage, ident))
-            raise
+    @cached_property
+    def _staging(self) -> Staging:
+        return Staging(self.place, self._says, self._write_lightly, self._done, self._now)
 
     def _is_known(self, key: str | None) -> bool:
         return key is not None and self.find(key=key) is not None
-
-    def _stage(self, mail: NewMail) -> None:
-        """Write a content in transactions of its own, before its mail.
-
-        A power cut may undo them until the transaction of the mail, which syncs the same log.
-        """
-        for number, pieces in enumerate(portions(mail)):
-            values = {"mail": mail.id} | self._now()
-
-            def act(
-                line: SqlConnection, first: bool = not number, pieces: Pieces = pieces, values: Values = values
-            ) -> None:
-                if first:
-                    line.execute(self._says["stage"], values)
-                self._done(line, "put_body", pieces)
-
-            self._write_lightly(act)
-
-    def _take_staged(self, line: SqlConnection, ident: str) -> None:
-        """Assign a staged content to its mail. Raises OutboxError when it was swept up because it took too long."""
-        if not line.execute(self._says["unstage"], {"mail": ident}).rowcount:
-            raise errors.OutboxError(f"{self.place}: its content was an hour on the way here: put it again")
-
-    def _unstage(self, ident: str, line: SqlConnection) -> None:
-        """Delete a staged content that has no mail."""
-        if line.execute(self._says["unstage"], {"mail": ident}).rowcount:
-            line.execute(self._says["forget_body"], {"id": ident})
-
-    def _sweep(self, line: SqlConnection) -> bool:
-        """Delete some pieces of an abandoned content; False when there is none."""
-        found = line.execute(self._says["stale"], self._now()).fetchone()
-        if found is None:
-            return False
-        values = {"mail": found[0], "pieces": _AT_A_TIME}
-        line.execute(self._says["condemn"], values)
-        if line.execute(self._says["forget_pieces"], values).rowcount < _AT_A_TIME:
-            line.execute(self._says["unstage_condemned"], values)
-        return True
 
     # Working.
 
@@ -256,29 +199,15 @@ class SqlStore(SqlRates, ABC):
         left = query.most if query.most is not None else sys.maxsize
         while left > 0:
             values["most"] = min(left, _PAGE)
-            page = self._read(lambda line: line.execute(self._pages(line, query), values).fetchall())
+            page = self._read(lambda line: line.execute(self._page(line, query), values).fetchall())
             yield from map(rows.info_of, page)
             if len(page) < _PAGE:
                 return
             left -= len(page)
             values["created"], values["id"] = page[-1][:2]
 
-    def _pages(self, line: SqlConnection, query: Query) -> str:
-        """The statement that reads a page by an index; a lane is searched in the states where the counters find its
-        mails.
-        """
-        if query.news:
-            return self._says["read_news"]
-        if query.unsure and query.state in (None, State.READY, State.SENT):
-            return self._says["read_unsure"]
-        states = [state for state in _OUT_OF_HAND if query.state in (None, state)]
-        parts = [("read_in_hand", -1 if query.state is None else int(query.state))]
-        if query.lane:
-            found = dict(line.execute(self._says["counts_of"], {"lane": query.lane}).fetchall())
-            parts += [(_of_a_lane(state, found[state]), int(state)) for state in states if state in found]
-        else:
-            parts += [("read_state", int(state)) for state in states]
-        return self._in_words(in_order(tuple(parts)))
+    def _page(self, line: SqlConnection, query: Query) -> str:
+        return self._in_words(page_statement(line, self._says, query))
 
     def counts(self) -> list[Count]:
         """See Store.counts."""
@@ -358,7 +287,7 @@ class SqlStore(SqlRates, ABC):
         ages = {State.SENT: sent, State.CANCELED: sent, State.FAILED: failed}
 
         def act(line: SqlConnection) -> Pruned:
-            if self._sweep(line):
+            if self._staging.sweep(line):
                 return Pruned(0, more=True)
             old: list[tuple[str, Any]] = []
             for state, age in ages.items():
@@ -417,67 +346,13 @@ class SqlStore(SqlRates, ABC):
         """See Store.compact; refused for an engine that compacts by itself."""
         raise errors.UsageError(f"{self.place}: PostgreSQL uses the room again by itself (autovacuum)")
 
-    # Steps of a claim.
+    # Steps of a claim; see also `claiming`.
 
-    def _room(self, line: SqlConnection, values: Values, most: int) -> tuple[LaneInfo, int]:
-        """Read a lane, and how many of its mails may be claimed now; the row is locked where the engine can."""
-        row = line.execute(self._says["lane"], values).fetchone()
-        if row is None:
-            return LaneInfo(""), most
-        lane = rows.lane_of(row)
-        busy = 0
-        if lane.fails or lane.cap is not None:
-            busy = int(line.execute(self._says["count_busy"], values).fetchone()[0])
-        return lane, rows.room_for(lane, busy, most)
-
-    def _set_aside(
-        self, line: SqlConnection, unreadable: Sequence[tuple[Any, str]], token: str
+    def _hold_unreadable(
+        self, line: SqlConnection, unreadable: Sequence[tuple[Any, str]], token: object
     ) -> tuple[Recovered, ...]:
         """Hold the claimed mails of this token whose rows cannot be read, so that the others are sent."""
-        held: list[Recovered] = []
-        for ident, why in unreadable:
-            values = {"id": ident, "why": why, "token": token} | self._now()
-            if line.execute(self._says["set_aside"], values).rowcount:
-                held.append(Recovered(str(ident), State.HELD, why))
-        return tuple(held)
-
-    def _rows_leased(
-        self, line: SqlConnection, values: Values, terms: LeaseTerms, most: int, *, suspects: bool = True
-    ) -> list[rows.Row]:
-        """Lease up to `most` mails by priority and due time.
-
-        Mails with an expired lease keep their turn, but are claimed apart from the others; `suspects=False` says that
-        there are none.
-        """
-        values = {**values, "lease": terms.lease}
-        first = line.execute(self._says["first_suspect"], values).fetchone() if suspects else None
-        if first is None:
-            return self._claim_calm(line, values, most)
-        priority, lost, due = first
-        if found := self._claim_calm(line, values, most, before=(priority, due)):
-            return found
-        alike = {**values, "prio": priority, "lost": lost, "most": at_once(lost, most)}
-        # None when another worker was faster: then the others need not wait.
-        return line.execute(self._says["claim_suspect"], alike).fetchall() or self._claim_calm(line, values, most)
-
-    def _claim_calm(
-        self, line: SqlConnection, values: Values, most: int, before: tuple[int, float] | None = None
-    ) -> list[rows.Row]:
-        """Lease mails without an expired lease; with `before`, those of a turn before this priority and time."""
-        found: list[rows.Row] = []
-        last, until = before or (_LOWEST, None)
-        for priority in range(last + 1):
-            if len(found) < most:
-                limit = until if priority == last else None
-                more = {**values, "prio": priority, "most": most - len(found), "until": limit}
-                found += line.execute(self._says["claim"], more).fetchall()
-        return found
-
-
-def _of_a_lane(state: State, mails: int) -> str:
-    if state is State.READY:
-        return "read_ready" if mails <= _SORTED else "read_state"
-    return "read_state" if state is State.SENT else "read_ended"
+        return claiming.hold_unreadable(line, self._says, unreadable, {"token": token} | self._now())
 
 
 def _few(old: Sequence[tuple[str, Any]]) -> tuple[list[str], frozenset[str]]:
@@ -497,19 +372,3 @@ def _few(old: Sequence[tuple[str, Any]]) -> tuple[list[str], frozenset[str]]:
             octets += size
         few.append(ident)
     return few, frozenset(large)
-
-
-def portions(mail: NewMail) -> Iterator[Pieces]:
-    """Split a content into portions that fit into memory, and into a transaction for which others wait."""
-    pieces = ({"mail": mail.id, "seq": seq, "chunk": chunk} for seq, chunk in enumerate(mail.chunks))
-    while lot := list(islice(pieces, _AT_A_TIME)):
-        yield lot
-
-
-def at_once(lost: int, most: int) -> int:
-    """Number of mails with so many expired leases that are claimed together, where `most` others would be.
-
-    After one expiry a mail was most likely only in the batch of the mail that killed its worker: a quarter of a batch
-    goes together. After the second each goes alone, so that the next death names the culprit.
-    """
-    return max(1, most // 4) if lost == 1 else 1

@@ -14,7 +14,7 @@ from courriel import errors
 from courriel._dataclass import replace
 from courriel.outbox.store.facts import IntegrityFinding, LaneInfo
 from courriel.outbox.store.jobs import Claimed, Job, Known, LeaseTerms, NewMail, Pruned, Recovered, Settlement
-from courriel.outbox.store.sql import rows
+from courriel.outbox.store.sql import claiming, rows
 from courriel.outbox.store.sql.connection import SqlConnection, Values
 from courriel.outbox.store.sql.statements import by_position, for_ids, for_rows, statements
 from courriel.outbox.store.sql.store import SqlStore
@@ -67,7 +67,7 @@ class SqliteStore(SqlStore):
         with in_our_words(self._path):
             filesystem.check_room(self._path, sum(mail.size for mail in mails))
         if conn is None:
-            with self._staged(mails) as staged:
+            with self._staging.staged(mails, self._is_known) as staged:
                 ids = self._file.write(
                     lambda connection: [self._put(connection, mail, known, staged) for mail in mails]
                 )
@@ -94,14 +94,14 @@ class SqliteStore(SqlStore):
         statement, in_order = self._says_many["put_mail"]
         if cursor.execute(statement, in_order(values)).rowcount == 0:
             if staged:
-                self._unstage(mail.id, connection)
+                self._staging.delete(mail.id, connection)
             if known is not None and (before := self._known(cursor, mail.key)) is not None:
                 known(mail, before)
             return str(cursor.execute(self._says["id_of_key"], {"key": mail.key}).fetchone()[0])
         if mail.lane not in self._lanes_known:
             cursor.execute(self._says["put_lane"], values)
         if mail.id in staged:
-            self._take_staged(connection, mail.id)
+            self._staging.take(connection, mail.id)
             return mail.id
         statement, in_order = self._says_many["put_body"]
         for seq, chunk in enumerate(mail.chunks):
@@ -146,15 +146,16 @@ class SqliteStore(SqlStore):
         return self._file.write(act)
 
     def _claim(self, connection: sqlite3.Connection, lane: str, most: int, terms: LeaseTerms) -> Claimed:
-        values: dict[str, object] = {"lane": lane, "holder": terms.holder, "token": uuid4().hex, "now": self._clock()}
+        values: dict[str, object] = {"lane": lane, "holder": terms.holder, "token": uuid4().hex, "lease": terms.lease}
+        values |= self._now()
         found = connection.execute(self._says["recover"], values | {"poison": POISON_AFTER}).fetchall()
         recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
-        known, room = self._room(connection, values, most)
+        known, room = claiming.lane_and_room(connection, self._says, values, most)
         rate, room = self._rate(connection, values, known, room)
-        leased = self._rows_leased(connection, values, terms, room) if room else []
+        leased = claiming.lease_due(connection, self._says, values, room) if room else []
         slots, wait = self._take_slots(connection, values, rate, len(leased), room) if rate else (None, None)
         jobs, broken = rows.jobs_of(leased, _small_bodies(connection, leased), _CARRIED)
-        unreadable = self._set_aside(connection, broken, str(values["token"])) if broken else ()
+        unreadable = self._hold_unreadable(connection, broken, values["token"]) if broken else ()
         return Claimed(tuple(jobs), recovered, unreadable, known, slots=slots, wait=wait)
 
     def _look(self, connection: sqlite3.Connection, lane: str) -> tuple[LaneInfo, bool, bool]:
