@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import islice
 from typing import TypeVar
 from uuid import uuid4
 
@@ -17,26 +14,22 @@ from courriel.outbox.store.chunks import LARGE
 from courriel.outbox.store.facts import Activity, LaneInfo
 from courriel.outbox.store.jobs import Claimed, Job, Known, LeaseTerms, NewMail, Recovered, Settlement
 from courriel.outbox.store.postgres.connection import (
-    Connection,
     PostgresConnection,
     all_translated,
     in_our_words,
-    psycopg,
     translated,
 )
-from courriel.outbox.store.postgres.group_commit import PendingPut, PutGroup
+from courriel.outbox.store.postgres.joined import checked_connection
+from courriel.outbox.store.postgres.joint_puts import JointPuts
 from courriel.outbox.store.postgres.pipeline import RefusedError, Said, Statement, UnfinishedError
 from courriel.outbox.store.postgres.server import BEGIN_LIGHTLY, DURABLY, PostgresServer
 from courriel.outbox.store.postgres.values import (
     CARRIED,
     LaneLook,
-    PutStatements,
     claim_values,
     done_in,
-    id_in,
     is_limited,
     leases_of,
-    new_in,
     numbered,
 )
 from courriel.outbox.store.sql import claiming, rows
@@ -48,7 +41,6 @@ from courriel.outbox.store.states import POISON_AFTER, State
 T = TypeVar("T")
 _AT_ONCE = 1024 * 1024  # octets of a put in one round trip; a larger one is staged, so that no other waits for it
 _OF_LANE = 8  # columns of a lane in the statement `look`
-_KEY_WAIT = "100ms"  # for another put of the same key; after it this put waits alone, and not its whole group
 
 _SAID_AT_ONCE = (
     *("put_mail", "put_mails", "put_body", "put_body_of_key", "id_of_key"),
@@ -61,9 +53,6 @@ _BY_INDEX = """
 SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true),
        set_config('jit', 'off', true)
 """
-
-_NO_TRANSACTION = psycopg.pq.TransactionStatus.IDLE
-_FAILED_TRANSACTION = psycopg.pq.TransactionStatus.INERROR
 
 
 class PostgresStore(SqlStore):
@@ -78,7 +67,7 @@ class PostgresStore(SqlStore):
         self._server = PostgresServer(url, create=create)
         self._says = all_translated()
         self._statements = {name: Statement(self._says[name]) for name in _SAID_AT_ONCE}
-        self._start_group()
+        self._joint = JointPuts(self._server, self._statements)
         self._lanes_known: set[str] = set()
 
     @property
@@ -90,7 +79,7 @@ class PostgresStore(SqlStore):
 
     def put(self, mails: Sequence[NewMail], conn: object = None, *, known: Known | None = None) -> list[str]:
         """See Store.put; `conn` is a psycopg.Connection to the same database."""
-        joined = None if conn is None else self._joined(conn)
+        joined = None if conn is None else checked_connection(conn, self._server)
         # Before, and separately: a new lane within a caller's transaction would block all other puts into it.
         self._know_lanes({mail.lane for mail in mails})
         if joined is None:
@@ -110,9 +99,7 @@ class PostgresStore(SqlStore):
         if sum(mail.size for mail in mails) > _AT_ONCE:
             with self._staging.staged(mails, self._is_known) as staged:
                 return self._write(lambda line: self._put(line, mails, known, staged))
-        if os.getpid() != self._process:
-            self._start_group()  # the thread that was writing for others does not exist in this child process
-        pending = self._group.put(mails)
+        pending = self._joint.put(mails)
         if pending.error is not None:
             raise pending.error
         if pending.doubtful or len(pending.kept) != len(mails):
@@ -133,59 +120,6 @@ class PostgresStore(SqlStore):
             if doubtful:
                 raise self._server.uncertain() from failed
             raise
-
-    def _start_group(self) -> None:
-        self._process, self._group = os.getpid(), PutGroup(self._put_lot)
-
-    def _put_lot(self, lot: Sequence[PendingPut]) -> None:
-        """Write the mails of several calls in one round trip and one commit."""
-        said = [each for pending in lot for each in self._said_by(pending)]
-        if not said:
-            return
-        insert = self._insert([each.row for each in said])
-        try:
-            inserted, *answers = self._server.at_once(
-                [insert, *[one for each in said for one in each.rest]], wait=_KEY_WAIT
-            )
-        except RefusedError:
-            return
-        except UnfinishedError as broken:
-            for pending in lot:
-                pending.doubtful = not broken.hangs
-                pending.error = self._server.uncertain() if broken.hangs else None
-            return
-        except errors.OutboxError as failed:
-            for pending in lot:
-                pending.error = failed
-            return
-        new = new_in(inserted, said)
-        rest = iter(answers)
-        for each in said:
-            ident = id_in(list(islice(rest, len(each.rest))), each.mail, new)
-            if ident is None:  # a mail of the same key is being pruned: put again, except those that are stored
-                each.pending.doubtful = True
-            each.pending.kept.append(ident or "")
-
-    def _insert(self, mails: Sequence[Values]) -> Said:
-        """One statement for all mails, so that the counters are updated once; it returns the ids of the new ones."""
-        if len(mails) == 1:
-            return self._statements["put_mail"], mails[0]
-        # A microsecond between due times keeps the order of the call.
-        numbered = [{"n": number - len(mails), **values} for number, values in enumerate(mails)]
-        return self._statements["put_mails"], {"mails": json.dumps(numbered)}
-
-    def _said_by(self, pending: PendingPut) -> list[PutStatements]:
-        try:
-            return [self._said_of(mail, pending) for mail in pending.mails]
-        except Exception:  # noqa: BLE001 - raised again in its own caller, when it puts alone
-            return []
-
-    def _said_of(self, mail: NewMail, pending: PendingPut) -> PutStatements:
-        body = self._statements["put_body" if mail.key is None else "put_body_of_key"]
-        rest: list[Said] = [(body, piece) for lot in portions(mail) for piece in lot]
-        if mail.key is not None:
-            rest.append((self._statements["id_of_key"], {"key": mail.key}))
-        return PutStatements(pending, mail, rows.mail_values(mail), rest)
 
     def _tell_known(self, ids: Sequence[str], mails: Sequence[NewMail], known: Known) -> None:
         for ident, mail in zip(ids, mails, strict=True):
@@ -233,27 +167,6 @@ class PostgresStore(SqlStore):
         if known is not None and row[0] != mail.id and (before := self._known(line, mail.key)) is not None:
             known(mail, before)
         return str(row[0])
-
-    def _joined(self, conn: object) -> Connection:
-        """The caller's connection, within a transaction of the caller. Raises UsageError for another database or
-        schema.
-        """
-        if not isinstance(conn, psycopg.Connection):
-            raise errors.UsageError(
-                f"conn: a psycopg.Connection to {self.place}, not {type(conn).__module__}.{type(conn).__name__}"
-            )
-        if conn.closed or conn.info.transaction_status == _FAILED_TRANSACTION:
-            raise errors.UsageError("conn: its transaction has failed, or it is closed; nothing can be put there")
-        if conn.autocommit and conn.info.transaction_status == _NO_TRANSACTION:
-            raise errors.UsageError("conn: begin a transaction first; this connection commits each statement alone")
-        with in_our_words(self.place):
-            line = PostgresConnection(conn)
-            there = line.last("SELECT to_regclass('outbox_version') IS NOT NULL")[0]
-            name = line.last("SELECT name FROM outbox_version")[0] if there else None
-            # The tables may have been made anew since.
-            if name is None or name not in (self._server.name, self._server.name_now()):
-                raise errors.UsageError(f"conn: another database, or schema, than that of the outbox, {self.place}")
-        return conn
 
     # Working.
 
