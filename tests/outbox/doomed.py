@@ -52,13 +52,13 @@ def between_writes(store: Store) -> Iterator[None]:
         yield
         return
     file = store._file
-    taken = file._pen.take(5)
+    taken = file._group.take(5)
     try:
-        with file._light_turn:
+        with file._light_lock:
             yield
     finally:
         if taken:
-            file._pen.give_back()
+            file._group.give_back()
 
 
 armed = True
