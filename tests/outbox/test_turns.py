@@ -214,8 +214,8 @@ def test_lanes_are_served_by_priority_and_none_starves(store: Store, monkeypatch
 
     due = lanes.look(fresh=True)
     assert due.lanes == ("first", "second", "usual", "calm")
-    assert lanes.turn_of(due, 0) == due.lanes
-    assert lanes.turn_of(due, 1) == ("second", "first", "calm", "usual")
+    assert lanes.order_for(due, 0) == due.lanes
+    assert lanes.order_for(due, 1) == ("second", "first", "calm", "usual")
     now[0] += 1
     lanes.serves("first")
     assert lanes.look(fresh=True).lanes == ("second", "first", "usual", "calm")

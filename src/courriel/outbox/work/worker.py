@@ -269,7 +269,7 @@ class Worker:
     def _serve_due(self, number: int, run: Run, dispatcher: Dispatcher) -> tuple[int, float]:
         """Serve the due lanes in this thread's order; how many mails were tried, and the seconds until a query."""
         due, began = self._due.look(), monotonic()
-        lanes, pause, tried = self._due.turn_of(due, number), due.pause, 0
+        lanes, pause, tried = self._due.order_for(due, number), due.pause, 0
         if not lanes:
             run.results.store_pending()
         for lane in lanes:

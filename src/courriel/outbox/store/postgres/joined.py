@@ -23,9 +23,9 @@ def checked_connection(conn: object, server: PostgresServer) -> Connection:
     if conn.autocommit and conn.info.transaction_status == _NO_TRANSACTION:
         raise errors.UsageError("conn: begin a transaction first; this connection commits each statement alone")
     with in_our_words(server.place):
-        line = PostgresConnection(conn)
-        there = line.last("SELECT to_regclass('outbox_version') IS NOT NULL")[0]
-        name = line.last("SELECT name FROM outbox_version")[0] if there else None
+        db = PostgresConnection(conn)
+        there = db.last("SELECT to_regclass('outbox_version') IS NOT NULL")[0]
+        name = db.last("SELECT name FROM outbox_version")[0] if there else None
         # The tables may have been made anew since.
         if name is None or name not in (server.name, server.name_now()):
             raise errors.UsageError(f"conn: another database, or schema, than that of the outbox, {server.place}")

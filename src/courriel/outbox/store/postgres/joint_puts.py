@@ -11,7 +11,7 @@ from typing import NamedTuple
 from courriel import errors
 from courriel.outbox.store.jobs import NewMail
 from courriel.outbox.store.postgres.group_commit import PendingPut, PutGroup
-from courriel.outbox.store.postgres.pipeline import RefusedError, Said, Statement, UnfinishedError
+from courriel.outbox.store.postgres.pipeline import BoundStatement, RefusedError, Statement, UnfinishedError
 from courriel.outbox.store.postgres.server import Answer, PostgresServer
 from courriel.outbox.store.sql import rows
 from courriel.outbox.store.sql.connection import Values
@@ -26,7 +26,7 @@ class PutStatements(NamedTuple):
     pending: PendingPut
     mail: NewMail
     row: Values
-    rest: Sequence[Said]
+    rest: Sequence[BoundStatement]
 
 
 class JointPuts:
@@ -47,9 +47,9 @@ class JointPuts:
 
     # The steps.
 
-    def _write(self, lot: Sequence[PendingPut]) -> None:
+    def _write(self, group: Sequence[PendingPut]) -> None:
         """Write the mails of several calls in one round trip and one commit."""
-        said = [each for pending in lot for each in self._statements_for(pending)]
+        said = [each for pending in group for each in self._statements_for(pending)]
         if not said:
             return
         insert = self._insert([each.row for each in said])
@@ -60,12 +60,12 @@ class JointPuts:
         except RefusedError:
             return
         except UnfinishedError as broken:
-            for pending in lot:
+            for pending in group:
                 pending.doubtful = not broken.hangs
                 pending.error = self._server.uncertain() if broken.hangs else None
             return
         except errors.OutboxError as failed:
-            for pending in lot:
+            for pending in group:
                 pending.error = failed
             return
         new = _new_in(inserted, said)
@@ -76,7 +76,7 @@ class JointPuts:
                 each.pending.doubtful = True
             each.pending.kept.append(ident or "")
 
-    def _insert(self, mails: Sequence[Values]) -> Said:
+    def _insert(self, mails: Sequence[Values]) -> BoundStatement:
         """One statement for all mails, so that the counters are updated once; it returns the ids of the new ones."""
         if len(mails) == 1:
             return self._statements["put_mail"], mails[0]
@@ -92,7 +92,7 @@ class JointPuts:
 
     def _statements_of(self, mail: NewMail, pending: PendingPut) -> PutStatements:
         body = self._statements["put_body" if mail.key is None else "put_body_of_key"]
-        rest: list[Said] = [(body, piece) for lot in portions(mail) for piece in lot]
+        rest: list[BoundStatement] = [(body, piece) for portion in portions(mail) for piece in portion]
         if mail.key is not None:
             rest.append((self._statements["id_of_key"], {"key": mail.key}))
         return PutStatements(pending, mail, rows.mail_values(mail), rest)

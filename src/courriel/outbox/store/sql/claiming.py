@@ -14,44 +14,44 @@ from courriel.outbox.store.states import State
 _LOWEST = 2  # the last priority
 
 
-def lane_and_room(line: SqlConnection, says: Mapping[str, str], values: Values, most: int) -> tuple[LaneInfo, int]:
+def lane_and_room(db: SqlConnection, sql: Mapping[str, str], values: Values, most: int) -> tuple[LaneInfo, int]:
     """Read a lane, and how many of its mails may be claimed now; the row is locked where the engine can."""
-    row = line.execute(says["lane"], values).fetchone()
+    row = db.execute(sql["lane"], values).fetchone()
     if row is None:
         return LaneInfo(""), most
     lane = rows.lane_of(row)
     busy = 0
     if lane.fails or lane.cap is not None:
-        busy = int(line.execute(says["count_busy"], values).fetchone()[0])
+        busy = int(db.execute(sql["count_busy"], values).fetchone()[0])
     return lane, rows.room_for(lane, busy, most)
 
 
 def lease_due(
-    line: SqlConnection, says: Mapping[str, str], values: Values, most: int, *, suspects: bool = True
+    db: SqlConnection, sql: Mapping[str, str], values: Values, most: int, *, suspects: bool = True
 ) -> list[rows.Row]:
     """Lease up to `most` mails by priority and due time.
 
     Mails with an expired lease keep their place in the queue, but are claimed apart from the others; `suspects=False`
     says that there are none.
     """
-    first = line.execute(says["first_suspect"], values).fetchone() if suspects else None
+    first = db.execute(sql["first_suspect"], values).fetchone() if suspects else None
     if first is None:
-        return _lease_calm(line, says, values, most)
+        return _lease_calm(db, sql, values, most)
     priority, lost, due = first
-    if found := _lease_calm(line, says, values, most, before=(priority, due)):
+    if found := _lease_calm(db, sql, values, most, before=(priority, due)):
         return found
     alike = {**values, "prio": priority, "lost": lost, "most": at_once(lost, most)}
     # None when another worker was faster: then the others need not wait.
-    return line.execute(says["claim_suspect"], alike).fetchall() or _lease_calm(line, says, values, most)
+    return db.execute(sql["claim_suspect"], alike).fetchall() or _lease_calm(db, sql, values, most)
 
 
 def hold_unreadable(
-    line: SqlConnection, says: Mapping[str, str], unreadable: Sequence[tuple[Any, str]], values: Values
+    db: SqlConnection, sql: Mapping[str, str], unreadable: Sequence[tuple[Any, str]], values: Values
 ) -> tuple[Recovered, ...]:
     """Hold claimed mails whose rows cannot be read, so that the others are sent; `values` are token and time."""
     held: list[Recovered] = []
     for ident, why in unreadable:
-        if line.execute(says["set_aside"], {"id": ident, "why": why, **values}).rowcount:
+        if db.execute(sql["set_aside"], {"id": ident, "why": why, **values}).rowcount:
             held.append(Recovered(str(ident), State.HELD, why))
     return tuple(held)
 
@@ -69,7 +69,7 @@ def at_once(lost: int, most: int) -> int:
 
 
 def _lease_calm(
-    line: SqlConnection, says: Mapping[str, str], values: Values, most: int, before: tuple[int, float] | None = None
+    db: SqlConnection, sql: Mapping[str, str], values: Values, most: int, before: tuple[int, float] | None = None
 ) -> list[rows.Row]:
     """Lease mails without an expired lease; with `before`, those that come before this priority and time."""
     found: list[rows.Row] = []
@@ -78,5 +78,5 @@ def _lease_calm(
         if len(found) < most:
             limit = until if priority == last else None
             more = {**values, "prio": priority, "most": most - len(found), "until": limit}
-            found += line.execute(says["claim"], more).fetchall()
+            found += db.execute(sql["claim"], more).fetchall()
     return found

@@ -13,16 +13,16 @@ _OUT_OF_HAND = (State.READY, State.HELD, State.SENT, State.FAILED, State.CANCELE
 _SORTED = 5000  # mails that are sorted faster than they are found by lane in another index
 
 
-def page_statement(line: SqlConnection, says: Mapping[str, str], query: Query) -> str:
+def page_statement(db: SqlConnection, sql: Mapping[str, str], query: Query) -> str:
     """The statement for a page of these mails; a lane is searched in the states where the counters find its mails."""
     if query.news:
-        return says["read_news"]
+        return sql["read_news"]
     if query.unsure and query.state in (None, State.READY, State.SENT):
-        return says["read_unsure"]
+        return sql["read_unsure"]
     states = [state for state in _OUT_OF_HAND if query.state in (None, state)]
     parts = [("read_in_hand", -1 if query.state is None else int(query.state))]
     if query.lane:
-        found = dict(line.execute(says["counts_of"], {"lane": query.lane}).fetchall())
+        found = dict(db.execute(sql["counts_of"], {"lane": query.lane}).fetchall())
         parts += [(_of_a_lane(state, found[state]), int(state)) for state in states if state in found]
     else:
         parts += [("read_state", int(state)) for state in states]

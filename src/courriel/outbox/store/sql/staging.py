@@ -34,12 +34,12 @@ class Staging:
     def __init__(
         self,
         place: str,
-        says: Mapping[str, str],
+        sql: Mapping[str, str],
         write_lightly: Callable[[Callable[[SqlConnection], Any]], Any],
         insert: Callable[[SqlConnection, str, Portion], object],
         now: Callable[[], Values],
     ) -> None:
-        self._place, self._says, self._write_lightly = place, says, write_lightly
+        self._place, self._sql, self._write_lightly = place, sql, write_lightly
         self._insert, self._now = insert, now
 
     @contextmanager
@@ -63,32 +63,32 @@ class Staging:
         values = {"mail": mail.id, **self._now()}
         for number, portion in enumerate(portions(mail)):
 
-            def act(line: SqlConnection, first: bool = not number, portion: Portion = portion) -> None:
+            def act(db: SqlConnection, first: bool = not number, portion: Portion = portion) -> None:
                 if first:
-                    line.execute(self._says["stage"], values)
-                self._insert(line, "put_body", portion)
+                    db.execute(self._sql["stage"], values)
+                self._insert(db, "put_body", portion)
 
             self._write_lightly(act)
 
-    def take(self, line: SqlConnection, ident: str) -> None:
+    def take(self, db: SqlConnection, ident: str) -> None:
         """Assign a staged content to its mail. Raises OutboxError when it was swept up because it took too long."""
-        if not line.execute(self._says["unstage"], {"mail": ident}).rowcount:
+        if not db.execute(self._sql["unstage"], {"mail": ident}).rowcount:
             raise errors.OutboxError(f"{self._place}: its content was an hour on the way here: put it again")
 
-    def delete(self, ident: str, line: SqlConnection) -> None:
+    def delete(self, ident: str, db: SqlConnection) -> None:
         """Delete a staged content that has no mail."""
-        if line.execute(self._says["unstage"], {"mail": ident}).rowcount:
-            line.execute(self._says["forget_body"], {"id": ident})
+        if db.execute(self._sql["unstage"], {"mail": ident}).rowcount:
+            db.execute(self._sql["forget_body"], {"id": ident})
 
-    def sweep(self, line: SqlConnection) -> bool:
+    def sweep(self, db: SqlConnection) -> bool:
         """Delete some chunks of an abandoned content; False when there is none."""
-        found = line.execute(self._says["stale"], self._now()).fetchone()
+        found = db.execute(self._sql["stale"], self._now()).fetchone()
         if found is None:
             return False
         values = {"mail": found[0], "pieces": _AT_A_TIME}
-        line.execute(self._says["condemn"], values)
-        if line.execute(self._says["forget_pieces"], values).rowcount < _AT_A_TIME:
-            line.execute(self._says["unstage_condemned"], values)
+        db.execute(self._sql["condemn"], values)
+        if db.execute(self._sql["forget_pieces"], values).rowcount < _AT_A_TIME:
+            db.execute(self._sql["unstage_condemned"], values)
         return True
 
 
