@@ -64,11 +64,11 @@ class Line(FlowRunner):
         """
         if not opening:
             refuse_if_broken(self)
-        with self.turn:
+        with self.guard:
             return await self.proceed(flow, opening=opening)
 
     async def proceed(self, flow: Flow[T], *, opening: bool = False) -> T:
-        """Run a flow as a part of a longer call: the caller holds the `turn` lock already."""
+        """Run a flow as a part of a longer call: the caller holds the `guard` already."""
         if self.inherited and not opening:
             refuse_if_inherited(self)
         self._clock.start_call()
@@ -93,7 +93,7 @@ class Line(FlowRunner):
     def _after_fork(self) -> None:
         """Drop the parent's connection; this object may reconnect, in an event loop of its own."""
         forks.keep_for_ever(self._arrivals, self._alarm, self._flow, self._over)
-        self.turn = BusyGuard()
+        self.guard = BusyGuard()
         self._alarm = self._new_alarm()
         self._waits, self._flow, self._over = False, None, None
         arrivals, self._arrivals = self._arrivals, None

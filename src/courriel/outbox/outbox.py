@@ -16,20 +16,21 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel._lazy_re import expression
 from courriel.model.checks.shown import safely_shown
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox import checks
-from courriel.outbox.encoding import Moment, PutTerms, seconds_from_now, written
+from courriel.outbox.encoding import Moment, seconds_from_now, written
 from courriel.outbox.lanes import Lanes
 from courriel.outbox.listeners import Event, Listeners, TicketListener, checked_function
+from courriel.outbox.putting.storing import encoded, store_mails
 from courriel.outbox.putting.terms import IfKnown, check_if_known, check_keys, moment_of, portions, terms_of
 from courriel.outbox.questions import Confirm
 from courriel.outbox.rate import in_lane
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.facts import Count, IntegrityFinding, LaneInfo, MailInfo, Query
-from courriel.outbox.store.jobs import KnownMail, NewMail
-from courriel.outbox.store.opening import _POSTGRESQL, _file_name, store_at
+from courriel.outbox.store.jobs import NewMail
+from courriel.outbox.store.lookup import find_mail
+from courriel.outbox.store.opening import POSTGRESQL, file_name, store_at
 from courriel.outbox.store.pruning import Pruning
 from courriel.outbox.store.states import State
 from courriel.outbox.ticket import Ticket
@@ -56,8 +57,6 @@ if TYPE_CHECKING:
 
 MAX_SIZE = 50 * 1024 * 1024
 """Octets of the largest accepted mail: more than servers take, and less than harms a database."""
-
-_BEGINNING = expression(r"[0-9a-f]{8,31}")
 
 
 class Outbox:
@@ -146,9 +145,9 @@ class Outbox:
         check_if_known(if_known)
         check_several(messages)
         check_keys(messages, keys)
-        lane, terms = self._ways.lane(via), terms_of(wanted)
+        mails_to_put = encoded(messages, keys, self._ways.lane(via), terms_of(wanted), self._max_size)
         tickets: list[Ticket] = []
-        for mails in portions(self._written(messages, keys, lane, terms)):
+        for mails in portions(mails_to_put):
             tickets += self._keep(mails, conn, if_known)
         return tickets
 
@@ -159,19 +158,7 @@ class Outbox:
 
         A prefix has eight digits at least. Raises UsageError for one that several ids have.
         """
-        if (id is None) is (key is None):
-            raise errors.UsageError("get: the id of a mail, or its key")
-        checks.text("id", id) if key is None else checks.text("key", key)
-        found = self._store.find(id=id, key=key)
-        if found is None and id is not None and _BEGINNING.fullmatch(id):
-            begun = self._store.begin_with(id)
-            if len(begun) > 1:
-                raise errors.UsageError(f"the ids of several mails begin with {id}: give more digits")
-            found = self._store.find(id=begun[0]) if begun else None
-        if found is None:
-            what = f"key {key!r}" if id is None else id
-            raise errors.TicketNotFound(f"there is no mail {what} in {self._store.place}")
-        return self._ticket(found.id)
+        return self._ticket(find_mail(self._store, id, key).id)
 
     def list(
         self,
@@ -303,7 +290,7 @@ class Outbox:
 
         Raises UsageError for an existing file, OutboxFull, OutboxError.
         """
-        self._store.backup(Path(_file_name(path)).absolute())
+        self._store.backup(Path(file_name(path)).absolute())
 
     @staticmethod
     def restore(
@@ -317,11 +304,11 @@ class Outbox:
         """
         from courriel.outbox.store.sqlite.backup import restore
 
-        if isinstance(place, str) and place.startswith(_POSTGRESQL):
+        if isinstance(place, str) and place.startswith(POSTGRESQL):
             raise errors.UsageError(
                 f"{safely_shown(place)}: a PostgreSQL database is restored by its own means: pg_restore, psql"
             )
-        return restore(Path(_file_name(backup)), Path(_file_name(place)), nothing_sent_since=nothing_sent_since)
+        return restore(Path(file_name(backup)), Path(file_name(place)), nothing_sent_since=nothing_sent_since)
 
     def compact(self) -> tuple[int, int]:
         """Return free pages of the file to the disk (SQLite); its size in octets before and after.
@@ -440,35 +427,9 @@ class Outbox:
     # The steps.
 
     def _keep(self, mails: Sequence[NewMail], conn: object, if_known: IfKnown) -> Sequence[Ticket]:
-        """Store mails, and compare those with known keys after the transaction."""
-        known: dict[str, tuple[NewMail, KnownMail]] = {}
-
-        def note(mail: NewMail, before: KnownMail) -> None:
-            known[mail.id] = mail, before
-
-        ids = self._store.put(mails, conn, known=note if if_known == "refuse" else None)
-        self._bell.ring()
-        if known:
-            from courriel.outbox.putting.same_mail import check_same
-
-            for mail, before in known.values():
-                check_same(mail, before)
+        """Store mails, and return their tickets."""
+        ids = store_mails(self._store, mails, conn, if_known, stored=self._bell.ring)
         return [self._ticket(ident, existed=ident != mail.id) for ident, mail in zip(ids, mails, strict=True)]
 
     def _ticket(self, ident: str, *, existed: bool = False) -> Ticket:
         return Ticket(ident, self._store, self._bell, existed=existed)
-
-    def _written(
-        self, messages: Iterable[Sendable], keys: Iterable[str] | None, lane: str, terms: PutTerms
-    ) -> Iterator[NewMail]:
-        if keys is None:
-            for message in messages:
-                yield written(message, lane, None, terms, self._max_size)
-            return
-        try:
-            for message, key in zip(messages, keys, strict=True):
-                yield written(message, lane, key, terms, self._max_size)
-        except ValueError as wrong:
-            if isinstance(wrong, errors.CourrielError):
-                raise
-            raise errors.UsageError("put_many: one key for each message") from wrong

@@ -8,22 +8,19 @@ that syncs at each commit, and one for what a power cut may undo. A forked proce
 
 from __future__ import annotations
 
-import atexit
 import logging
-import os
 import sqlite3
-import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Lock, RLock
 from typing import NoReturn
-from weakref import WeakSet
 
 from courriel import errors
 from courriel.outbox.store.group_commit import GroupCommit
 from courriel.outbox.store.sql.rows import text_of
-from courriel.outbox.store.sqlite import filesystem, tables, wal
+from courriel.outbox.store.sqlite import connecting, filesystem, open_files, tables, wal
+from courriel.outbox.store.sqlite.connecting import PATIENCE
 from courriel.outbox.store.sqlite.content_check import ContentCheck, leave_open, new_mark, replaced
 from courriel.outbox.store.sqlite.lockfile import LockFile, identity
 from courriel.outbox.store.sqlite.translated import (
@@ -37,10 +34,7 @@ from courriel.outbox.store.sqlite.translated import (
 from courriel.outbox.store.states import MISSING
 
 logger = logging.getLogger("courriel.outbox")
-_PATIENCE = 30.0  # seconds to wait for connections without our lock file (an application with the same database)
 _AT_ONCE = 64 * 1024 * 1024  # octets that may be rewritten while others wait: a second or two
-_open: WeakSet[SqliteFile] = WeakSet()
-_left_behind: list[object] = []  # connections of a parent process: never closed here, which would release its locks
 
 
 class SqliteFile:
@@ -68,9 +62,9 @@ class SqliteFile:
         self._trouble = ""
         self._any_text = False
         self._identity: tuple[int, int] | None = None  # of the open file, to detect that it was moved
-        self._light_turn = RLock()
+        self._light_lock = RLock()
         self._begin()
-        _open.add(self)
+        open_files.add(self)
         self._connect()
 
     # Transactions.
@@ -78,7 +72,7 @@ class SqliteFile:
     def write(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function in a durable transaction, together with simultaneous writes; see GroupCommit.write."""
         with in_our_words(self.path):
-            return self._with_any_text(lambda: self._pen.write(act, self._durably))
+            return self._with_any_text(lambda: self._group.write(act, self._durably))
 
     def _durably(self, act: Callable[[sqlite3.Connection], None]) -> None:
         _, connection, lock = self._ready()
@@ -87,7 +81,7 @@ class SqliteFile:
 
     def write_lightly(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function in a transaction that a power cut may undo."""
-        with in_our_words(self.path), self._light_turn:
+        with in_our_words(self.path), self._light_lock:
             return self._with_any_text(lambda: self._transact_lightly(act))
 
     def _transact_lightly(self, act: Callable[[sqlite3.Connection], T]) -> T:
@@ -97,7 +91,7 @@ class SqliteFile:
 
     def read(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function on the committed state."""
-        with in_our_words(self.path), self._light_turn:
+        with in_our_words(self.path), self._light_lock:
             self._ready()
             self._check_in_place()
             return self._with_any_text(lambda: act(self._ready()[0]))
@@ -123,7 +117,7 @@ class SqliteFile:
 
         After large writes this spares the next commit the checkpoint, for which a put would wait.
         """
-        with in_our_words(self.path), self._light_turn:
+        with in_our_words(self.path), self._light_lock:
             connection, _, lock = self._ready()
             with lock:
                 self._check_in_place()
@@ -214,7 +208,7 @@ class SqliteFile:
             self._ready()
             self._check_in_place()
             self._check_content()
-            reader = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
+            reader = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
             try:
                 reader.execute("VACUUM INTO ?", (str(path),))
             finally:
@@ -225,10 +219,10 @@ class SqliteFile:
 
         Others wait meanwhile, and so a large rewrite is refused while others have the file open. Raises OutboxError.
         """
-        with in_our_words(self.path), self._light_turn:
+        with in_our_words(self.path), self._light_lock:
             _, connection, lock = self._ready()
-            if not self._pen.take(_PATIENCE):
-                raise errors.OutboxError(f"{self.path}: others have been writing for {_PATIENCE:.0f} s")
+            if not self._group.take(PATIENCE):
+                raise errors.OutboxError(f"{self.path}: others have been writing for {PATIENCE:.0f} s")
             try:
                 with lock:
                     self._check_in_place()
@@ -240,7 +234,7 @@ class SqliteFile:
                         tables.vacuum(connection)
                     return before, self.path.stat().st_size
             finally:
-                self._pen.give_back()
+                self._group.give_back()
 
     def _vacuum_alone(self) -> None:
         """Rewrite on the only open connection; the next use opens ours again. Raises OutboxError."""
@@ -257,7 +251,7 @@ class SqliteFile:
 
     def reopen(self) -> None:
         """Open new connections after a failure or `close`; does nothing where nothing is wrong."""
-        with self._light_turn:
+        with self._light_lock:
             if self._trouble or self._closed:
                 self.close()
                 self._begin()
@@ -266,7 +260,7 @@ class SqliteFile:
 
     def close(self) -> None:
         """Close the file; the last process to close moves the log into the file."""
-        with self._light_turn:
+        with self._light_lock:
             self._closed = True
             self._let_go()
 
@@ -279,7 +273,7 @@ class SqliteFile:
                 self._lock.close()
             else:
                 # The garbage collector may have interrupted the owner of the lock: waiting for it would never end.
-                _left_behind.extend((self._durable, self._light))
+                open_files.keep_for_ever(self._durable, self._light)
 
     def at_exit(self) -> None:
         """Keep the end of the interpreter, which closes connections, from writing a log into a replaced file."""
@@ -290,41 +284,40 @@ class SqliteFile:
     def _begin(self) -> None:
         self._closed = False
         self._trouble = ""
-        self._pen = GroupCommit()
-        self._light_turn = RLock()
+        self._group = GroupCommit()
+        self._light_lock = RLock()
         self._lock: LockFile | None = None
         self._durable = self._light = None
         self._content, self._replaced = ContentCheck(self.path), False
 
-    # A child process must not inherit an open connection: SQLite in the child would rely on locks
-    # that the system has not given it. So all are closed before a fork.
+    # Fork and exit, called by `open_files`.
 
     def before_fork(self) -> None:
         """Finish the current write, and close; the next use opens the file again."""
-        self._at_rest = self._copying.acquire(timeout=_PATIENCE) and self._pen.take(_PATIENCE)
+        self._at_rest = self._copying.acquire(timeout=PATIENCE) and self._group.take(PATIENCE)
         if self._at_rest:
-            self._light_turn.acquire()
+            self._light_lock.acquire()
             self._let_go()
 
     def after_fork(self) -> None:
         """Release the locks in the parent."""
         if self._at_rest:
-            self._light_turn.release()
-            self._pen.give_back()
+            self._light_lock.release()
+            self._group.give_back()
         with suppress(RuntimeError):
             self._copying.release()
 
     def in_child(self) -> None:
         """Reset the state in the child process."""
-        _left_behind.extend((self._durable, self._light))
+        open_files.keep_for_ever(self._durable, self._light)
         closed, at_rest = self._closed, self._at_rest
-        self._light_turn, self._copying = RLock(), Lock()
+        self._light_lock, self._copying = RLock(), Lock()
         self._begin()
         self._closed = closed
         self._trouble = "" if at_rest else "this process was forked in the middle of a long transaction"
 
     def _connect(self) -> None:
-        with self._light_turn, in_our_words(self.path):
+        with self._light_lock, in_our_words(self.path):
             if self._durable is not None:
                 return
             filesystem.refuse_links(self.path)
@@ -340,7 +333,9 @@ class SqliteFile:
                 wal.check_owner(self.path, self._lock.read_note())
                 had_log = wal.exists(self.path)
                 filesystem.make_file(self.path)
-                light, durable = self._opened("NORMAL"), self._opened("FULL")
+                light, durable = (
+                    connecting.connected(self.path, sync, any_text=self._any_text) for sync in ("NORMAL", "FULL")
+                )
                 try:
                     tables.make_tables(durable, self.path, create=self._create)
                     found = not had_log and tables.mark_lost_log(durable)
@@ -358,24 +353,6 @@ class SqliteFile:
                 tables.warn_of_lost_log(self.path)
             if tables.is_shared(durable):
                 self.warn_of_shared_file()
-
-    def _opened(self, synchronous: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-        try:
-            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-            if mode != "wal":
-                raise errors.OutboxError(f"{self.path}: SQLite cannot keep a write-ahead log there ({mode})")
-            connection.execute(f"PRAGMA synchronous = {synchronous}")
-            connection.execute("PRAGMA journal_size_limit = 67108864")
-            connection.execute("PRAGMA mmap_size = 0")
-            if self._any_text:
-                connection.text_factory = text_of
-            if sys.platform == "darwin":
-                connection.execute("PRAGMA fullfsync = 1")  # on macOS fsync alone does not reach the disk
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
     def _let_go(self) -> None:
         lock, self._lock = self._lock, None
@@ -424,27 +401,3 @@ class SqliteFile:
         if not self._warned and filesystem.may_reset_wal():
             self._warned = True
             tables.warn_of_shared_file(self.path)
-
-
-def _each(act: Callable[[SqliteFile], None]) -> Callable[[], None]:
-    def each() -> None:
-        for file in list(_open):
-            act(file)
-
-    return each
-
-
-def _at_exit() -> None:
-    for file in list(_open):
-        with suppress(Exception):
-            file.at_exit()
-
-
-atexit.register(_at_exit)
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_each(SqliteFile.before_fork),
-        after_in_parent=_each(SqliteFile.after_fork),
-        after_in_child=_each(SqliteFile.in_child),
-    )
