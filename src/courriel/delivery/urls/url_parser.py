@@ -89,8 +89,7 @@ def _server_route(parts: _UrlParts) -> Route:
     login, at, host_port = (parts.authority or "").rpartition("@")
     user, password = _login(login) if at else ("", None)
     host, port = _host_and_port(parts, host_port)
-    reading = schemes.SERVERS[parts.scheme].dialect.value in schemes.READING_KINDS
-    options = _options(parts, schemes.READING_OPTIONS if reading else schemes.SERVER_OPTIONS)
+    options = _options(parts, schemes.usable_options(schemes.SERVERS[parts.scheme].dialect))
     return _assembled(parts.scheme, host, port, user, password, options)
 
 
@@ -137,7 +136,7 @@ def _named_route(parts: _UrlParts) -> Route:
         raise refusal(f"{provider.title} has no {'IMAP' if reading == 'imaps' else 'POP3'}")
     if parts.authority is not None or "/" in parts.path:
         raise refusal(f"{parts.scheme}: your address follows without slashes, as {parts.scheme}:{provider.example}")
-    usable = schemes.READING_OPTIONS if reading else schemes.SERVER_OPTIONS
+    usable = schemes.usable_options(schemes.SERVERS[reading].dialect if reading else Dialect.SMTP)
     options = _options(parts, tuple(name for name in usable if name != "tls"))
     address = unquote(parts.path, "the address") or option_values.single(options, "user")
     if parts.path and "user" in options:
@@ -307,6 +306,7 @@ def _assembled(
         dialect=dialect,
         binary=option_values.flag(options, "binary", "1"),
         chunking=not option_values.flag(options, "chunking", "0"),
+        compress=option_values.flag(options, "compress", "1"),
         proxy=proxy,
     )
     return Route(

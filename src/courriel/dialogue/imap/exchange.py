@@ -183,6 +183,10 @@ class ImapExchange:
         if not self.idle or (yield ReceivePending(stage)):
             raise errors.RemoteProtocolError("the server spoke before the line was secure", stage=stage)
 
+    def take_rest(self) -> bytes:
+        """Remove and return all octets that were received and not read."""
+        return self.parser.take_rest()
+
     def reset(self) -> None:
         """Reset the state for a new connection."""
         self.parser.clear()

@@ -69,6 +69,11 @@ class ImapMailboxState(BaseSession):
         """The selected folder."""
         return self._dialogue.selected if self.usable else None
 
+    @property
+    def compressed(self) -> bool:
+        """Whether the open session is compressed (`Server(compress=True)`, where the server offers it)."""
+        return self._dialogue.compressed if self.usable else False
+
     def hang_up(self) -> None:
         """Close the connection without LOGOUT, from any thread: a waiting call raises ConnectionFailed."""
         self._known.hang_up()
