@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from courriel.model.received.folder import FolderStatus as FolderStatus
     from courriel.model.received.folder import Selection as Selection
     from courriel.model.received.part import LetterPart as LetterPart
+    from courriel.model.received.sorting import LetterThread as LetterThread
+    from courriel.model.received.sorting import ThreadedLetter as ThreadedLetter
     from courriel.model.submission import EndGuard as EndGuard
     from courriel.model.trust import FilePath as FilePath
     from courriel.model.typed import Piece as Piece
@@ -169,6 +171,7 @@ _HOMES = {
     "LastError": "outbox.metrics",
     "LetterIds": "model.received.account",
     "LetterPart": "model.received.part",
+    "LetterThread": "model.received.sorting",
     "Letters": "session.imap.letters",
     "Life": "outbox.work.liveness",
     "LocalTransport": "delivery.local",
@@ -216,6 +219,7 @@ _HOMES = {
     "StepName": "doctor.step",
     "StepStatus": "doctor.step",
     "ThreadWakeup": "network.waking.blocking",
+    "ThreadedLetter": "model.received.sorting",
     "TicketListener": "outbox.listeners",
     "TokenFetch": "model.credentials",
     "TokenRefresh": "model.credentials",

@@ -203,20 +203,24 @@ def test_a_stream_that_ends_early_is_a_hang_up(opened: Call, behind: bytes) -> N
 
     session = opened(NOOP=noop)
 
-    with pytest.raises(errors.ConnectionFailed):
+    with pytest.raises(errors.ConnectionFailed) as raised:
         session.noop()
 
+    assert not isinstance(raised.value, errors.TimedOut)
     assert not session.usable
 
 
 def test_a_stream_that_is_cut_is_a_hang_up(opened: Call) -> None:
     def noop(phone: Phone, tag: str, command: str) -> None:
         phone.line.send_as_it_is(phone.line.deflated(f"{tag} OK done\r\n".encode())[:5])  # type: ignore[attr-defined]
+        phone.close()
 
     session = opened(NOOP=noop)
 
-    with pytest.raises(errors.ConnectionFailed):
+    with pytest.raises(errors.ConnectionFailed) as raised:
         session.noop()
+
+    assert not isinstance(raised.value, errors.TimedOut)
 
 
 def bomb(data: bytes, times: int) -> Callable[[Phone, str, str], None]:

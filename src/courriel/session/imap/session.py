@@ -16,6 +16,7 @@ from courriel.model.received.folder import Filed, Folder, FolderPosition, Folder
 from courriel.model.received.limits import ReadLimits
 from courriel.model.received.part import LetterPart
 from courriel.model.received.search import Search
+from courriel.model.received.sorting import LetterThread, algorithm, letter_order
 from courriel.model.received.sync import SyncMark
 from courriel.model.server import Server
 from courriel.network.transcripts.transcript import Transcript
@@ -137,18 +138,39 @@ class ImapSession(ImapMailboxState):
     # Finding and reading.
 
     def search(
-        self, search: Search | None = None, /, *, whole: bool = False, listing: bool = False, **wanted: Any
+        self,
+        search: Search | None = None,
+        /,
+        *,
+        whole: bool = False,
+        listing: bool = False,
+        sort: str | Sequence[str] = (),
+        last: int | None = None,
+        skip: int = 0,
+        **wanted: Any,
     ) -> Letters:
         """Letters that match all criteria, for example `search(unseen=True, since=date(2026, 11, 1))`.
 
         The criteria are those of Search; a Search may be given instead. With `whole` letters are fetched with their
         content, some megabytes ahead, which is much faster for reading all of it; with `listing` only with the header
         fields that a list needs (sender, recipients, subject, date, ids), which is faster for thousands of them: the
-        others are fetched on first access. Raises UsageError for an invalid value, before a byte is sent.
+        others are fetched on first access. `sort` is "date", "-date" for the latest first, or several of
+        "received", "date", "sender", "to", "cc", "subject", "size"; a server without SORT has the fields of all letters
+        fetched and sorted here (`sorted_by`). `last` is the most letters, the last ones of the order without the very
+        last `skip`: for pages of a large folder. Raises UsageError for an invalid value, before a byte is sent.
         """
         _ = extent_of(whole=whole, listing=listing)
-        found = self._line.run(self._search(as_search(search, wanted)))
+        order = letter_order(sort, last, skip)
+        found = self._line.run(self._search(as_search(search, wanted), order))
         return Letters(self, *found, whole=whole, listing=listing)
+
+    def threads(self, search: Search | None = None, /, *, by: str = "references", **wanted: Any) -> list[LetterThread]:
+        """Conversations of the letters that match all criteria, which are those of `search`; see LetterThread.
+
+        `by` is "references" (the ids that answers refer to) or "orderedsubject" (subjects alone). A server without
+        THREAD has the fields of all letters fetched, and they are put together here by the same rules (RFC 5256).
+        """
+        return self._line.run(self._threads(as_search(search, wanted), algorithm(by)))[0]
 
     def __iter__(self) -> Iterator[MailboxLetter]:
         """Iterate over the letters of the selected folder, by default INBOX, headers fetched many at a time."""
