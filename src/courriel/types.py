@@ -102,6 +102,8 @@ if TYPE_CHECKING:
     from courriel.session.imap.awaited_letters import AsyncLetters as AsyncLetters
     from courriel.session.imap.awaited_letters import AsyncMailboxLetter as AsyncMailboxLetter
     from courriel.session.imap.awaited_watch import AsyncWatch as AsyncWatch
+    from courriel.session.imap.change_watch import AsyncChangeWatch as AsyncChangeWatch
+    from courriel.session.imap.change_watch import ChangeWatch as ChangeWatch
     from courriel.session.imap.letters import FolderLetter as FolderLetter
     from courriel.session.imap.letters import Letters as Letters
     from courriel.session.imap.letters import MailboxLetter as MailboxLetter
@@ -225,6 +227,8 @@ _HOMES = {
     "TokenRefresh": "model.credentials",
     "TranscriptEntry": "network.transcripts.transcript",
     "Via": "delivery.urls.route",
+    "AsyncChangeWatch": "session.imap.change_watch",
+    "ChangeWatch": "session.imap.change_watch",
     "AsyncSync": "session.imap.sync",
     "Change": "session.imap.sync",
     "ChangeKind": "session.imap.sync",

@@ -65,7 +65,11 @@ class ImapLetters(ImapFolders):
     def flags_of_all(self, uids: bytes, modifier: bytes) -> Flow[dict[int, frozenset[str]]]:
         """Flags of these letters in our spelling, as far as the modifier, such as (CHANGEDSINCE 7), selects them."""
         words = (b"UID", b"FETCH", uids, b"(FLAGS)", *([modifier] if modifier else []))
+        yield from self.settle()
+        stirred = self.exchange.stirred
         answer = yield from self.ask("mailbox", *words)
+        # Flags that were asked for are no change; one that is announced among them is in the result.
+        self.exchange.stirred = stirred or any(answer.named("EXISTS", "EXPUNGE", "VANISHED"))
         return flags_in(each for each in answer.untagged if isinstance(each, Fetched))
 
     # Changing.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from courriel.session.imap.awaited_watch import AsyncWatch
+    from courriel.session.imap.change_watch import AsyncChangeWatch
     from courriel.session.imap.sync import AsyncSync
 
 T = TypeVar("T")
@@ -297,6 +298,27 @@ class AsyncImapSession(ImapMailboxState):
             start_again=start_again,
         )  # fmt: skip
         return AsyncWatch(self, self._line, state, self._finish_first)
+
+    def watch_changes(
+        self,
+        *folders: str,
+        since: SyncMark | Mapping[str, SyncMark] | None = None,
+        renew: float = 540,
+        poll: float = 60,
+        turn: float = 60,
+        patience: float = 3600,
+        start_again: bool = False,
+    ) -> AsyncChangeWatch:
+        """Iterator over changes of folders; see ImapSession.watch_changes."""
+        from courriel.session.imap.change_state import ChangeState  # noqa: PLC0415 - only for watching
+        from courriel.session.imap.change_watch import AsyncChangeWatch, marks_of, watched  # noqa: PLC0415
+
+        names = watched(folders)
+        state = ChangeState(
+            self._dialogue, names, marks_of(since, names), renew=renew, poll=poll, turn=turn, patience=patience,
+            start_again=start_again,
+        )  # fmt: skip
+        return AsyncChangeWatch(self, self._line, state, self._finish_first)
 
     async def wait_for_news(self, seconds: float) -> bool:
         """Wait for changes in the selected folder, for at most `seconds`; see ImapSession.wait_for_news."""

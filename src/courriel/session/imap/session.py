@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,7 @@ from courriel.session.saving import SaveTarget, saving
 if TYPE_CHECKING:
     from typing import Self
 
+    from courriel.session.imap.change_watch import ChangeWatch
     from courriel.session.imap.sync import Sync
     from courriel.session.imap.watch import Watch
 
@@ -356,6 +357,33 @@ class ImapSession(ImapMailboxState):
             start_again=start_again,
         )  # fmt: skip
         return Watch(self, self._line, state)
+
+    def watch_changes(
+        self,
+        *folders: str,
+        since: SyncMark | Mapping[str, SyncMark] | None = None,
+        renew: float = 540,
+        poll: float = 60,
+        turn: float = 60,
+        patience: float = 3600,
+        start_again: bool = False,
+    ) -> ChangeWatch:
+        """Iterator that waits for changes of folders, by default of INBOX: new letters, new flags, letters gone.
+
+        It is `sync` again and again: after the marks `since`, or from now on. It waits by IDLE in the first folder; the
+        others are synchronised every `turn` seconds, by the same session: several sessions may share many folders. The
+        first one is synchronised when a change is announced, every `renew` seconds anyway, and on a new connection.
+        The other arguments are those of `watch`. The folders are selected for reading only.
+        """
+        from courriel.session.imap.change_state import ChangeState  # noqa: PLC0415 - only for watching
+        from courriel.session.imap.change_watch import ChangeWatch, marks_of, watched  # noqa: PLC0415
+
+        names = watched(folders)
+        state = ChangeState(
+            self._dialogue, names, marks_of(since, names), renew=renew, poll=poll, turn=turn, patience=patience,
+            start_again=start_again,
+        )  # fmt: skip
+        return ChangeWatch(self, self._line, state)
 
     def wait_for_news(self, seconds: float, bell: ThreadWakeup | None = None) -> bool:
         """Wait for changes in the selected folder, for at most `seconds`; return whether there was one.
