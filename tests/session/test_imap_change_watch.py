@@ -233,6 +233,21 @@ def test_several_folders_are_watched_by_turns(opened: Call) -> None:
     assert {name: mark.uids for name, mark in watch.marks.items()} == {"INBOX": (1, 2, 3), "Sent": (5, 6), "Junk": (7,)}
 
 
+def test_a_program_may_work_in_another_folder_between_two_changes(opened: Call) -> None:
+    folder = WatchedFolder(1, at1=lambda: said("* 3 EXISTS", folder.put, folder.put))
+    folder.happens[2] = lambda: said("* 4 EXISTS", folder.put, lambda: selected.extend(folder.selected))
+    selected: list[str] = []
+    session = opened(folder.serve())
+    watch = session.watch_changes()
+
+    next(watch)
+    session.select("Sent")
+    rest = taken(watch, 2)
+
+    assert rest == [("new", 3, "003"), ("new", 4, "004")]
+    assert len(selected) == 3  # at first, after the announcement, and again before the second wait
+
+
 def test_a_folder_that_was_renumbered_is_told_or_begun_again(opened: Call) -> None:
     folder = WatchedFolder(1, 2)
     session = opened(folder.serve())

@@ -59,7 +59,9 @@ class ChangeState(WatchState):
         self._changes: deque[FoundChange] = deque()
         self._new: deque[int] = deque()  # UIDs of new letters of which the headers are fetched next
         self._reached: tuple[str, SyncMark] | None = None  # mark of the folder when all of its changes were taken
-        self._seen: tuple[int, object] = 0, None  # connection and selection of the last synchronisation
+        self._seen: object = (
+            None  # selection of the first folder when it was synchronised; there is one for each SELECT
+        )
         self._due = 0.0  # when the first folder is synchronised even if nothing was announced (monotonic)
 
     def begin(self) -> Flow[None]:
@@ -124,16 +126,16 @@ class ChangeState(WatchState):
         self._changes.extend(self._known_letters(folder, changes))
 
     def _needs_it(self) -> bool:
-        seen = self._dialogue.connection_id, self._dialogue.selected
+        selected = self._dialogue.selected
         return (
-            self._seen[0] != seen[0]
-            or self._seen[1] is not seen[1]
+            selected is None
+            or selected is not self._seen
             or self._dialogue.exchange.stirred
             or monotonic() >= self._due
         )
 
     def _note_synchronised(self) -> None:
-        self._seen = self._dialogue.connection_id, self._dialogue.selected
+        self._seen = self._dialogue.selected
         self._due = monotonic() + self.renew
 
     def _known_letters(self, folder: str, changes: FolderChanges) -> Iterator[FoundChange]:
