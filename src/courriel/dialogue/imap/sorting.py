@@ -1,12 +1,14 @@
 """
 Order and conversations of letters (RFC 5256), and a part of what a search finds (PARTIAL, RFC 9394).
 
-The server sorts where it can. Elsewhere the fields of a listing are fetched, and the same rules are followed here.
+The server sorts where it can. Elsewhere, and where it refuses what it offers, the fields of a listing are fetched, and
+the same rules are followed here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from courriel import errors
@@ -26,15 +28,17 @@ if TYPE_CHECKING:
     from courriel.model.received.sorting import SortKey
     from courriel.wire.imap.conversations import ThreadFacts
     from courriel.wire.imap.fetched import Fetched
+    from courriel.wire.imap.parser import Untagged
 
 
 def sort(dialogue: ImapDialogue, wanted: Search, keys: Sequence[SortKey]) -> Flow[tuple[tuple[int, ...], str]]:
     """UIDs of the letters that match, in this order, and who sorted them: "server", or "here"."""
     if "SORT" in dialogue.capabilities:
         words = b" ".join(b"REVERSE " * key.descending + SORT_KEYS[key.name] for key in keys)
-        answer = yield from _by_server(dialogue, wanted, b"SORT", b"(" + words + b")")
-        uids = [uid for response in answer.named("SORT") for uid in _read(response.pieces)]
-        return tuple(_possible(dict.fromkeys(uids), wanted)), "server"
+        with suppress(errors.CommandRefused):
+            answer = yield from _by_server(dialogue, wanted, b"SORT", b"(" + words + b")")
+            uids = [uid for response in answer.named("SORT") for uid in _read(response.pieces)]
+            return tuple(_possible(dict.fromkeys(uids), wanted)), "server"
     found = yield from dialogue.search(wanted)
     facts: list[SortFacts] = []
     stream = dialogue.stream(dialogue.place, found, Extent.LISTING)
@@ -49,26 +53,25 @@ def last(dialogue: ImapDialogue, wanted: Search, count: int, skip: int) -> Flow[
 
     With PARTIAL the server names no others.
     """
-    if "PARTIAL" not in dialogue.capabilities:
-        found = yield from dialogue.search(wanted)
-        return LetterOrder((), count, skip).part_of(found)
-    part = b"PARTIAL -%d:-%d" % (skip + 1, skip + count)
-    answer = yield from dialogue.search_for(wanted, b"(" + part + b")")
-    uids: set[int] = set()
-    for response in answer.named("ESEARCH"):
-        try:
-            uids.update(read_partial(values_of(response), count) or ())
-        except errors.RemoteProtocolError as wrong:
-            wrong.stage = "mailbox"
-            raise
-    return tuple(sorted(_possible(uids, wanted)))
+    if "PARTIAL" in dialogue.capabilities:
+        part = b"PARTIAL -%d:-%d" % (skip + 1, skip + count)
+        with suppress(errors.CommandRefused):
+            answer = yield from dialogue.search_for(wanted, b"(" + part + b")")
+            for response in answer.named("ESEARCH"):
+                uids = _read_part(response, count)
+                if uids is not None:
+                    return tuple(sorted(_possible(uids, wanted)))
+    # Also for an answer without the part: that nothing was found is said there, too.
+    found = yield from dialogue.search(wanted)
+    return LetterOrder((), count, skip).part_of(found)
 
 
 def threads(dialogue: ImapDialogue, wanted: Search, algorithm: str) -> Flow[tuple[list[LetterThread], str]]:
     """Conversations of the letters that match, and who put them together: "server", or "here"."""
     if algorithm.upper() in dialogue.capabilities.get("THREAD", "").split():
-        answer = yield from _by_server(dialogue, wanted, b"THREAD", algorithm.upper().encode("ascii"))
-        return [thread for response in answer.named("THREAD") for thread in _read_threads(response.pieces)], "server"
+        with suppress(errors.CommandRefused):
+            answer = yield from _by_server(dialogue, wanted, b"THREAD", algorithm.upper().encode("ascii"))
+            return [each for response in answer.named("THREAD") for each in _read_threads(response.pieces)], "server"
     from courriel.wire.imap.conversations import by_references, by_subject  # noqa: PLC0415 - few servers need them
 
     uids = yield from dialogue.search(wanted)
@@ -98,6 +101,14 @@ def _possible(uids: Iterable[int], wanted: Search) -> Iterator[int]:
     """Letters that may be among those that were searched for: `n:*` includes the last one, whatever its UID."""
     known = None if wanted.uids is None else frozenset(wanted.uids)
     return (uid for uid in uids if (wanted.above is None or uid > wanted.above) and (known is None or uid in known))
+
+
+def _read_part(response: Untagged, most: int) -> list[int] | None:
+    try:
+        return read_partial(values_of(response), most)
+    except errors.RemoteProtocolError as wrong:
+        wrong.stage = "mailbox"
+        raise
 
 
 def _read(pieces: Sequence[bytes]) -> Iterator[int]:
