@@ -174,7 +174,7 @@ def test_a_letter_that_is_not_there_is_told(
         (("list", "--mark", "x"), "--mark goes with sync alone"),
         (("show", "3", "--threads"), "--sort and --threads go with list alone"),
         (("list", "--sort", "date", "--threads"), "--sort or --threads, not both"),
-        (("list", "--sort", "colour"), "sort: received, date, sender"),
+        (("list", "--sort", "colour"), "--sort: received, date, sender"),
         (("list", "--since", "yesterday"), "a date is expected, as 2026-11-30"),
     ],
 )

@@ -114,6 +114,14 @@ def test_a_server_that_hangs_up_loses_nothing(opened: Call, capable: str, last: 
     assert taken(session.watch_changes(), 3) == [("gone", 2), ("changed", 1, "flagged"), ("new", 3, "003")]
 
 
+def test_a_server_that_hangs_up_on_every_wait_is_watched_all_the_same(opened: Call) -> None:
+    """The patience is for a server that cannot be reached: this one is, each time."""
+    folder = WatchedFolder(1, at1=lambda: None, at2=lambda: None)
+    folder.happens[3] = lambda: said("* 2 EXISTS", folder.put)
+
+    assert taken(opened(folder.serve()).watch_changes(patience=0.5), 1) == [("new", 2, "002")]
+
+
 def test_what_is_never_announced_is_found_when_idle_is_renewed(opened: Call) -> None:
     folder = WatchedFolder(1, 2, at1=lambda: said("", folder.put))
 

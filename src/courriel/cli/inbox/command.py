@@ -40,6 +40,7 @@ EXAMPLES = (
 )
 ACTIONS = ("list", "show", "save", "part", "watch", "folders", "sync")
 _NUMBERED = ("show", "save", "part")
+_KEYS = ("received", "date", "sender", "to", "cc", "subject", "size")
 
 
 USAGE = Bilingual(
@@ -104,7 +105,6 @@ def command(
 ) -> int:
     """Open the mailbox, carry out the action, close it."""
     from courriel.cli.inbox.reading import InboxReader, LetterSelection
-    from courriel.model.received.sorting import sort_keys
 
     manner.doing = "read"
 
@@ -125,7 +125,7 @@ def command(
     if sort is not None and threads:
         raise click.UsageError(say("--sort ou --threads, pas les deux", "--sort or --threads, not both"))
     keys = tuple(key.strip() for key in (sort or "").split(",") if key.strip())
-    _ = sort_keys(keys)  # checked before a connection is made
+    _check_sort(keys)
     wanted = LetterSelection(
         folder=folder, unseen=unseen, sender=sender, subject=subject, since=since, last=last, sort=keys, threads=threads
     )
@@ -134,6 +134,14 @@ def command(
 
 
 # The steps.
+
+
+def _check_sort(keys: tuple[str, ...]) -> None:
+    """Raise UsageError for an unknown key, before a connection is made."""
+    for key in keys:
+        if key.removeprefix("-") not in _KEYS:
+            listed = ", ".join(_KEYS)
+            raise click.UsageError(say(f"--sort : {listed}, et non {key}", f"--sort: {listed}, not {key}"))
 
 
 def _check_part(numbers: tuple[int, ...], target: str | None) -> None:

@@ -7,6 +7,7 @@ the same rules are followed here.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -18,17 +19,21 @@ from courriel.dialogue.imap.replies import Answer, judge, values_of
 from courriel.model.received.sorting import LetterOrder, LetterThread
 from courriel.wire.imap import search_arguments
 from courriel.wire.imap.dates import read_date
-from courriel.wire.imap.sort_keys import SORT_KEYS, SortFacts, base_subject, facts_of, sorted_uids
+from courriel.wire.imap.sort_keys import SORT_KEYS, SortFacts, base_subject, caseless, sorted_uids
 from courriel.wire.imap.thread_results import read_partial, read_sorted, read_threads
 from courriel.wire.parse.letter import Letter
 
 if TYPE_CHECKING:
     from courriel.dialogue.imap.client import ImapDialogue
+    from courriel.model.received.address import ReceivedAddress
     from courriel.model.received.search import Search
     from courriel.model.received.sorting import SortKey
     from courriel.wire.imap.conversations import ThreadFacts
     from courriel.wire.imap.fetched import Fetched
     from courriel.wire.imap.parser import Untagged
+
+
+_EARLIEST = dt.datetime(1, 1, 2, tzinfo=dt.UTC)
 
 
 def sort(dialogue: ImapDialogue, wanted: Search, keys: Sequence[SortKey]) -> Flow[tuple[tuple[int, ...], str]]:
@@ -44,7 +49,7 @@ def sort(dialogue: ImapDialogue, wanted: Search, keys: Sequence[SortKey]) -> Flo
     stream = dialogue.stream(dialogue.place, found, Extent.LISTING)
     while not stream.done:
         yield from stream.advance()
-        facts.extend(facts_of(each.uid, _letter(each), read_date(each.date), each.size) for each in stream.results())
+        facts.extend(_sort_facts(each, _letter(each)) for each in stream.results())
     return sorted_uids(facts, keys), "here"
 
 
@@ -135,7 +140,7 @@ def _thread_facts(fetched: Fetched) -> ThreadFacts:
     from courriel.wire.imap.conversations import ThreadFacts  # noqa: PLC0415
 
     letter = _letter(fetched)
-    facts = facts_of(fetched.uid, letter, read_date(fetched.date), fetched.size)
+    facts = _sort_facts(fetched, letter)
     return ThreadFacts(
         fetched.uid,
         facts.date,
@@ -144,3 +149,34 @@ def _thread_facts(fetched: Fetched) -> ThreadFacts:
         letter.message_id,
         letter.references or letter.in_reply_to[:1],
     )
+
+
+def _sort_facts(fetched: Fetched, letter: Letter) -> SortFacts:
+    """Properties of one letter; where the sent date cannot be read, that of arrival counts (RFC 5256 2.2)."""
+    arrived = _comparable(read_date(fetched.date)) or _EARLIEST
+    sender = letter.sender if letter.header("From") else None
+    return SortFacts(
+        fetched.uid,
+        arrived,
+        _comparable(letter.date) or arrived,
+        _mailbox((sender,) if sender else ()),
+        _mailbox(letter.to),
+        _mailbox(letter.cc),
+        caseless(base_subject(letter.subject)[0]),
+        fetched.size or 0,
+    )
+
+
+def _comparable(moment: dt.datetime | None) -> dt.datetime | None:
+    """A moment in UTC; one without a zone is taken for that."""
+    if moment is None:
+        return None
+    try:
+        return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+    except OverflowError:
+        return None
+
+
+def _mailbox(addresses: Sequence[ReceivedAddress]) -> str:
+    """What stands before the @ of the first address, "" where there is none (RFC 5256 3, FROM)."""
+    return caseless(addresses[0].spec.rpartition("@")[0] or addresses[0].spec) if addresses else ""

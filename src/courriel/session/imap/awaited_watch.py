@@ -109,7 +109,9 @@ class AsyncWatching(Generic[T]):
             if not opened:
                 await self._session.open()
             opened = True
-            if not await self._line.run(self._state.fetch_new()) and not self._state.stopped:
+            found = await self._line.run(self._state.fetch_new())
+            self._state.answered()
+            if not found and not self._state.stopped:
                 await self._wait_for_news()
         except errors.CourrielError as lost:
             if not self._state.stopped:

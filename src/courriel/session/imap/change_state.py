@@ -53,8 +53,9 @@ class ChangeState(WatchState):
         if isinstance(turn, bool) or not isinstance(turn, int | float) or turn <= 0:
             raise errors.UsageError(f"watch: turn={turn!r} is not a number of seconds that can be waited")
         self.marks = dict(since)
-        self._pause_in_first = min(renew, turn) if len(folders) > 1 else renew
-        self._folders = (*folders[1:], folders[0])
+        first, *others = folders
+        self._pause_in_first = min(renew, turn) if others else renew
+        self._folders = (*others, first)
         self._waiting: deque[str] = deque(self._folders)  # folders of this round that were not synchronised
         self._changes: deque[FoundChange] = deque()
         self._new: deque[int] = deque()  # UIDs of new letters of which the headers are fetched next

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from courriel import errors
 from courriel._dataclass import replace
 from courriel.model.received.sync import SyncMark
-from courriel.network.waking.awaiting import AsyncWakeableLine
-from courriel.network.waking.blocking import WakeableLine
 from courriel.session.imap.awaited_letters import AsyncMailboxLetter
 from courriel.session.imap.awaited_watch import AsyncWatching
+from courriel.session.imap.change_state import ChangeState
 from courriel.session.imap.letters import MailboxLetter
 from courriel.session.imap.mailbox import folder_name
 from courriel.session.imap.sync import Change
 from courriel.session.imap.watch import Watching
-
-if TYPE_CHECKING:
-    from courriel.session.imap.awaited import AsyncImapSession
-    from courriel.session.imap.change_state import ChangeState
-    from courriel.session.imap.session import ImapSession
+from courriel.session.imap.watch_state import WatchState
 
 
 class ChangeWatch(Watching[Change]):
@@ -32,19 +25,15 @@ class ChangeWatch(Watching[Change]):
     synchronisation may come twice. `stop` ends the iteration from any thread; so does leaving its `with`.
     """
 
-    def __init__(self, session: ImapSession, line: WakeableLine, state: ChangeState) -> None:
-        self._changes = state
-        super().__init__(session, line, state)
-
     @property
     def marks(self) -> dict[str, SyncMark]:
         """Mark reached in each folder."""
-        return dict(self._changes.marks)
+        return dict(_state_of(self._state).marks)
 
     # The steps.
 
     def _take(self) -> Change:
-        found = self._changes.take_change()
+        found = _state_of(self._state).take_change()
         if found.data is None:
             return found.change
         letter = MailboxLetter(self._session, found.folder_id, found.data)
@@ -54,25 +43,15 @@ class ChangeWatch(Watching[Change]):
 class AsyncChangeWatch(AsyncWatching[Change]):
     """Iterator over the changes of folders, for `async for`; see ChangeWatch."""
 
-    def __init__(
-        self,
-        session: AsyncImapSession,
-        line: AsyncWakeableLine,
-        state: ChangeState,
-        finish_first: Callable[[asyncio.Task[None]], None],
-    ) -> None:
-        self._changes = state
-        super().__init__(session, line, state, finish_first)
-
     @property
     def marks(self) -> dict[str, SyncMark]:
         """Mark reached in each folder."""
-        return dict(self._changes.marks)
+        return dict(_state_of(self._state).marks)
 
     # The steps.
 
     def _take(self) -> Change:
-        found = self._changes.take_change()
+        found = _state_of(self._state).take_change()
         if found.data is None:
             return found.change
         letter = AsyncMailboxLetter(self._session, found.folder_id, found.data)
@@ -95,3 +74,11 @@ def marks_of(since: object, folders: tuple[str, ...]) -> dict[str, SyncMark]:
     if not isinstance(given, Mapping) or not all(isinstance(mark, SyncMark) for mark in given.values()):
         raise errors.UsageError('watch: since is a SyncMark, or one for each folder: {"INBOX": SyncMark.read(text)}')
     return {name: mark for name, mark in given.items() if name in folders}
+
+
+# The steps.
+
+
+def _state_of(state: WatchState) -> ChangeState:
+    assert isinstance(state, ChangeState)
+    return state

@@ -79,7 +79,9 @@ class Watching(Generic[T]):
             if not opened:
                 self._session.open()
             opened = True
-            if not self._line.run(self._state.fetch_new()) and not self._state.stopped:
+            found = self._line.run(self._state.fetch_new())
+            self._state.answered()
+            if not found and not self._state.stopped:
                 self._wait_for_news()
         except errors.CourrielError as lost:
             if not self._state.stopped:

@@ -12,9 +12,7 @@ from courriel._lazy_re import expression
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from courriel.model.received.address import ReceivedAddress
     from courriel.model.received.sorting import SortKey
-    from courriel.wire.parse.letter import Letter
 
 SORT_KEYS = {
     "received": b"ARRIVAL", "date": b"DATE", "sender": b"FROM", "to": b"TO", "cc": b"CC", "subject": b"SUBJECT",
@@ -27,7 +25,6 @@ _SPACES = expression(r"[ \t\r\n]+")
 _BLOBS = expression(r"(?:\[[^\[\]]*\] *)++")
 _LEADER = expression(r"(?i:re|fwd?) *(?:\[[^\[\]]*\] *)?:")
 _FORWARDED = expression(r"(?i:\[fwd:)(.*)\]", flags=16)  # DOTALL
-_EARLIEST = dt.datetime(1, 1, 2, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +39,6 @@ class SortFacts:
     cc: str
     subject: str
     size: int
-
-
-def facts_of(uid: int, letter: Letter, received: dt.datetime | None, size: int | None) -> SortFacts:
-    """Properties of one letter; where the sent date cannot be read, that of arrival counts (RFC 5256 2.2)."""
-    arrived = _comparable(received) or _EARLIEST
-    sender = letter.sender if letter.header("From") else None
-    return SortFacts(
-        uid,
-        arrived,
-        _comparable(letter.date) or arrived,
-        _mailbox((sender,) if sender else ()),
-        _mailbox(letter.to),
-        _mailbox(letter.cc),
-        caseless(base_subject(letter.subject)[0]),
-        size or 0,
-    )
 
 
 def sorted_uids(letters: Sequence[SortFacts], keys: Sequence[SortKey]) -> tuple[int, ...]:
@@ -107,18 +88,3 @@ def caseless(text: str) -> str:
 def _titlecase(character: str) -> str:
     title = character.title()
     return title if len(title) == 1 else character
-
-
-def _comparable(moment: dt.datetime | None) -> dt.datetime | None:
-    """A moment in UTC; one without a zone is taken for that."""
-    if moment is None:
-        return None
-    try:
-        return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
-    except OverflowError:
-        return None
-
-
-def _mailbox(addresses: Sequence[ReceivedAddress]) -> str:
-    """What stands before the @ of the first address, "" where there is none (RFC 5256 3, FROM)."""
-    return caseless(addresses[0].spec.rpartition("@")[0] or addresses[0].spec) if addresses else ""
