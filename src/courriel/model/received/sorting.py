@@ -62,7 +62,7 @@ class LetterThread:
 
 
 def letter_order(sort: object, last: object, skip: object) -> LetterOrder:
-    """Order from `sort=`, `last=` and `skip=`. Raises UsageError."""
+    """Order of letters from `sort=`, `last=` and `skip=`. Raises UsageError."""
     for name, number, least in (("last", last, 1), ("skip", skip, 0)):
         if name == "last" and number is None:
             continue

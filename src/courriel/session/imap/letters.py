@@ -184,7 +184,7 @@ class LetterSequence:
 
     @property
     def sorted_by(self) -> str:
-        """Who sorted them: "server"; "here" where it has no SORT; "" for the order of the folder."""
+        """Sorter of the letters: "server", or "here" where it has no SORT; "" for the order of the folder."""
         return self._known()[2]
 
     def __len__(self) -> int:

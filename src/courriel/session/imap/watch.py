@@ -73,7 +73,7 @@ class Watching(Generic[T]):
         raise NotImplementedError
 
     def _look(self) -> None:
-        """Fetch what is new; without any, wait once for a change, or before reconnecting."""
+        """Fetch letters or changes; without any, wait once for a change, or before reconnecting."""
         opened = self._session.usable
         try:
             if not opened:

@@ -80,7 +80,7 @@ class _Node:
             self.parent = None
 
     def comes_from(self, other: _Node) -> bool:
-        """Whether `other` is this node or above it, or too far up to be seen."""
+        """Whether `other` is this letter or one above it, or too far up to be seen."""
         node: _Node | None = self
         for _ in range(DEEPEST):
             if node is None or node is other:
@@ -193,7 +193,7 @@ def _answers(node: _Node) -> bool:
 
 
 def _walk(nodes: list[_Node]) -> Iterator[_Node]:
-    """Nodes and all below, each before those below it."""
+    """Letters and all below them, each before those below it."""
     waiting = nodes[::-1]
     while waiting:
         node = waiting.pop()
