@@ -178,5 +178,5 @@ def _comparable(moment: dt.datetime | None) -> dt.datetime | None:
 
 
 def _mailbox(addresses: Sequence[ReceivedAddress]) -> str:
-    """What stands before the @ of the first address, "" where there is none (RFC 5256 3, FROM)."""
+    """Local part of the first address, "" where there is none (RFC 5256 3, FROM)."""
     return caseless(addresses[0].spec.rpartition("@")[0] or addresses[0].spec) if addresses else ""
