@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from courriel.model.received.folder import FolderStatus as FolderStatus
     from courriel.model.received.folder import Selection as Selection
     from courriel.model.received.part import LetterPart as LetterPart
+    from courriel.model.received.sorting import LetterThread as LetterThread
+    from courriel.model.received.sorting import ThreadedLetter as ThreadedLetter
     from courriel.model.submission import EndGuard as EndGuard
     from courriel.model.trust import FilePath as FilePath
     from courriel.model.typed import Piece as Piece
@@ -100,6 +102,8 @@ if TYPE_CHECKING:
     from courriel.session.imap.awaited_letters import AsyncLetters as AsyncLetters
     from courriel.session.imap.awaited_letters import AsyncMailboxLetter as AsyncMailboxLetter
     from courriel.session.imap.awaited_watch import AsyncWatch as AsyncWatch
+    from courriel.session.imap.change_watch import AsyncChangeWatch as AsyncChangeWatch
+    from courriel.session.imap.change_watch import ChangeWatch as ChangeWatch
     from courriel.session.imap.letters import FolderLetter as FolderLetter
     from courriel.session.imap.letters import Letters as Letters
     from courriel.session.imap.letters import MailboxLetter as MailboxLetter
@@ -169,6 +173,7 @@ _HOMES = {
     "LastError": "outbox.metrics",
     "LetterIds": "model.received.account",
     "LetterPart": "model.received.part",
+    "LetterThread": "model.received.sorting",
     "Letters": "session.imap.letters",
     "Life": "outbox.work.liveness",
     "LocalTransport": "delivery.local",
@@ -216,11 +221,14 @@ _HOMES = {
     "StepName": "doctor.step",
     "StepStatus": "doctor.step",
     "ThreadWakeup": "network.waking.blocking",
+    "ThreadedLetter": "model.received.sorting",
     "TicketListener": "outbox.listeners",
     "TokenFetch": "model.credentials",
     "TokenRefresh": "model.credentials",
     "TranscriptEntry": "network.transcripts.transcript",
     "Via": "delivery.urls.route",
+    "AsyncChangeWatch": "session.imap.change_watch",
+    "ChangeWatch": "session.imap.change_watch",
     "AsyncSync": "session.imap.sync",
     "Change": "session.imap.sync",
     "ChangeKind": "session.imap.sync",

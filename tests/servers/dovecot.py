@@ -79,6 +79,10 @@ userdb {{
   args = username_format=%u {folder}/users
 }}
 
+protocol imap {{
+  mail_plugins = imap_zlib
+}}
+
 service auth {{
   unix_listener {folder}/sasl {{
     mode = 0666
@@ -86,6 +90,8 @@ service auth {{
 }}
 service imap-login {{
   chroot =
+  # One process for all connections: another one would not know the TLS sessions of the first.
+  service_count = 0
   inet_listener imap {{
     port = {imap_port}
   }}

@@ -22,6 +22,8 @@ from courriel.reply import EnhancedCode
 from courriel.wire.html.to_text import text_of
 from courriel.wire.imap import dates, folder_names, syntax
 from courriel.wire.imap.parser import ImapParser
+from courriel.wire.imap.sort_keys import base_subject
+from courriel.wire.imap.thread_results import read_sorted, read_threads
 from courriel.wire.imap.values import read_values
 from courriel.wire.mime.headers import encoded_words, text_field
 from courriel.wire.parse.addresses import received_addresses
@@ -151,6 +153,9 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "counted octets of IMAP": refused(lambda text: syntax.counted_at_end(octets(text))),
     "numbers of IMAP": refused(lambda text: syntax.read_uid_set(octets(text), 1000)),
     "capabilities of IMAP": syntax.capabilities,
+    "an order of IMAP": refused(lambda text: read_sorted((octets(text),))),
+    "conversations of IMAP": refused(lambda text: read_threads((octets(f"(1 {text}"),))),
+    "a base subject": base_subject,
     "values of IMAP": refused(lambda text: read_values((octets(text),))),
     "a letter of IMAP": refused(lambda text: events(octets(f"* 1 FETCH (UID 1 {text}\r\n"))),
     "folders of IMAP": refused(lambda text: events(octets(f'* LIST () "/" {text}\r\n'))),

@@ -17,6 +17,7 @@ from courriel.dialogue.flow import (
     RECEIVE,
     Ask,
     AskEndGuard,
+    Compress,
     Connect,
     Fetch,
     Flow,
@@ -135,6 +136,8 @@ class Line(FlowRunner):
                 return await self._connect()
             case Secure():
                 return await self._secure()
+            case Compress(received, stage):
+                self._compress(received, stage)
             case Remember():
                 self._remember()
             case Fetch(source, refused):
@@ -235,6 +238,13 @@ class Line(FlowRunner):
         self.tls_version = line.version() or ""
         self._note(f"secured by {self.tls_version}")
         return contexts.finish(line, self.server.trust, str(self.server))
+
+    def _compress(self, received: bytes, stage: Stage) -> None:
+        from courriel.network.deflated import DeflatedBuffer  # noqa: PLC0415 - by option only
+
+        arrivals, _ = self._connection(stage)
+        self._arrivals = DeflatedBuffer(arrivals, received)
+        self._note("compressed by DEFLATE")
 
     def _remember(self) -> None:
         from courriel.network.tls import contexts  # noqa: PLC0415

@@ -8,6 +8,7 @@ from courriel import errors
 from courriel.dialogue.flow import (
     Ask,
     AskEndGuard,
+    Compress,
     Connect,
     Fetch,
     Flow,
@@ -193,6 +194,8 @@ class Line(BaseLine):
                 return self._connect()
             case Secure():
                 return self._secure()
+            case Compress(received, stage):
+                self._compress(received, stage)
             case Remember():
                 self._remember()
             case Fetch(source, refused):
@@ -254,6 +257,12 @@ class Line(BaseLine):
         self.tls_version = secured.version() or ""
         self._note(f"secured by {self.tls_version}")
         return contexts.finish(secured, self.server.trust, str(self.server))
+
+    def _compress(self, received: bytes, stage: Stage) -> None:
+        from courriel.network.deflated import DeflatedSocket  # noqa: PLC0415 - by option only
+
+        self._socket = DeflatedSocket(self._open_socket(stage), received)
+        self._note("compressed by DEFLATE")
 
     def _remember(self) -> None:
         from courriel.network.tls import contexts  # noqa: PLC0415

@@ -9,7 +9,7 @@ from courriel.delivery.urls import option_values, providers, schemes
 from courriel.delivery.urls.route import Route
 from courriel.delivery.urls.server_route import assembled
 from courriel.delivery.urls.url_parts import UrlParts, parse_options
-from courriel.model.server import Security
+from courriel.model.server import Dialect, Security
 
 _READING = {"pop": "pops", "pop3": "pops", "imap": "imaps"}
 """Suffixes of a provider's short name, and the scheme each means."""
@@ -30,7 +30,7 @@ def named_route(parts: UrlParts) -> Route:
         raise refusal(f"{provider.title} has no {'IMAP' if reading == 'imaps' else 'POP3'}")
     if parts.authority is not None or "/" in parts.path:
         raise refusal(f"{parts.scheme}: your address follows without slashes, as {parts.scheme}:{provider.example}")
-    usable = schemes.READING_OPTIONS if reading else schemes.SERVER_OPTIONS
+    usable = schemes.usable_options(schemes.SERVERS[reading].dialect if reading else Dialect.SMTP)
     options = parse_options(parts, tuple(name for name in usable if name != "tls"))
     address = unquote(parts.path, "the address") or option_values.single(options, "user")
     if parts.path and "user" in options:

@@ -23,8 +23,7 @@ def server_route(parts: UrlParts) -> Route:
     written, at, host_port = (parts.authority or "").rpartition("@")
     user, password = parse_login(written) if at else ("", None)
     host, port = parse_host(parts, host_port)
-    reading = schemes.SERVERS[parts.scheme].dialect.value in schemes.READING_KINDS
-    options = parse_options(parts, schemes.READING_OPTIONS if reading else schemes.SERVER_OPTIONS)
+    options = parse_options(parts, schemes.usable_options(schemes.SERVERS[parts.scheme].dialect))
     return assembled(parts.scheme, host, port, user, password, options)
 
 
@@ -65,6 +64,7 @@ def assembled(
         dialect=dialect,
         binary=option_values.flag(options, "binary", "1"),
         chunking=not option_values.flag(options, "chunking", "0"),
+        compress=option_values.flag(options, "compress", "1"),
         proxy=proxy,
     )
     return Route(

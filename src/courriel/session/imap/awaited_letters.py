@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Seque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from courriel import errors
-from courriel.session.imap.letters import FolderLetter, LetterSequence
+from courriel.session.imap.letters import FolderLetter, FoundLetters, LetterSequence
 from courriel.wire.parse.letter import AsyncLetter
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class AsyncLetters(LetterSequence):
     def __init__(
         self,
         session: AsyncLetterSource,
-        find: Callable[[], Awaitable[tuple[tuple[str, int], tuple[int, ...]]]],
+        find: Callable[[], Awaitable[FoundLetters]],
         *,
         whole: bool = False,
         listing: bool = False,

@@ -132,6 +132,12 @@ class ImapParser:
         """Octets that are not consumed, up to 80."""
         return self._data[self._at : self._at + 80]
 
+    def take_rest(self) -> bytes:
+        """Remove and return all octets that are not consumed: they are no responses of this connection."""
+        rest, self._data = self._data[self._at :], b""
+        self._at = self._looked = 0
+        return rest
+
     @property
     def expected(self) -> int:
         """Octets of a literal that are still to come."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +61,9 @@ class SqlStore(SqlRates, ABC):
 
     # Putting.
 
-    @cached_property
+    @property
     def _staging(self) -> Staging:
+        # Made for each use: kept, it would be a cycle, and a store that nobody closes would stay open.
         return Staging(self.place, self._sql, self._write_lightly, self._done, self._now)
 
     def _is_known(self, key: str | None) -> bool:
