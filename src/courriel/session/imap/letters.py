@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, overload
 
 from courriel import errors
+from courriel._cached import cached_property
 from courriel.dialogue.imap.fetching import LISTING_FIELDS
 from courriel.model.received.folder import FolderPosition
 from courriel.wire.imap.dates import read_date

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from functools import cached_property
 from typing import TypeVar
 
+from courriel._cached import cached_property
 from courriel._lazy_re import expression
 from courriel.errors import UsageError
 from courriel.model.received.address import ReceivedAddress
@@ -132,7 +132,7 @@ class Letter:
     @cached_property
     def subject(self) -> str:
         """Decoded subject, "" when there is none."""
-        return self.header("subject")
+        return readable(self._value("subject"), self._note)
 
     @cached_property
     def sender(self) -> ReceivedAddress | None:
@@ -254,9 +254,12 @@ class Letter:
         return value_of(self._header.first(name), self._note)
 
     def _named(self, name: str) -> tuple[ReceivedAddress, ...]:
+        values = self._header.all(name)
+        if len(values) == 1:
+            return received_addresses(value_of(values[0], self._note), self._note)
         return tuple(
             each
-            for value in self._header.all(name)[:_MOST_REPEATS]
+            for value in values[:_MOST_REPEATS]
             for each in received_addresses(value_of(value, self._note), self._note)
         )
 

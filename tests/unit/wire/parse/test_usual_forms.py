@@ -24,10 +24,11 @@ DATES = st.builds(
     st.sampled_from(["10", "24", "00", "9"]),
     st.sampled_from(["00", "59", "60"]),
     st.sampled_from(["00", "59", "60", "61"]),
-    st.sampled_from(["+0100", "-0530", "+0000", "+2400", "+2359", "+9999", "EST", ""]),
+    st.sampled_from(["+0100", "-0530", "+0000", "-0000", "+0060", "+2400", "+2359", "+9999", "EST", ""]),
 )
 ADDRESSES = st.lists(
-    st.sampled_from(["Ada", "Bob 2", " ", "  ", "<a@b.c>", "<a..b@c->", "a@b", ",", "é", "'", "<@b>", "<a@>", '"']),
+    st.sampled_from(["Ada", "Bob 2", " ", "  ", "<a@b.c>", "<a..b@c->", "a@b", ",", "é", "'", "<@b>", "<a@>", '"',
+         '"Doe, Ada" ', '"Ada  B" ', '"d\'Arc"', '"" ', '"Ada " ', "a.b@c", ".a@-"]),
     min_size=1, max_size=5,
 ).map("".join)  # fmt: skip
 HEADERS = st.lists(
@@ -35,7 +36,7 @@ HEADERS = st.lists(
         [
             b"A: b\r\n", b"Sub ject: x\r\n", b"X-y :  z \r\n", b" folded\r\n", b"\tf\r\n", b" \r\n", b"\r\n", b"\n",
             b"\r", b"--b\r\n", b"--b: c\r\n", b"From x\r\n", b"a:\r\n", b":\r\n", b"x", b"\xff: y\r\n", b"Q: \xff\r\n",
-            b"N: z\n",
+            b"N: z\n", b"a: \r\n\r\n", b"A: 2\r\n",
         ]
     ),
     max_size=8,
@@ -70,6 +71,9 @@ def test_a_date(value: str) -> None:
 @example("Ada  Bob <a@b.c>")
 @example("Ada Bob <a@b.c>")
 @example("<a@b.c>")
+@example('"Doe, Ada" <a@b.c>')
+@example("a@b")
+@example("'a@b'")
 def test_addresses(value: str) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         short, long = both_ways(monkeypatch, addresses, lambda report: addresses.received_addresses(value, report))
@@ -88,6 +92,11 @@ def test_a_header(data: bytes, start: int) -> None:
         short, long = both_ways(monkeypatch, header, read)
 
     assert short == long
+    (header_, _), _ = short
+    for name in ("a", "x-y", "q", "none"):
+        values = [value for known, value in header_.fields if known.lower() == name]
+        assert header_.all(name) == values
+        assert header_.first(name) == (values[0] if values else b"")
 
 
 @pytest.mark.parametrize("size", [60_000, 70_000])
