@@ -34,6 +34,8 @@ _SPLIT = 65_536  # characters of a text that is split into its lines
 def text_in(data: bytes, leaves: Iterable[Leaf], report_defect: ReportDefect) -> str:
     """Plain text of all text parts in order; lines end in LF."""
     texts = [leaf for leaf in leaves if _is_text(leaf) and not _is_html(leaf)]
+    if len(texts) < 2:
+        return _joined(data, texts, report_defect)
     plainest: dict[int, int] = {}
     for leaf in texts:
         rank = _TEXTS[leaf.label.content_type]
@@ -51,11 +53,11 @@ def html_in(data: bytes, leaves: Iterable[Leaf], report_defect: ReportDefect) ->
 
 def attachments_in(data: bytes, leaves: Iterable[Leaf], report_defect: ReportDefect) -> tuple[ReceivedAttachment, ...]:
     """All other parts as attachments, inline images and attached mails included; no two have the same name."""
+    attached = [leaf for leaf in leaves if not _is_text(leaf)]
+    if not attached:
+        return ()
     taken = _Names()
-    return tuple(
-        _received_attachment(data, leaf, taken, rank, report_defect)
-        for rank, leaf in enumerate((leaf for leaf in leaves if not _is_text(leaf)), 1)
-    )
+    return tuple(_received_attachment(data, leaf, taken, rank, report_defect) for rank, leaf in enumerate(attached, 1))
 
 
 def attachments_apart(

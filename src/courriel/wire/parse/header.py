@@ -38,15 +38,15 @@ class Header:
 
     def all(self, name: str) -> list[bytes]:
         """All values of a field, whose name is given in lower case."""
-        if len(self._by_name) == len(self._fields):
-            value = self._by_name.get(_key(name))
+        key, firsts = _key(name), self._firsts or self._index()
+        if len(firsts) == len(self._fields):
+            value = firsts.get(key)
             return [] if value is None else [_on_one_line(value)]
-        key = _key(name)
         return [_on_one_line(value) for known, value in self._fields if known.lower() == key]
 
     def first(self, name: str) -> bytes:
         """First value of a field, b"" when there is none: later ones were added on the way."""
-        value = self._by_name.get(_key(name))
+        value = (self._firsts or self._index()).get(_key(name))
         return b"" if value is None else _on_one_line(value)
 
     def __eq__(self, other: object) -> bool:
@@ -60,11 +60,9 @@ class Header:
 
     # The steps.
 
-    @property
-    def _by_name(self) -> dict[bytes, bytes]:
-        if self._firsts is None:
-            self._firsts = {name.lower(): value for name, value in reversed(self._fields)}
-        return self._firsts
+    def _index(self) -> dict[bytes, bytes]:
+        self._firsts = firsts = {name.lower(): value for name, value in reversed(self._fields)}
+        return firsts
 
 
 def read_header(
