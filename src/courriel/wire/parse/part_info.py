@@ -39,13 +39,10 @@ class PartInfo:
 def part_info_of(header: Header, default_type: str, report_defect: ReportDefect) -> PartInfo:
     """Parse the MIME fields of a header."""
     content_type, disposition, encoding, content_id = [header.first(name) for name in _FIELDS]
-    if (
-        len(content_type) + len(disposition) + len(encoding) > _LONGEST_KEPT
-        or b"boundary" in content_type
-        or content_id
-    ):
+    individual = disposition or content_id or b"boundary" in content_type or b"name" in content_type
+    if individual or len(content_type) + len(encoding) > _LONGEST_KEPT:
         return _read(content_type, disposition, encoding, content_id, default_type, report_defect)
-    info, defects = _known(content_type, disposition, encoding, default_type)
+    info, defects = _known(content_type, encoding, default_type)
     for defect in defects:
         report_defect(defect)
     return info
@@ -59,12 +56,10 @@ _LONGEST_KEPT = 300  # octets of fields that are remembered
 
 
 @lru_cache(maxsize=256)  # most letters of a mailbox have one of a few types, charsets and encodings
-def _known(
-    content_type: bytes, disposition: bytes, encoding: bytes, default_type: str
-) -> tuple[PartInfo, tuple[str, ...]]:
+def _known(content_type: bytes, encoding: bytes, default_type: str) -> tuple[PartInfo, tuple[str, ...]]:
     """What these fields say, and the defects that they have."""
     defects: list[str] = []
-    return _read(content_type, disposition, encoding, b"", default_type, defects.append), tuple(defects)
+    return _read(content_type, b"", encoding, b"", default_type, defects.append), tuple(defects)
 
 
 def _read(
