@@ -57,7 +57,7 @@ _LONGEST_KEPT = 300  # octets of fields that are remembered
 
 @lru_cache(maxsize=256)  # most letters of a mailbox have one of a few types, charsets and encodings
 def _known(content_type: bytes, encoding: bytes, default_type: str) -> tuple[PartInfo, tuple[str, ...]]:
-    """What these fields say, and the defects that they have."""
+    """MIME fields, decoded, and the defects that they have."""
     defects: list[str] = []
     return _read(content_type, b"", encoding, b"", default_type, defects.append), tuple(defects)
 
