@@ -136,9 +136,12 @@ class ImapExchange:
             self._take_notice(event, stage)
         return event
 
-    def letters_here(self, found: list[Fetched], stage: Stage) -> None:
-        """Take the letters that have been received, in the usual form, up to any other response."""
-        self._parsed(lambda: self.parser.letters(found), stage)
+    def letters_here(self, found: list[Fetched], stage: Stage) -> bool:
+        """Take the letters that have been received, in the usual form, up to any other response.
+
+        True when the next one has begun in that form: more of it is to be received.
+        """
+        return self._parsed(lambda: self.parser.letters(found), stage)
 
     def sizes_here(self, stage: Stage) -> list[tuple[int, int]]:
         """Take the UIDs and sizes that have been received, in the usual form, up to any other response."""

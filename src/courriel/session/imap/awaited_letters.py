@@ -43,14 +43,13 @@ class AsyncMailboxLetter(FolderLetter, AsyncLetter):
         super().__init__(
             header=data.header or _not_loaded, whole=whole if loaded and whole is not None else _not_loaded, size=size
         )
-        self._fetch = self._fetch_content
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.uid} in {self.folder!r}, {self.size:,} octets>"
 
     # The steps.
 
-    async def _fetch_content(self) -> bytes:
+    async def _awaited_whole(self) -> bytes:
         return await self._session.content_of(self)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeAlias, overload
 
 from courriel import errors
+from courriel._cached import cached_property
 from courriel.dialogue.imap.fetching import LISTING_FIELDS
 from courriel.model.received.folder import FolderPosition
 from courriel.wire.imap.dates import read_date
@@ -114,14 +114,19 @@ class MailboxLetter(FolderLetter):
     another folder is selected, LetterTooLarge, LetterRefused, and what ends a session.
     """
 
+    _header_apart = True
+
     def __init__(self, session: LetterSource, folder_id: tuple[str, int], data: Fetched) -> None:
+        # Without `Letter.__init__`, which would take as long as all the rest: a search makes thousands of letters.
         self.folder_id, self.uid, self._fetched, self._session = folder_id, data.uid, data, session
         whole = data.sections.get("BODY[]") or data.whole
         if whole:
-            super().__init__(whole=whole)
+            self._whole = whole
             return
         # A text that is empty or missing, of a letter that has octets, is asked for once more on access.
-        super().__init__(header=data.header or self._fetch_header, whole=self._fetch, size=data.size or 0)
+        if header := data.header:
+            self._top = header
+        self._said_size = data.size or 0
 
     @cached_property
     def attachments(self) -> tuple[ReceivedAttachment, ...]:
@@ -156,10 +161,10 @@ class MailboxLetter(FolderLetter):
             raise errors.UsageError(f"letter {self.uid} is no longer in {self.folder!r}")
         return found
 
-    def _fetch(self) -> bytes:
+    def _missing_whole(self) -> bytes:
         return self._session.content_of(self)
 
-    def _fetch_header(self) -> bytes:
+    def _missing_header(self) -> bytes:
         return self._session.header_of(self)
 
 
