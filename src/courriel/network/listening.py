@@ -238,11 +238,14 @@ class ServedConnection(ReceiveBuffer):
             case Receive(stage, more):
                 if not more:
                     self._patience = monotonic() + self._listener.config.limits.seconds(stage)
-                left = min(self._patience, self._deadline) - monotonic()
-                if left <= 0:
-                    raise TimeoutError  # also for a client that sends without pause
-                await self.arrival(left)
-                return self.take()
+                while True:
+                    left = min(self._patience, self._deadline) - monotonic()
+                    if left <= 0:
+                        raise TimeoutError  # also for a client that sends without pause
+                    await self.arrival(left)
+                    if self.data or self.ended:
+                        return self.take()
+                    # Somebody has woken this session, which waits for its client alone.
             case ReceivePending(_, seconds) if seconds:
                 # Nothing may come between the look of the flow and this wait, or a wake would be lost.
                 await self.arrival(min(seconds, self._deadline - monotonic()))
