@@ -13,10 +13,10 @@ import pytest
 from acceptance.test_dovecot_by_imap import (  # noqa: F401 - fixtures and tests, collected here with another server
     box,
     library,
-    test_a_hostile_name_of_a_folder_is_refused_or_only_a_name,
-    test_a_hostile_text_is_refused_or_only_looked_for,
     test_a_folder_may_be_selected_for_reading_only,
     test_a_folder_that_is_not_there_is_a_refusal,
+    test_a_hostile_name_of_a_folder_is_refused_or_only_a_name,
+    test_a_hostile_text_is_refused_or_only_looked_for,
     test_a_letter_is_found_by_its_exact_message_id,
     test_a_letter_is_saved_to_the_octet,
     test_a_letter_may_not_be_larger_than_the_limits,

@@ -26,10 +26,10 @@ class Mailboxes:
     because there were too many, is dropped here too.
     """
 
-    def __init__(self, captured: CapturedMail) -> None:
+    def __init__(self, captured: CapturedMail, space: Space | None = None) -> None:
         self._captured = captured
         self._lock = RLock()
-        self._space = Space()
+        self._space = space or Space()
         self._accounts: dict[str, Account] = {}
         self._delivered: deque[tuple[int, list[tuple[Folder, int]]]] = deque()  # by number, where the letters lie
         self._open: set[str] = set()

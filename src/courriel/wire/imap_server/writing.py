@@ -39,8 +39,9 @@ def folder_name(name: str, *, utf8: bool) -> bytes:
 
 
 def flag_list(flags: Iterable[str]) -> bytes:
-    """Flags in brackets, in an order that does not change."""
-    return b"(%b)" % " ".join(sorted(flags)).encode("ascii")
+    """Flags in brackets, the system's first."""
+    ordered = sorted(flags, key=lambda flag: (not flag.startswith("\\"), flag))
+    return b"(%b)" % " ".join(ordered).encode("ascii")
 
 
 def number_set(numbers: Iterable[int]) -> bytes:

@@ -21,7 +21,6 @@ _LITERAL = expression(rb"~?\{(\d{1,19})(\+?)\}\Z")
 _BEGIN = expression(rb"([!#$&',./0-9:;<=>?@A-Z\[\]^_`a-z|~-]{1,100}) ((?:UID )?[A-Za-z]{1,20})(?: |\Z)", re.IGNORECASE)
 _MUCH = 64 * 1024  # octets of collected responses
 _MOST_LITERALS = 500  # of one command
-_SMALL = 16 * 1024  # octets of all literals of one command, before login
 _GENEROUS = 2  # times the limit of a message: a literal of so many octets that nobody asked for is read and discarded
 # Response codes (RFC 5530) for our reply codes; a text that begins with one keeps it.
 _CODES = {
@@ -136,7 +135,7 @@ class ImapServerConnection(ServerConnection):
                 return pieces
             size, waits = int(found[1]), not found[2]
             if held + size > most and refusal is None:
-                refusal = Objection(552 if most > _SMALL else 500, f"[TOOBIG] That is more than {most:,} octets")
+                refusal = Objection(550 if most >= self._limits.message else 500, f"[TOOBIG] That is more than {most:,} octets")
             if len(pieces) > 2 * _MOST_LITERALS or (not waits and size > _GENEROUS * self._limits.message):
                 self.write(Reply(421, ("That is far too much",)))
                 raise (yield from self.leave(stage))
