@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from threading import RLock
 
 from courriel.dialogue.server.handler import Maildrop
@@ -31,7 +30,7 @@ class Mailboxes:
         self._lock = RLock()
         self._space = space or Space()
         self._accounts: dict[str, Account] = {}
-        self._delivered: deque[tuple[int, list[tuple[Folder, int]]]] = deque()  # by number, where the letters lie
+        self._delivered: dict[int, list[tuple[Folder, int]]] = {}  # where each letter lies, by its number
         self._open: set[str] = set()
 
     def account(self, user: str) -> Account:
@@ -52,10 +51,16 @@ class Mailboxes:
             content = LetterContent(letter.content)
             accounts = [account for name in _names_of(letter) if (account := self._accounts.get(name))]
             places = [(account.inbox, _deliver(account, letter, content)) for account in accounts]
-            self._delivered.append((letter.number, places))
+            self._delivered[letter.number] = places
             oldest = self._captured.oldest
-            while self._delivered and self._delivered[0][0] < oldest:
-                for folder, uid in self._delivered.popleft()[1]:
+            while (first := next(iter(self._delivered), oldest)) < oldest:
+                self.forget((first,))
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Remove letters that the server lists no more, by their numbers; sessions that have them open see them go."""
+        with self._lock:
+            for number in numbers:
+                for folder, uid in self._delivered.pop(number, ()):
                     _ = folder.remove((uid,))
 
     def open(self, user: str) -> Maildrop | Reply:
@@ -88,11 +93,10 @@ class Mailboxes:
 
     def _fill(self, account: Account, name: str) -> None:
         """Deliver what was received before the account was made."""
-        places = dict(self._delivered)
         for letter in self._captured.letters:
-            if name in _names_of(letter) and letter.number in places:
+            if name in _names_of(letter):
                 uid = _deliver(account, letter, LetterContent(letter.content))
-                places[letter.number].append((account.inbox, uid))
+                self._delivered.setdefault(letter.number, []).append((account.inbox, uid))
 
 
 class _OpenMailbox(Maildrop):
