@@ -61,6 +61,7 @@ def test_the_examples_run_with_the_practice_server(
         before = mailbox.sync()
         assert len(list(before)) == 2
         names["remembered"] = str(before.mark)
+        mailbox.select()
         mailbox.flag(2, "flagged")
         exec(synchronising, names)
 
