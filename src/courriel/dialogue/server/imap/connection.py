@@ -106,10 +106,10 @@ class ImapServerConnection(ServerConnection):
         """
         self.tag, self.rewrite = "*", None
         line = yield from self.line(limit, stage)
-        if is_http(line) and not _BEGIN.match(line.octets):
-            raise Http
         begin = _BEGIN.match(line.octets)
         if begin is None:
+            if is_http(line):
+                raise Http
             self.session.note("C", f"({len(line.octets):,} octets that are no command)")
             raise Objection(500, "This is not a command")
         self.tag, verb = begin[1].decode("ascii"), begin[2].decode("ascii").upper()

@@ -22,7 +22,6 @@ from courriel.wire.imap_server.structure import structure
 from courriel.wire.smtp.server_syntax import Objection
 
 _TURN = 50  # letters, behind which the other sessions have their turn
-_HARD = ("ENVELOPE", "BODY", "BODYSTRUCTURE", "BINARY", "BINARY.SIZE")  # data for which a letter is parsed
 
 
 class FetchCommands:
@@ -67,7 +66,7 @@ class FetchCommands:
         """Send the data of each letter; return the objection about some of them, which comes behind the others."""
         marks = not view.read_only and any(item.marks for item in items)
         texts = any(item.section is not None for item in items)
-        hard = any(item.name in _HARD for item in items)
+        hard = any(_needs_parsing(item) for item in items)
         refused: Objection | None = None
         for count, (number, letter) in enumerate(chosen, 1):
             if letter.modseq <= since:
@@ -107,6 +106,13 @@ class FetchCommands:
 
 class Answered(Exception):
     """Signal: a scripted fault has answered the command."""
+
+
+def _needs_parsing(item: FetchItem) -> bool:
+    """Whether a letter has to be parsed for this datum."""
+    if item.section is None:
+        return item.name in ("ENVELOPE", "BODY", "BODYSTRUCTURE")
+    return bool(item.section.path) or item.name.startswith("BINARY")
 
 
 def _modifiers(arguments: Arguments) -> tuple[int, bool]:
