@@ -30,7 +30,7 @@ def pinned(package: str) -> str:
 
 
 def nodemailer() -> tuple[str, str]:
-    """The node to run, and nodemailer's version; what is wanted of npm is installed unless the pinned ones are there."""
+    """The node to run, and nodemailer's version; what npm brings is installed unless it is there."""
     node = shutil.which("node")
     if node is None:
         raise Missing("there is no node (Debian: nodejs)")
