@@ -119,13 +119,12 @@ class _Reader:
             level, final = self._meant(found, line_end)
             if level is None:
                 continue
-            self._close(level + (0 if final else 1), found)
+            self._close(level, found, final=final)
             if not final:
                 around = self._multiparts[-1][1]
                 kind = "message/rfc822" if around.fields.content_type == "multipart/digest" else "text/plain"
                 around.parts.append(self._begin(line_end, kind, around.depth + 1))
                 position = max(self._open[-1].body - 1, line_end - 1)
-        self._close(0, len(data))
         for part in self._open:
             part.end = len(data)
         return root
@@ -154,16 +153,14 @@ class _Reader:
         line = line[2:].rstrip(b" \t\r\n")
         return line in self._known or (line.endswith(b"--") and line[:-2] in self._known)
 
-    def _close(self, level: int, at: int) -> None:
-        """End all parts within the multipart of that level; `level` - 1 stays open."""
-        keep = self._multiparts[level - 1][1] if level else None
-        end = self._before_line_end(at)
-        while self._open and self._open[-1] is not keep:
+    def _close(self, level: int, at: int, *, final: bool) -> None:
+        """End all parts within the multipart of that level; behind its `final` boundary it has no more of them."""
+        multipart, end = self._multiparts[level][1], self._before_line_end(at)
+        while self._open[-1] is not multipart:
             part = self._open.pop()
             part.end = max(part.body, end)
-        if len(self._multiparts) > level:
-            del self._multiparts[level:]
-            self._known = {boundary: place for place, (boundary, _) in enumerate(self._multiparts)}
+        del self._multiparts[level + (0 if final else 1) :]
+        self._known = {boundary: place for place, (boundary, _) in enumerate(self._multiparts)}
 
     def _before_line_end(self, at: int) -> int:
         if at == len(self._data) or at == 0:
