@@ -41,6 +41,7 @@ class Served:
         self.session = ServerSession(note=lambda who, text: self.notes.append(f"{who}: {text}"))
         self.output = bytearray()
         self.bursts = 0
+        self.turns = 0  # left to others
         self.secured = 0
         self.ending = ""
         self.flow = SERVED.get(config.dialect, SmtpServerDialogue)(handler, config, self.session).serve()
@@ -74,7 +75,8 @@ class Served:
         match want:
             case Send(data):
                 self.output += data
-                self.bursts += 1
+                self.bursts += bool(data)
+                self.turns += not data
             case Receive():
                 return waiting.pop(0) if waiting else b""
             case Secure():

@@ -44,7 +44,7 @@ from acceptance.test_dovecot_by_imap import (  # noqa: F401 - fixtures and tests
     test_without_move_letters_are_copied_and_those_alone_expunged,
     test_without_uidplus_nothing_else_is_expunged,
 )
-from courriel import Password, Sandbox, Security, Server, Trust, errors
+from courriel import Password, Sandbox, Security, Server, TokenSource, Trust, errors
 from courriel.model.credentials import Credentials
 from servers.accounts import ACCOUNTS, CLEO
 from session.mailboxes import AwaitingMailbox, BlockingMailbox
@@ -96,6 +96,14 @@ def call(request: pytest.FixtureRequest, dovecot: Door) -> Iterator[Any]:
             return session
 
         yield call
+
+
+@pytest.mark.parametrize("mechanism", ["xoauth2", "oauthbearer"])
+def test_a_token_logs_in(call: Any, mechanism: str) -> None:
+    session = call(credentials=TokenSource(CLEO.user, lambda: CLEO.password), auth=(mechanism,))
+
+    assert session.mechanism == mechanism.upper()
+    assert session.status().name == "INBOX"
 
 
 def test_a_wrong_password_is_refused(call: Any) -> None:

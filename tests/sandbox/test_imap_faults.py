@@ -268,20 +268,3 @@ def test_a_client_that_asks_and_never_reads_is_cut_off_and_harms_nobody() -> Non
             heard = everything(deaf)
 
         assert len(heard) < 15_000_000
-
-
-def test_a_search_through_everything_leaves_others_their_turn() -> None:
-    with Sandbox() as sandbox:
-        for _ in range(20):
-            courriel.send(via=sandbox.url, sender="a@example.org", to=BOB, subject="x", text="word " * 50_000)
-        keys = b" ".join(b"NOT TEXT nothing%d" % number for number in range(20))
-        with raw(sandbox) as busy:
-            busy.sendall(b"a LOGIN %b x\r\nb SELECT INBOX\r\n%b" % (BOB.encode(), b"c SEARCH %b\r\n" % keys * 5))
-            client = imaplib.IMAP4(sandbox.host, sandbox.imap_port)
-            client.login(BOB, "x")
-            client.noop()
-            client.logout()
-
-            heard = b""
-            while heard.count(b"OK Searched") < 5:
-                heard += busy.recv(65536)

@@ -233,6 +233,7 @@ def test_imap4rev2_speaks_utf8_and_esearch(cut: Cut) -> None:
         (b'x FETCH 1 "FLAGS', "x BAD This is no command: a string without an end"),
         (b"x SEARCH", "x BAD Search for what?"),
         (b"x SEARCH KLINGON", "x BAD There is no such search key"),
+        (b"x SEARCH" + b" TEXT a" * 21, "x BAD A search has 20 texts at most"),
         (b"x SEARCH ON 31-Feb-2026", "x BAD A date is written 29-Nov-2026"),
         (b"x STORE 1 FLAGS (\\Recent)", "x BAD This is not a flag that can be set"),
         (b"x STORE 1 KEYWORDS (a)", "x BAD FLAGS, +FLAGS or -FLAGS should stand here"),
@@ -363,6 +364,15 @@ def test_depth_and_length_harm_nobody(command: bytes) -> None:
 
     assert re.match(r"x (BAD|OK) |\* 1 FETCH", lines[0])
     assert lines[-1] == "y OK Still here"
+
+
+@pytest.mark.parametrize("command", [b"SEARCH TEXT nothing", b"FETCH 1:3 BODYSTRUCTURE", b"SORT (SUBJECT) UTF-8 ALL"])
+def test_what_takes_long_leaves_others_their_turn(command: bytes) -> None:
+    large = LETTER + b"x" * 300_000
+
+    served = Rooms(large, large, large).serve(OPEN + b"x " + command + b"\r\n")
+
+    assert served.turns == 3
 
 
 def test_http_is_no_imap() -> None:

@@ -219,13 +219,14 @@ def test_letters_that_the_server_dropped_are_gone_from_the_mailbox() -> None:
 
 
 def test_room_for_appended_letters_ends_and_comes_back() -> None:
-    rooms = Rooms(space=Space(octets=2 * len(LETTER)))
+    rooms = Rooms(space=Space(octets=3 * len(LETTER)))
     one = rooms.visit()
     append = b"x APPEND Sent {%d+}\r\n%b\r\n" % (len(LETTER), LETTER)
     one.say(append * 2 + b"y SELECT Sent\r\n")
 
-    full = lines(one.say(append))
     copied = lines(one.say(b"z COPY 1:2 Trash\r\n"))
+    one.say(append)
+    full = lines(one.say(append))
     one.say(b"w STORE 1 +FLAGS.SILENT (\\Deleted)\r\nw EXPUNGE\r\n")
 
     assert full == ["x NO [OVERQUOTA] There is no room for more letters"]
