@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import RLock
 
 from courriel.dialogue.server.mail_store import SEPARATOR, MailFolder
-from courriel.sandbox.folders import Folder, Space
+from courriel.sandbox.folders import SharedFolder, Space
 from courriel.wire.smtp.server_syntax import Objection
 
 INBOX = "INBOX"
@@ -23,7 +23,7 @@ class Account:
     def __init__(self, lock: RLock, space: Space) -> None:
         self._lock = lock
         self._space = space
-        self._folders: dict[str, Folder] = {}
+        self._folders: dict[str, SharedFolder] = {}
         self.subscribed: set[str] = set()
         self.inbox = self._make(INBOX)
         self._make_usual()
@@ -33,7 +33,7 @@ class Account:
         with self._lock:
             return [self._folders[name] for name in sorted(self._folders, key=lambda name: (name != INBOX, name))]
 
-    def folder(self, name: str) -> Folder:
+    def folder(self, name: str) -> SharedFolder:
         """The folder of this name; INBOX is written in any case. Raises Objection."""
         with self._lock:
             found = self._folders.get(_canonical(name))
@@ -104,8 +104,8 @@ class Account:
                 self._make(name, special)
         self.subscribed.update((INBOX, *USUAL))
 
-    def _make(self, name: str, special: str = "") -> Folder:
-        folder = self._folders[name] = Folder(name, self._lock, self._space, special)
+    def _make(self, name: str, special: str = "") -> SharedFolder:
+        folder = self._folders[name] = SharedFolder(name, self._lock, self._space, special)
         return folder
 
     def _new_name(self, name: str) -> str:
@@ -128,5 +128,5 @@ def _canonical(name: str) -> str:
     return f"{INBOX}{separator}{rest}" if first.upper() == INBOX else name
 
 
-def _empty(folder: Folder) -> None:
+def _empty(folder: SharedFolder) -> None:
     _ = folder.remove([letter.uid for letter in folder.letters()])

@@ -43,7 +43,7 @@ class Space:
         self.octets += size
 
 
-class Folder:
+class SharedFolder:
     """Letters of one folder, and who watches it. Any thread may call; all folders share one lock."""
 
     def __init__(self, name: str, lock: RLock, space: Space, special: str = "") -> None:
@@ -75,7 +75,7 @@ class Folder:
             return list(self._letters)
 
     def changes(self, since: int) -> Changes:
-        """What has happened since that change."""
+        """Arrivals, removals and new flags since that `modseq`."""
         with self._lock:
             if since < self._forgotten:
                 return Changes(self.modseq, [letter for letter in self._letters if letter.modseq > since], None)
@@ -161,7 +161,7 @@ class Folder:
             self._watchers.add(wake)
 
     def unwatch(self, wake: Callable[[], None]) -> None:
-        """Stop calling it."""
+        """Forget the watcher `wake`."""
         with self._lock:
             self._watchers.discard(wake)
 

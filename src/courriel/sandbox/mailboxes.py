@@ -9,7 +9,7 @@ from courriel.dialogue.server.handler import Maildrop
 from courriel.reply import Reply
 from courriel.sandbox.accounts import Account
 from courriel.sandbox.captured import CapturedMail
-from courriel.sandbox.folders import Folder, Space
+from courriel.sandbox.folders import SharedFolder, Space
 from courriel.sandbox.letter import CapturedMessage
 from courriel.wire.imap_server.letter_tree import LetterContent
 from courriel.wire.smtp.server_syntax import Objection
@@ -30,7 +30,7 @@ class Mailboxes:
         self._lock = RLock()
         self._space = space or Space()
         self._accounts: dict[str, Account] = {}
-        self._delivered: dict[int, list[tuple[Folder, int]]] = {}  # where each letter lies, by its number
+        self._delivered: dict[int, list[tuple[SharedFolder, int]]] = {}  # where each letter lies, by its number
         self._open: set[str] = set()
 
     def account(self, user: str) -> Account:
@@ -102,7 +102,7 @@ class Mailboxes:
 class _OpenMailbox(Maildrop):
     """INBOX of one account, as it was when POP3 opened it."""
 
-    def __init__(self, mailboxes: Mailboxes, name: str, inbox: Folder) -> None:
+    def __init__(self, mailboxes: Mailboxes, name: str, inbox: SharedFolder) -> None:
         letters = inbox.letters()
         self._uids = {letter.key: letter.uid for letter in letters}
         super().__init__([(letter.key, letter.content.raw) for letter in letters])

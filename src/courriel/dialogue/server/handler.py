@@ -206,4 +206,4 @@ class ServerHandler:
 
 
 def _nobody() -> None:
-    """Nobody waits."""
+    """Wake nobody: the default of a session without a connection."""

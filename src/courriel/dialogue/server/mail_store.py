@@ -1,4 +1,4 @@
-"""What an IMAP server asks of its mailboxes: accounts, folders, letters; and what they tell it of changes."""
+"""Interface of the mailboxes behind an IMAP server: accounts, folders, letters, and what has changed in them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class StoredLetter:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What has happened to a folder since a `modseq`: up to which one, and the letters, in the order of their UIDs."""
+    """Changes of a folder since a `modseq`, up to another, with the letters in the order of their UIDs."""
 
     modseq: int
     touched: Sequence[StoredLetter] = ()

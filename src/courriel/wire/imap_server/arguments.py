@@ -33,29 +33,29 @@ class Arguments:
 
     @property
     def left(self) -> bool:
-        """Whether there are more."""
+        """Whether arguments are left."""
         return self._at < len(self._values)
 
     def look(self) -> Value:
-        """The next one, which stays; None at the end."""
+        """Next argument, which stays; None at the end."""
         return self._values[self._at] if self.left else None
 
     def value(self, noun: str) -> Value:
-        """The next one, whatever it is."""
+        """Take the next argument, of any kind."""
         if not self.left:
             raise Objection(500, f"{noun} is missing")
         self._at += 1
         return self._values[self._at - 1]
 
     def atom(self, noun: str) -> str:
-        """A word."""
+        """Take the next argument, which is a word."""
         value = self.value(noun)
         if not isinstance(value, str):
             raise Objection(500, f"{noun} should stand here")
         return value
 
     def word(self, noun: str) -> str:
-        """A word in capitals."""
+        """Take the next argument, which is a word, in capitals."""
         return self.atom(noun).upper()
 
     def octets(self, noun: str) -> bytes:
@@ -101,7 +101,7 @@ class Arguments:
         return [flag(each) for each in values]
 
     def end(self) -> None:
-        """Expect no more."""
+        """Check that no argument is left."""
         if self.left:
             raise Objection(500, "There is too much behind the command")
 

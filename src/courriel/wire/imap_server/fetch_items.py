@@ -1,4 +1,4 @@
-"""What a FETCH asks for: names of data, sections, parts of them (RFC 9051 6.4.5)."""
+"""Arguments of FETCH: names of data, sections of the letter, octets of them (RFC 9051 6.4.5)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
 from courriel.wire.imap.values import Value
-from courriel.wire.imap_server.sections import Section, read_section
+from courriel.wire.imap_server.sections import BodySection, read_section
 from courriel.wire.smtp.server_syntax import Objection
 
 _MACROS = {
@@ -26,14 +26,14 @@ _MOST = 200  # data of one letter in one command
 
 @dataclass(frozen=True, slots=True)
 class FetchItem:
-    """One datum. For a text of the letter `section` says which, `begin` and `most` which octets of it.
+    """Datum of a letter that is asked for. `section` says which text of it, `begin` and `most` which octets of that.
 
     `name` is the word in the response: UID, BODY (the structure without extensions, or a section), BINARY, BINARY.SIZE,
     RFC822. `marks` says that it makes the letter seen.
     """
 
     name: str
-    section: Section | None = None
+    section: BodySection | None = None
     begin: int | None = None
     most: int = 0
     marks: bool = False
@@ -69,7 +69,7 @@ def _item(word: str) -> FetchItem:
     if upper in _PLAIN:
         return FetchItem(upper)
     if upper in _RFC822:
-        return FetchItem(upper, Section((), _RFC822[upper]), marks=upper != "RFC822.HEADER")
+        return FetchItem(upper, BodySection((), _RFC822[upper]), marks=upper != "RFC822.HEADER")
     found = _SECTION.fullmatch(word)
     if found is None:
         raise Objection(500, "There is no such datum of a letter")

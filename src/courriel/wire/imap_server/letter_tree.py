@@ -27,7 +27,7 @@ class LetterContent:
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        self._tree: Part | None = None
+        self._tree: TreePart | None = None
 
     @property
     def size(self) -> int:
@@ -35,15 +35,15 @@ class LetterContent:
         return len(self.raw)
 
     @property
-    def tree(self) -> Part:
+    def tree(self) -> TreePart:
         """The letter as its outermost part."""
         if self._tree is None:
             self._tree = _Reader(self.raw).read()
         return self._tree
 
 
-class Part:
-    """Part of a letter: its header from `start`, its body from `body` to `end`, and what it holds.
+class TreePart:
+    """TreePart of a letter: its header from `start`, its body from `body` to `end`, and what it holds.
 
     `parts` are those of a multipart; `message` is the mail that a part of type message/rfc822 holds.
     """
@@ -56,17 +56,18 @@ class Part:
         self.body = self.end = body
         self.fields = fields
         self.depth = depth
-        self.parts: list[Part] = []
-        self.message: Part | None = None
+        self.parts: list[TreePart] = []
+        self.message: TreePart | None = None
 
     @property
     def is_multipart(self) -> bool:
-        """Whether it holds other parts."""
+        """Whether the part is a multipart, with parts in it."""
         return bool(self.parts)
 
-    def numbered(self, path: tuple[int, ...]) -> Part | None:
-        """Part of this number, such as (1, 2), counted in a whole letter; None when there is none."""
-        here, is_letter = self, True
+    def numbered(self, path: tuple[int, ...]) -> TreePart | None:
+        """TreePart of this number, such as (1, 2), counted in a whole letter; None when there is none."""
+        here: TreePart = self
+        is_letter = True
         for number in path:
             if not is_letter and here.message is not None:
                 here, is_letter = here.message, True
@@ -80,9 +81,9 @@ class Part:
                 return None
         return here
 
-    def leaves(self) -> Iterator[Part]:
-        """Parts that hold no others, in order."""
-        waiting = [self]
+    def leaves(self) -> Iterator[TreePart]:
+        """Leaves of the tree, in order: parts that hold no others."""
+        waiting: list[TreePart] = [self]
         while waiting:
             part = waiting.pop()
             if part.parts:
@@ -101,12 +102,12 @@ class _Reader:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._open: list[Part] = []  # from the outermost to the innermost; all that have no end yet
-        self._multiparts: list[tuple[bytes, Part]] = []
+        self._open: list[TreePart] = []  # from the outermost to the innermost; all that have no end yet
+        self._multiparts: list[tuple[bytes, TreePart]] = []
         self._known: dict[bytes, int] = {}  # open boundaries, with their place in `_multiparts`
         self._count = 0
 
-    def read(self) -> Part:
+    def read(self) -> TreePart:
         data = self._data
         root = self._begin(0, "text/plain", 0)
         position = max(self._open[-1].body - 1, 0)
@@ -129,11 +130,11 @@ class _Reader:
             part.end = len(data)
         return root
 
-    def _begin(self, start: int, default: str, depth: int) -> Part:
+    def _begin(self, start: int, default: str, depth: int) -> TreePart:
         """Begin a part: read its header, and that of a mail that it holds."""
         self._count += 1
         header, body = read_header(self._data, start, self._is_boundary, _ignore)
-        part = Part(start, header, body, mime_fields(header, default), depth)
+        part = TreePart(start, header, body, mime_fields(header, default), depth)
         self._open.append(part)
         if part.fields.boundary and depth < DEEPEST:
             self._multiparts.append((part.fields.boundary, part))

@@ -49,7 +49,7 @@ def any_matches(patterns: Sequence[ListPattern], name: str) -> bool:
 
 
 def _after_wildcards(pattern: str, places: set[int]) -> set[int]:
-    """The places, and those behind a wildcard, which may match nothing."""
+    """Places in the pattern, and those behind a wildcard, which may match nothing."""
     found = set(places)
     for place in places:
         here = place

@@ -43,7 +43,7 @@ class NumberSet:
     # The steps.
 
     def _merged(self, last: int) -> list[tuple[int, int]]:
-        """Ranges without a `*`, ascending."""
+        """Ranges of numbers without a `*`, ascending."""
         pairs = ((last if first is None else first, last if end is None else end) for first, end in self._ranges)
         return sorted((min(pair), max(pair)) for pair in pairs)
 

@@ -6,7 +6,7 @@ import re
 
 from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
-from courriel.wire.imap_server.letter_tree import LetterContent, Part
+from courriel.wire.imap_server.letter_tree import LetterContent, TreePart
 from courriel.wire.parse.transfer import unpacked_slice
 from courriel.wire.smtp.server_syntax import Objection
 
@@ -22,8 +22,8 @@ _ENCODINGS = (b"", b"7BIT", b"8BIT", b"BINARY", b"BASE64", b"QUOTED-PRINTABLE")
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """Part of a letter that is asked for: its numbers, what of it, and the names of header fields."""
+class BodySection:
+    """TreePart of a letter that is asked for: its numbers, what of it, and the names of header fields."""
 
     path: tuple[int, ...] = ()
     what: str = ""
@@ -36,7 +36,7 @@ class Section:
         return ".".join([*map(str, self.path), *([self.what] if self.what else [])]) + names
 
 
-def read_section(text: str) -> Section:
+def read_section(text: str) -> BodySection:
     """Read what stands in the brackets. Raises Objection."""
     found = _SECTION.fullmatch(text.strip())
     if found is None or text.count(".") > _MOST_NUMBERS:
@@ -46,10 +46,10 @@ def read_section(text: str) -> Section:
     fields = tuple((quoted or plain).upper() for quoted, plain in _QUOTED.findall(found[3] or ""))
     if (what == "MIME" and not path) or (found[2] and not fields):
         raise Objection(500, "There is no such section")
-    return Section(path, what, fields)
+    return BodySection(path, what, fields)
 
 
-def octets_of(letter: LetterContent, section: Section) -> bytes | None:
+def octets_of(letter: LetterContent, section: BodySection) -> bytes | None:
     """Octets of a section; None where the letter has no such part."""
     if not section.path and not section.what:
         return letter.raw
@@ -88,7 +88,7 @@ def decoded(letter: LetterContent, path: tuple[int, ...]) -> bytes | None:
 # The steps.
 
 
-def _head(data: bytes, part: Part) -> bytes:
+def _head(data: bytes, part: TreePart) -> bytes:
     """Header of a part, with the empty line behind it; where that line is missing it is added."""
     head = data[part.start : part.body]
     if head.endswith((b"\n\r\n", b"\n\n")) or head in (b"\r\n", b"\n"):
@@ -96,7 +96,7 @@ def _head(data: bytes, part: Part) -> bytes:
     return head + (b"\r\n" if head.endswith(b"\n") or not head else b"\r\n\r\n")
 
 
-def _fields(head: bytes, section: Section) -> bytes:
+def _fields(head: bytes, section: BodySection) -> bytes:
     """Fields of these names, or all others, as they stand, with an empty line behind them."""
     names = {name.encode("utf-8", "replace") for name in section.fields}
     excluding = section.what.endswith("NOT")

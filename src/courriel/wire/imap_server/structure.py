@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from courriel.wire.imap_server.envelope import envelope
-from courriel.wire.imap_server.letter_tree import LetterContent, Part
+from courriel.wire.imap_server.letter_tree import LetterContent, TreePart
 from courriel.wire.imap_server.writing import nil_or_string, string
 
 _USUAL_ENCODING = b"7BIT"
@@ -17,7 +17,7 @@ def structure(letter: LetterContent, *, extended: bool) -> bytes:
 # The steps.
 
 
-def _of(data: bytes, part: Part, *, extended: bool) -> bytes:
+def _of(data: bytes, part: TreePart, *, extended: bool) -> bytes:
     if part.parts:
         return _multipart(data, part, extended=extended)
     fields = part.fields
@@ -42,7 +42,7 @@ def _of(data: bytes, part: Part, *, extended: bool) -> bytes:
     return b"(%b)" % b" ".join(words)
 
 
-def _multipart(data: bytes, part: Part, *, extended: bool) -> bytes:
+def _multipart(data: bytes, part: TreePart, *, extended: bool) -> bytes:
     inner = b"".join(_of(data, each, extended=extended) for each in part.parts)
     words = [inner, string(part.fields.content_type.partition("/")[2].encode())]
     if extended:
@@ -50,7 +50,7 @@ def _multipart(data: bytes, part: Part, *, extended: bool) -> bytes:
     return b"(%b)" % b" ".join(words)
 
 
-def _extension(part: Part) -> list[bytes]:
+def _extension(part: TreePart) -> list[bytes]:
     fields = part.fields
     disposition = b"NIL"
     if fields.disposition:
@@ -66,6 +66,6 @@ def _parameters(parameters: tuple[tuple[bytes, bytes], ...], *, usual: bool = Fa
     return b"(%b)" % b" ".join(string(each) for pair in parameters for each in pair)
 
 
-def _lines(data: bytes, part: Part) -> int:
+def _lines(data: bytes, part: TreePart) -> int:
     lines = data.count(b"\n", part.body, part.end)
     return lines + (part.end > part.body and data[part.end - 1 : part.end] != b"\n")

@@ -83,7 +83,7 @@ class ImapServerConnection(ServerConnection):
         yield from self.hand_over(whole, stage)
 
     def flush_much(self, stage: Stage) -> Flow[None]:
-        """Send what is collected when it is much."""
+        """Send the collected responses when they are many."""
         if len(self._saying) > _MUCH:
             yield from self.flush(stage)
 
@@ -135,7 +135,8 @@ class ImapServerConnection(ServerConnection):
                 return pieces
             size, waits = int(found[1]), not found[2]
             if held + size > most and refusal is None:
-                refusal = Objection(550 if most >= self._limits.message else 500, f"[TOOBIG] That is more than {most:,} octets")
+                code = 550 if most >= self._limits.message else 500
+                refusal = Objection(code, f"[TOOBIG] That is more than {most:,} octets")
             if len(pieces) > 2 * _MOST_LITERALS or (not waits and size > _GENEROUS * self._limits.message):
                 self.write(Reply(421, ("That is far too much",)))
                 raise (yield from self.leave(stage))

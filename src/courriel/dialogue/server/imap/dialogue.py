@@ -84,6 +84,7 @@ class ImapServerDialogue(ServerDialogue):
             command = yield from self._connection.command(self._longest_line(), self._stage, self._longest_literal)
         except Http:
             yield from self._refuse_http()
+            return
         except Objection as objection:
             yield from self._send_objection(objection)
             return
@@ -244,7 +245,7 @@ class ImapServerDialogue(ServerDialogue):
 
     def _offers(self, *, logged_in: bool = False) -> str:
         """Capabilities on this connection now."""
-        offers = list(_ALWAYS)
+        offers: list[str] = list(_ALWAYS)
         if not (logged_in or self._state.account is not None):
             if self._config.starttls and not self.session.secured:
                 offers.append("STARTTLS")

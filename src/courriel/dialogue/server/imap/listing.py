@@ -20,7 +20,7 @@ _MOST = 50  # patterns
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """What a LIST asks for."""
+    """Arguments of a LIST."""
 
     patterns: list[ListPattern]
     selected: frozenset[str]

@@ -23,7 +23,7 @@ _OCTETS = 256 * 1024  # of letters, behind which the other sessions have their t
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """What is searched for; `returned` is None for the old answer, `order` empty for SEARCH."""
+    """Arguments of a search; `returned` is None for the old answer, `order` empty for SEARCH."""
 
     returned: frozenset[str] | None
     order: list[tuple[str, bool]]
@@ -117,7 +117,7 @@ class SearchCommands:
 
 
 def _saved(returned: frozenset[str], uids: list[int]) -> list[int]:
-    """What `$` stands for: MIN and MAX alone where only these are returned (RFC 5182 2.4)."""
+    """UIDs that `$` stands for: MIN and MAX alone where only these are returned (RFC 5182 2.4)."""
     if not uids or returned & {"ALL", "COUNT"} or not returned & {"MIN", "MAX"}:
         return uids
     ends = ([uids[0]] if "MIN" in returned else []) + ([uids[-1]] if "MAX" in returned else [])

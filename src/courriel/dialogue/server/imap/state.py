@@ -17,7 +17,7 @@ Commands: TypeAlias = "Mapping[str, Callable[[ImapCommand], Flow[None]]]"
 
 
 class ImapState:
-    """What the commands of a session share."""
+    """State that the commands of a session share."""
 
     def __init__(self, connection: ImapServerConnection, handler: ServerHandler, config: ServerConfig) -> None:
         self.connection = connection
@@ -37,7 +37,7 @@ class ImapState:
 
     @property
     def rev2(self) -> bool:
-        """Whether IMAP4rev2 is switched on."""
+        """Whether the session has switched IMAP4rev2 on."""
         return "IMAP4REV2" in self.enabled
 
     def expect_account(self) -> MailAccount:
