@@ -45,12 +45,6 @@ class CapturedMail:
         with self._arrived:
             return list(self._letters)
 
-    @property
-    def oldest(self) -> int:
-        """Number of the oldest letter in memory; that of the next one when there is none."""
-        with self._arrived:
-            return self._letters[0].number if self._letters else self._number + 1
-
     def put(self, delivery: Delivery, session: ServerSession) -> CapturedMessage:
         """Store a mail. Raises OSError when it cannot be written; then it is not stored at all."""
         received = datetime.now(UTC)

@@ -31,6 +31,7 @@ class Mailboxes:
         self._space = space or Space()
         self._accounts: dict[str, Account] = {}
         self._delivered: dict[int, list[tuple[SharedFolder, int]]] = {}  # where each letter lies, by its number
+        self._dropped = 0  # letters that the server had dropped when it was looked last
         self._open: set[str] = set()
 
     def account(self, user: str) -> Account:
@@ -52,7 +53,10 @@ class Mailboxes:
             accounts = [account for name in _names_of(letter) if (account := self._accounts.get(name))]
             places = [(account.inbox, _deliver(account, letter, content)) for account in accounts]
             self._delivered[letter.number] = places
-            oldest = self._captured.oldest
+            if self._captured.dropped == self._dropped:
+                return
+            self._dropped = self._captured.dropped
+            oldest = next((each.number for each in self._captured.letters), letter.number + 1)
             while (first := next(iter(self._delivered), oldest)) < oldest:
                 self.forget((first,))
 

@@ -245,7 +245,7 @@ class Sandbox:
     def play(self, failure_id: str, *, when: str = "", nth: int = 1, times: int | None = None) -> None:
         """Reply as in this record of the failure table, for example GMAIL-BAD-CREDENTIALS. Raises UsageError.
 
-        So are the quirks of IMAP servers, such as IMAP-NIL-BODY; docs/sandbox.md lists them.
+        So are the quirks of IMAP servers, such as IMAP-NIL-BODY; docs/sandbox-imap.md lists them.
         """
         self._faults.play(failure_id, when=when, nth=nth, times=times)
 

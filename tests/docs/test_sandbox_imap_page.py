@@ -12,7 +12,7 @@ from courriel.sandbox.faults import STAGES
 from courriel.wire.imap_server.quirks import QUIRKS
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = ["docs/sandbox.md", "docs/sandbox.fr.md"]
+PAGES = ["docs/sandbox-imap.md", "docs/sandbox-imap.fr.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
