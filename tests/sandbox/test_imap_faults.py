@@ -268,3 +268,16 @@ def test_a_client_that_asks_and_never_reads_is_cut_off_and_harms_nobody() -> Non
             heard = everything(deaf)
 
         assert len(heard) < 15_000_000
+
+
+def test_a_client_that_waits_is_told_when_everything_is_cleared(sandbox: Sandbox) -> None:
+    with raw(sandbox) as line, line.makefile("rb") as said:
+        line.sendall(b"a LOGIN %b x\r\nb SELECT INBOX\r\nc CREATE Work\r\nd IDLE\r\n" % BOB.encode())
+        while not said.readline().startswith(b"+ "):
+            pass
+
+        sandbox.clear()
+
+        assert [said.readline() for _ in range(3)] == [b"* %d EXPUNGE\r\n" % number for number in (3, 2, 1)]
+        line.sendall(b'DONE\r\ne LIST "" Work\r\n')
+        assert [said.readline() for _ in range(2)] == [b"d OK Waited\r\n", b"e OK Listed\r\n"]
