@@ -31,6 +31,7 @@ from .material import RECIPIENT, SENDER, person
 from .our_server import server
 from .player import Clock, Job, NotYet, awaited, memory, play, timed
 from .reading import READING
+from .serving import works
 
 FOR_EVER = 1_000_000
 """Seconds, or messages: no session of a pool is replaced while the clock runs, nor are the peers' ones."""
@@ -290,6 +291,7 @@ def main() -> None:
             "async-ready": awaited(async_ready),
             "idle": awaited(idle),
             **READING,
+            **works(lambda: [sys.executable, "-m", "bench.sandbox_server"]),
         }
     )
 

@@ -203,6 +203,18 @@ def rows(material: Material, folder: Path) -> list[Row]:
             most=LETTERS,
         ),
         *imap_rows(),
+        *(
+            Row(
+                f"imap served, {verb}",
+                f"the practice server: {verb} of letters of 4 kB, core time of the server",
+                f"serve-{verb.lower()}",
+                "",
+                (Rival("hoodiecrow", 5),),
+                unit="letters/s",
+                most=LETTERS,
+            )
+            for verb in ("APPEND", "FETCH")
+        ),
         Row(
             "sessions",
             "open, STARTTLS, AUTH, send, close",
