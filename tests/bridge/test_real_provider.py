@@ -1,0 +1,65 @@
+"""Old programs through the bridge to Postfix and Dovecot that take nothing but tokens; to the octet."""
+
+from __future__ import annotations
+
+import imaplib
+import poplib
+import smtplib
+
+import pytest
+
+from bridge.conftest import PASSWORD, Open, Provider
+from servers.accounts import ADA, BOB
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.usefixtures("fresh_login")]
+
+LETTER = b"From: ada@example.org\r\nTo: bob@example.org\r\nSubject: By the bridge\r\n\r\n.dots\r\n..and more\r\nend\r\n"
+
+
+@pytest.mark.parametrize("mechanism", ["xoauth2", "oauthbearer"])
+def test_smtplib_sends_through_it(provider: Provider, opened: Open, mechanism: str) -> None:
+    running = opened(provider.smtp(mechanism))
+
+    with smtplib.SMTP("127.0.0.1", running.bridge.smtp_port, timeout=30) as client:
+        client.login(ADA.user, PASSWORD)
+        client.sendmail(ADA.user, [BOB.user], LETTER)
+
+    (letter,) = provider.postfix.letters(BOB.user)
+    assert letter.content == LETTER
+    assert running.bridge.trials[0].error is None
+    ended = running.next_session()
+    assert (ended.session.taken, ended.session.error) == (1, None)
+
+
+def test_poplib_reads_through_it(provider: Provider, opened: Open) -> None:
+    running = opened(provider.smtp(), provider.pop())
+    with smtplib.SMTP("127.0.0.1", running.bridge.smtp_port, timeout=30) as client:
+        client.login(ADA.user, PASSWORD)
+        client.sendmail(ADA.user, [ADA.user], LETTER)
+    (there,) = provider.postfix.letters(ADA.user)
+
+    client = poplib.POP3("127.0.0.1", running.bridge.pop3_port, timeout=30)
+    client.user(ADA.user)
+    client.pass_(PASSWORD)
+    _, lines, _ = client.retr(1)
+    capabilities = client.capa()
+    client.dele(1)
+    client.quit()
+
+    assert b"\r\n".join(lines) + b"\r\n" == there.raw.replace(b"\n", b"\r\n")
+    assert "UIDL" in capabilities
+    assert "SASL" not in capabilities
+    assert provider.postfix.letters(ADA.user, 0) == []
+
+
+def test_imaplib_reads_through_it(provider: Provider, opened: Open) -> None:
+    running = opened(provider.smtp(), provider.imap())
+    client = imaplib.IMAP4("127.0.0.1", running.bridge.imap_port, timeout=30)
+    client.login(ADA.user, PASSWORD)
+
+    assert client.append("INBOX", "", "", LETTER)[0] == "OK"
+    client.select("INBOX")
+    _, found = client.fetch("1", "(BODY.PEEK[])")
+    client.logout()
+
+    assert found[0][1] == LETTER
