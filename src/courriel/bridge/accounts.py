@@ -26,13 +26,13 @@ PROTOCOLS = (Dialect.SMTP, Dialect.POP3, Dialect.IMAP)
 _OPENING = 60.0  # seconds for the provider's login, unless the URL sets a limit: clients wait for it at theirs
 
 
-def found_accounts() -> dict[str, list[Route]]:
-    """The accounts of the settings ([bridge] in courriel.toml); without any, those of the stored logins.
+def found_accounts(*, logins: bool = True) -> dict[str, list[Route]]:
+    """The accounts of the settings ([bridge] in courriel.toml); without any, those of the stored `logins`.
 
     A login at a provider's usual servers has its own name as user name. Raises UsageError.
     """
     configured = bridge_routes()
-    if configured:
+    if configured or not logins:
         return configured
     found = {name: usual_routes(store.load(name)) for name in store.names()}
     return {name: routes for name, routes in found.items() if routes}

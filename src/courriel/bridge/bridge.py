@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import TracebackType
@@ -172,14 +173,22 @@ class OAuthBridge:
             for protocol, accounts in self._accounts.items():
                 serve = partial(_RELAYS[protocol], accounts, self._config(), slowness=self._limits.slowness)
                 listener = RelayListener(
-                    serve, self._limits, busy=_BUSY[protocol], on_end=self._on_session, record=self._record
+                    protocol, serve, self._limits, busy=_BUSY[protocol], on_end=self._on_session, record=self._record
                 )
-                await listener.open(self.host, self._ports[protocol])
+                await self._listen(listener, self._ports[protocol])
                 self._listeners[protocol] = listener
             await self._learn()
         except BaseException:
             await self._close()
             raise
+
+    async def _listen(self, listener: RelayListener, port: int) -> None:
+        try:
+            await listener.open(self.host, port)
+        except OSError as refused:
+            # asyncio's own sentence has the address as Python writes it.
+            code = refused.errno or 0
+            raise OSError(code, os.strerror(code) if code else str(refused), f"{self.host}:{port}") from refused
 
     def _config(self) -> ServerConfig:
         limits = self._limits

@@ -73,7 +73,6 @@ def renew() -> str:
         raise errors.UsageError(
             f"the password of the bridge cannot be stored: {failed.strerror or type(failed).__name__}",
             stage="authenticate",
-            hint_id="LOGIN-NOT-STORED",
         ) from failed
     return password
 
@@ -106,6 +105,4 @@ def _from_keyring() -> str:
 
 
 def _unreadable(reason: str) -> errors.UsageError:
-    return errors.UsageError(
-        f"the password of the bridge cannot be read: {reason}", stage="authenticate", hint_id="LOGIN-NOT-STORED"
-    )
+    return errors.UsageError(f"the password of the bridge cannot be read: {reason}", stage="authenticate")

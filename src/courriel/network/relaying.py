@@ -12,6 +12,7 @@ from courriel._dataclass import dataclass
 from courriel.dialogue.flow import HangUp, Receive, ReceivePending, Send
 from courriel.dialogue.relay.session import RelaySession
 from courriel.dialogue.relay.wants import Admit, Dial, Join, Pause, RelayFlow, RelayWant, Upstream
+from courriel.model.server import Dialect
 from courriel.network.awaiting import Line
 from courriel.network.receive_buffer import ReceiveBuffer
 from courriel.network.transcripts.transcript import Transcript
@@ -46,6 +47,7 @@ class RelayLimits:
 class RelayedSession:
     """A session that has ended: its facts, its duration, and what was said on both lines where that is recorded."""
 
+    protocol: Dialect
     session: RelaySession
     seconds: float
     client: Transcript | None = None
@@ -60,6 +62,7 @@ class RelayListener:
 
     def __init__(
         self,
+        protocol: Dialect,
         serve: Callable[[RelaySession], RelayFlow[None]],
         limits: RelayLimits,
         *,
@@ -68,6 +71,7 @@ class RelayListener:
         record: bool = False,
     ) -> None:
         self.port = 0
+        self.protocol = protocol
         self.limits = limits
         self.connections: set[RelayedConnection] = set()
         self.serve = serve
@@ -183,7 +187,8 @@ class RelayedConnection(ReceiveBuffer):
             self.closed.set_result(None)
             if self._task is not None:
                 seconds = monotonic() - self._began
-                self._listener.on_end(RelayedSession(self._session, seconds, self._said, self._said_upstream))
+                ended = RelayedSession(self._listener.protocol, self._session, seconds, self._said, self._said_upstream)
+                self._listener.on_end(ended)
 
     async def _converse(self, flow: Generator[RelayWant, bytes, None]) -> None:
         try:
