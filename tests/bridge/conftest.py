@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
-from courriel import OAuthBridge
+from courriel import OAuthBridge, Sandbox
 from courriel.bridge.bridge import RelayedSession, RelayLimits
 from courriel.delivery.oauth import store
 from courriel.delivery.oauth.login import StoredLogin
@@ -24,6 +27,7 @@ from servers.fixtures import authority
 from servers.oauth import OAuthServer
 from servers.postfix import Postfix
 from servers.postfix import postfix as running_postfix
+from session.stranger import Phone, greeted, stranger
 
 __all__ = ["authority", "login", "oauth", "state"]
 
@@ -96,8 +100,11 @@ Open = Callable[..., Running]
 
 
 @pytest.fixture
-def opened() -> Iterator[Open]:
-    """Open a bridge for Ada by these URLs; options are those of OAuthBridge, and of its limits."""
+def opened(smtp_provider: object) -> Iterator[Open]:
+    """Open a bridge for Ada by these URLs; options are those of OAuthBridge, and of its limits.
+
+    It is closed before the provider, whose functions wait for the end of its sessions.
+    """
     with ExitStack() as stack:
 
         def open_(*urls: str, users: dict[str, list[str]] | None = None, **options: object) -> Running:
@@ -114,3 +121,105 @@ def opened() -> Iterator[Open]:
             return Running(stack.enter_context(bridge), ended)
 
         yield open_
+
+
+class Client:
+    """An old program, line by line: it logs in with the local password."""
+
+    def __init__(self, port: int, *, user: str = ADA.user, password: str = PASSWORD) -> None:
+        self.line = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self._file = self.line.makefile("rb")
+        self.user, self.password = user, password
+
+    def say(self, text: str | bytes) -> None:
+        self.line.sendall(text if isinstance(text, bytes) else text.encode() + b"\r\n")
+
+    def reply(self) -> bytes:
+        """One reply of SMTP with all its lines, octet by octet; b"" when the line was closed."""
+        lines = b""
+        while True:
+            line = self._file.readline()
+            lines += line
+            if line[3:4] != b"-":
+                return lines
+
+    def ask(self, text: str | bytes) -> bytes:
+        self.say(text)
+        return self.reply()
+
+    def log_in(self) -> bytes:
+        self.reply()
+        self.ask("EHLO old-program")
+        secret = base64.b64encode(f"\0{self.user}\0{self.password}".encode()).decode()
+        return self.ask(f"AUTH PLAIN {secret}")
+
+    def begin_mail(self) -> None:
+        """Up to the answer to DATA."""
+        assert self.log_in().startswith(b"235")
+        assert self.ask(f"MAIL FROM:<{ADA.user}>").startswith(b"250")
+        assert self.ask("RCPT TO:<bob@example.org>").startswith(b"250")
+        assert self.ask("DATA").startswith(b"354")
+
+    def close(self) -> None:
+        self._file.close()
+        self.line.close()
+
+
+@pytest.fixture
+def client() -> Iterator[Callable[..., Client]]:
+    """Connect an old program to a port."""
+    clients: list[Client] = []
+
+    def connect(port: int, **options: str) -> Client:
+        clients.append(Client(port, **options))
+        return clients[-1]
+
+    yield connect
+    for each in clients:
+        each.close()
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A practice provider that takes any token."""
+    monkeypatch.setenv("BRIDGE_TOKEN", "a-token-in-the-environment")
+    with Sandbox() as running:
+        yield running
+
+
+def by_token(url: str) -> str:
+    """A URL of the sandbox, with a login by token; silence is endured for two seconds."""
+    return url.replace("://", "://ada%40example.org@") + "&auth=xoauth2&password=env:BRIDGE_TOKEN&timeout=2"
+
+
+Act = Callable[[Phone], None]
+
+
+@pytest.fixture
+def smtp_provider(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """A provider that is a function, behind TLS and a login; the first connection is the bridge's trial.
+
+    It is handed the phone after the login; returns the URL.
+    """
+    monkeypatch.setenv("BRIDGE_TOKEN", "a-token-in-the-environment")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.certificate, authority.key)
+
+    def behind_login(act: Act) -> Act:
+        def serve(phone: Phone) -> None:
+            phone.secure(context)
+            greeted(phone, "PIPELINING", "SIZE 1000000", "8BITMIME", "AUTH XOAUTH2")
+            assert phone.receive().startswith(b"AUTH XOAUTH2 ")
+            phone.say("235 2.7.0 welcome")
+            act(phone)
+
+        return serve
+
+    with ExitStack() as stack:
+
+        def provider(*acts: Act) -> str:
+            running = stack.enter_context(stranger(*map(behind_login, (Phone.expect_nothing_more, *acts))))
+            query = f"ca={quote(str(authority.ca_file))}&auth=xoauth2&password=env:BRIDGE_TOKEN&timeout=2"
+            return f"smtps://ada%40example.org@localhost:{running.port}?{query}"
+
+        yield provider
