@@ -27,6 +27,7 @@ from servers.fixtures import authority
 from servers.oauth import OAuthServer
 from servers.postfix import Postfix
 from servers.postfix import postfix as running_postfix
+from session.imap_stranger import Answer, imap_server
 from session.stranger import Phone, greeted, stranger
 
 __all__ = ["authority", "login", "oauth", "state"]
@@ -100,7 +101,7 @@ Open = Callable[..., Running]
 
 
 @pytest.fixture
-def opened(smtp_provider: object) -> Iterator[Open]:
+def opened(smtp_provider: object, imap_provider: object) -> Iterator[Open]:
     """Open a bridge for Ada by these URLs; options are those of OAuthBridge, and of its limits.
 
     It is closed before the provider, whose functions wait for the end of its sessions.
@@ -219,7 +220,34 @@ def smtp_provider(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iter
 
         def provider(*acts: Act) -> str:
             running = stack.enter_context(stranger(*map(behind_login, (Phone.expect_nothing_more, *acts))))
-            query = f"ca={quote(str(authority.ca_file))}&auth=xoauth2&password=env:BRIDGE_TOKEN&timeout=2"
-            return f"smtps://ada%40example.org@localhost:{running.port}?{query}"
+            return _url("smtps", running.port, authority)
 
         yield provider
+
+
+@pytest.fixture
+def imap_provider(authority: Authority, smtp_provider: object) -> Iterator[Callable[..., str]]:
+    """A provider of IMAP behind TLS, of which some answers are given (`imap_server`); returns the URL."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.certificate, authority.key)
+    offered = "IMAP4rev1 IDLE UIDPLUS COMPRESS=DEFLATE THREAD=REFS AUTH=XOAUTH2 SASL-IR"
+
+    with ExitStack() as stack:
+
+        def provider(**answers: Answer) -> str:
+            authenticated = f"{{tag}} OK [CAPABILITY {offered} XLATER] logged in"
+            act = imap_server(f"* OK [CAPABILITY {offered}] ready", **{"AUTHENTICATE": authenticated, **answers})
+
+            def serve(phone: Phone) -> None:
+                phone.secure(context)
+                act(phone)
+
+            running = stack.enter_context(stranger(serve))
+            return _url("imaps", running.port, authority)
+
+        yield provider
+
+
+def _url(scheme: str, port: int, authority: Authority) -> str:
+    query = f"ca={quote(str(authority.ca_file))}&auth=xoauth2&password=env:BRIDGE_TOKEN&timeout=2"
+    return f"{scheme}://ada%40example.org@localhost:{port}?{query}"

@@ -365,6 +365,7 @@ def test_what_is_offered_is_what_the_provider_has(opened: Open, smtp_provider: M
         assert program.esmtp_features["size"] == "1000000"
 
 
+@pytest.mark.slow
 def test_a_large_mail_passes_in_pieces(opened: Open, client: Connect, smtp_provider: MakeProvider) -> None:
     size, heard = 100_000_000, []
 

@@ -21,6 +21,7 @@ from courriel.network.connecting.proxy.environment import is_excepted
 from courriel.reply import EnhancedCode
 from courriel.wire.html.to_text import text_of
 from courriel.wire.imap import dates, folder_names, syntax
+from courriel.wire.imap.login_syntax import NoCommand, counted_at_end, read_command
 from courriel.wire.imap.parser import ImapParser
 from courriel.wire.imap.values import read_values
 from courriel.wire.mime.headers import encoded_words, text_field
@@ -37,6 +38,7 @@ from courriel.wire.sasl import client_mechanisms, server_mechanisms
 from courriel.wire.smtp import client_syntax as smtp
 from courriel.wire.smtp import parameters
 from courriel.wire.smtp.server_syntax import Objection
+from courriel.wire.text_end import TextEnd
 from steps import counting, grows_evenly
 
 UNITS = [
@@ -72,7 +74,7 @@ def refused(act: Callable[[str], object]) -> Callable[[str], None]:
     """What raises our own errors for what it is handed, and nothing else."""
 
     def refuse(text: str) -> None:
-        with suppress(errors.CourrielError, Objection):
+        with suppress(errors.CourrielError, Objection, NoCommand):
             act(text)
 
     return refuse
@@ -151,6 +153,9 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "counted octets of IMAP": refused(lambda text: syntax.counted_at_end(octets(text))),
     "numbers of IMAP": refused(lambda text: syntax.read_uid_set(octets(text), 1000)),
     "capabilities of IMAP": syntax.capabilities,
+    "a login of IMAP": refused(lambda text: read_command([octets(f"a LOGIN {text}")])),
+    "a literal announced to us": lambda text: counted_at_end(octets(f"a {{{text}")),
+    "the end of a text": lambda text: (TextEnd().find(octets(text)), TextEnd().is_doubtful(octets(text))),
     "values of IMAP": refused(lambda text: read_values((octets(text),))),
     "a letter of IMAP": refused(lambda text: events(octets(f"* 1 FETCH (UID 1 {text}\r\n"))),
     "folders of IMAP": refused(lambda text: events(octets(f'* LIST () "/" {text}\r\n'))),

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from courriel._dataclass import dataclass
 
 _COUNTED = re.compile(rb"\{([0-9]{1,9})(\+?)\}\Z")
-_TAG = re.compile(rb"[!#-'*-\[\]^-z|}~]{1,64}", re.ASCII)
+_TAG = re.compile(rb"[A-Za-z0-9!#$&',./:;<=>?@\[\]^_`|}~-]{1,64}")
 _WORD = re.compile(rb'"((?:[^"\\\r\n]|\\["\\])*+)"|([^\s"(){%*\\]+)')
+_BETWEEN = b" ()"  # lists are not told apart: only ID has one, and its words are not used
 _ESCAPED = re.compile(rb'\\(["\\])')
 
 
@@ -47,7 +48,7 @@ def read_command(pieces: list[bytes]) -> ImapCommand:
         line = _COUNTED.sub(b"", piece) if place + 1 < len(pieces) else piece
         at = 0
         while at < len(line):
-            if line[at : at + 1] == b" ":
+            if line[at : at + 1] in _BETWEEN:
                 at += 1
                 continue
             found = _WORD.match(line, at)
