@@ -333,6 +333,33 @@ def test_a_dot_that_servers_disagree_about_is_refused(
     assert sandbox.letters == []
 
 
+def test_a_bridge_that_cannot_wait_any_longer_says_that_the_mail_is_in_doubt(
+    opened: Open, client: Connect, smtp_provider: MakeProvider
+) -> None:
+    at_the_dot = threading.Event()
+
+    def act(phone: Phone) -> None:
+        for answer in ("250 ok", "250 ok", "354 go"):
+            phone.receive()
+            phone.say(answer)
+        phone.receive_content()
+        at_the_dot.set()
+        phone.expect_nothing_more()
+
+    running = opened(smtp_provider(act).replace("timeout=2", "timeout=20"), grace=0.1)
+    program = client(running.bridge.smtp_port)
+    program.begin_mail()
+    program.say(CONTENT + b".\r\n")
+    assert at_the_dot.wait(20)
+
+    running.bridge.__exit__(None, None, None)
+
+    assert program.reply() == b""
+    ended = running.next_session().session
+    assert ended.error is not None
+    assert ended.error.in_doubt
+
+
 def test_smtplib_hears_of_a_mail_in_doubt_as_a_lost_server(opened: Open, sandbox: Sandbox) -> None:
     running = opened(by_token(sandbox.tls_url))
     sandbox.answer("message", "hang up")

@@ -5,11 +5,16 @@ from __future__ import annotations
 import imaplib
 import poplib
 import smtplib
+from dataclasses import replace
 
 import pytest
 
 from bridge.conftest import PASSWORD, Open, Provider
+from courriel import errors
+from courriel.delivery.oauth import store
+from courriel.delivery.oauth.login import StoredLogin
 from servers.accounts import ADA, BOB
+from servers.oauth import Answer, OAuthServer
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.usefixtures("fresh_login")]
 
@@ -29,6 +34,59 @@ def test_smtplib_sends_through_it(provider: Provider, opened: Open, mechanism: s
     assert running.bridge.trials[0].error is None
     ended = running.next_session()
     assert (ended.session.taken, ended.session.error) == (1, None)
+
+
+def test_a_revoked_token_is_renewed_once(
+    provider: Provider, opened: Open, oauth: OAuthServer, fresh_login: StoredLogin
+) -> None:
+    running = opened(provider.smtp())
+    asked = len(oauth.asked)
+    store.save(replace(fresh_login, access_token="a.revoked.token"))
+
+    with smtplib.SMTP("127.0.0.1", running.bridge.smtp_port, timeout=30) as client:
+        assert client.login(ADA.user, PASSWORD)[0] == 235
+
+    assert len(oauth.asked) - asked == 1
+    assert store.load(ADA.user).access_token == oauth.access_tokens[-1]
+
+
+def test_a_token_that_is_refused_again_gives_the_providers_own_refusal(
+    provider: Provider, opened: Open, oauth: OAuthServer, fresh_login: StoredLogin
+) -> None:
+    running = opened(provider.smtp())
+    store.save(replace(fresh_login, access_token="a.revoked.token"))
+    oauth.next_answers.append(
+        Answer(content=b'{"access_token": "another.bad.token", "token_type": "Bearer", "expires_in": 3600}')
+    )
+
+    with smtplib.SMTP("127.0.0.1", running.bridge.smtp_port, timeout=30) as client:
+        client.ehlo()
+        client.user, client.password = ADA.user, PASSWORD
+        with pytest.raises(smtplib.SMTPAuthenticationError) as refused:
+            client.auth("PLAIN", client.auth_plain)
+
+    assert refused.value.smtp_code == 535
+    assert b"Error: authentication failed" in refused.value.smtp_error
+    assert isinstance(running.next_session().session.error, errors.AuthenticationRefused)
+
+
+def test_a_login_that_is_over_is_said_with_its_remedy(
+    provider: Provider, opened: Open, oauth: OAuthServer, fresh_login: StoredLogin
+) -> None:
+    running = opened(provider.smtp())
+    store.save(replace(fresh_login, access_token="", expires_at=1.0))
+    oauth.refresh_tokens.clear()
+
+    with smtplib.SMTP("127.0.0.1", running.bridge.smtp_port, timeout=30) as client:
+        client.ehlo()
+        client.user, client.password = ADA.user, PASSWORD
+        with pytest.raises(smtplib.SMTPAuthenticationError, match=r"5\.7\.8"):
+            client.auth("PLAIN", client.auth_plain)
+
+    error = running.next_session().session.error
+    assert error is not None
+    assert error.failure is not None
+    assert error.failure.id == "OAUTH-GRANT-REFUSED"
 
 
 def test_poplib_reads_through_it(provider: Provider, opened: Open) -> None:

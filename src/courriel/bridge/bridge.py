@@ -148,7 +148,8 @@ class OAuthBridge:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._aside is not None
+        if self._aside is None:
+            return  # closed already
         try:
             self._aside.run(self._close())
         finally:

@@ -186,9 +186,18 @@ class RelayedConnection(ReceiveBuffer):
             self._listener.connections.discard(self)
             self.closed.set_result(None)
             if self._task is not None:
+                self._note_doubt()
                 seconds = monotonic() - self._began
                 ended = RelayedSession(self._listener.protocol, self._session, seconds, self._said, self._said_upstream)
                 self._listener.on_end(ended)
+
+    def _note_doubt(self) -> None:
+        """A session that was cut while the provider decided about a mail: its fate is unknown."""
+        session = self._session
+        if session.committing and session.error is None:
+            session.error = errors.ConnectionFailed(
+                "the bridge was stopped before the provider had answered", stage="message", in_doubt=True
+            )
 
     async def _converse(self, flow: Generator[RelayWant, bytes, None]) -> None:
         try:

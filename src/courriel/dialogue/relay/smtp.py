@@ -95,14 +95,16 @@ class SmtpRelay(RelayDialogue):
         reply = yield from self._relay("data")
         if reply.kind != 3:
             return
-        self._connection.write((yield from self._pass_mail()))
-        yield from self._connection.flush("message")
-        self.relayed.committing = False
+        verdict = yield from self._pass_mail()
         self._begun = False
         assert self._provider is not None
-        yield from self._judge(self._provider.last, "message")
         if self._provider.last.kind == 2:
+            # Also when the client is gone meanwhile.
             self.relayed.taken += 1
+        self._connection.write(verdict)
+        yield from self._connection.flush("message")
+        self.relayed.committing = False
+        yield from self._judge(self._provider.last, "message")
 
     def _reset(self, argument: str) -> RelayFlow[None]:
         if self._provider is None:
@@ -172,7 +174,7 @@ class SmtpRelay(RelayDialogue):
             return (yield Upstream(provider.end(piece), "message"))
         except errors.CourrielError as lost:
             lost.in_doubt = True
-            self.relayed.error = lost
+            self.relayed.error, self.relayed.committing = lost, False
             self.session.note("*", "no answer came to the message: the client's line is closed without one")
             yield HangUp("message")
             raise ReplyBuffer from lost

@@ -86,8 +86,12 @@ class SmtpProvider:
         return (yield from self._reply(stage))
 
     def _reply(self, stage: Stage) -> Flow[bytes]:
-        while (octets := self._take_reply(stage)) is None:
-            self._take((yield Receive(stage, bool(self._buffer))), stage)
+        octets = self._take_reply(stage)
+        while octets is None:
+            arrived = yield Receive(stage, bool(self._buffer))
+            self._take(arrived, stage)
+            if b"\n" in arrived or len(self._buffer) > wire.MAX_LINE:
+                octets = self._take_reply(stage)
         return octets
 
     def _take(self, arrived: bytes, stage: Stage) -> None:
