@@ -59,20 +59,9 @@ class SmtpProvider:
         return (yield from self._early_reply("data"))
 
     def end(self, piece: bytes) -> Flow[bytes]:
-        """Send the last piece, with the dot, and return the reply; from here on the mail may have been taken.
-
-        A reply that came before the connection broke counts.
-        """
-        try:
-            self._take((yield Ask(piece, "message")), "message")
-            return (yield from self._reply("message"))
-        except errors.TimedOut:
-            raise
-        except errors.ConnectionFailed as broken:
-            try:
-                return (yield from self._reply("message"))
-            except errors.CourrielError:
-                raise broken from None
+        """Send the last piece, with the dot, and return the reply; from here on the mail may have been taken."""
+        self._take((yield Ask(piece, "message")), "message")
+        return (yield from self._reply("message"))
 
     # The steps.
 
