@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import os
 import resource
 import smtplib
 import threading
@@ -11,7 +14,7 @@ from collections.abc import Callable
 import pytest
 
 from bridge.conftest import PASSWORD, Client, Open, by_token
-from courriel import Sandbox, errors
+from courriel import OAuthBridge, Sandbox, errors
 from servers.accounts import ADA
 from session.stranger import Phone
 
@@ -37,6 +40,49 @@ def test_a_provider_that_is_away_at_the_start_is_told_of_and_the_login_may_be_tr
     assert isinstance(running.bridge.trials[0].error, errors.ConnectionFailed)
     assert answers[0].startswith(b"454 4.7.0 ")
     assert answers[1].startswith(b"235 ")
+
+
+@pytest.mark.parametrize("stage", ["greeting", "hello", "authenticate"])
+def test_a_provider_that_stalls_at_the_login_is_given_up(
+    opened: Open, client: Connect, sandbox: Sandbox, stage: str
+) -> None:
+    running = opened(by_token(sandbox.tls_url))
+    sandbox.answer(stage, "silence")
+
+    assert client(running.bridge.smtp_port).log_in().startswith(b"454 4.7.0 ")
+    assert sandbox.letters == []
+
+
+def test_a_bridge_in_asyncio_and_on_the_other_loopback_serves_too(sandbox: Sandbox) -> None:
+    async def talk() -> list[bytes]:
+        async with OAuthBridge({"ada": by_token(sandbox.tls_url)}, PASSWORD, host="::1") as bridge:
+            reader, writer = await asyncio.open_connection("::1", bridge.smtp_port)
+            writer.write(b"EHLO x\r\nAUTH LOGIN YWRh\r\n")
+            lines = [await reader.readline()]
+            writer.write(base64.b64encode(PASSWORD.encode()) + b"\r\nQUIT\r\n")
+            lines += (await reader.read()).splitlines()
+            writer.close()
+            await writer.wait_closed()
+            return lines
+
+    lines = asyncio.run(talk())
+
+    assert lines[0].startswith(b"220 ")
+    assert lines[-2:] == [b"235 2.7.0 Logged in", b"221 2.0.0 Goodbye"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_process_does_not_end_the_bridge_of_its_parent(opened: Open, client: Connect, sandbox: Sandbox) -> None:
+    running = opened(by_token(sandbox.tls_url))
+    child = os.fork()
+    if not child:
+        try:
+            running.bridge.__exit__(None, None, None)
+        finally:
+            os._exit(running.bridge.smtp_port)  # 0, since a child serves nobody
+
+    assert os.waitpid(child, 0)[1] == 0
+    assert client(running.bridge.smtp_port).log_in().startswith(b"235 ")
 
 
 def test_a_provider_that_is_lost_before_the_dot_is_421(opened: Open, client: Connect, sandbox: Sandbox) -> None:
@@ -167,6 +213,27 @@ def test_a_login_that_is_refused_twice_is_the_providers_own_text(
     program.log_in()
 
     assert program.ask("MAIL FROM:<ada@example.org>") == b"535 5.7.3 the token has expired\r\n"
+
+
+def test_a_refused_login_is_not_asked_for_again_in_the_same_session(opened: Open, sandbox: Sandbox) -> None:
+    """smtplib tries three mechanisms; repeated refusals may lock an account at its provider."""
+    running = opened(by_token(sandbox.tls_url))
+    sandbox.play("M365-SMTP-AUTH-DISABLED")
+    before = len(sandbox.sessions)
+
+    with smtplib.SMTP("127.0.0.1", running.bridge.smtp_port, timeout=30) as program:
+        with pytest.raises(smtplib.SMTPAuthenticationError) as refused:
+            program.login(ADA.user, PASSWORD)
+        program.close()
+
+    ended = running.next_session().session
+    assert refused.value.smtp_code == 535
+    assert b"5.7.139" in refused.value.smtp_error
+    assert len(sandbox.sessions) - before == 1
+    assert (ended.refused_logins, ended.provider_refusals) == (0, 3)
+    assert ended.error is not None
+    assert ended.error.failure is not None
+    assert ended.error.failure.id == "M365-SMTP-AUTH-DISABLED"
 
 
 def test_an_idle_session_that_the_provider_closed_gives_its_421_as_the_next_answer(

@@ -125,6 +125,20 @@ def test_a_refused_login_of_pop3_is_the_providers_own_text(opened: Open, sandbox
     reader.close()
 
 
+def test_a_provider_that_is_away_is_a_temporary_refusal(
+    opened: Open, sandbox: Sandbox, box: str, imap_provider: MakeProvider
+) -> None:
+    running = opened(box, imap_provider(AUTHENTICATE=None))
+    sandbox.answer("greeting", "hang up")
+    pop, imap = Reader(running.bridge.pop3_port), Reader(running.bridge.imap_port)
+    imap.reply()
+
+    assert pop.log_in().startswith(b"-ERR [SYS/TEMP] ")
+    assert imap.ask(f"a LOGIN {ADA.user} {PASSWORD}").startswith(b"a NO [UNAVAILABLE] ")
+    pop.close()
+    imap.close()
+
+
 def test_pipelined_commands_of_pop3_are_answered_in_order(opened: Open, box: str) -> None:
     reader = Reader(opened(box).bridge.pop3_port)
     reader.log_in()

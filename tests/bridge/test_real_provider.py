@@ -121,3 +121,20 @@ def test_imaplib_reads_through_it(provider: Provider, opened: Open) -> None:
     client.logout()
 
     assert found[0][1] == LETTER
+
+
+def test_a_new_letter_is_told_by_idle_through_it(provider: Provider, opened: Open) -> None:
+    bridge = opened(provider.smtp(), provider.imap()).bridge
+    with imaplib.IMAP4("127.0.0.1", bridge.imap_port, timeout=30) as reader:
+        reader.login(ADA.user, PASSWORD)
+        reader.select("INBOX")
+        reader.send(b"x1 IDLE\r\n")
+        assert reader.readline().startswith(b"+ ")
+        with smtplib.SMTP("127.0.0.1", bridge.smtp_port, timeout=30) as client:
+            client.login(ADA.user, PASSWORD)
+            client.sendmail(ADA.user, [ADA.user], LETTER)
+
+        assert reader.readline() == b"* 1 EXISTS\r\n"
+        reader.send(b"DONE\r\n")
+        while not (line := reader.readline()).startswith(b"x1 "):
+            assert line.startswith(b"* ")

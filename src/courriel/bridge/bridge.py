@@ -32,6 +32,7 @@ from courriel.dialogue.relay.smtp_provider import SmtpProvider
 from courriel.dialogue.server.handler import ServerConfig, ServerLimits
 from courriel.model.checks.shown import safely_shown
 from courriel.model.server import Dialect
+from courriel.network import forks
 from courriel.network.awaiting import Line
 from courriel.network.loop_thread import LoopThread
 from courriel.network.relaying import RelayedSession, RelayLimits, RelayListener
@@ -106,6 +107,12 @@ class OAuthBridge:
         self._listeners: dict[Dialect, RelayListener] = {}
         self._learning: list[asyncio.Task[None]] = []
         self._aside: LoopThread | None = None
+        forks.renew_in_child(self, type(self)._after_fork)
+
+    def _after_fork(self) -> None:
+        """Reset in a child process, which does not serve: thread and connections belong to the parent."""
+        forks.keep_for_ever(self._aside, self._listeners, self._learning)
+        self._aside, self._listeners, self._learning = None, {}, []
 
     # Addresses.
 
@@ -149,7 +156,7 @@ class OAuthBridge:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._aside is None:
-            return  # closed already
+            return  # closed already, or opened by the parent process, which goes on serving
         try:
             self._aside.run(self._close())
         finally:

@@ -49,7 +49,7 @@ def session_object(ended: RelayedSession) -> dict[str, object]:
 
 
 def problem_words(problem: CourrielError) -> str:
-    """What went wrong, its cause and its remedy, in one line and in the current language."""
+    """Error with its cause and its remedy, in one line and in the current language."""
     words = [visible(spoken(problem.detail))]
     if problem.in_doubt:
         words.append(

@@ -57,8 +57,15 @@ class LocalLogin:
         session.refused_logins += 1
 
     def open(self, user: str, dial: Callable[[BridgeAccount], P]) -> RelayFlow[P]:
-        """Open the session upstream. Raises what opening it raises; the session's `error` is the same."""
-        account = self._accounts.of(user)
+        """Open the session upstream. Raises what opening it raises; the session's `error` is the same.
+
+        What the provider has refused is not asked again in the same session: programs try one mechanism after the
+        other, and repeated refusals may lock the account.
+        """
+        account, before = self._accounts.of(user), self._session.error
+        if account is self._session.account and before is not None and not isinstance(before, errors.ConnectionFailed):
+            self._session.provider_refusals += 1
+            raise before
         self._session.account, self._session.user = account, account.user
         yield Admit()
         yield Dial(account.server)
@@ -67,6 +74,7 @@ class LocalLogin:
             yield Upstream(provider.open(), "connect", opening=True)
         except errors.CourrielError as failed:
             self._session.error = failed
+            self._session.provider_refusals += 1
             raise
         self._session.error = None
         self._accounts.learn(account, provider.capabilities)
@@ -114,7 +122,6 @@ class RelayDialogue(ServerDialogue):
         except errors.CourrielError as failed:
             answer = self._answer_for(failed)
             self._connection.write(answer)
-            self.relayed.refused_logins += 1
             if answer.code == 421:
                 raise (yield from self._connection.leave("authenticate")) from failed
             yield from self._leave_after_many_attempts()
@@ -125,6 +132,6 @@ class RelayDialogue(ServerDialogue):
         """The reply to a login when the provider's session could not be opened."""
 
     def _leave_after_many_attempts(self) -> Flow[None]:
-        if self.relayed.refused_logins >= self._config.limits.logins:
+        if self.relayed.attempts >= self._config.limits.logins:
             self._connection.write(Reply(421, (self._coded("4.7.0", "Too many attempts"),)))
             raise (yield from self._connection.leave("authenticate"))

@@ -179,13 +179,12 @@ class ImapRelay:
             try:
                 provider = yield from self._login.open(claim.user, ImapProvider)
             except errors.CourrielError as failed:
-                self.session.refused_logins += 1
                 self._write(f"{tag} NO {sayable(_words_for(failed))}")
             else:
                 offered = write_capabilities(provider.capabilities, without=_LOGIN_OF_PROVIDER)
                 self._write(f"{tag} OK [CAPABILITY {offered}] Logged in")
                 return provider
-        if self.session.refused_logins >= self._config.limits.logins:
+        if self.session.attempts >= self._config.limits.logins:
             yield from self._say_bye("Too many attempts")
             raise ReplyBuffer
         return None

@@ -31,6 +31,8 @@ class RelaySession(ServerSession):
         self.account: BridgeAccount | None = None
         self.committing = False
         """Whether the provider is deciding about a mail: the session is not cut before its answer has come."""
+        self.provider_refusals = 0
+        """Logins with the right password that did not lead to the provider."""
         self.taken = 0
         """Mails that the provider has taken."""
         self.refused = 0
@@ -46,6 +48,11 @@ class RelaySession(ServerSession):
         """What ended the session, or kept it from being opened."""
         self.without_login = False
         """Whether the client never logged in: it gave up, or was sent away."""
+
+    @property
+    def attempts(self) -> int:
+        """Logins that did not succeed, for whatever reason."""
+        return self.refused_logins + self.provider_refusals
 
 
 class Accounts(ServerHandler):
