@@ -72,6 +72,7 @@ def test_a_bridge_in_asyncio_and_on_the_other_loopback_serves_too(sandbox: Sandb
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_child_process_does_not_end_the_bridge_of_its_parent(opened: Open, client: Connect, sandbox: Sandbox) -> None:
     running = opened(by_token(sandbox.tls_url))
     child = os.fork()
