@@ -13,7 +13,8 @@ import pytest
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "debian_packages.py"
 ALL = (
     "postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop swaks libnet-ssleay-perl s-nail fetchmail curl"
-    " libjakarta-mail-java default-jdk-headless gcc libc6-dev postgresql pgbouncer redis-server nsd unbound systemd dante-server microsocks tinyproxy-bin squid"
+    " libjakarta-mail-java default-jdk-headless gcc libc6-dev postgresql pgbouncer redis-server nsd unbound"
+    " systemd dante-server microsocks tinyproxy-bin squid"
 )
 
 
