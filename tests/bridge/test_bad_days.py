@@ -46,7 +46,7 @@ def test_a_provider_that_is_away_at_the_start_is_told_of_and_the_login_may_be_tr
 def test_a_provider_that_stalls_at_the_login_is_given_up(
     opened: Open, client: Connect, sandbox: Sandbox, stage: str
 ) -> None:
-    running = opened(by_token(sandbox.tls_url))
+    running = opened(by_token(sandbox.tls_url).replace("timeout=2", "timeout=0.5"))
     sandbox.answer(stage, "silence")
 
     assert client(running.bridge.smtp_port).log_in().startswith(b"454 4.7.0 ")
@@ -104,7 +104,7 @@ def test_a_provider_that_is_lost_before_the_dot_is_421(opened: Open, client: Con
 def test_after_the_dot_the_line_is_closed_without_a_word_when_no_answer_comes(
     opened: Open, client: Connect, sandbox: Sandbox, fate: str
 ) -> None:
-    running = opened(by_token(sandbox.tls_url))
+    running = opened(by_token(sandbox.tls_url).replace("timeout=2", "timeout=1"))
     sandbox.answer("message", fate)
     program = client(running.bridge.smtp_port)
     program.begin_mail()
