@@ -27,6 +27,8 @@ LONG = [  # measured with --durations=100; only the order counts
     "tests/acceptance/test_watching_dovecot.py",
     "tests/acceptance/test_dovecot_by_imap.py",
     "tests/acceptance/test_cyrus.py",
+    "tests/bridge/test_judges.py",
+    "tests/bridge/test_bad_days.py",
 ]
 ONE_BY_ONE = frozenset(LONG[:9])
 """Files whose tests go to whichever process is free: no fixture of theirs is made for a whole file."""

@@ -8,8 +8,7 @@ Debian lets one machine hold one mail transfer agent and one IMAP server. Exim, 
 therefore not installed: their packages, and the libraries that they need, are downloaded by apt-get and unpacked below
 `.servers/debian/NAME`; the tests lay that tree over this machine's in a mount namespace. Haraka, smtp-server,
 hoodiecrow and the client imapflow come from npm into `.servers/npm` (versions and hashes:
-tests/servers/npm/package-lock.json; no install
-script is run).
+tests/servers/npm/package-lock.json; no install script is run).
 
 Nothing outside the checkout is changed. What cannot be fetched is named in one sentence on standard error, with the
 tests that will be skipped; the exit status is 0 all the same.

@@ -14,6 +14,8 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from courriel.bridge.accounts import BridgeRoutes as BridgeRoutes
+    from courriel.bridge.bridge import BridgeTrial as BridgeTrial
     from courriel.compose.merged import MergedMessage as MergedMessage
     from courriel.compose.rich import AddressTexts as AddressTexts
     from courriel.compose.template import Row as Row
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from courriel.delivery.send_fields import SendFields as SendFields
     from courriel.delivery.urls.route import RouteKind as RouteKind
     from courriel.delivery.urls.route import Via as Via
+    from courriel.dialogue.relay.session import BridgeAccount as BridgeAccount
+    from courriel.dialogue.relay.session import RelaySession as RelaySession
     from courriel.dialogue.server.handler import ServerLimits as ServerLimits
     from courriel.doctor.examination import Examination as Examination
     from courriel.doctor.probing import Door as Door
@@ -67,6 +71,8 @@ if TYPE_CHECKING:
     from courriel.model.typed import Piece as Piece
     from courriel.model.typed import SendArguments as SendArguments
     from courriel.network.listening import ServedSession as ServedSession
+    from courriel.network.relaying import RelayedSession as RelayedSession
+    from courriel.network.relaying import RelayLimits as RelayLimits
     from courriel.network.transcripts.transcript import TranscriptEntry as TranscriptEntry
     from courriel.network.waking.blocking import ThreadWakeup as ThreadWakeup
     from courriel.outbox.aio import AsyncTicket as AsyncTicket
@@ -143,6 +149,9 @@ _HOMES = {
     "Attachments": "model.attachment",
     "Attempt": "outbox.attempts",
     "AttemptListener": "outbox.attempts",
+    "BridgeAccount": "dialogue.relay.session",
+    "BridgeRoutes": "bridge.accounts",
+    "BridgeTrial": "bridge.bridge",
     "CapturedMessage": "sandbox.letter",
     "CertificateFacts": "doctor.visit.certificates",
     "Confirm": "outbox.questions",
@@ -202,6 +211,9 @@ _HOMES = {
     "Putable": "session.imap.append",
     "Quota": "model.received.account",
     "Rate": "session.pool.throttle",
+    "RelayLimits": "network.relaying",
+    "RelaySession": "dialogue.relay.session",
+    "RelayedSession": "network.relaying",
     "Result": "model.receipt",
     "RouteKind": "delivery.urls.route",
     "Row": "compose.template",

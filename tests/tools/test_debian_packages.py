@@ -12,8 +12,9 @@ import pytest
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "debian_packages.py"
 ALL = (
-    "postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop swaks libnet-ssleay-perl gcc libc6-dev postgresql pgbouncer"
-    " redis-server nsd unbound systemd dante-server microsocks tinyproxy-bin squid"
+    "postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop swaks libnet-ssleay-perl s-nail fetchmail curl"
+    " libjakarta-mail-java default-jdk-headless gcc libc6-dev postgresql pgbouncer redis-server nsd unbound"
+    " systemd dante-server microsocks tinyproxy-bin squid"
 )
 
 
@@ -84,7 +85,8 @@ def test_what_is_missing_is_installed_without_removing_anything(machine: Machine
     [call] = machine.calls_of("apt-get")[:1]
     assert call.endswith(
         "install --yes --no-install-recommends --no-remove "
-        "dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop libnet-ssleay-perl gcc libc6-dev "
+        "dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop libnet-ssleay-perl s-nail fetchmail curl "
+        "libjakarta-mail-java default-jdk-headless gcc libc6-dev "
         "postgresql pgbouncer redis-server nsd unbound systemd"
         " dante-server microsocks tinyproxy-bin squid"
     )

@@ -21,6 +21,7 @@ from courriel.network.connecting.proxy.environment import is_excepted
 from courriel.reply import EnhancedCode
 from courriel.wire.html.to_text import text_of
 from courriel.wire.imap import dates, folder_names, syntax
+from courriel.wire.imap.login_syntax import NoCommand, counted_at_end, read_command
 from courriel.wire.imap.parser import ImapParser
 from courriel.wire.imap.sort_keys import base_subject
 from courriel.wire.imap.thread_results import read_sorted, read_threads
@@ -39,6 +40,7 @@ from courriel.wire.sasl import client_mechanisms, server_mechanisms
 from courriel.wire.smtp import client_syntax as smtp
 from courriel.wire.smtp import parameters
 from courriel.wire.smtp.server_syntax import Objection
+from courriel.wire.text_end import TextEnd
 from steps import counting, grows_evenly
 
 UNITS = [
@@ -74,7 +76,7 @@ def refused(act: Callable[[str], object]) -> Callable[[str], None]:
     """What raises our own errors for what it is handed, and nothing else."""
 
     def refuse(text: str) -> None:
-        with suppress(errors.CourrielError, Objection):
+        with suppress(errors.CourrielError, Objection, NoCommand):
             act(text)
 
     return refuse
@@ -156,6 +158,9 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "an order of IMAP": refused(lambda text: read_sorted((octets(text),))),
     "conversations of IMAP": refused(lambda text: read_threads((octets(f"(1 {text}"),))),
     "a base subject": base_subject,
+    "a login of IMAP": refused(lambda text: read_command([octets(f"a LOGIN {text}")])),
+    "a literal announced to us": lambda text: counted_at_end(octets(f"a {{{text}")),
+    "the end of a text": lambda text: (TextEnd().find(octets(text)), TextEnd().is_doubtful(octets(text))),
     "values of IMAP": refused(lambda text: read_values((octets(text),))),
     "a letter of IMAP": refused(lambda text: events(octets(f"* 1 FETCH (UID 1 {text}\r\n"))),
     "folders of IMAP": refused(lambda text: events(octets(f'* LIST () "/" {text}\r\n'))),

@@ -27,6 +27,10 @@ _COMMANDS = {
     ),
     "demo": Bilingual("Montre la bibliothèque en action.", "Demonstrates the library."),
     "login": Bilingual("Se connecte chez Microsoft ou Google.", "Logs in at Microsoft or Google."),
+    "oauth-bridge": Bilingual(
+        "Relie à OAuth les programmes qui ne connaissent qu'un mot de passe.",
+        "Connects programs that know a password only to OAuth.",
+    ),
     "config": Bilingual("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
     "providers": Bilingual(
         "Montre les fournisseurs connus, leurs serveurs et leurs limites.",
@@ -42,11 +46,14 @@ _COMMANDS = {
 }
 
 
-_IN_FOLDERS = ("config", "doctor", "inbox", "login", "outbox", "providers", "sandbox", "send", "worker")
+_IN_FOLDERS = (
+    "config", "doctor", "inbox", "login", "oauth_bridge", "outbox", "providers", "sandbox", "send", "worker",
+)  # fmt: skip
 
 
 def _load(name: str) -> click.Command:
     # One module for each command, imported on use.
+    name = name.replace("-", "_")
     command: click.Command = import_module(
         f"courriel.cli.{name}.command" if name in _IN_FOLDERS else f"courriel.cli.{name}"
     ).command

@@ -91,6 +91,16 @@ class Line(FlowRunner):
             self._arrivals = None
             self._note("hung up")
 
+    def hand_over(self) -> ReceiveBuffer:
+        """The open connection, for a caller that reads and writes octets itself; no flow runs on it any more.
+
+        Raises ConnectionFailed when there is none.
+        """
+        arrivals, _ = self._connection("mailbox")
+        self._alarm.cancel()
+        self.broken = True
+        return arrivals
+
     def _after_fork(self) -> None:
         """Drop the parent's connection; this object may reconnect, in an event loop of its own."""
         forks.keep_for_ever(self._arrivals, self._alarm, self._flow, self._over)
