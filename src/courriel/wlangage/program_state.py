@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from courriel import SmtpSession, Timeouts, Trust
     from courriel.wlangage.mailboxes.open_mailbox import OpenMailbox
+    from courriel.wlangage.opening.elsewhere import Elsewhere
 
 Owner: TypeAlias = "int | ref[Task[object]]"
 """A thread id, or a task."""
@@ -83,6 +84,7 @@ class ProgramState:
     def __init__(self) -> None:
         self.mode = 0
         self.language: Language | None = None
+        self.elsewhere: Elsewhere | None = None
         self._seconds: float | None = None
         self._sending: dict[str, OpenSession] = {}
         self._reading: dict[str, OpenMailbox] = {}

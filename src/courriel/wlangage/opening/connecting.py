@@ -12,6 +12,7 @@ from courriel.wlangage.structures.constants import SessionOption
 
 if TYPE_CHECKING:
     from courriel import Server, SmtpSession
+    from courriel.types import Credentials
     from courriel.wlangage.mailboxes.open_mailbox import OpenMailbox
     from courriel.wlangage.opening.request import Request
 
@@ -33,9 +34,9 @@ _OF_THE_PAGE = ("PLAIN", "LOGIN")
 def _open_to_send(request: Request) -> OpenSession:
     from courriel import SmtpSession
 
-    server = _server(request)
+    server, credentials = _place_of(request)
     notices: list[Text] = []
-    session = SmtpSession(server, request.credentials)
+    session = SmtpSession(server, credentials)
     try:
         _ = session.open()
         _mind_the_clear_line(server, (session.mechanism,), notices)
@@ -43,7 +44,7 @@ def _open_to_send(request: Request) -> OpenSession:
         _mind_the_clear_line(server, refused.tried, notices)
         if not request.may_go_without_login:
             raise
-        session = _as_the_page_has_it(server, request, refused, notices)
+        session = _as_the_page_has_it(server, credentials, refused, notices)
     except NotSupported as lacking:
         if not (request.may_go_without_login and lacking.hint_id == "AUTH-NOT-OFFERED"):
             raise
@@ -69,13 +70,13 @@ def _open_to_read(request: Request) -> OpenMailbox:
     from courriel.wlangage.mailboxes.imap_mailbox import ImapMailbox
     from courriel.wlangage.mailboxes.pop_mailbox import PopMailbox
 
-    server = _server(request)
+    server, credentials = _place_of(request)
     notices: list[Text] = []
     try:
         if request.protocol == "IMAP":
-            session: ImapSession | PopSession = ImapSession(server, request.credentials).open()
+            session: ImapSession | PopSession = ImapSession(server, credentials).open()
         else:
-            session = PopSession(server, request.credentials).open()
+            session = PopSession(server, credentials).open()
         _mind_the_clear_line(server, (session.mechanism,), notices)
     except AuthenticationRefused as refused:
         _mind_the_clear_line(server, refused.tried, notices)
@@ -83,6 +84,16 @@ def _open_to_read(request: Request) -> OpenMailbox:
     if notices:
         here().problem = Problem.notice(*notices)
     return ImapMailbox(session) if isinstance(session, ImapSession) else PopMailbox(session)
+
+
+def _place_of(request: Request) -> tuple[Server, Credentials | None]:
+    """The server and the login of a request, or those in their place."""
+    if program_state.elsewhere is not None:
+        from courriel._dataclass import replace
+
+        server, credentials = program_state.elsewhere.place_of(request)
+        return replace(server, timeouts=program_state.timeouts), credentials
+    return _server(request), request.credentials
 
 
 def _server(request: Request) -> Server:
@@ -119,7 +130,7 @@ def _server(request: Request) -> Server:
 
 
 def _as_the_page_has_it(
-    server: Server, request: Request, refused: AuthenticationRefused, notices: list[Text]
+    server: Server, credentials: Credentials | None, refused: AuthenticationRefused, notices: list[Text]
 ) -> SmtpSession:
     """Try LOGIN and PLAIN after a stronger mechanism failed, also where courriel itself stops.
 
@@ -136,7 +147,7 @@ def _as_the_page_has_it(
         raise refused
     if not untried:
         return _without_login(server, refused.tried, notices)
-    session = SmtpSession(replace(server, auth=tuple(untried)), request.credentials)
+    session = SmtpSession(replace(server, auth=tuple(untried)), credentials)
     try:
         _ = session.open()
     except AuthenticationRefused as again:

@@ -124,6 +124,8 @@ _ROWS: dict[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
         ("ErreurInfo", "ErrorInfo"),
         ("Erreur", "Error"),
         ("LangueErreur", "ErrorLanguage"),
+        ("ExceptionInfo", "ExceptionInfo"),
+        ("ErreurPropage", "ErrorPropagate"),
     ),
     ("variable", "errors_shown"): (("ErreurDétectée", "ErrorOccurred"),),
     ("variable", "structures.email"): (("Email", "Email"),),
