@@ -26,6 +26,9 @@ _COMMANDS = {
         "Lance un serveur d'entraînement sur cette machine.", "Starts a practice server on this machine."
     ),
     "demo": Bilingual("Montre la bibliothèque en action.", "Demonstrates the library."),
+    "wlangage": Bilingual(
+        "Exécute un programme WLangage, ou le traduit en Python.", "Runs a WLangage program, or translates it to Python."
+    ),
     "login": Bilingual("Se connecte chez Microsoft ou Google.", "Logs in at Microsoft or Google."),
     "config": Bilingual("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
     "providers": Bilingual(
@@ -42,7 +45,7 @@ _COMMANDS = {
 }
 
 
-_IN_FOLDERS = ("config", "doctor", "inbox", "login", "outbox", "providers", "sandbox", "send", "worker")
+_IN_FOLDERS = ("config", "doctor", "inbox", "login", "outbox", "providers", "sandbox", "send", "wlangage", "worker")
 
 
 def _load(name: str) -> click.Command:
