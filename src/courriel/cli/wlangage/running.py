@@ -74,7 +74,7 @@ def read_programs(
         try:
             programs.append(read_file(Path(each)))
         except ProgramError as wrong:
-            _tell_remarks(report, each, Path(each).read_bytes(), wrong.remarks)
+            tell_remarks(report, each, Path(each).read_bytes(), wrong.remarks)
             return DATA
         except OSError as error:
             report.aside(f"{label('erreur', 'error')}{visible(each)}: {error.strerror}")
@@ -83,9 +83,9 @@ def read_programs(
     try:
         warnings = prepared(program, others, given)
     except ProgramError as wrong:
-        _tell_remarks(report, file, Path(file).read_bytes(), wrong.remarks)
+        tell_remarks(report, file, Path(file).read_bytes(), wrong.remarks)
         return DATA
-    _tell_remarks(report, file, Path(file).read_bytes(), tuple(warnings))
+    tell_remarks(report, file, Path(file).read_bytes(), tuple(warnings))
     return program, _values(program, given)
 
 
@@ -211,7 +211,7 @@ def _tell_checked(report: Report, program: Program) -> None:
         report.line(say("Le programme est compris ; rien n'a été exécuté.", "The program is understood; nothing was run."))
 
 
-def _tell_remarks(report: Report, name: str, octets: bytes, remarks: tuple[Remark, ...]) -> None:
+def tell_remarks(report: Report, name: str, octets: bytes, remarks: tuple[Remark, ...]) -> None:
     from courriel.wlangage.language.syntax.problem import marked
     from courriel.wlangage.language.syntax.program import decoded
 

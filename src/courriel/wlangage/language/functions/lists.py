@@ -33,7 +33,7 @@ def add(items: object, *values: object) -> int:
         elif isinstance(items, WList):
             cast("_List", items).append(value)
         elif isinstance(items, Associative) and len(values) == 2:
-            items.write(values[0], values[1])
+            items[values[0]] = values[1]  # type: ignore[index]  # any value is a key
             break
         else:
             raise _no_list()
@@ -53,7 +53,7 @@ def insert(items: object, place: object, value: object) -> int:
 def delete(items: object, place: object) -> bool:
     """Remove the element of a place, or of a key."""
     if isinstance(items, Array):
-        items.delete(place)
+        del items[place]
     elif isinstance(items, WList):
         del items[to_integer(place)]
     elif isinstance(items, Associative):

@@ -229,8 +229,8 @@ def split(text: object, target: object = None, separator: object = RC) -> Array:
     written = to_text(text)
     parts = [written] if not to_text(separator) else written.split(to_text(separator))
     made = Array(to_text, str, parts if written else [])
-    if isinstance(target, list):
-        target[:] = made
+    if isinstance(target, Array):
+        target.refill(made)
     return made
 
 

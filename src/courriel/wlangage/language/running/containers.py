@@ -21,13 +21,15 @@ class Array(list[object]):
         self.convert = convert
         self.empty = empty
 
-    def read(self, place: object) -> object:
-        """The element of a place."""
-        return self[self._offset(place)]
+    # Narrower than list: slices and 0 would count differently.
+    def __getitem__(self, place: object) -> object:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        return super().__getitem__(self._offset(place))
 
-    def write(self, place: object, value: object) -> None:
-        """Replace the element of a place."""
-        self[self._offset(place)] = self.convert(value)
+    def __setitem__(self, place: object, value: object) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        super().__setitem__(self._offset(place), self.convert(value))
+
+    def __delitem__(self, place: object) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        super().__delitem__(self._offset(place))
 
     def add(self, value: object) -> int:
         """Append an element, and return its place."""
@@ -44,16 +46,18 @@ class Array(list[object]):
         else:
             self.insert(self._offset(wanted), self.convert(value))
 
-    def delete(self, place: object) -> None:
-        """Remove the element of a place."""
-        del self[self._offset(place)]
+    def refill(self, items: Iterable[object]) -> None:
+        """Replace all elements."""
+        self.clear()
+        self.extend(map(self.convert, items))
 
     def resize(self, size: object) -> None:
         """Shorten the array, or extend it with empty elements."""
         wanted = to_integer(size)
         if not 0 <= wanted <= MOST:
             raise ErreurWLangage(f"un tableau a de 0 à {MOST} éléments", f"an array has from 0 to {MOST} elements")
-        del self[wanted:]
+        while len(self) > wanted:
+            self.pop()
         self.extend(self.empty() for _ in range(wanted - len(self)))
 
     def _offset(self, place: object) -> int:
@@ -74,15 +78,15 @@ class Associative(dict[str, object]):
         self.convert = convert
         self.empty = empty
 
-    def read(self, key: object) -> object:
+    def __getitem__(self, key: object) -> object:
         """The element of a key, empty when there is none."""
-        return self.get(to_text(key), None) if to_text(key) in self else self.empty()
+        return super().__getitem__(to_text(key)) if to_text(key) in self else self.empty()
 
-    def write(self, key: object, value: object) -> None:
+    def __setitem__(self, key: object, value: object) -> None:
         """Set the element of a key."""
         if len(self) >= MOST:
             raise ErreurWLangage(f"un tableau a au plus {MOST} éléments", f"an array has {MOST} elements at most")
-        self[to_text(key)] = self.convert(value)
+        super().__setitem__(to_text(key), self.convert(value))
 
 
 class Record:

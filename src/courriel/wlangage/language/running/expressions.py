@@ -195,7 +195,7 @@ class Expressions:
             container = _element(container, self.value(place))
         place = self.value(target.places[-1])
         if isinstance(container, Array | Associative):
-            container.write(place, value)
+            container[place] = value  # type: ignore[index]  # any value is a key
         elif isinstance(container, WList):
             container[to_integer(place)] = value if isinstance(value, Structure) else to_text(value)
         else:
@@ -279,7 +279,7 @@ def for_mail(value: object) -> object:
 
 def _element(container: object, place: object) -> object:
     if isinstance(container, Array | Associative):
-        return container.read(place)
+        return container[place]  # type: ignore[index]  # any value is a key
     if isinstance(container, WList):
         return container[to_integer(place)]
     if isinstance(container, str):
