@@ -19,13 +19,18 @@ T = TypeVar("T")
 F = TypeVar("F")
 
 
-def email_call(failed: F) -> Callable[[Callable[P, T]], Callable[P, T | F]]:
-    """Decorator of WLangage functions: clears the last error, and returns `failed` on a new one."""
+def email_call(failed: F, *, keeps: bool = False) -> Callable[[Callable[P, T]], Callable[P, T | F]]:
+    """Decorator of WLangage functions: clears the last error, and returns `failed` on a new one.
+
+    With `keeps` the last error stays unless there is a new one: after a send that failed a program closes the session,
+    and then asks ErreurInfo.
+    """
 
     def dress(function: Callable[P, T]) -> Callable[P, T | F]:
         @wraps(function)
         def call(*arguments: P.args, **named: P.kwargs) -> T | F:
-            here().problem = None
+            if not keeps:
+                here().problem = None
             try:
                 return function(*arguments, **named)
             except ErreurWLangage:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import fields, is_dataclass, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -136,6 +137,13 @@ def anything(value: object = None) -> object:
     return value
 
 
+def copied(value: Any) -> Any:
+    """A copy of a structure, which is assigned by value; anything else itself."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{each.name: copied(getattr(value, each.name)) for each in fields(value)})
+    return value
+
+
 def between(first: object, value: object, last: object) -> bool:
     """Whether a value lies between two others, both included."""
     return compare("<=", first, value) and compare("<=", value, last)
@@ -210,7 +218,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "Variable", "add", "alike", "anything", "array", "as_date", "associative", "between", "calculate", "compare", "counted",
-    "date", "equal", "integer", "less", "lines", "method", "moment", "money", "moved", "number", "octets", "part", "parts",
+    "Variable", "add", "alike", "anything", "array", "as_date", "associative", "between", "calculate", "compare", "copied",
+    "counted",    "date", "equal", "integer", "less", "lines", "method", "moment", "money", "moved", "number", "octets", "part", "parts",
     "read", "real", "run", "subtract", "text", "time", "true", "with_date_part", "with_part", "write",
 ]  # fmt: skip

@@ -82,7 +82,8 @@ class ProgramState:
     """State of the whole program."""
 
     def __init__(self) -> None:
-        self.mode = 0
+        self.mode: int | None = None
+        """emailParamètreMode; None as long as the program has not set it: the system's store, then the bundled roots."""
         self.language: Language | None = None
         self.elsewhere: Elsewhere | None = None
         self._seconds: float | None = None

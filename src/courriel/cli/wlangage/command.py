@@ -64,11 +64,11 @@ def run(
     given: tuple[str, ...],
     defined: tuple[str, ...],
     via: tuple[str, ...],
-    sandbox: bool,  # noqa: FBT001 - click calls by name
+    sandbox: bool,
     answers: tuple[str, ...],
     allowed: tuple[str, ...],
-    trace: bool,  # noqa: FBT001
-    only_check: bool,  # noqa: FBT001
+    trace: bool,
+    only_check: bool,
 ) -> int:
     """Run the program, and return the exit status."""
     from courriel.cli.wlangage.running import Task, run_program

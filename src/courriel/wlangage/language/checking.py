@@ -177,7 +177,7 @@ class _Check:
         near = nearest(node.name, known)
         fr, en = suggestion(near)
         if not near:
-            fr, en = f" : --define FICHIER la donne", f": --define FILE brings it"
+            fr, en = " : --define FICHIER la donne", ": --define FILE brings it"
         text = Text(f"procédure ou fonction inconnue : {node.name}{fr}", f"unknown procedure or function: {node.name}{en}")
         self.errors.append(Remark(node.place, text))
 

@@ -6,7 +6,15 @@ import re
 from datetime import datetime
 
 from courriel.wlangage.language.functions.table import constant, function
-from courriel.wlangage.language.running.values import DateText, DateTimeText, TimeText, as_date, moved, to_integer, to_text
+from courriel.wlangage.language.running.values import (
+    DateText,
+    DateTimeText,
+    TimeText,
+    as_date,
+    moved,
+    to_integer,
+    to_text,
+)
 from courriel.wlangage.problem import ErreurWLangage
 from courriel.wlangage.program_state import program_state
 

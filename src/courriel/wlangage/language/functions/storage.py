@@ -6,10 +6,10 @@ import configparser
 import os
 from pathlib import Path, PurePosixPath
 
+from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.language.functions.desk import LARGEST_FILE, Desk
 from courriel.wlangage.language.functions.table import constant, function
 from courriel.wlangage.language.running.values import RC, to_integer, to_text
-from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.problem import ErreurWLangage, Impossible, shown
 
 constant(os.sep, "fSep")

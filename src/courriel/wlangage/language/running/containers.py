@@ -98,6 +98,13 @@ class Record:
         self._members = members
         self.memory = {key: first for key, (_, _, first) in members.items()}
 
+    def copied(self) -> Record:
+        """A copy: structures are assigned by value; a structure or an array inside is copied by its type."""
+        members = {
+            key: (written, convert, convert(self.memory[key])) for key, (written, convert, _) in self._members.items()
+        }
+        return Record(self.name, members)
+
     def read(self, name: str) -> object:
         """The value of a member."""
         return self.memory[self._known(name)]

@@ -174,7 +174,12 @@ def _structure(word: str, structures: dict[str, Structure]) -> Kind | None:
         }
         return Record(structure.name, members)
 
-    return _structured(structure.name, make, Record)
+    def copied(value: object) -> object:
+        if isinstance(value, Record) and value.name == structure.name:
+            return value.copied()
+        raise ErreurWLangage(f"une structure {structure.name} est attendue", f"a structure {structure.name} is expected")
+
+    return Kind(structure.name, make, copied)
 
 
 def _unknown(type_name: TypeName, written: str, structures: dict[str, Structure]) -> ProgramError:

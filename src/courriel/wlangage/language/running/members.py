@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from datetime import date
 
 from courriel.wlangage.language.functions.table import FUNCTIONS, Function
@@ -22,6 +23,8 @@ def read(of: object, name: str) -> object:
         return getattr(of, attribute(of, name))
     if isinstance(of, Record):
         return of.read(name)
+    if is_dataclass(of):
+        return getattr(of, _field(of, name))
     behind = function_behind(of, name)
     if behind is None:
         raise _no_member(of, name)
@@ -35,6 +38,8 @@ def write(of: object, name: str, value: object) -> None:
         setattr(of, spelling, _as_property(spelling, getattr(of, spelling), value))
     elif isinstance(of, Record):
         of.write(name, value)
+    elif is_dataclass(of):
+        setattr(of, _field(of, name), value)
     else:
         raise _no_member(of, name)
 
@@ -63,6 +68,14 @@ def function_behind(of: object, name: str) -> Function | None:
         if found is not None and not found.desk:
             return found
     return None
+
+
+def _field(of: object, name: str) -> str:
+    """The name of a member of a structure in a translated program, which is a data class."""
+    for each in fields(of):  # type: ignore[arg-type]  # a data class
+        if folded(each.name) == folded(name):
+            return each.name
+    raise _no_member(of, name)
 
 
 def date_with(day: DateText, name: str, value: object) -> DateText | None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 
-class BreakLoop(Exception):  # noqa: N818 - no error
+class BreakLoop(Exception):
     """`SORTIR`."""
 
 
-class ContinueLoop(Exception):  # noqa: N818 - no error
+class ContinueLoop(Exception):
     """`CONTINUER`."""
 
 
-class ReturnValue(Exception):  # noqa: N818 - no error
+class ReturnValue(Exception):
     """`RENVOYER`, `RETOUR`."""
 
     def __init__(self, value: object) -> None:
@@ -19,5 +19,5 @@ class ReturnValue(Exception):  # noqa: N818 - no error
         self.value = value
 
 
-class EndProgram(Exception):  # noqa: N818 - no error
+class EndProgram(Exception):
     """`FinProgramme`."""

@@ -24,7 +24,7 @@ class Trace:
     def called(self, line: int, call: Expression, result: object) -> None:
         """A call was made as a statement."""
 
-    def decided(self, line: int, holds: bool) -> None:  # noqa: FBT001 - the condition's own value
+    def decided(self, line: int, holds: bool) -> None:
         """A condition was looked at."""
 
 
@@ -57,7 +57,7 @@ class PrintedTrace(Trace):
         end = "" if result is None else f" = {self._shown(result)}"
         self._line(line, f"{written(function)}(…){end}")
 
-    def decided(self, line: int, holds: bool) -> None:  # noqa: FBT001 - the condition's own value
+    def decided(self, line: int, holds: bool) -> None:
         """Print whether a condition held."""
         self._line(line, "Vrai" if holds else "Faux")
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from lark import Token
 from lark.lexer import Lexer
 
-from dataclasses import dataclass
 from courriel.failures import Text
 from courriel.wlangage.language.syntax.problem import Place, ProgramError, Remark
 from courriel.wlangage.language.syntax.words import ARTICLES, KEYWORDS, STARTERS, folded

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 
-from dataclasses import dataclass
 from courriel.failures import Language, Text
 from courriel.wlangage.language.syntax.words import folded
 from courriel.wlangage.problem import ErreurWLangage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from typing import cast
@@ -9,7 +10,6 @@ from typing import cast
 from lark import Lark, Token
 from lark.exceptions import UnexpectedToken
 
-from dataclasses import dataclass, field
 from courriel.failures import Text
 from courriel.wlangage.language.syntax.lexer import LONGEST, Comment, WLangageLexer
 from courriel.wlangage.language.syntax.nodes import Procedure, Statement
@@ -153,6 +153,5 @@ _SIGNS = {
     "OPEN": "(",
 }  # fmt: skip
 _CONTINUATIONS = frozenset(
-    "PLUS MINUS TIMES OVER POWER MODULO EQUAL UNEQUAL LESS MORE AT_MOST AT_LEAST ALIKE STARTS_WITH AND OR QUESTION OPEN "
-    "OPEN_INDEX OPEN_PART DOT SEMICOLON ADD_TO TAKE_FROM MULTIPLY_BY DIVIDE_BY INCREMENT DECREMENT IS COMMA".split()
+    ["PLUS", "MINUS", "TIMES", "OVER", "POWER", "MODULO", "EQUAL", "UNEQUAL", "LESS", "MORE", "AT_MOST", "AT_LEAST", "ALIKE", "STARTS_WITH", "AND", "OR", "QUESTION", "OPEN", "OPEN_INDEX", "OPEN_PART", "DOT", "SEMICOLON", "ADD_TO", "TAKE_FROM", "MULTIPLY_BY", "DIVIDE_BY", "INCREMENT", "DECREMENT", "IS", "COMMA"]
 )

@@ -81,6 +81,8 @@ class ExpressionTranslator:
 
     def converted(self, code: Code, wanted: str) -> Code:
         """The code with a conversion to a type, where its own type is another."""
+        if wanted.startswith("record:") and not code.text.endswith("()"):
+            return Code(f"wl.copied({code.text})", wanted)
         if wanted in (code.type, ANY) or wanted not in _CONVERSIONS:
             return code
         if wanted == "str" and code.type == "date":
@@ -177,7 +179,9 @@ class ExpressionTranslator:
                 arguments.append(self._box(node))
                 continue
             kind = static_types.declared(parameter.type, self._structures).name if parameter.type else ANY
-            arguments.append(self.converted(self.code(node), kind).text)
+            code = self.code(node)
+            # A structure is passed by reference, not copied.
+            arguments.append(code.text if kind == code.type else self.converted(code, kind).text)
         result = static_types.declared(procedure.result, self._structures).name if procedure.result else ANY
         return Code(f"{self._names.declare(procedure.name)}({', '.join(arguments)})", result)
 
@@ -409,7 +413,7 @@ def _hard(part: Code) -> bool:
 
 
 def _literal(part: Code) -> bool:
-    return part.type == "str" and part.text[:1] in ("'", '"') and part.text[-1:] == part.text[:1] and not part.text.startswith('"""')
+    return part.type == "str" and part.level == CALL and part.text[:1] in ("'", '"') and part.text[-1:] == part.text[:1] and not part.text.startswith('"""')
 
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\r": "\\r", "\n": "\\n", "\t": "\\t", "{": "{{", "}": "}}"}

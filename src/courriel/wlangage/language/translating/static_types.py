@@ -55,8 +55,9 @@ def declared(written: TypeName, structures: dict[str, Structure]) -> Declared:
     if isinstance(value, Array | Associative):
         element = _element(value)
         maker = "wl.array" if isinstance(value, Array) else "wl.associative"
+        convert = "wl.copied" if element.startswith("record:") else _CONVERT_NAMES.get(element, "wl.anything")
         size = f", size={len(value)}" if isinstance(value, Array) and len(value) else ""
-        return Declared(f"{maker[3:]}:{element}", f"{maker}({_CONVERT_NAMES.get(element, 'wl.anything')}{size})", "", "list")
+        return Declared(f"{maker[3:]}:{element}", f"{maker}({convert}{size})", "", "list")
     if isinstance(value, Record):
         return Declared(f"record:{value.name}", f"{value.name}()", "", value.name)
     return Declared(f"mail:{kind.name}", f"{kind.name}()", "", kind.name if kind.name != "Email" else "object")
