@@ -37,12 +37,13 @@ class Result:
 
     def comparable(self) -> tuple[object, ...]:
         """Everything but what differs by nature: identifiers, times, boundaries."""
-        mails = [
-            (sender, recipients, str(mail["Subject"]), [(part.get_content_type(), part.get_filename(), part.get_content())
-             for part in mail.walk() if not part.is_multipart()])
-            for sender, recipients, mail in self.mails
-        ]  # fmt: skip
+        mails = [(sender, recipients, str(mail["Subject"]), _parts(mail)) for sender, recipients, mail in self.mails]
         return self.status, self.out, self.err, mails
+
+
+def _parts(mail: EmailMessage) -> list[tuple[str, str | None, object]]:
+    leaves = [part for part in mail.walk() if not part.is_multipart()]
+    return [(part.get_content_type(), part.get_filename(), part.get_content()) for part in leaves]
 
 
 @dataclass
@@ -114,7 +115,7 @@ def stage(
 def text_of(mail: EmailMessage) -> str:
     body = mail.get_body(("plain",))
     assert body is not None
-    return str(body.get_content())
+    return str(body.get_content()).replace("\r\n", "\n")
 
 
 def test_reminder(stage: Stage) -> None:
@@ -244,6 +245,10 @@ def test_translation_keeps_comments_and_needs_no_parser(stage: Stage) -> None:
     code = stage.capsys.readouterr().out
 
     said = re.findall(r"# (.*)", code)
-    for comment in ("Envoi d'un email par le protocole SMTP sécurisé", "10 secondes pour le time out", "Envoie l'email"):
+    for comment in (
+        "Envoi d'un email par le protocole SMTP sécurisé",
+        "10 secondes pour le time out",
+        "Envoie l'email",
+    ):
         assert comment in said
     assert "lark" not in code

@@ -27,7 +27,8 @@ _COMMANDS = {
     ),
     "demo": Bilingual("Montre la bibliothèque en action.", "Demonstrates the library."),
     "wlangage": Bilingual(
-        "Exécute un programme WLangage, ou le traduit en Python.", "Runs a WLangage program, or translates it to Python."
+        "Exécute un programme WLangage, ou le traduit en Python.",
+        "Runs a WLangage program, or translates it to Python.",
     ),
     "login": Bilingual("Se connecte chez Microsoft ou Google.", "Logs in at Microsoft or Google."),
     "config": Bilingual("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),

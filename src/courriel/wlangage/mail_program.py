@@ -84,6 +84,6 @@ def _open(url: str) -> bool:
         if webbrowser.open(url):
             return True
     raise Impossible(
-        "Il n'y a pas de bureau, ou pas de programme de messagerie, sur cette machine : envoyez par EmailEnvoieMessage.",
-        "There is no desktop, or no mail program, on this machine: send with EmailSendMessage.",
+        "Il n'y a pas de bureau, ou pas de programme de messagerie, ici : envoyez par EmailEnvoieMessage.",
+        "There is no desktop, or no mail program, here: send with EmailSendMessage.",
     )

@@ -22,12 +22,12 @@ from courriel.errors import CourrielError
 from courriel.failures import language
 from courriel.wlangage.language.functions import FUNCTIONS_LOADED
 from courriel.wlangage.language.functions.desk import Desk
+from courriel.wlangage.language.functions.ending import EndProgram
 from courriel.wlangage.language.functions.table import CONSTANTS, FUNCTIONS
-from courriel.wlangage.language.running.containers import Array, Associative
 from courriel.wlangage.language.running.members import date_with as _date_with
 from courriel.wlangage.language.running.members import method, read, write
-from courriel.wlangage.language.running.signals import EndProgram
-from courriel.wlangage.language.running.values import (
+from courriel.wlangage.language.values.containers import Array, Associative
+from courriel.wlangage.language.values.operations import (
     DateText,
     DateTimeText,
     TimeText,
@@ -218,7 +218,8 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "Variable", "add", "alike", "anything", "array", "as_date", "associative", "between", "calculate", "compare", "copied",
-    "counted",    "date", "equal", "integer", "less", "lines", "method", "moment", "money", "moved", "number", "octets", "part", "parts",
-    "read", "real", "run", "subtract", "text", "time", "true", "with_date_part", "with_part", "write",
+    "Variable", "add", "alike", "anything", "array", "as_date", "associative", "between", "calculate", "compare",
+    "copied", "counted", "date", "equal", "integer", "less", "lines", "method", "moment", "money", "moved", "number",
+    "octets", "part", "parts", "read", "real", "run", "subtract", "text", "time", "true", "with_date_part", "with_part",
+    "write",
 ]  # fmt: skip

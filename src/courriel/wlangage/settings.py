@@ -40,9 +40,9 @@ def EmailLitTimeOut() -> float:
 def EmailParamètre(Paramètre: int, Valeur: int | None = None) -> int:
     """Set or read emailParamètreMode; returns it: 0 for the system's CA certificates, 1 for the bundled ones (certifi).
 
-    It applies to sessions opened afterwards. Mode 1 needs `pip install "courriel[bundled]"`. Never set, both are used: a
-    certificate whose issuer the system's store does not know, and the bundled authorities do, opens with a warning; one
-    that is expired, distrusted or for another name never does.
+    It applies to sessions opened afterwards. Mode 1 needs `pip install "courriel[bundled]"`. Before it is set both are
+    used: a certificate whose issuer the system's store does not know, and the bundled authorities do, opens with a
+    warning; one that is expired, distrusted or for another name never does.
     """
     if Paramètre is not Parameter.MODE:
         raise ErreurWLangage(

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from courriel import Sandbox, errors
 from courriel.cli.i18n import label, say, visible
 from courriel.cli.reporting import Report
-from courriel.delivery.secrets import SecretReference
 from courriel.errors import MissingExtra
 from courriel.failures import language
+from courriel.types import SecretReference
 
 if TYPE_CHECKING:
     from courriel import Route
@@ -66,7 +66,7 @@ def read_programs(
     report: Report, file: str, defined: tuple[str, ...], given: dict[str, str]
 ) -> tuple[Program, dict[str, object]] | int:
     """Read and check the files; print what is wrong with them, and return the program, or the exit status."""
-    from courriel.wlangage.language.running.run import prepared, read_file
+    from courriel.wlangage.language.run import prepared, read_file
     from courriel.wlangage.language.syntax.problem import ProgramError
 
     programs: list[Program] = []
@@ -108,8 +108,8 @@ def _values(program: Program, given: dict[str, str]) -> dict[str, object]:
 
 def _run(report: Report, task: Task, program: Program, given: dict[str, object]) -> int:
     from courriel.wlangage.language.functions.desk import Desk
+    from courriel.wlangage.language.run import Interrupted, run
     from courriel.wlangage.language.running.machine import ProgramStopped
-    from courriel.wlangage.language.running.run import Interrupted, run
     from courriel.wlangage.language.running.tracing import NO_TRACE, PrintedTrace
     from courriel.wlangage.language.secret_names import secret_names, secret_values
     from courriel.wlangage.language.syntax.words import folded
@@ -182,7 +182,7 @@ def _letter_object(letter: CapturedMessage) -> dict[str, object]:
             "subject": letter.subject,
             "text": letter.text,
             "html": letter.html,
-            "attachments": [each.name for each in letter.attachments],
+            "attachments": list(letter.attachments),
         }
     }
 
@@ -195,7 +195,7 @@ def _show_letter(report: Report, letter: CapturedMessage) -> None:
     for line in (letter.text or letter.html).rstrip().splitlines()[:20]:
         report.line(f"  | {visible(line)}")
     for each in letter.attachments:
-        report.line(f"  + {visible(each.name)}")
+        report.line(f"  + {visible(each)}")
 
 
 def _tell_checked(report: Report, program: Program) -> None:
@@ -208,7 +208,9 @@ def _tell_checked(report: Report, program: Program) -> None:
             )
         )
     if not report.values({"ok": True, "procedures": [each.name for each in program.procedures], "sysexit": OK}):
-        report.line(say("Le programme est compris ; rien n'a été exécuté.", "The program is understood; nothing was run."))
+        report.line(
+            say("Le programme est compris ; rien n'a été exécuté.", "The program is understood; nothing was run.")
+        )
 
 
 def tell_remarks(report: Report, name: str, octets: bytes, remarks: tuple[Remark, ...]) -> None:

@@ -26,7 +26,9 @@ def translate_program(manner: GlobalOptions, file: str, given: dict[str, str], d
     program, _ = read
     name = Path(file).name
     try:
-        code = translate(program, dict(given), title=say(f"{name}, traduit du WLangage.", f"{name}, translated from WLangage."))
+        code = translate(
+            program, dict(given), title=say(f"{name}, traduit du WLangage.", f"{name}, translated from WLangage.")
+        )
     except ProgramError as wrong:
         tell_remarks(report, file, Path(file).read_bytes(), wrong.remarks)
         return DATA

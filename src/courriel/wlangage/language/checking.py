@@ -173,23 +173,33 @@ class _Check:
                 return
         known = [procedure.name for procedure in self.procedures.values()]
         known += [name for function in FUNCTIONS.values() for name in function.names]
-        known += [spelling for name in mail_names.by_name().values() if name.kind == "function" for spelling in name.spellings]
+        known += [
+            spelling for name in mail_names.by_name().values() if name.kind == "function" for spelling in name.spellings
+        ]
         near = nearest(node.name, known)
         fr, en = suggestion(near)
         if not near:
             fr, en = " : --define FICHIER la donne", ": --define FILE brings it"
-        text = Text(f"procédure ou fonction inconnue : {node.name}{fr}", f"unknown procedure or function: {node.name}{en}")
+        text = Text(
+            f"procédure ou fonction inconnue : {node.name}{fr}", f"unknown procedure or function: {node.name}{en}"
+        )
         self.errors.append(Remark(node.place, text))
 
     def _variable(self, node: nodes.Name, known: dict[str, str]) -> None:
         key = folded(node.name)
-        if key in known or key in CONSTANTS or key in FUNCTIONS or key in self.procedures or key in mail_names.by_name():
+        if (
+            key in known
+            or key in CONSTANTS
+            or key in FUNCTIONS
+            or key in self.procedures
+            or key in mail_names.by_name()
+        ):
             return
         near = nearest(node.name, known.values())
         if near and self._is_meant(node.name, near):
             if key not in self.found.meant:
                 text = Text(f"{node.name} n'est pas déclaré : {near}, déclaré et jamais lu, est pris à sa place",
-                            f"{node.name} is not declared: {near}, declared and never read, is taken for it")  # fmt: skip
+                            f"{node.name} is not declared: {near}, declared and not read, is taken for it")  # fmt: skip
                 self.found.warnings.append(Remark(node.place, text, warning=True))
             self.found.meant[key] = near
             return

@@ -37,7 +37,15 @@ def secret_values(program: Program) -> set[str]:
     names = secret_names(program)
     found = {each.value for argument in _passwords(tree) for each in walk(argument) if isinstance(each, nodes.String)}
     for node in tree:
-        if (isinstance(node, nodes.Assign) and _last_name(node.target) in names) or (isinstance(node, nodes.Declare) and node.value and any(folded(each.name) in names for each in node.names)) or (isinstance(node, nodes.Let) and folded(node.name.name) in names):
+        if (
+            (isinstance(node, nodes.Assign) and _last_name(node.target) in names)
+            or (
+                isinstance(node, nodes.Declare)
+                and node.value
+                and any(folded(each.name) in names for each in node.names)
+            )
+            or (isinstance(node, nodes.Let) and folded(node.name.name) in names)
+        ):
             found |= {each.value for each in walk(node.value) if isinstance(each, nodes.String)}
     return {value for value in found if len(value) > 2}
 

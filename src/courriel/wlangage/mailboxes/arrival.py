@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from courriel import Letter
-from courriel.wire.parse.dates import moment_of
 
 
 class DatedLetter(Letter):
@@ -16,8 +15,14 @@ class DatedLetter(Letter):
 
 def arrival_of(letter: Letter) -> datetime | None:
     """The date of arrival: the server's own, else that of the topmost Received, which the last server wrote (RFC 5321,
-    4.4); None when neither is there. `Date` is the sender's claim, and says when the mail was written.
+    4.4); else `Date`, the sender's claim, which says when the mail was written.
     """
     if isinstance(letter, DatedLetter) and letter.arrived is not None:
         return letter.arrived
-    return moment_of(letter.header("Received").rpartition(";")[2].strip())
+    from email.utils import parsedate_to_datetime
+
+    try:
+        moment = parsedate_to_datetime(letter.header("Received").rpartition(";")[2].strip()[:100])
+    except (ValueError, TypeError):
+        return letter.date
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -55,8 +55,8 @@ def _with_bundled_roots(request: Request, failed: TlsFailed) -> OpenSession | Op
         raise (failed if again.hint_id == failed.hint_id else again) from None
     here_too = here().problem
     notice = Text(
-        f"Attention : le magasin du système ne connaît pas l'autorité qui a signé le certificat de {request.host} ; les "
-        "autorités fournies (certifi) la connaissent, et la session est ouverte.",
+        f"Attention : le magasin du système ne connaît pas l'autorité qui a signé le certificat de {request.host} ; "
+        "les autorités fournies (certifi) la connaissent, et la session est ouverte.",
         f"Beware: the system's store does not know the authority that signed the certificate of {request.host}; the "
         "bundled authorities (certifi) do, and the session is open.",
     )

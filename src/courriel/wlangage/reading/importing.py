@@ -45,8 +45,9 @@ def EmailImporteHTML(*arguments: object) -> bool:
         EmailImporteHTML([Email,] FichierHTML)
         EmailImporteHTML([Email,] TexteHTML, Dossier)
 
-    The second form takes the HTML itself, and the folder of its images. Images in the folder of the page or below are attached, and referenced by the HTML; others (on the web, in other
-    folders) are left unchanged. Faux when the page or an image is missing; then nothing is changed.
+    The second form takes the HTML itself, and the folder of its images. Images in the folder of the page or below are
+    attached, and referenced by the HTML; others (on the web, in other folders) are left unchanged. Faux when the page
+    or an image is missing; then nothing is changed.
     """
     match arguments:
         case (str() | os.PathLike() as page,):

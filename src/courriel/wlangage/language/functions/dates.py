@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 
 from courriel.wlangage.language.functions.table import constant, function
-from courriel.wlangage.language.running.values import (
+from courriel.wlangage.language.values.operations import (
     DateText,
     DateTimeText,
     TimeText,

@@ -101,7 +101,9 @@ class Desk:
     def file(self, number: int) -> TextIOWrapper:
         """Return the open file of a number."""
         if number not in self._files:
-            raise ErreurWLangage(f"aucun fichier ouvert n'a le numéro {number}", f"no open file has the number {number}")
+            raise ErreurWLangage(
+                f"aucun fichier ouvert n'a le numéro {number}", f"no open file has the number {number}"
+            )
         return self._files[number]
 
     def forget(self, number: int) -> None:

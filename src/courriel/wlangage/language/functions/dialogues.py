@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from courriel.wlangage.language.functions.desk import Desk, Reference
 from courriel.wlangage.language.functions.table import constant, function
-from courriel.wlangage.language.running.values import to_text
 from courriel.wlangage.language.syntax.words import folded
+from courriel.wlangage.language.values.operations import to_text
 
 constant(1, "Oui", "Yes")
 constant(0, "Non", "No")
@@ -34,7 +34,7 @@ def toast(desk: Desk, text: object, *_: object) -> None:
 
 @function("OuiNon", "YesNo", "Confirmer", "Confirm", desk=True)
 def yes_or_no(desk: Desk, *texts: object) -> bool:
-    """Ask a question to be answered by yes or no, in French or English; a first number, the default button, is left out."""
+    """Ask a question to be answered by yes or no, in French or English; a number, the default button, is left out."""
     shown = [to_text(text) for text in texts if isinstance(text, str)]
     while True:
         answer = folded(desk.ask("\n".join([*shown, "(oui/non)"])).strip())

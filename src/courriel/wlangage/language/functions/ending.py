@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from courriel.wlangage.language.functions.desk import Desk
 from courriel.wlangage.language.functions.table import function
-from courriel.wlangage.language.running.signals import EndProgram
-from courriel.wlangage.language.running.values import to_number, to_text
+from courriel.wlangage.language.values.operations import to_number, to_text
+
+
+class EndProgram(Exception):
+    """The end of the program, wherever it is."""
 
 
 @function("FinProgramme", "EndProgram", desk=True)

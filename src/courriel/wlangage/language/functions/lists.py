@@ -6,8 +6,8 @@ import json
 from typing import Protocol, cast
 
 from courriel.wlangage.language.functions.table import constant, function
-from courriel.wlangage.language.running.containers import Array, Associative, Record, position
-from courriel.wlangage.language.running.values import to_integer, to_number, to_text
+from courriel.wlangage.language.values.containers import Array, Associative, Record, position
+from courriel.wlangage.language.values.operations import to_integer, to_number, to_text
 from courriel.wlangage.problem import ErreurWLangage
 from courriel.wlangage.structures.lists import WList
 
@@ -33,7 +33,7 @@ def add(items: object, *values: object) -> int:
         elif isinstance(items, WList):
             cast("_List", items).append(value)
         elif isinstance(items, Associative) and len(values) == 2:
-            items[values[0]] = values[1]  # type: ignore[index]  # any value is a key
+            items[values[0]] = values[1]
             break
         else:
             raise _no_list()
@@ -95,7 +95,7 @@ def sort(items: object, order: object = 1, *_: object) -> None:
     if not isinstance(items, list):
         raise _no_list()
     numbers = all(isinstance(item, int | float) for item in items)
-    list.sort(items, key=to_number if numbers else to_text, reverse=to_integer(order) == 2)  # type: ignore[arg-type]
+    list.sort(items, key=to_number if numbers else to_text, reverse=to_integer(order) == 2)
 
 
 @function("TableauCherche", "ArraySeek", "Cherche", "Seek")

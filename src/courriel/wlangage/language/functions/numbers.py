@@ -7,7 +7,7 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 
 from courriel.wlangage.language.functions.table import constant, function
-from courriel.wlangage.language.running.values import calculate, to_integer, to_number, to_text
+from courriel.wlangage.language.values.operations import calculate, to_integer, to_number, to_text
 from courriel.wlangage.problem import ErreurWLangage
 
 constant(True, "Vrai", "True")
@@ -25,7 +25,11 @@ def number_to_text(number: object, layout: object = "") -> str:
     for hexadecimal, `e` for powers of ten; a comma before the decimals is written as one; `S` separates thousands by
     spaces.
     """
-    if isinstance(number, str) and type(number) is str and not number.strip().lstrip("+-").replace(".", "", 1).isdigit():
+    if (
+        isinstance(number, str)
+        and type(number) is str
+        and not number.strip().lstrip("+-").replace(".", "", 1).isdigit()
+    ):
         return number
     value, written = to_number(number), to_text(layout)
     if not written:
@@ -49,7 +53,7 @@ def number_to_text(number: object, layout: object = "") -> str:
 
 def _digits(value: int | float | Decimal, kind: str, decimals: int) -> str:
     """The digits without a sign."""
-    positive = abs(value)
+    positive: int | float | Decimal = value if value >= 0 else -value
     match kind:
         case "x" | "X" | "o" | "b":
             return format(int(positive), kind)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.language.functions.desk import LARGEST_FILE, Desk
 from courriel.wlangage.language.functions.table import constant, function
-from courriel.wlangage.language.running.values import RC, to_integer, to_text
+from courriel.wlangage.language.values.operations import RC, to_integer, to_text
 from courriel.wlangage.problem import ErreurWLangage, Impossible, shown
 
 constant(os.sep, "fSep")
@@ -149,7 +149,7 @@ def temporary_folder(desk: Desk, *_: object) -> str:
 
 @function("fExtraitChemin", "fExtractPath")
 def extract_path(path: object, parts: object) -> str:
-    """The drive, folder, name and extension of a path, as the sum of fDisque, fRépertoire, fFichier, fExtension says."""
+    """The parts of a path that the sum of fDisque, fRépertoire, fFichier and fExtension names."""
     written = PurePosixPath(to_text(path).replace("\\", "/"))
     wanted = to_integer(parts)
     folder = str(written.parent).rstrip("/") + os.sep if wanted & 2 and str(written.parent) != "." else ""
@@ -190,7 +190,8 @@ def _ini(path: Path) -> configparser.ConfigParser:
             values.read_string(_decoded(path.read_bytes()))
     except (OSError, configparser.Error):
         raise ErreurWLangage(
-            f"« {shown(str(path), path=True)} » n'est pas un fichier INI", f'"{shown(str(path), path=True)}" is no INI file'
+            f"« {shown(str(path), path=True)} » n'est pas un fichier INI",
+            f'"{shown(str(path), path=True)}" is no INI file',
         ) from None
     return values
 

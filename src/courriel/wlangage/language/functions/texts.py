@@ -6,9 +6,9 @@ import re
 import uuid
 
 from courriel.wlangage.language.functions.table import constant, function
-from courriel.wlangage.language.running.containers import Array
-from courriel.wlangage.language.running.values import LONGEST_TEXT, RC, alike, to_integer, to_number, to_text
 from courriel.wlangage.language.syntax.words import folded
+from courriel.wlangage.language.values.containers import Array
+from courriel.wlangage.language.values.operations import LONGEST_TEXT, RC, alike, to_integer, to_number, to_text
 from courriel.wlangage.problem import ErreurWLangage
 
 constant(RC, "RC", "CR")
@@ -241,7 +241,8 @@ def join(items: object, separator: object = RC) -> str:
 
 
 @function("ChaîneVersUTF8", "StringToUTF8", "AnsiVersUTF8", "AnsiToUTF8", "UTF8VersChaîne", "UTF8ToString",
-          "UTF8VersAnsi", "UTF8ToAnsi", "AnsiVersUnicode", "AnsiToUnicode", "UnicodeVersAnsi", "UnicodeToAnsi")  # fmt: skip
+          "UTF8VersAnsi", "UTF8ToAnsi", "AnsiVersUnicode", "AnsiToUnicode",
+          "UnicodeVersAnsi", "UnicodeToAnsi")  # fmt: skip
 def same_text(text: object, *_: object) -> str:
     """The text itself: texts have no encoding here, and mails have theirs written for them."""
     return to_text(text)

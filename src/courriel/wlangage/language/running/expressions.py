@@ -9,10 +9,13 @@ from typing import Any, Protocol
 from courriel.wlangage.language.functions.desk import Desk
 from courriel.wlangage.language.functions.table import CONSTANTS, FUNCTIONS, Function
 from courriel.wlangage.language.running import mail_names, members
-from courriel.wlangage.language.running.containers import Array, Associative
 from courriel.wlangage.language.running.kinds import VARIANT
 from courriel.wlangage.language.running.scope import Scope, Variable
-from courriel.wlangage.language.running.values import (
+from courriel.wlangage.language.syntax import nodes
+from courriel.wlangage.language.syntax.nodes import Expression, Procedure
+from courriel.wlangage.language.syntax.words import folded
+from courriel.wlangage.language.values.containers import Array, Associative
+from courriel.wlangage.language.values.operations import (
     DateText,
     add,
     calculate,
@@ -22,9 +25,6 @@ from courriel.wlangage.language.running.values import (
     to_integer,
     to_text,
 )
-from courriel.wlangage.language.syntax import nodes
-from courriel.wlangage.language.syntax.nodes import Expression, Procedure
-from courriel.wlangage.language.syntax.words import folded
 from courriel.wlangage.problem import ErreurWLangage
 from courriel.wlangage.structures.lists import WList
 from courriel.wlangage.structures.properties import Structure
@@ -63,7 +63,7 @@ class Expressions:
             nodes.Name: self._name,
             nodes.Call: self._call,
             nodes.Index: self._index,
-            nodes.Member: lambda node: self._member(node),
+            nodes.Member: self._member,
             nodes.Part: self._part,
             nodes.Operation: self._operation,
             nodes.Compared: self._compared,
@@ -160,7 +160,10 @@ class Expressions:
         if len(arguments) < function.least or (function.most is not None and len(arguments) > function.most):
             name = function.names[0]
             raise ErreurWLangage(f"{name} : nombre d'arguments", f"{name}: number of arguments")
-        values = [self._variable_or_value(each) if function.fills(n) else self._argument(each) for n, each in enumerate(arguments)]
+        values = [
+            self._variable_or_value(each) if function.fills(n) else self._argument(each)
+            for n, each in enumerate(arguments)
+        ]
         return function.call(*((self._desk,) if function.desk else ()), *values)
 
     def _variable_or_value(self, node: Expression | None) -> object:
@@ -184,18 +187,18 @@ class Expressions:
     # Elements, members, parts.
 
     def _index(self, node: nodes.Index) -> object:
-        value = self.value(node.of)
+        value: object = self.value(node.of)
         for place in node.places:
             value = _element(value, self.value(place))
         return value
 
     def _assign_element(self, target: nodes.Index, value: object) -> None:
         container = self.value(target.of)
-        for place in target.places[:-1]:
-            container = _element(container, self.value(place))
-        place = self.value(target.places[-1])
+        for each in target.places[:-1]:
+            container = _element(container, self.value(each))
+        place: object = self.value(target.places[-1])
         if isinstance(container, Array | Associative):
-            container[place] = value  # type: ignore[index]  # any value is a key
+            container[place] = value
         elif isinstance(container, WList):
             container[to_integer(place)] = value if isinstance(value, Structure) else to_text(value)
         else:
@@ -270,7 +273,7 @@ def for_mail(value: object) -> object:
     """A value as the e-mail functions take it."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
-    if type(value) is not str and isinstance(value, str) and type(value).__module__.endswith("running.values"):
+    if type(value) is not str and isinstance(value, str) and type(value).__module__.endswith("values.operations"):
         return str(value)
     if isinstance(value, Array):
         return [for_mail(each) for each in value]
@@ -279,7 +282,7 @@ def for_mail(value: object) -> object:
 
 def _element(container: object, place: object) -> object:
     if isinstance(container, Array | Associative):
-        return container[place]  # type: ignore[index]  # any value is a key
+        return container[place]
     if isinstance(container, WList):
         return container[to_integer(place)]
     if isinstance(container, str):

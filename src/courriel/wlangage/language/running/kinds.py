@@ -8,8 +8,11 @@ from decimal import Decimal, InvalidOperation
 from importlib import import_module
 
 from courriel.failures import Text
-from courriel.wlangage.language.running.containers import Array, Associative, Record
-from courriel.wlangage.language.running.values import (
+from courriel.wlangage.language.syntax.nodes import Structure, TypeName
+from courriel.wlangage.language.syntax.problem import ProgramError, Remark, nearest, suggestion
+from courriel.wlangage.language.syntax.words import folded
+from courriel.wlangage.language.values.containers import Array, Associative, Record
+from courriel.wlangage.language.values.operations import (
     DateText,
     DateTimeText,
     TimeText,
@@ -18,9 +21,6 @@ from courriel.wlangage.language.running.values import (
     to_number,
     to_text,
 )
-from courriel.wlangage.language.syntax.nodes import Structure, TypeName
-from courriel.wlangage.language.syntax.problem import ProgramError, Remark, nearest, suggestion
-from courriel.wlangage.language.syntax.words import folded
 from courriel.wlangage.problem import ErreurWLangage
 from courriel.wlangage.structures.names import TABLE
 
@@ -75,8 +75,8 @@ _SIMPLE = (
 _BY_WORD: dict[str, Kind] = {folded(word): kind for words, kind in _SIMPLE for word in words}
 # Words of a type that change nothing here: sizes, encodings, signs.
 _QUALIFIERS = frozenset(
-    map(folded, ("sans", "signe", "unsigned", "ansi", "unicode", "fixe", "fixed", "sur", "on", "octets", "octet", "bytes",
-                 "byte", "dynamique", "dynamic", "local", "global", "asciiz", "système", "system"))
+    map(folded, ("sans", "signe", "unsigned", "ansi", "unicode", "fixe", "fixed", "sur", "on", "octets", "octet",
+                 "bytes", "byte", "dynamique", "dynamic", "local", "global", "asciiz", "système", "system"))
 )  # fmt: skip
 
 
@@ -177,7 +177,9 @@ def _structure(word: str, structures: dict[str, Structure]) -> Kind | None:
     def copied(value: object) -> object:
         if isinstance(value, Record) and value.name == structure.name:
             return value.copied()
-        raise ErreurWLangage(f"une structure {structure.name} est attendue", f"a structure {structure.name} is expected")
+        raise ErreurWLangage(
+            f"une structure {structure.name} est attendue", f"a structure {structure.name} is expected"
+        )
 
     return Kind(structure.name, make, copied)
 

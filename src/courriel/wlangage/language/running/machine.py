@@ -10,19 +10,20 @@ from typing import Any
 from courriel.errors import CourrielError
 from courriel.failures import Text
 from courriel.wlangage.language.functions.desk import Desk
-from courriel.wlangage.language.running.containers import Associative
+from courriel.wlangage.language.functions.ending import EndProgram
 from courriel.wlangage.language.running.expressions import Expressions
 from courriel.wlangage.language.running.kinds import VARIANT, Kind, kind_of
 from courriel.wlangage.language.running.mail_calls import MailCalls
 from courriel.wlangage.language.running.scope import Scope, Variable
-from courriel.wlangage.language.running.signals import BreakLoop, ContinueLoop, EndProgram, ReturnValue
+from courriel.wlangage.language.running.signals import BreakLoop, ContinueLoop, ReturnValue
 from courriel.wlangage.language.running.tracing import NO_TRACE, Trace
-from courriel.wlangage.language.running.values import add, calculate, compare, equal, subtract, to_integer, to_text
 from courriel.wlangage.language.syntax import nodes
 from courriel.wlangage.language.syntax.nodes import Expression, Procedure, Statement, Structure
 from courriel.wlangage.language.syntax.program import Program
 from courriel.wlangage.language.syntax.walking import walk
 from courriel.wlangage.language.syntax.words import folded
+from courriel.wlangage.language.values.containers import Associative
+from courriel.wlangage.language.values.operations import add, calculate, compare, equal, subtract, to_integer, to_text
 from courriel.wlangage.problem import ErreurWLangage
 
 DEEPEST = 200
@@ -97,7 +98,9 @@ class Machine:
             except (EndProgram, ReturnValue):
                 pass
             except (BreakLoop, ContinueLoop):
-                raise ProgramStopped(self.line, Text("SORTIR est hors d'une boucle", "BREAK is outside of a loop")) from None
+                raise ProgramStopped(
+                    self.line, Text("SORTIR est hors d'une boucle", "BREAK is outside of a loop")
+                ) from None
             except ErreurWLangage as error:
                 raise ProgramStopped(self.line, error.wording) from None
             except CourrielError as error:
@@ -297,7 +300,9 @@ class Machine:
                 f"{procedure.name} : {most} argument(s) au plus", f"{procedure.name}: {most} argument(s) at most"
             )
         if self._depth >= DEEPEST:
-            raise ErreurWLangage(f"{procedure.name} s'appelle sans fin", f"{procedure.name} calls itself without an end")
+            raise ErreurWLangage(
+                f"{procedure.name} s'appelle sans fin", f"{procedure.name} calls itself without an end"
+            )
         scope = Scope(self._globals)
         for number, parameter in enumerate(procedure.parameters):
             self._bind(procedure, parameter, given[number] if number < len(given) else None, scope)
@@ -348,6 +353,6 @@ def _listed(items: object) -> list[object]:
     if isinstance(items, list):
         return list(items)
     try:
-        return list(iter(items))  # type: ignore[call-overload,no-any-return]  # a session variable gives its mails
+        return list(iter(items))  # type: ignore[call-overload]
     except TypeError:
         raise ErreurWLangage("un tableau est attendu après DE", "an array is expected after OF") from None

@@ -38,14 +38,15 @@ class MailCalls:
         if not isinstance(value, str) or not value or len(value) > 4096 or "\n" in value or "\0" in value:
             return value
         written = value.replace("\\", "/") if os.sep == "/" else value
-        absolute = os.path.join(self._desk.folder, written)
-        if not os.path.lexists(absolute) and not os.path.lexists(os.path.dirname(absolute) or "."):
+        absolute = self._desk.folder / written
+        is_there = os.path.lexists(absolute)
+        if not is_there and not os.path.lexists(absolute.parent):
             return value
-        return str(self._desk.path(value)) if os.path.lexists(absolute) or os.sep in written else value
+        return str(self._desk.path(value)) if is_there or os.sep in written else value
 
     def _check_attached(self, values: list[object]) -> None:
         mails = [value for value in values if isinstance(value, EmailVariable)] or [Email]
         for mail in mails:
             for place, each in enumerate(mail.Attache, 1):
                 if isinstance(each, str):
-                    mail.Attache[place] = str(self._desk.path(each))  # type: ignore[assignment]  # a path is taken too
+                    mail.Attache[place] = str(self._desk.path(each))

@@ -30,7 +30,7 @@ def thing(name: str) -> object:
 
 
 def attribute(of: Structure, name: str) -> str:
-    """The name of a property or method as Python has it. Raises UnknownProperty, with the nearest, for an unknown one."""
+    """The Python name of a property or method. Raises UnknownProperty, with the nearest, for an unknown one."""
     known = _properties(of.wlangage_type).get(folded(name))
     if known is None:
         fr, en = suggestion(nearest(name, (each.french for each in names.of_type(of.wlangage_type))))

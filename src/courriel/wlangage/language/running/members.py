@@ -7,11 +7,11 @@ from dataclasses import fields, is_dataclass
 from datetime import date
 
 from courriel.wlangage.language.functions.table import FUNCTIONS, Function
-from courriel.wlangage.language.running.containers import Array, Record
 from courriel.wlangage.language.running.mail_names import attribute
-from courriel.wlangage.language.running.values import DateText, as_date, to_boolean, to_integer, to_text
 from courriel.wlangage.language.syntax.problem import nearest, suggestion
 from courriel.wlangage.language.syntax.words import folded
+from courriel.wlangage.language.values.containers import Array, Record
+from courriel.wlangage.language.values.operations import DateText, as_date, to_boolean, to_integer, to_text
 from courriel.wlangage.problem import ErreurWLangage
 from courriel.wlangage.structures.lists import WList
 from courriel.wlangage.structures.properties import Structure
@@ -124,5 +124,7 @@ def _as_property(name: str, now: object, value: object) -> object:
 def _no_member(of: object, name: str) -> ErreurWLangage:
     known = [each for function in FUNCTIONS.values() for each in function.names] if isinstance(of, list) else []
     fr, en = suggestion(nearest(name, known))
-    what_fr, what_en = ("ce tableau", "this array") if isinstance(of, Array | dict | list) else ("cette valeur", "this value")
+    what_fr, what_en = (
+        ("ce tableau", "this array") if isinstance(of, Array | dict | list) else ("cette valeur", "this value")
+    )
     return ErreurWLangage(f"{what_fr} n'a pas de membre {name}{fr}", f"{what_en} has no member {name}{en}")

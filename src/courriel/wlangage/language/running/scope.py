@@ -38,14 +38,10 @@ class Scope:
 
     def find(self, name: str) -> Variable | None:
         """The variable of a name, None when there is none."""
-        scope: Scope | None = self
-        key = folded(name)
-        while scope is not None:
-            variable = scope._variables.get(key)
-            if variable is not None:
-                return variable
-            scope = scope._outer
-        return None
+        variable = self._variables.get(folded(name))
+        if variable is None and self._outer is not None:
+            return self._outer.find(name)
+        return variable
 
     def declare(self, name: str, kind: Kind = VARIANT, value: object = None, *, constant: bool = False) -> Variable:
         """Make a variable; one of the same name in this scope is replaced, as a loop declares it again."""

@@ -1,4 +1,4 @@
-"""What ends a block, a procedure or the program before its last statement."""
+"""What ends a block, a loop or a procedure before its last statement."""
 
 from __future__ import annotations
 
@@ -17,7 +17,3 @@ class ReturnValue(Exception):
     def __init__(self, value: object) -> None:
         super().__init__()
         self.value = value
-
-
-class EndProgram(Exception):
-    """`FinProgramme`."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from courriel.wlangage.language.running.values import to_text
 from courriel.wlangage.language.syntax import nodes
 from courriel.wlangage.language.syntax.nodes import Expression
 from courriel.wlangage.language.syntax.words import folded
+from courriel.wlangage.language.values.operations import to_text
 from courriel.wlangage.problem import ErreurWLangage
 from courriel.wlangage.structures.properties import Structure
 

@@ -45,11 +45,11 @@ _PIECES = re.compile(
     re.VERBOSE,
 )
 _OPERATORS = {
-    "..": "DOT", ".": "DOT", "++": "INCREMENT", "--": "DECREMENT", "+=": "ADD_TO", "-=": "TAKE_FROM", "*=": "MULTIPLY_BY",
-    "/=": "DIVIDE_BY", "<=": "AT_MOST", ">=": "AT_LEAST", "<>": "UNEQUAL", "~=": "ALIKE", "[=": "STARTS_WITH", "+": "PLUS",
-    "-": "MINUS", "*": "TIMES", "/": "OVER", "^": "POWER", "%": "MODULO", "=": "EQUAL", "<": "LESS", ">": "MORE",
-    "?": "QUESTION", ":": "COLON", ";": "SEMICOLON", ",": "COMMA", "(": "OPEN", ")": "CLOSE", "[": "OPEN_INDEX",
-    "]": "CLOSE_INDEX", "{": "OPEN_NAME", "}": "CLOSE_NAME",
+    "..": "DOT", ".": "DOT", "++": "INCREMENT", "--": "DECREMENT", "+=": "ADD_TO", "-=": "TAKE_FROM",
+    "*=": "MULTIPLY_BY", "/=": "DIVIDE_BY", "<=": "AT_MOST", ">=": "AT_LEAST", "<>": "UNEQUAL", "~=": "ALIKE",
+    "[=": "STARTS_WITH", "+": "PLUS", "-": "MINUS", "*": "TIMES", "/": "OVER", "^": "POWER", "%": "MODULO",
+    "=": "EQUAL", "<": "LESS", ">": "MORE", "?": "QUESTION", ":": "COLON", ";": "SEMICOLON", ",": "COMMA",
+    "(": "OPEN", ")": "CLOSE", "[": "OPEN_INDEX", "]": "CLOSE_INDEX", "{": "OPEN_NAME", "}": "CLOSE_NAME",
 }  # fmt: skip
 _OPERAND_ENDS = frozenset(("NAME", "NUMBER", "STRING", "CLOSE", "CLOSE_INDEX", "CLOSE_NAME", "CLOSE_PART"))
 _STATEMENT_BEGINS = frozenset(("", "NEWLINE", "SEMICOLON", "THEN", "ELSE", "COLON", "SCOPE"))
@@ -86,7 +86,7 @@ class _Scan:
         self.line_begins = 0
         self.last = ""  # kind of the last token
         self.after_is = False
-        self.header = ""  # FOR or CASE: `A` may mean "to" on this line
+        self.header = ""  # FOR, CASE or PROCEDURE on this line: `A` may mean "to", `LOCAL` a copy
         self.brackets: list[str] = []
 
     def run(self) -> Iterator[Token]:
@@ -148,7 +148,7 @@ class _Scan:
         token = self._taken(kind, match[0], match)
         if kind == "IS":
             self.after_is = True
-        if kind in ("FOR", "CASE"):
+        if kind in ("FOR", "CASE", "PROCEDURE"):
             self.header = kind
         if kind == "TO" and self.header == "FOR":
             self.header = "FOR TO"
@@ -156,6 +156,8 @@ class _Scan:
 
     def _operator(self, match: re.Match[str]) -> Token:
         written, at = match[0], self.at
+        if self.program.startswith("/*", at):
+            raise self._unknown()  # a comment without an end
         if written == "[=" and self.last not in _OPERAND_ENDS:
             written = "["
         if written == "[":
@@ -166,9 +168,8 @@ class _Scan:
                 self.brackets.append("[[")
                 return self._sized("OPEN_PART", "[[", at)
             self.brackets.append("[")
-        elif written == "]" and self.brackets:
-            if self.brackets.pop() == "[[" and self.program.startswith("]]", at):
-                return self._sized("CLOSE_PART", "]]", at)
+        elif written == "]" and self.brackets and self.brackets.pop() == "[[" and self.program.startswith("]]", at):
+            return self._sized("CLOSE_PART", "]]", at)
         return self._sized(_OPERATORS[written], written, at)
 
     # The steps.
@@ -212,6 +213,7 @@ class _Scan:
             or (kind in ("WHILE", "DO") and self.last in ("DO", "TO"))
             or (kind == "LOOP" and self.last == "END")
             or (kind == "CONSTANT" and self.last == "SCOPE")
+            or (kind == "SCOPE" and self.header == "PROCEDURE" and self.last in ("OPEN", "COMMA"))
         )
 
     def _assigned(self, at: int) -> bool:
@@ -270,13 +272,16 @@ class _Scan:
             end = re.compile(r"[^\r\n]*").match(self.program, self.at)
             place = self._place(self.at, end.end() if end else self.at + 1)
             text = Text(
-                'cette chaîne n\'a pas de guillemet final ; un guillemet dans une chaîne s\'écrit ""',
+                "cette chaîne n'a pas de guillemet final ; un guillemet dans une chaîne s'écrit \"\"",
                 'this string has no closing quote; a quote inside a string is written ""',
             )
             return ProgramError(Remark(place, text))
         if self.program.startswith("/*", self.at):
             return ProgramError(
-                Remark(self._place(self.at, self.at + 2), Text("ce commentaire /* n'a pas de fin */", "this comment /* has no end */"))
+                Remark(
+                    self._place(self.at, self.at + 2),
+                    Text("ce commentaire /* n'a pas de fin */", "this comment /* has no end */"),
+                )
             )
         shown = character if character.isprintable() else f"U+{ord(character):04X}"
         text = Text(f"caractère inattendu : {shown}", f"unexpected character: {shown}")

@@ -53,7 +53,8 @@ def marked(remark: Remark, lines: list[str], name: str, spoken: Language) -> str
     end = len(line[: place.column - 1 + max(1, place.length)].expandtabs(4))
     # A long line is shown around the place.
     first = max(0, begin - 60)
-    return f"{head}\n    {shown[first : first + 110]}\n    {' ' * (begin - first)}{'^' * max(1, min(end, first + 110) - begin)}"
+    mark = " " * (begin - first) + "^" * max(1, min(end, first + 110) - begin)
+    return f"{head}\n    {shown[first : first + 110]}\n    {mark}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

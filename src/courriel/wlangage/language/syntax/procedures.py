@@ -1,7 +1,7 @@
 """Where the body of each procedure ends.
 
-In WINDEV each procedure stands in a window of its own, so that a listing has no mark for its end. A body ends, whichever
-comes first:
+In WINDEV each procedure stands in a window of its own, so that a listing has no mark for its end. A body ends,
+whichever comes first:
 
 1. at the next PROCEDURE, or at a FIN that closes no block;
 2. behind RENVOYER or RETOUR outside of every block: what follows could never run;
@@ -31,9 +31,7 @@ def gather(statements: list[Statement], text: str) -> tuple[list[Procedure], lis
     while waiting:
         statement = waiting.pop()
         if isinstance(statement, StrayEnd):
-            raise ProgramError(
-                Remark(statement.place, Text("ce FIN ne ferme aucun bloc", "this END closes no block"))
-            )
+            raise ProgramError(Remark(statement.place, Text("ce FIN ne ferme aucun bloc", "this END closes no block")))
         if not isinstance(statement, Procedure):
             launch.append(statement)
             continue
@@ -119,8 +117,8 @@ def _nothing_runs(last: Procedure) -> Remark:
     return Remark(
         last.place,
         Text(
-            f"aucun code de lancement : tout ce qui suit PROCEDURE {last.name} lui appartient. Un RENVOYER, un FIN, ou une "
-            "ligne vide avant le premier appel la termine",
+            f"aucun code de lancement : tout ce qui suit PROCEDURE {last.name} lui appartient. Un RENVOYER, un FIN, ou "
+            "une ligne vide avant le premier appel la termine",
             f"no launch code: everything after PROCEDURE {last.name} belongs to it. It ends at a RESULT, an END, or an "
             "empty line before its first call",
         ),

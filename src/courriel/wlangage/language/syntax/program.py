@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
-from typing import cast
 
 from lark import Lark, Token
 from lark.exceptions import UnexpectedToken
@@ -43,7 +42,9 @@ def read_program(text: str, name: str = "") -> Program:
     """Return a program by its text. Raises ProgramError, with the place, for what is no WLangage known here."""
     if len(text) > LONGEST:
         raise ProgramError(
-            Remark(Place(1, 1), Text("ce fichier est trop long pour un programme", "this file is too long for a program"))
+            Remark(
+                Place(1, 1), Text("ce fichier est trop long pour un programme", "this file is too long for a program")
+            )
         )
     text = text.removeprefix("\ufeff")
     lexer = WLangageLexer()
@@ -80,7 +81,7 @@ def _tree(text: str, lexer: WLangageLexer) -> list[Statement]:
         tree = parser.feed_token(end)
     except UnexpectedToken:
         raise _unfinished(end, parser.parser_state.value_stack) from None
-    return cast("list[Statement]", TreeBuilder().transform(tree))
+    return TreeBuilder().transform(tree)
 
 
 def _place(token: Token) -> Place:
@@ -153,5 +154,36 @@ _SIGNS = {
     "OPEN": "(",
 }  # fmt: skip
 _CONTINUATIONS = frozenset(
-    ["PLUS", "MINUS", "TIMES", "OVER", "POWER", "MODULO", "EQUAL", "UNEQUAL", "LESS", "MORE", "AT_MOST", "AT_LEAST", "ALIKE", "STARTS_WITH", "AND", "OR", "QUESTION", "OPEN", "OPEN_INDEX", "OPEN_PART", "DOT", "SEMICOLON", "ADD_TO", "TAKE_FROM", "MULTIPLY_BY", "DIVIDE_BY", "INCREMENT", "DECREMENT", "IS", "COMMA"]
+    [
+        "PLUS",
+        "MINUS",
+        "TIMES",
+        "OVER",
+        "POWER",
+        "MODULO",
+        "EQUAL",
+        "UNEQUAL",
+        "LESS",
+        "MORE",
+        "AT_MOST",
+        "AT_LEAST",
+        "ALIKE",
+        "STARTS_WITH",
+        "AND",
+        "OR",
+        "QUESTION",
+        "OPEN",
+        "OPEN_INDEX",
+        "OPEN_PART",
+        "DOT",
+        "SEMICOLON",
+        "ADD_TO",
+        "TAKE_FROM",
+        "MULTIPLY_BY",
+        "DIVIDE_BY",
+        "INCREMENT",
+        "DECREMENT",
+        "IS",
+        "COMMA",
+    ]
 )

@@ -156,7 +156,7 @@ class TreeBuilder(Transformer_NonRecursive[Token, list[Statement]]):
         return nodes.ForAll(_at(meta), names[0], names[1] if len(names) > 1 else None, of, body, meta.end_line)
 
     def for_parts(self, meta: Meta, children: list[Any]) -> Statement:
-        kind, name = _tokens(children, "NAME")
+        name = _tokens(children, "NAME")[1]  # behind CHAÎNE
         of, *separator, body = _nodes(children)
         variable = nodes.Name(_place(name), str(name))
         return nodes.ForParts(_at(meta), variable, of, separator[0] if separator else None, body, meta.end_line)
@@ -249,7 +249,7 @@ class TreeBuilder(Transformer_NonRecursive[Token, list[Statement]]):
     def indirect(self, meta: Meta, children: list[Any]) -> Expression:
         return nodes.Indirect(_at(meta), _nodes(children)[0])
 
-    def list(self, meta: Meta, children: list[Any]) -> Expression:
+    def list_of(self, meta: Meta, children: list[Any]) -> Expression:
         return nodes.ListOf(_at(meta), next((each for each in _nodes(children)), []))
 
     def call(self, meta: Meta, children: list[Any]) -> Expression:
@@ -285,7 +285,7 @@ class TreeBuilder(Transformer_NonRecursive[Token, list[Statement]]):
         first, length = _nodes(children)
         return first, None, length
 
-    def _operation(operator: Any) -> Any:  # type: ignore[misc]  # makes a method
+    def _operation(operator: Any) -> Any:
         def make(self: TreeBuilder, meta: Meta, children: list[Any]) -> Expression:
             left, right = _nodes(children)
             return nodes.Operation(_at(meta), operator, left, right)

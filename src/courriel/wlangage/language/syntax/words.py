@@ -58,7 +58,28 @@ KEYWORDS: dict[str, str] = {folded(word): kind for kind, words in _TABLE.items()
 """Kind of token by folded word."""
 
 STARTERS = frozenset(
-    ["IF", "END", "PROCEDURE", "INTERNAL", "RETURN", "FOR", "LOOP", "WHILE", "BREAK", "CONTINUE", "SWITCH", "CASE", "OTHER", "WHEN", "DO", "LET", "CONSTANT", "STRUCTURE", "SCOPE", "EXTERN"]
+    [
+        "IF",
+        "END",
+        "PROCEDURE",
+        "INTERNAL",
+        "RETURN",
+        "FOR",
+        "LOOP",
+        "WHILE",
+        "BREAK",
+        "CONTINUE",
+        "SWITCH",
+        "CASE",
+        "OTHER",
+        "WHEN",
+        "DO",
+        "LET",
+        "CONSTANT",
+        "STRUCTURE",
+        "SCOPE",
+        "EXTERN",
+    ]
 )
 """Kinds that are keywords at the beginning of a statement only; elsewhere the word is a name."""
 
@@ -74,5 +95,37 @@ def spelled(kind: str) -> str:
 
 
 _ENGLISH = frozenset(
-    ["IF", "END", "PROCEDURE", "INTERNAL", "RETURN", "FOR", "LOOP", "WHILE", "BREAK", "CONTINUE", "SWITCH", "CASE", "OTHER", "WHEN", "DO", "LET", "CONSTANT", "THEN", "ELSE", "IS", "EACH", "TO", "STEP", "NOT", "OF", "SEPARATED", "BY", "AND", "OR", "IN", "ON"]
+    [
+        "IF",
+        "END",
+        "PROCEDURE",
+        "INTERNAL",
+        "RETURN",
+        "FOR",
+        "LOOP",
+        "WHILE",
+        "BREAK",
+        "CONTINUE",
+        "SWITCH",
+        "CASE",
+        "OTHER",
+        "WHEN",
+        "DO",
+        "LET",
+        "CONSTANT",
+        "THEN",
+        "ELSE",
+        "IS",
+        "EACH",
+        "TO",
+        "STEP",
+        "NOT",
+        "OF",
+        "SEPARATED",
+        "BY",
+        "AND",
+        "OR",
+        "IN",
+        "ON",
+    ]
 )

@@ -36,8 +36,8 @@ from courriel.wlangage.language.translating.static_types import ANY, NUMBERS, De
 _SIGNS = {"=": "==", "<>": "!=", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
 _SAME_TEXT = frozenset(("str", "date"))
 _CONVERSIONS = {
-    "str": "wl.text", "int": "wl.integer", "float": "wl.real", "Decimal": "wl.money", "bool": "wl.true", "date": "wl.date",
-    "bytes": "wl.octets",
+    "str": "wl.text", "int": "wl.integer", "float": "wl.real", "Decimal": "wl.money", "bool": "wl.true",
+    "date": "wl.date", "bytes": "wl.octets",
 }  # fmt: skip
 
 
@@ -134,7 +134,9 @@ class ExpressionTranslator:
     def _conditional(self, node: nodes.Conditional) -> Code:
         yes, no = self.code(node.yes), self.code(node.no)
         kind = yes.type if yes.type == no.type else ANY
-        return Code(f"{yes.at(OR)} if {self.condition(node.condition).at(OR)} else {no.at(CONDITIONAL)}", kind, CONDITIONAL)
+        return Code(
+            f"{yes.at(OR)} if {self.condition(node.condition).at(OR)} else {no.at(CONDITIONAL)}", kind, CONDITIONAL
+        )
 
     def _indirect(self, node: nodes.Indirect) -> Code:
         text = Text("un nom calculé { } ne se traduit pas", "a name that is put together { } cannot be translated")
@@ -306,7 +308,9 @@ class ExpressionTranslator:
         function = {"+": "wl.add", "-": "wl.subtract"}.get(operator)
         if function is None:
             return Code(f"wl.calculate({quoted(operator)}, {left.text}, {right.text})", ANY)
-        return Code(f"{function}({left.text}, {right.text})", "date" if left.type == "date" and operator == "+" else ANY)
+        return Code(
+            f"{function}({left.text}, {right.text})", "date" if left.type == "date" and operator == "+" else ANY
+        )
 
     def _compared(self, node: nodes.Compared) -> Code:
         if len(node.operators) == 1:
@@ -334,7 +338,9 @@ class ExpressionTranslator:
         if operator == "<>":
             return Code(f"not wl.equal({left.text}, {right.text})", "bool", NOT)
         if operator == "[=":
-            return Code(f"{self.converted(left, 'str').at(CALL)}.startswith({self.converted(right, 'str').text})", "bool")
+            return Code(
+                f"{self.converted(left, 'str').at(CALL)}.startswith({self.converted(right, 'str').text})", "bool"
+            )
         return Code(f"wl.compare({quoted(operator)}, {left.text}, {right.text})", "bool")
 
 
@@ -382,7 +388,11 @@ def _by_lines(pieces: list[str]) -> Code:
 
 
 def _text_of(pieces: list[str]) -> str:
-    return 'f"' + "".join(pieces) + '"' if any("{" in piece.replace("{{", "") for piece in pieces) else f'"{_unfolded(pieces)}"'
+    return (
+        'f"' + "".join(pieces) + '"'
+        if any("{" in piece.replace("{{", "") for piece in pieces)
+        else f'"{_unfolded(pieces)}"'
+    )
 
 
 def _summed(parts: list[Code]) -> Code:
@@ -413,7 +423,13 @@ def _hard(part: Code) -> bool:
 
 
 def _literal(part: Code) -> bool:
-    return part.type == "str" and part.level == CALL and part.text[:1] in ("'", '"') and part.text[-1:] == part.text[:1] and not part.text.startswith('"""')
+    return (
+        part.type == "str"
+        and part.level == CALL
+        and part.text[:1] in ("'", '"')
+        and part.text[-1:] == part.text[:1]
+        and not part.text.startswith('"""')
+    )
 
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\r": "\\r", "\n": "\\n", "\t": "\\t", "{": "{{", "}": "}}"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from courriel.failures import Text
@@ -57,7 +57,7 @@ class StatementTranslator:
             nodes.Scope: lambda node: None,
         }
 
-    def block(self, statements: list[Statement] | list[nodes.Let], end: int = 0) -> None:
+    def block(self, statements: Sequence[Statement], end: int = 0) -> None:
         """Write a block; `end` is the line of the source that closes it, before which its last comments stand."""
         begun = len(self._layout.lines)
         for statement in statements:
@@ -308,7 +308,8 @@ class StatementTranslator:
             tests = []
             for each in case.values:
                 if isinstance(each, tuple):
-                    tests.append(f"wl.between({self._expressions.code(each[0]).text}, chosen, {self._expressions.code(each[1]).text})")
+                    first, last = (self._expressions.code(bound).text for bound in each)
+                    tests.append(f"wl.between({first}, chosen, {last})")
                 else:
                     tests.append(self._equals(value, self._expressions.code(each)))
             self._write(f"{word} {' or '.join(tests)}:")
@@ -329,7 +330,9 @@ class StatementTranslator:
         self._write(f"match {value.text}:")
         self._layout.depth += 1
         for case in statement.cases:
-            patterns = " | ".join(self._expressions.code(each).text for each in case.values if not isinstance(each, tuple))
+            patterns = " | ".join(
+                self._expressions.code(each).text for each in case.values if not isinstance(each, tuple)
+            )
             self._write(f"case {patterns}:")
             self._inside(case.body)
         if statement.otherwise:
@@ -363,5 +366,3 @@ def _returns_value(procedure: Procedure) -> bool:
 
 def _last_line(node: object) -> int:
     return max((each.place.line for each in walk(node)), default=0)
-
-

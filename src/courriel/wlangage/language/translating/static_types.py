@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from courriel.wlangage.language.functions.table import CONSTANTS, FUNCTIONS
 from courriel.wlangage.language.running import mail_names
-from courriel.wlangage.language.running.containers import Array, Associative, Record
 from courriel.wlangage.language.running.kinds import kind_of
-from courriel.wlangage.language.running.values import DateText, DateTimeText, TimeText
 from courriel.wlangage.language.syntax.nodes import Structure, TypeName
 from courriel.wlangage.language.syntax.words import folded
+from courriel.wlangage.language.values.containers import Array, Associative, Record
+from courriel.wlangage.language.values.operations import DateText, DateTimeText, TimeText
 from courriel.wlangage.structures.properties import Structure as MailStructure
 
 ANY = "any"
@@ -42,7 +42,14 @@ _SIMPLE = {
     "durée": Declared("float", "0", "wl.number", "float"),
     "variant": Declared(ANY, "None", "", "object"),
 }
-_CONVERT_NAMES = {"str": "str", "int": "int", "bool": "bool", "float": "wl.real", "Decimal": "wl.money", "date": "wl.date"}
+_CONVERT_NAMES = {
+    "str": "str",
+    "int": "int",
+    "bool": "bool",
+    "float": "wl.real",
+    "Decimal": "wl.money",
+    "date": "wl.date",
+}
 
 
 def declared(written: TypeName, structures: dict[str, Structure]) -> Declared:
@@ -148,5 +155,3 @@ def _annotated(call: Callable[..., object]) -> str:
     known = {"str": "str", "int": "int", "bool": "bool", "DateText": "date", "None": "None",
              "Status": "int", "Verdict": "int"}  # fmt: skip
     return known.get(result, ANY)
-
-

@@ -170,8 +170,13 @@ def _changes(procedure: Procedure, name: str, changed: dict[str, set[int]]) -> b
 def _assigned_in(procedure: Procedure, key: str) -> bool:
     if any(folded(each.name) == key for each in procedure.parameters):
         return False
-    own = any(isinstance(node, nodes.Declare) and key in (folded(name.name) for name in node.names) for node in walk(procedure.body))
+    own = any(
+        isinstance(node, nodes.Declare) and key in (folded(name.name) for name in node.names)
+        for node in walk(procedure.body)
+    )
     return not own and any(
-        isinstance(node, nodes.Assign | nodes.Update) and isinstance(node.target, nodes.Name) and folded(node.target.name) == key
+        isinstance(node, nodes.Assign | nodes.Update)
+        and isinstance(node.target, nodes.Name)
+        and folded(node.target.name) == key
         for node in walk(procedure.body)
     )

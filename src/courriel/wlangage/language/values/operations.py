@@ -1,7 +1,7 @@
 """Values of a running program: conversions between texts, numbers and booleans, and the operators.
 
-The WLangage converts by itself: a text in a calculation counts as the number at its beginning, a number beside a text is
-written out. What it would take for 0 without a word stays so, since programs rely on it.
+The WLangage converts by itself: a text in a calculation counts as the number at its beginning, a number beside a text
+is written out. What it would take for 0 without a word stays so, since programs rely on it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal, DivisionByZero, InvalidOperation, localcontext
+from typing import Any
 
 from courriel.wlangage.language.syntax.words import folded
 from courriel.wlangage.problem import ErreurWLangage
@@ -131,7 +132,8 @@ def subtract(left: object, right: object) -> object:
 
 def calculate(operator: str, left: object, right: object) -> int | float | Decimal:
     """An operation on two numbers. Raises ErreurWLangage for a division by zero, and beyond every limit."""
-    one, two = to_number(left), to_number(right)
+    one: Any = to_number(left)
+    two: Any = to_number(right)
     if isinstance(one, float) or isinstance(two, float):
         one, two = float(one), float(two)
     elif isinstance(one, Decimal) or isinstance(two, Decimal) or operator == "/":
@@ -141,7 +143,7 @@ def calculate(operator: str, left: object, right: object) -> int | float | Decim
     try:
         with localcontext() as context:
             context.prec = 38
-            result: int | float | Decimal = _CALCULATIONS[operator](one, two)
+            result: Any = _CALCULATIONS[operator](one, two)
     except (ZeroDivisionError, DivisionByZero):
         raise ErreurWLangage("division par zéro", "division by zero") from None
     except (OverflowError, InvalidOperation, ValueError):
@@ -150,16 +152,16 @@ def calculate(operator: str, left: object, right: object) -> int | float | Decim
         raise ErreurWLangage("ce calcul n'a pas de résultat", "this calculation has no result")
     if isinstance(result, Decimal) and result == result.to_integral_value() and abs(result) < 10**18:
         return int(result)
-    return result
+    return result  # type: ignore[no-any-return]  # a number
 
 
-_CALCULATIONS: dict[str, Callable[[object, object], object]] = {  # type: ignore[assignment]
-    "+": lambda one, two: one + two,  # type: ignore[operator]
-    "-": lambda one, two: one - two,  # type: ignore[operator]
-    "*": lambda one, two: one * two,  # type: ignore[operator]
-    "/": lambda one, two: one / two,  # type: ignore[operator]
-    "%": lambda one, two: one % two,  # type: ignore[operator]
-    "^": lambda one, two: one**two,  # type: ignore[operator]
+_CALCULATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": lambda one, two: one + two,
+    "-": lambda one, two: one - two,
+    "*": lambda one, two: one * two,
+    "/": lambda one, two: one / two,
+    "%": lambda one, two: one % two,
+    "^": lambda one, two: one**two,
 }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from courriel.wlangage.language.running.values import alike, to_integer, to_text
 from courriel.wlangage.language.syntax.problem import nearest, suggestion
 from courriel.wlangage.language.syntax.words import folded
+from courriel.wlangage.language.values.operations import alike, to_integer, to_text
 from courriel.wlangage.problem import ErreurWLangage
 
 MOST = 1_000_000
@@ -25,10 +25,10 @@ class Array(list[object]):
     def __getitem__(self, place: object) -> object:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         return super().__getitem__(self._offset(place))
 
-    def __setitem__(self, place: object, value: object) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __setitem__(self, place: object, value: object) -> None:
         super().__setitem__(self._offset(place), self.convert(value))
 
-    def __delitem__(self, place: object) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __delitem__(self, place: object) -> None:
         super().__delitem__(self._offset(place))
 
     def add(self, value: object) -> int:

@@ -34,7 +34,9 @@ def prepared(program: Program, defined: list[Program], given: Mapping[str, objec
             if folded(procedure.name) not in own:
                 own.add(folded(procedure.name))
                 program.procedures.append(procedure)
-        program.launch[:0] = [each for each in other.launch if isinstance(each, nodes.Declare | nodes.Let | nodes.Constants)]
+        program.launch[:0] = [
+            each for each in other.launch if isinstance(each, nodes.Declare | nodes.Let | nodes.Constants)
+        ]
     checked = check(program, given)
     for node in walk([program.procedures, program.launch]):
         if isinstance(node, nodes.Name) and folded(node.name) in checked.meant:
