@@ -174,7 +174,8 @@ def test_a_program_without_launch_code_says_so() -> None:
 
 
 def test_cases_with_ranges_and_lists() -> None:
-    program = 'POUR i = 1 À 6\nSELON i\nCAS 1, 2\nTrace("peu")\nCAS 3 À 5 : Trace("assez")\nAUTRE CAS\nTrace("trop")\nFIN\nFIN'
+    cases = 'CAS 1, 2\nTrace("peu")\nCAS 3 À 5 : Trace("assez")\nAUTRE CAS\nTrace("trop")\n'
+    program = f"POUR i = 1 À 6\nSELON i\n{cases}FIN\nFIN"
     assert ran(program).out == ["peu", "peu", "assez", "assez", "assez", "trop"]
 
 
