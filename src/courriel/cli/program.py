@@ -26,6 +26,10 @@ _COMMANDS = {
         "Lance un serveur d'entraînement sur cette machine.", "Starts a practice server on this machine."
     ),
     "demo": Bilingual("Montre la bibliothèque en action.", "Demonstrates the library."),
+    "wlangage": Bilingual(
+        "Exécute un programme WLangage, ou le traduit en Python.",
+        "Runs a WLangage program, or translates it to Python.",
+    ),
     "login": Bilingual("Se connecte chez Microsoft ou Google.", "Logs in at Microsoft or Google."),
     "oauth-bridge": Bilingual(
         "Relie à OAuth les programmes qui ne connaissent qu'un mot de passe.",
@@ -47,7 +51,8 @@ _COMMANDS = {
 
 
 _IN_FOLDERS = (
-    "config", "doctor", "inbox", "login", "oauth_bridge", "outbox", "providers", "sandbox", "send", "worker",
+    "config", "doctor", "inbox", "login", "oauth_bridge", "outbox", "providers", "sandbox", "send", "wlangage",
+    "worker",
 )  # fmt: skip
 
 
