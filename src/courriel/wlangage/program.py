@@ -1,4 +1,4 @@
-"""What translated programs need beside the e-mail functions: `from courriel.wlangage import program as wl`.
+"""Library of translated programs, beside the e-mail functions: `from courriel.wlangage import program as wl`.
 
     wl.run(main)          the program, with an exit status
     wl.text(x) …          conversions and operators, as the WLangage has them
@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from courriel.errors import CourrielError
 from courriel.failures import language
-from courriel.wlangage.language.functions import FUNCTIONS_LOADED
+from courriel.wlangage.language.functions import CONSTANTS, FUNCTIONS
 from courriel.wlangage.language.functions.desk import Desk
 from courriel.wlangage.language.functions.ending import EndProgram
-from courriel.wlangage.language.functions.table import CONSTANTS, FUNCTIONS
 from courriel.wlangage.language.running.members import date_with as _date_with
 from courriel.wlangage.language.running.members import method, read, write
 from courriel.wlangage.language.values.containers import Array, Associative
@@ -49,8 +48,6 @@ from courriel.wlangage.problem import ErreurWLangage
 from courriel.wlangage.program_state import program_state
 from courriel.wlangage.structures.names import unaccented
 
-assert FUNCTIONS_LOADED
-
 SOFTWARE = 70
 """Exit status for an error that the program does not catch (sysexits.h)."""
 
@@ -61,7 +58,7 @@ desk = Desk(Path.cwd())
 """Where the standard functions print, ask, and find files; `run` sets it to the folder of the program."""
 
 
-class Variable:
+class SharedVariable:
     """A variable that a procedure changes for its caller: parameters are passed by reference."""
 
     def __init__(self, value: Any, convert: Callable[[object], object] = lambda value: value) -> None:
@@ -218,7 +215,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "Variable", "add", "alike", "anything", "array", "as_date", "associative", "between", "calculate", "compare",
+    "SharedVariable", "add", "alike", "anything", "array", "as_date", "associative", "between", "calculate", "compare",
     "copied", "counted", "date", "equal", "integer", "less", "lines", "method", "moment", "money", "moved", "number",
     "octets", "part", "parts", "read", "real", "run", "subtract", "text", "time", "true", "with_date_part", "with_part",
     "write",

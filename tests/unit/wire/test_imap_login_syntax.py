@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from courriel.wire.imap.login_syntax import (
-    ImapCommand,
+    LoginCommand,
     NoCommand,
     counted_at_end,
     read_command,
@@ -17,13 +17,13 @@ from courriel.wire.imap.syntax import capabilities
 @pytest.mark.parametrize(
     ("pieces", "command"),
     [
-        ([b"a1 noop"], ImapCommand(b"a1", "NOOP")),
+        ([b"a1 noop"], LoginCommand(b"a1", "NOOP")),
         ([b"+x CAPABILITY"], None),
-        ([b"a LOGIN b c"], ImapCommand(b"a", "LOGIN", (b"b", b"c"))),
-        ([rb'a LOGIN "b \"c\\" ""'], ImapCommand(b"a", "LOGIN", (b'b "c\\', b""))),
-        ([b"a LOGIN {1}", b"b", b" {2+}", b"\r\n", b""], ImapCommand(b"a", "LOGIN", (b"b", b"\r\n"))),
-        ([b"a AUTHENTICATE PLAIN ="], ImapCommand(b"a", "AUTHENTICATE", (b"PLAIN", b"="))),
-        ([b'a ID ("name" "x")'], ImapCommand(b"a", "ID", (b"name", b"x"))),
+        ([b"a LOGIN b c"], LoginCommand(b"a", "LOGIN", (b"b", b"c"))),
+        ([rb'a LOGIN "b \"c\\" ""'], LoginCommand(b"a", "LOGIN", (b'b "c\\', b""))),
+        ([b"a LOGIN {1}", b"b", b" {2+}", b"\r\n", b""], LoginCommand(b"a", "LOGIN", (b"b", b"\r\n"))),
+        ([b"a AUTHENTICATE PLAIN ="], LoginCommand(b"a", "AUTHENTICATE", (b"PLAIN", b"="))),
+        ([b'a ID ("name" "x")'], LoginCommand(b"a", "ID", (b"name", b"x"))),
         ([b"a"], None),
         ([b""], None),
         ([b"a {1}"], None),
@@ -32,7 +32,7 @@ from courriel.wire.imap.syntax import capabilities
         ([b"a\xe9 NOOP"], None),
     ],
 )
-def test_a_command_is_read_or_refused(pieces: list[bytes], command: ImapCommand | None) -> None:
+def test_a_command_is_read_or_refused(pieces: list[bytes], command: LoginCommand | None) -> None:
     if command is None:
         with pytest.raises(NoCommand):
             read_command(pieces)

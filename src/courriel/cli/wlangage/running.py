@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -29,7 +29,7 @@ OK, DATA, NO_INPUT, SOFTWARE, INTERRUPTED = 0, 65, 66, 70, 130
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the command line asks for."""
+    """Arguments of `courriel wlangage run`."""
 
     file: str
     given: dict[str, str]
@@ -140,7 +140,7 @@ def _run(report: Report, task: Task, program: Program, given: dict[str, object])
 
 
 @contextmanager
-def _instead(report: Report, task: Task) -> Iterator[Elsewhere | None]:
+def _instead(report: Report, task: Task) -> Generator[Elsewhere | None]:
     """The servers in the place of the program's own, if any; a practice server tells what arrived."""
     from courriel import Route
     from courriel.wlangage.opening.elsewhere import Elsewhere

@@ -19,7 +19,7 @@ from courriel.dialogue.server.connection import ReplyBuffer, ServerConnection
 from courriel.dialogue.server.handler import ServerConfig
 from courriel.model.received.limits import ReadLimits
 from courriel.reply import Reply
-from courriel.wire.imap.login_syntax import ImapCommand, NoCommand, counted_at_end, read_command, write_capabilities
+from courriel.wire.imap.login_syntax import LoginCommand, NoCommand, counted_at_end, read_command, write_capabilities
 from courriel.wire.sasl import server_mechanisms
 from courriel.wire.sasl.server_mechanisms import Claim
 from courriel.wire.smtp.client_syntax import printable
@@ -109,7 +109,7 @@ class ImapRelay:
         self.session.note("*", "logged in: from here on octets pass both ways, and are not shown")
         yield Join(provider.rest, up)
 
-    def _answer(self, command: ImapCommand) -> RelayFlow[ImapProvider | None]:
+    def _answer(self, command: LoginCommand) -> RelayFlow[ImapProvider | None]:
         """Answer one command; the provider's session once the client is logged in."""
         tag = command.tag.decode("ascii")
         match command.name:
@@ -134,14 +134,14 @@ class ImapRelay:
                 raise NoCommand(command.tag, "log in first")
         return None
 
-    def _claim_of(self, command: ImapCommand) -> Claim:
+    def _claim_of(self, command: LoginCommand) -> Claim:
         try:
             user, password = (argument.decode() for argument in command.arguments)
         except ValueError:
             raise NoCommand(command.tag, "LOGIN takes a user name and a password") from None
         return Claim(user, self._accounts.check(user, password))
 
-    def _authenticate(self, command: ImapCommand) -> RelayFlow[Claim]:
+    def _authenticate(self, command: LoginCommand) -> RelayFlow[Claim]:
         """Run a SASL mechanism: challenges in base64 behind a plus sign."""
         mechanism = command.arguments[0].decode("latin-1").upper() if command.arguments else ""
         if mechanism not in MECHANISMS or len(command.arguments) > 2:
@@ -191,7 +191,7 @@ class ImapRelay:
 
     # The steps.
 
-    def _read_command(self) -> Flow[ImapCommand]:
+    def _read_command(self) -> Flow[LoginCommand]:
         """Read one command, with its literals. Raises NoCommand, Objection."""
         limit = self._config.limits.login
         line = yield from self._connection.line(limit, "hello")

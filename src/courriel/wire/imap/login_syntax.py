@@ -23,7 +23,7 @@ class NoCommand(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ImapCommand:
+class LoginCommand:
     """A command: `name` in capitals, and its arguments as octets."""
 
     tag: bytes
@@ -37,7 +37,7 @@ def counted_at_end(line: bytes) -> tuple[int, bool] | None:
     return (int(found[1]), not found[2]) if found else None
 
 
-def read_command(pieces: list[bytes]) -> ImapCommand:
+def read_command(pieces: list[bytes]) -> LoginCommand:
     """Parse a command from its line and literals in turn: line, literal, line, … Raises NoCommand."""
     words: list[bytes] = []
     tag = b"*"
@@ -62,7 +62,7 @@ def read_command(pieces: list[bytes]) -> ImapCommand:
                 tag = words[0]
     if len(words) < 2 or not words[1].isalpha():
         raise NoCommand(tag, "this is no command")
-    return ImapCommand(tag, words[1].decode("ascii", "replace").upper(), tuple(words[2:]))
+    return LoginCommand(tag, words[1].decode("ascii", "replace").upper(), tuple(words[2:]))
 
 
 def write_capabilities(capabilities: Mapping[str, str], *, without: tuple[str, ...] = ()) -> str:

@@ -8,18 +8,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from courriel.failures import Text
-from courriel.wlangage.language.functions import FUNCTIONS_LOADED
-from courriel.wlangage.language.functions.table import CONSTANTS, FUNCTIONS
+from courriel.wlangage.language.functions import CONSTANTS, FUNCTIONS
 from courriel.wlangage.language.running import mail_names
 from courriel.wlangage.language.running.kinds import kind_of
 from courriel.wlangage.language.syntax import nodes
-from courriel.wlangage.language.syntax.nodes import Node, Procedure, Structure
+from courriel.wlangage.language.syntax.nodes import Node, Procedure, StructureDeclaration
 from courriel.wlangage.language.syntax.problem import Place, ProgramError, Remark, nearest, suggestion
 from courriel.wlangage.language.syntax.program import Program
 from courriel.wlangage.language.syntax.walking import walk
 from courriel.wlangage.language.syntax.words import folded
-
-assert FUNCTIONS_LOADED
 
 _ELSEWHERE = (
     (re.compile(r"(?i)h(lit|cherche|ajoute|modifie|supprime|ex[ée]cute|cr[ée]ation|ouvre|ferme|trouve|nbenr|read|seek|add|"
@@ -35,7 +32,7 @@ _ELSEWHERE = (
 
 @dataclass(slots=True)
 class Checked:
-    """What was found: warnings, and the names that a program means by misspelled ones."""
+    """Result of a check: warnings, and the names that a program means by misspelled ones."""
 
     warnings: list[Remark] = field(default_factory=list)
     meant: dict[str, str] = field(default_factory=dict)
@@ -59,7 +56,7 @@ class _Check:
         self.procedures = {folded(node.name): node for node in walk([program.procedures, program.launch])
                            if isinstance(node, Procedure)}  # fmt: skip
         self.structures = {folded(node.name): node for node in walk([program.procedures, program.launch])
-                           if isinstance(node, Structure)}  # fmt: skip
+                           if isinstance(node, StructureDeclaration)}  # fmt: skip
         self.given = {folded(name): name for name in given}
         self.globals = {**self.given, **_declared(program.launch)}
         self.errors: list[Remark] = []
@@ -67,7 +64,7 @@ class _Check:
 
     def run(self) -> Checked:
         reads = Counter(folded(node.name) for node in walk([self.program.procedures, self.program.launch], )
-                        if isinstance(node, nodes.Name))  # fmt: skip
+                        if isinstance(node, nodes.Identifier))  # fmt: skip
         self.reads = reads
         self._types()
         self._block(self.program.launch, self.globals)
@@ -96,7 +93,7 @@ class _Check:
                             f"the structure {structure.name} contains itself")  # fmt: skip
                 self.errors.append(Remark(structure.place, text))
 
-    def _contains(self, structure: Structure, wanted: Structure, depth: int) -> bool:
+    def _contains(self, structure: StructureDeclaration, wanted: StructureDeclaration, depth: int) -> bool:
         for member in structure.members:
             inner = self.structures.get(folded(member.type.words[-1])) if len(member.type.words) == 1 else None
             if inner is wanted or (inner and depth < len(self.structures) and self._contains(inner, wanted, depth + 1)):
@@ -114,15 +111,15 @@ class _Check:
                     declared.update(id(name) for name in node.names)
                 case nodes.Let():
                     declared.add(id(node.name))
-                case nodes.Call() if isinstance(node.function, nodes.Name):
+                case nodes.Call() if isinstance(node.function, nodes.Identifier):
                     called[id(node.function)] = node
-                case nodes.Evaluate() if isinstance(node.call, nodes.Name):
+                case nodes.Evaluate() if isinstance(node.call, nodes.Identifier):
                     called[id(node.call)] = None
                 case nodes.Extern():
                     self._extern(node, known)
-                case nodes.Assign() | nodes.Update() if isinstance(node.target, nodes.Name):
+                case nodes.Assign() | nodes.Update() if isinstance(node.target, nodes.Identifier):
                     self._target(node.target, known)
-                case nodes.Name() if id(node) not in declared:
+                case nodes.Identifier() if id(node) not in declared:
                     if id(node) in called:
                         self._call(node, called[id(node)], known)
                     else:
@@ -136,14 +133,14 @@ class _Check:
                         f"{node.name} comes from elsewhere: --set {node.name}=… gives its value")  # fmt: skip
             self.errors.append(Remark(node.place, text))
 
-    def _target(self, node: nodes.Name, known: dict[str, str]) -> None:
+    def _target(self, node: nodes.Identifier, known: dict[str, str]) -> None:
         """A name that is assigned to: a variable, not a function or constant."""
         key = folded(node.name)
         if key not in known and (key in FUNCTIONS or key in CONSTANTS or key in self.procedures):
             text = Text(f"{node.name} ne peut pas recevoir de valeur", f"{node.name} cannot be assigned to")
             self.errors.append(Remark(node.place, text))
 
-    def _call(self, node: nodes.Name, call: nodes.Call | None, known: dict[str, str]) -> None:
+    def _call(self, node: nodes.Identifier, call: nodes.Call | None, known: dict[str, str]) -> None:
         key = folded(node.name)
         arguments = 0 if call is None else len(call.arguments)
         if call is None and key in known:
@@ -157,14 +154,14 @@ class _Check:
         elif key not in mail_names.by_name():
             self._unknown_procedure(node)
 
-    def _count(self, node: nodes.Name, count: int, least: int, most: int | None) -> None:
+    def _count(self, node: nodes.Identifier, count: int, least: int, most: int | None) -> None:
         if count < least or (most is not None and count > most):
             wanted = str(least) if least == most else f"{least} … {most if most is not None else ''}".rstrip()
             text = Text(f"{node.name} prend {wanted} argument(s), et non {count}",
                         f"{node.name} takes {wanted} argument(s), not {count}")  # fmt: skip
             self.errors.append(Remark(node.place, text))
 
-    def _unknown_procedure(self, node: nodes.Name) -> None:
+    def _unknown_procedure(self, node: nodes.Identifier) -> None:
         for pattern, fr, en in _ELSEWHERE:
             if pattern.fullmatch(node.name):
                 text = Text(f"{node.name} n'existe pas ici : {fr} n'en font pas partie",
@@ -185,7 +182,7 @@ class _Check:
         )
         self.errors.append(Remark(node.place, text))
 
-    def _variable(self, node: nodes.Name, known: dict[str, str]) -> None:
+    def _variable(self, node: nodes.Identifier, known: dict[str, str]) -> None:
         key = folded(node.name)
         if (
             key in known

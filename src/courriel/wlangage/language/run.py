@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +39,7 @@ def prepared(program: Program, defined: list[Program], given: Mapping[str, objec
         ]
     checked = check(program, given)
     for node in walk([program.procedures, program.launch]):
-        if isinstance(node, nodes.Name) and folded(node.name) in checked.meant:
+        if isinstance(node, nodes.Identifier) and folded(node.name) in checked.meant:
             node.name = checked.meant[folded(node.name)]
     return checked.warnings
 
@@ -82,7 +82,7 @@ def read_file(path: Path) -> Program:
 
 
 @contextmanager
-def _in_folder(folder: Path) -> Iterator[None]:
+def _in_folder(folder: Path) -> Generator[None]:
     """The folder of the program as the current one: a program's relative paths count from it."""
     before = Path.cwd()
     os.chdir(folder)
@@ -93,7 +93,7 @@ def _in_folder(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _elsewhere(elsewhere: Elsewhere | None, desk: Desk) -> Iterator[None]:
+def _elsewhere(elsewhere: Elsewhere | None, desk: Desk) -> Generator[None]:
     """Other servers, and an outbox apart."""
     if elsewhere is None:
         yield

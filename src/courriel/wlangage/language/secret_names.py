@@ -23,11 +23,13 @@ def secret_names(program: Program) -> set[str]:
     """
     names = set(_PROPERTIES)
     tree = list(walk([program.procedures, program.launch]))
-    names |= {folded(node.name) for node in tree if isinstance(node, nodes.Name) and _TELLING.search(folded(node.name))}
-    names |= {folded(node.name) for node in tree if isinstance(node, nodes.Name) and _is_password(node, tree)}
+    names |= {
+        folded(node.name) for node in tree if isinstance(node, nodes.Identifier) and _TELLING.search(folded(node.name))
+    }
+    names |= {folded(node.name) for node in tree if isinstance(node, nodes.Identifier) and _is_password(node, tree)}
     for node in tree:
         if isinstance(node, nodes.Assign) and _last_name(node.target) in names:
-            names |= {folded(each.name) for each in walk(node.value) if isinstance(each, nodes.Name)}
+            names |= {folded(each.name) for each in walk(node.value) if isinstance(each, nodes.Identifier)}
     return names
 
 
@@ -50,7 +52,7 @@ def secret_values(program: Program) -> set[str]:
     return {value for value in found if len(value) > 2}
 
 
-def _is_password(name: nodes.Name, tree: list[nodes.Node]) -> bool:
+def _is_password(name: nodes.Identifier, tree: list[nodes.Node]) -> bool:
     return any(name is each for argument in _passwords(tree) for each in walk(argument))
 
 
@@ -59,7 +61,7 @@ def _passwords(tree: list[nodes.Node]) -> list[nodes.Expression]:
     return [
         argument
         for node in tree
-        if isinstance(node, nodes.Call) and isinstance(node.function, nodes.Name)
+        if isinstance(node, nodes.Call) and isinstance(node.function, nodes.Identifier)
         and folded(node.function.name) in _OPENING and len(node.arguments) > 2
         for argument in node.arguments[1:2]
         if argument is not None and not isinstance(node.arguments[2], nodes.Number)
@@ -68,9 +70,9 @@ def _passwords(tree: list[nodes.Node]) -> list[nodes.Expression]:
 
 def _last_name(target: nodes.Expression) -> str:
     match target:
-        case nodes.Name() | nodes.Member():
+        case nodes.Identifier() | nodes.Member():
             return folded(target.name)
-        case nodes.Index() | nodes.Part():
+        case nodes.Index() | nodes.TextPart():
             return _last_name(target.of)
         case _:
             return ""

@@ -6,6 +6,6 @@ Importing this package fills the table.
 from __future__ import annotations
 
 from courriel.wlangage.language.functions import dates, dialogues, ending, lists, numbers, storage, texts
+from courriel.wlangage.language.functions.table import CONSTANTS, FUNCTIONS
 
-FUNCTIONS_LOADED = (dates, dialogues, ending, lists, numbers, storage, texts)
-"""The modules that registered functions."""
+__all__ = ["CONSTANTS", "FUNCTIONS", "dates", "dialogues", "ending", "lists", "numbers", "storage", "texts"]

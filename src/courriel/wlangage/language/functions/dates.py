@@ -35,13 +35,13 @@ _MONTHS = {
 
 @function("DateSys", "DateDuJour", "Today", "SysDate")
 def today() -> DateText:
-    """The day of today."""
+    """Date of today."""
     return DateText(datetime.now().astimezone().strftime("%Y%m%d"))
 
 
 @function("HeureSys", "Maintenant", "TimeSys", "Now")
 def now() -> TimeText:
-    """The time of day."""
+    """Text of the time of day."""
     moment = datetime.now().astimezone()
     return TimeText(moment.strftime("%H%M%S") + f"{moment.microsecond // 10_000:02d}")
 
@@ -159,7 +159,7 @@ def day_of_month(day: object = None) -> int:
 
 @function("DateVersJourDeSemaine", "DateToDayOfWeek")
 def day_of_week(day: object = None) -> int:
-    """The day of the week, Monday being 1."""
+    """Number of the day in its week, Monday being 1."""
     return as_date(today() if day is None else day).isoweekday()
 
 

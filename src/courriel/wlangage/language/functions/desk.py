@@ -1,4 +1,4 @@
-"""What a running program may touch: its output, its questions, and the files below its folder."""
+"""Access of a running program: its output, its questions, and the files below its folder."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ constant("psdJSON", "psdJSON")
 
 
 class _List(Protocol):
-    """What arrays and the lists of mails have in common."""
+    """Common members of arrays and the lists of mails."""
 
     def append(self, item: object) -> None: ...
     def __len__(self) -> int: ...

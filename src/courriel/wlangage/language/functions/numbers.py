@@ -52,7 +52,7 @@ def number_to_text(number: object, layout: object = "") -> str:
 
 
 def _digits(value: int | float | Decimal, kind: str, decimals: int) -> str:
-    """The digits without a sign."""
+    """Text of a number without its sign."""
     positive: int | float | Decimal = value if value >= 0 else -value
     match kind:
         case "x" | "X" | "o" | "b":

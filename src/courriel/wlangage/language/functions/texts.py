@@ -96,7 +96,7 @@ def position(text: object, wanted: object, start: object = 1, options: object = 
 
 @function("PositionOccurrence")
 def position_of(text: object, wanted: object, rank: object) -> int:
-    """The place of the so-manieth occurrence; 0 when there are fewer."""
+    """Position of an occurrence by its rank; 0 when there are fewer."""
     where, what, at = to_text(text), to_text(wanted), 0
     if not what:
         return 0

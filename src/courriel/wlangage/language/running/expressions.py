@@ -31,7 +31,7 @@ from courriel.wlangage.structures.properties import Structure
 
 
 class Caller(Protocol):
-    """What runs the body of a procedure."""
+    """Function that runs the body of a procedure."""
 
     def __call__(self, procedure: Procedure, given: list[Variable | None]) -> object:
         """Run it, with a variable for each argument, None for a default."""
@@ -39,7 +39,7 @@ class Caller(Protocol):
 
 
 class MailCall(Protocol):
-    """What calls a function of the e-mail family for the program."""
+    """Function that calls one of the e-mail functions for the program."""
 
     def __call__(self, function: Callable[..., object], arguments: list[object]) -> object:
         """Call it."""
@@ -60,11 +60,11 @@ class Expressions:
         self._ways: dict[type, Callable[[Any], object]] = {
             nodes.Number: lambda node: node.value,
             nodes.String: lambda node: node.value,
-            nodes.Name: self._name,
+            nodes.Identifier: self._name,
             nodes.Call: self._call,
             nodes.Index: self._index,
             nodes.Member: self._member,
-            nodes.Part: self._part,
+            nodes.TextPart: self._part,
             nodes.Operation: self._operation,
             nodes.Compared: self._compared,
             nodes.Negation: lambda node: not self.condition(node.condition),
@@ -76,7 +76,7 @@ class Expressions:
 
     def value(self, node: Expression) -> object:
         """The value of an expression."""
-        while isinstance(node, nodes.Group):
+        while isinstance(node, nodes.Parenthesized):
             node = node.inside
         return self._ways[type(node)](node)
 
@@ -87,9 +87,9 @@ class Expressions:
     def assign(self, target: Expression, value: object) -> None:
         """Put a value into a variable, an element, a member, or a part of a text."""
         match target:
-            case nodes.Group():
+            case nodes.Parenthesized():
                 self.assign(target.inside, value)
-            case nodes.Name():
+            case nodes.Identifier():
                 self.variable_named(target.name).set(value)
             case nodes.Indirect():
                 self.variable_named(to_text(self.value(target.name))).set(value)
@@ -97,7 +97,7 @@ class Expressions:
                 self._assign_element(target, value)
             case nodes.Member():
                 self._assign_member(target, value)
-            case nodes.Part():
+            case nodes.TextPart():
                 text, first, last = self._bounds(target)
                 self.assign(target.of, text[: first - 1] + to_text(value) + text[last:])
             case _:
@@ -105,7 +105,7 @@ class Expressions:
 
     def statement(self, node: Expression) -> object:
         """The value of a call as a statement: a name alone, or a member alone, is called without arguments."""
-        if isinstance(node, nodes.Name) and self.scope.find(node.name) is None:
+        if isinstance(node, nodes.Identifier) and self.scope.find(node.name) is None:
             return self._call(nodes.Call(node.place, node, []))
         return self.value(node)
 
@@ -118,7 +118,7 @@ class Expressions:
 
     # Names and calls.
 
-    def _name(self, node: nodes.Name) -> object:
+    def _name(self, node: nodes.Identifier) -> object:
         variable = self.scope.find(node.name)
         if variable is not None:
             return variable.value
@@ -134,7 +134,7 @@ class Expressions:
 
     def _call(self, node: nodes.Call) -> object:
         function = node.function
-        while isinstance(function, nodes.Group):
+        while isinstance(function, nodes.Parenthesized):
             function = function.inside
         if isinstance(function, nodes.Member):
             of = self.value(function.of)
@@ -142,8 +142,8 @@ class Expressions:
             arguments = [self._argument(each) for each in node.arguments]
             return self._call_mail(found, arguments) if isinstance(of, Structure) else found(*arguments)
         if isinstance(function, nodes.Indirect):
-            function = nodes.Name(function.place, to_text(self.value(function.name)))
-        if not isinstance(function, nodes.Name):
+            function = nodes.Identifier(function.place, to_text(self.value(function.name)))
+        if not isinstance(function, nodes.Identifier):
             raise ErreurWLangage("ceci n'est pas une procédure", "this is no procedure")
         key = folded(function.name)
         if key in self._procedures:
@@ -167,7 +167,7 @@ class Expressions:
         return function.call(*((self._desk,) if function.desk else ()), *values)
 
     def _variable_or_value(self, node: Expression | None) -> object:
-        if isinstance(node, nodes.Name):
+        if isinstance(node, nodes.Identifier):
             return self.variable_named(node.name)
         raise ErreurWLangage("une variable est attendue", "a variable is expected")
 
@@ -178,7 +178,7 @@ class Expressions:
         """An argument of a procedure: a variable itself, or a value in a variable of its own."""
         if node is None:
             return None
-        if isinstance(node, nodes.Name):
+        if isinstance(node, nodes.Identifier):
             variable = self.scope.find(node.name)
             if variable is not None:
                 return variable
@@ -216,11 +216,11 @@ class Expressions:
                 return
         members.write(of, target.name, value)
 
-    def _part(self, node: nodes.Part) -> str:
+    def _part(self, node: nodes.TextPart) -> str:
         text, first, last = self._bounds(node)
         return text[first - 1 : last]
 
-    def _bounds(self, node: nodes.Part) -> tuple[str, int, int]:
+    def _bounds(self, node: nodes.TextPart) -> tuple[str, int, int]:
         """A text, and the places of the first and the last character of its part."""
         text = to_text(self.value(node.of))
         first = 1 if node.first is None else max(1, to_integer(self.value(node.first)))

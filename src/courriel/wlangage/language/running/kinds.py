@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from importlib import import_module
 
 from courriel.failures import Text
-from courriel.wlangage.language.syntax.nodes import Structure, TypeName
+from courriel.wlangage.language.syntax.nodes import StructureDeclaration, TypeName
 from courriel.wlangage.language.syntax.problem import ProgramError, Remark, nearest, suggestion
 from courriel.wlangage.language.syntax.words import folded
 from courriel.wlangage.language.values.containers import Array, Associative, Record
@@ -80,7 +80,7 @@ _QUALIFIERS = frozenset(
 )  # fmt: skip
 
 
-def kind_of(type_name: TypeName, structures: dict[str, Structure]) -> Kind:
+def kind_of(type_name: TypeName, structures: dict[str, StructureDeclaration]) -> Kind:
     """Return the type that was written. Raises ProgramError, with the nearest known type, for an unknown one."""
     words = [word for word in type_name.words if folded(word) not in _QUALIFIERS and not word[:1].isdigit()]
     sizes = [int(word) for word in type_name.words if word.isdecimal()]
@@ -97,7 +97,9 @@ def kind_of(type_name: TypeName, structures: dict[str, Structure]) -> Kind:
     raise _unknown(type_name, " ".join(words), structures)
 
 
-def _array(type_name: TypeName, words: list[str], sizes: list[int], structures: dict[str, Structure]) -> Kind:
+def _array(
+    type_name: TypeName, words: list[str], sizes: list[int], structures: dict[str, StructureDeclaration]
+) -> Kind:
     associative = any(folded(word) in ("associatif", "associatifs", "associative") for word in words)
     inner = [
         word for word in words
@@ -160,7 +162,7 @@ def _structured(name: str, make: Callable[[], object], kind: type) -> Kind:
     return Kind(name, make, check)
 
 
-def _structure(word: str, structures: dict[str, Structure]) -> Kind | None:
+def _structure(word: str, structures: dict[str, StructureDeclaration]) -> Kind | None:
     structure = structures.get(folded(word))
     if structure is None:
         return None
@@ -184,7 +186,7 @@ def _structure(word: str, structures: dict[str, Structure]) -> Kind | None:
     return Kind(structure.name, make, copied)
 
 
-def _unknown(type_name: TypeName, written: str, structures: dict[str, Structure]) -> ProgramError:
+def _unknown(type_name: TypeName, written: str, structures: dict[str, StructureDeclaration]) -> ProgramError:
     known = [word for words, _ in _SIMPLE for word in words]
     known += [name.french for name in TABLE if name.kind == "type"] + ["Email", "tableau"]
     fr, en = suggestion(nearest(written, [*known, *(each.name for each in structures.values())]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ from courriel.wlangage.language.running.scope import Scope, Variable
 from courriel.wlangage.language.running.signals import BreakLoop, ContinueLoop, ReturnValue
 from courriel.wlangage.language.running.tracing import NO_TRACE, Trace
 from courriel.wlangage.language.syntax import nodes
-from courriel.wlangage.language.syntax.nodes import Expression, Procedure, Statement, Structure
+from courriel.wlangage.language.syntax.nodes import Expression, Procedure, Statement, StructureDeclaration
 from courriel.wlangage.language.syntax.program import Program
 from courriel.wlangage.language.syntax.walking import walk
 from courriel.wlangage.language.syntax.words import folded
@@ -52,7 +52,7 @@ class Machine:
         self.line = 0
         self._program = program
         self._procedures: dict[str, Procedure] = {}
-        self._structures: dict[str, Structure] = {}
+        self._structures: dict[str, StructureDeclaration] = {}
         self._globals = Scope()
         self._trace = trace
         self._depth = 0
@@ -64,7 +64,7 @@ class Machine:
         for node in walk([program.procedures, program.launch]):
             if isinstance(node, Procedure):
                 self._procedures[folded(node.name)] = node
-            elif isinstance(node, Structure):
+            elif isinstance(node, StructureDeclaration):
                 self._structures[folded(node.name)] = node
         self._ways: dict[type, Callable[[Any], None]] = {
             nodes.Declare: self._declare,
@@ -73,7 +73,7 @@ class Machine:
             nodes.Assign: self._assign,
             nodes.Update: self._update,
             nodes.Evaluate: self._evaluate,
-            nodes.Return: self._return,
+            nodes.ReturnStatement: self._return,
             nodes.Break: self._break,
             nodes.Continue: self._continue,
             nodes.If: self._if,
@@ -85,9 +85,9 @@ class Machine:
             nodes.Switch: self._switch,
             nodes.When: self._when,
             nodes.Procedure: self._nothing,
-            nodes.Structure: self._nothing,
+            nodes.StructureDeclaration: self._nothing,
             nodes.Constants: self._constants,
-            nodes.Scope: self._nothing,
+            nodes.ScopeMark: self._nothing,
         }
 
     def run(self) -> None:
@@ -173,7 +173,7 @@ class Machine:
         result = self._expressions.statement(statement.call)
         self._trace.called(line, statement.call, result)
 
-    def _return(self, statement: nodes.Return) -> None:
+    def _return(self, statement: nodes.ReturnStatement) -> None:
         raise ReturnValue(None if statement.value is None else self._expressions.value(statement.value))
 
     def _break(self, statement: nodes.Break) -> None:
@@ -250,7 +250,7 @@ class Machine:
             if not self._turn(statement.body):
                 return
 
-    def _loop_variable(self, name: nodes.Name) -> Variable:
+    def _loop_variable(self, name: nodes.Identifier) -> Variable:
         """The variable of a loop, which need not be declared before."""
         return self._expressions.scope.find(name.name) or self._expressions.scope.declare(name.name)
 
@@ -321,7 +321,9 @@ class Machine:
         self.line = line
         return self._kind(procedure.result).empty() if procedure.result else None
 
-    def _bind(self, procedure: Procedure, parameter: nodes.Parameter, given: Variable | None, scope: Scope) -> None:
+    def _bind(
+        self, procedure: Procedure, parameter: nodes.ProcedureParameter, given: Variable | None, scope: Scope
+    ) -> None:
         """Give a parameter its value: the caller's own variable where the types agree, else a converted copy."""
         kind = self._kind(parameter.type)
         if given is None:
@@ -338,7 +340,7 @@ class Machine:
 
 
 @contextmanager
-def _deep_stack() -> Iterator[None]:
+def _deep_stack() -> Generator[None]:
     """Room for nested calls, while a program runs."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, _FRAMES))

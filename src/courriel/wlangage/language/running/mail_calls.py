@@ -16,7 +16,7 @@ _SENDING = frozenset(("EmailEnvoieMessage", "EnvoieMessage", "EmailConstruitSour
 
 
 class MailCalls:
-    """What calls the e-mail functions for one program."""
+    """Calls of the e-mail functions for one program."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

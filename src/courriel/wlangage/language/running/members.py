@@ -32,7 +32,7 @@ def read(of: object, name: str) -> object:
 
 
 def write(of: object, name: str, value: object) -> None:
-    """Set a member."""
+    """Set the value of a member."""
     if isinstance(of, Structure):
         spelling = attribute(of, name)
         setattr(of, spelling, _as_property(spelling, getattr(of, spelling), value))
@@ -45,8 +45,8 @@ def write(of: object, name: str, value: object) -> None:
 
 
 def method(of: object, name: str) -> Callable[..., object]:
-    """What a call of a member calls: a method of a mail or session, or a standard function with the value as its first
-    argument: `tab.Ajoute(x)` is `Ajoute(tab, x)`.
+    """Function that a call of a member calls: a method of a mail or session, or a standard function with the value as
+    its first argument: `tab.Ajoute(x)` is `Ajoute(tab, x)`.
     """
     if isinstance(of, Structure):
         found = getattr(of, attribute(of, name))
@@ -97,7 +97,7 @@ def date_with(day: DateText, name: str, value: object) -> DateText | None:
 
 
 def _in_month(year: int, month: int, day: int) -> str:
-    """The day of a month, or its last one."""
+    """Date of a day in a month, or of its last one."""
     for last in range(day, 27, -1):
         try:
             return date(year, month, last).strftime("%Y%m%d")

@@ -1,4 +1,4 @@
-"""What ends a block, a loop or a procedure before its last statement."""
+"""Exceptions that end a loop or a procedure before its last statement."""
 
 from __future__ import annotations
 

@@ -16,16 +16,16 @@ _LONGEST = 80
 
 
 class Trace:
-    """A trace that is printed, or, as the base, none."""
+    """Base of traces: it records nothing."""
 
     def assigned(self, line: int, target: Expression | str, value: object) -> None:
-        """A variable, element or member got a value."""
+        """Record the value that a variable, element or member got."""
 
     def called(self, line: int, call: Expression, result: object) -> None:
-        """A call was made as a statement."""
+        """Record the result of a call."""
 
     def decided(self, line: int, holds: bool) -> None:
-        """A condition was looked at."""
+        """Record the value of a condition."""
 
 
 NO_TRACE = Trace()
@@ -83,15 +83,15 @@ class PrintedTrace(Trace):
 def written(node: Expression) -> str:
     """A name as it may stand in a trace: values of places are left out."""
     match node:
-        case nodes.Name():
+        case nodes.Identifier():
             return node.name
         case nodes.Member():
             return f"{written(node.of)}.{node.name}"
         case nodes.Index():
             return f"{written(node.of)}[…]"
-        case nodes.Part():
+        case nodes.TextPart():
             return f"{written(node.of)}[[…]]"
-        case nodes.Group():
+        case nodes.Parenthesized():
             return written(node.inside)
         case _:
             return "…"

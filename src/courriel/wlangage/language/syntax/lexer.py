@@ -59,7 +59,7 @@ _TEXT_END = re.compile(r"^[ \t]*\]", re.MULTILINE)
 
 
 class WLangageLexer(Lexer):
-    """Lexer for lark. One for each program: it keeps the comments that it met."""
+    """Parser of tokens for lark, one for each program: it keeps the comments that it met."""
 
     def __init__(self, lexer_conf: object = None) -> None:
         self.comments: list[Comment] = []

@@ -11,7 +11,7 @@ from courriel.wlangage.language.syntax.problem import Place
 
 @dataclass(slots=True)
 class Node:
-    """Base of all nodes."""
+    """Base class of the nodes."""
 
     place: Place
 
@@ -35,14 +35,14 @@ class String(Node):
 
 
 @dataclass(slots=True)
-class Name(Node):
+class Identifier(Node):
     """A variable, constant, procedure or function by its name."""
 
     name: str
 
 
 @dataclass(slots=True)
-class Group(Node):
+class Parenthesized(Node):
     """An expression in parentheses."""
 
     inside: Expression
@@ -73,7 +73,7 @@ class Member(Node):
 
 
 @dataclass(slots=True)
-class Part(Node):
+class TextPart(Node):
     """A part of a text: `s[[3]]`, `s[[3 À 5]]`, `s[[3 SUR 2]]`; None is the text's own end."""
 
     of: Expression
@@ -93,7 +93,7 @@ class Operation(Node):
 
 @dataclass(slots=True)
 class Compared(Node):
-    """A comparison; with more than two operands each must hold: `1 <= x <= 5`."""
+    """Result of comparing values; with more than two operands each must hold: `1 <= x <= 5`."""
 
     operands: list[Expression]
     operators: list[str]
@@ -137,8 +137,8 @@ class ListOf(Node):
 
 
 Expression: TypeAlias = (
-    Number | String | Name | Group | Call | Index | Member | Part | Operation | Compared | Negation | Negative
-    | Conditional | Indirect | ListOf
+    Number | String | Identifier | Parenthesized | Call | Index | Member | TextPart | Operation | Compared
+    | Negation | Negative | Conditional | Indirect | ListOf
 )  # fmt: skip
 
 # Statements.
@@ -155,7 +155,7 @@ class TypeName(Node):
 class Declare(Node):
     """Variables of one type, with a value if any."""
 
-    names: list[Name]
+    names: list[Identifier]
     type: TypeName
     value: Expression | None = None
 
@@ -164,7 +164,7 @@ class Declare(Node):
 class Let(Node):
     """`soit x = …`: a variable of its value's type; or a constant."""
 
-    name: Name
+    name: Identifier
     value: Expression
     constant: bool = False
 
@@ -178,7 +178,7 @@ class Extern(Node):
 
 @dataclass(slots=True)
 class Assign(Node):
-    """An assignment."""
+    """Value put into a variable, an element or a member."""
 
     target: Expression
     value: Expression
@@ -201,7 +201,7 @@ class Evaluate(Node):
 
 
 @dataclass(slots=True)
-class Return(Node):
+class ReturnStatement(Node):
     """The end of a procedure, or of the program."""
 
     value: Expression | None = None
@@ -230,7 +230,7 @@ class If(Node):
 class ForRange(Node):
     """`POUR i = a À b PAS c`."""
 
-    name: Name
+    name: Identifier
     first: Expression
     last: Expression
     step: Expression | None
@@ -242,8 +242,8 @@ class ForRange(Node):
 class ForAll(Node):
     """`POUR TOUT x [, i] DE liste`."""
 
-    name: Name
-    place_name: Name | None
+    name: Identifier
+    place_name: Identifier | None
     of: Expression
     body: list[Statement]
     end: int = 0
@@ -253,7 +253,7 @@ class ForAll(Node):
 class ForParts(Node):
     """`POUR TOUT CHAÎNE s DE texte SÉPARÉE PAR ";"`."""
 
-    name: Name
+    name: Identifier
     of: Expression
     separator: Expression | None
     body: list[Statement]
@@ -306,7 +306,7 @@ class When(Node):
 
 
 @dataclass(slots=True)
-class Parameter(Node):
+class ProcedureParameter(Node):
     """A parameter: `value` is its default; `local` when it is a copy."""
 
     name: str
@@ -320,14 +320,14 @@ class Procedure(Node):
     """A procedure; `end` is the last line of its body."""
 
     name: str
-    parameters: list[Parameter]
+    parameters: list[ProcedureParameter]
     result: TypeName | None
     body: list[Statement] = field(default_factory=list)
     end: int = 0
 
 
 @dataclass(slots=True)
-class Structure(Node):
+class StructureDeclaration(Node):
     """A type made of members."""
 
     name: str
@@ -344,7 +344,7 @@ class Constants(Node):
 
 
 @dataclass(slots=True)
-class Scope(Node):
+class ScopeMark(Node):
     """`LOCAL` or `GLOBAL` alone on a line: global variables are declared below."""
 
     word: str
@@ -356,6 +356,7 @@ class StrayEnd(Node):
 
 
 Statement: TypeAlias = (
-    Declare | Let | Extern | Assign | Update | Evaluate | Return | Break | Continue | If | ForRange | ForAll | ForParts
-    | While | Repeat | Switch | When | Procedure | Structure | Constants | Scope | StrayEnd
+    Declare | Let | Extern | Assign | Update | Evaluate | ReturnStatement | Break | Continue | If | ForRange
+    | ForAll | ForParts | While | Repeat | Switch | When | Procedure | StructureDeclaration | Constants | ScopeMark
+    | StrayEnd
 )  # fmt: skip

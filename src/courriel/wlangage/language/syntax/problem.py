@@ -22,7 +22,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What is to be said about a place: an error, or a warning."""
+    """Error or warning about a place."""
 
     place: Place
     text: Text

@@ -15,7 +15,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from courriel.failures import Text
-from courriel.wlangage.language.syntax.nodes import Call, Evaluate, Name, Procedure, Return, Statement, StrayEnd
+from courriel.wlangage.language.syntax.nodes import (
+    Call,
+    Evaluate,
+    Identifier,
+    Procedure,
+    ReturnStatement,
+    Statement,
+    StrayEnd,
+)
 from courriel.wlangage.language.syntax.problem import ProgramError, Remark
 from courriel.wlangage.language.syntax.walking import walk
 from courriel.wlangage.language.syntax.words import folded
@@ -57,7 +65,7 @@ def gather(statements: list[Statement], text: str) -> tuple[list[Procedure], lis
 def _body_size(procedure: Procedure, following: list[Statement], lines: list[str]) -> int:
     """How many of the statements belong to the body."""
     for number, statement in enumerate(following):
-        if isinstance(statement, Return):
+        if isinstance(statement, ReturnStatement):
             return number + 1
     name = folded(procedure.name)
     for number, statement in enumerate(following):
@@ -72,9 +80,9 @@ def _body_size(procedure: Procedure, following: list[Statement], lines: list[str
 
 def _called(statement: Statement) -> Iterator[str]:
     for node in walk(statement):
-        if isinstance(node, Call) and isinstance(node.function, Name):
+        if isinstance(node, Call) and isinstance(node.function, Identifier):
             yield folded(node.function.name)
-        elif isinstance(node, Evaluate) and isinstance(node.call, Name):
+        elif isinstance(node, Evaluate) and isinstance(node.call, Identifier):
             yield folded(node.call.name)
 
 

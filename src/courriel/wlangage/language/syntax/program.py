@@ -129,7 +129,7 @@ def _found(token: Token) -> Text:
 
 
 def _expected(kinds: set[str]) -> list[Text]:
-    """What may stand here, in a few words; [] when nearly everything may."""
+    """Names of what may stand here; [] when nearly everything may."""
     said: list[Text] = []
     if {"NUMBER", "STRING", "NAME"} <= kinds:
         said.append(Text("une valeur", "a value"))

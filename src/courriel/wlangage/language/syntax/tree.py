@@ -51,8 +51,8 @@ class TreeBuilder(Transformer_NonRecursive[Token, list[Statement]]):
 
     # Simple statements.
 
-    def names(self, meta: Meta, children: list[Any]) -> list[nodes.Name]:
-        return [nodes.Name(_place(token), str(token)) for token in _tokens(children, "NAME")]
+    def names(self, meta: Meta, children: list[Any]) -> list[nodes.Identifier]:
+        return [nodes.Identifier(_place(token), str(token)) for token in _tokens(children, "NAME")]
 
     def type(self, meta: Meta, children: list[Any]) -> nodes.TypeName:
         return nodes.TypeName(_at(meta), [str(child) for child in children])
@@ -63,11 +63,11 @@ class TreeBuilder(Transformer_NonRecursive[Token, list[Statement]]):
 
     def let(self, meta: Meta, children: list[Any]) -> Statement:
         name = _tokens(children, "NAME")[0]
-        return nodes.Let(_at(meta), nodes.Name(_place(name), str(name)), _nodes(children)[0])
+        return nodes.Let(_at(meta), nodes.Identifier(_place(name), str(name)), _nodes(children)[0])
 
     def constant(self, meta: Meta, children: list[Any]) -> Statement:
         name = _tokens(children, "NAME")[0]
-        return nodes.Let(_at(meta), nodes.Name(_place(name), str(name)), _nodes(children)[0], constant=True)
+        return nodes.Let(_at(meta), nodes.Identifier(_place(name), str(name)), _nodes(children)[0], constant=True)
 
     constant_line = constant
 
@@ -97,13 +97,13 @@ class TreeBuilder(Transformer_NonRecursive[Token, list[Statement]]):
     def bare_call(self, meta: Meta, children: list[Any]) -> Statement:
         name, arguments = children
         place = _at(meta)
-        return nodes.Evaluate(place, nodes.Call(place, nodes.Name(_place(name), str(name)), arguments))
+        return nodes.Evaluate(place, nodes.Call(place, nodes.Identifier(_place(name), str(name)), arguments))
 
     def return_nothing(self, meta: Meta, children: list[Any]) -> Statement:
-        return nodes.Return(_at(meta))
+        return nodes.ReturnStatement(_at(meta))
 
     def return_value(self, meta: Meta, children: list[Any]) -> Statement:
-        return nodes.Return(_at(meta), _nodes(children)[0])
+        return nodes.ReturnStatement(_at(meta), _nodes(children)[0])
 
     def break_(self, meta: Meta, children: list[Any]) -> Statement:
         return nodes.Break(_at(meta))
@@ -112,7 +112,7 @@ class TreeBuilder(Transformer_NonRecursive[Token, list[Statement]]):
         return nodes.Continue(_at(meta))
 
     def scope(self, meta: Meta, children: list[Any]) -> Statement:
-        return nodes.Scope(_at(meta), str(children[0]))
+        return nodes.ScopeMark(_at(meta), str(children[0]))
 
     def scoped(self, meta: Meta, children: list[Any]) -> Statement:
         return children[1]  # type: ignore[no-any-return]  # the variable itself; where it lives follows from its place
@@ -147,18 +147,24 @@ class TreeBuilder(Transformer_NonRecursive[Token, list[Statement]]):
         name = _tokens(children, "NAME")[0]
         first, last, *step, body = _nodes(children)
         return nodes.ForRange(
-            _at(meta), nodes.Name(_place(name), str(name)), first, last, step[0] if step else None, body, meta.end_line
+            _at(meta),
+            nodes.Identifier(_place(name), str(name)),
+            first,
+            last,
+            step[0] if step else None,
+            body,
+            meta.end_line,
         )
 
     def for_all(self, meta: Meta, children: list[Any]) -> Statement:
-        names = [nodes.Name(_place(token), str(token)) for token in _tokens(children, "NAME")]
+        names = [nodes.Identifier(_place(token), str(token)) for token in _tokens(children, "NAME")]
         of, body = _nodes(children)
         return nodes.ForAll(_at(meta), names[0], names[1] if len(names) > 1 else None, of, body, meta.end_line)
 
     def for_parts(self, meta: Meta, children: list[Any]) -> Statement:
         name = _tokens(children, "NAME")[1]  # behind CHAÎNE
         of, *separator, body = _nodes(children)
-        variable = nodes.Name(_place(name), str(name))
+        variable = nodes.Identifier(_place(name), str(name))
         return nodes.ForParts(_at(meta), variable, of, separator[0] if separator else None, body, meta.end_line)
 
     def while_block(self, meta: Meta, children: list[Any]) -> Statement:
@@ -208,18 +214,18 @@ class TreeBuilder(Transformer_NonRecursive[Token, list[Statement]]):
         made.body = body
         return made
 
-    def parameters(self, meta: Meta, children: list[Any]) -> list[nodes.Parameter]:
+    def parameters(self, meta: Meta, children: list[Any]) -> list[nodes.ProcedureParameter]:
         return _nodes(children)
 
-    def parameter(self, meta: Meta, children: list[Any]) -> nodes.Parameter:
+    def parameter(self, meta: Meta, children: list[Any]) -> nodes.ProcedureParameter:
         name = _tokens(children, "NAME")[0]
         rest = _nodes(children)
         kind = next((each for each in rest if isinstance(each, nodes.TypeName)), None)
         value = next((each for each in rest if not isinstance(each, nodes.TypeName)), None)
-        return nodes.Parameter(_place(name), str(name), kind, value, bool(_tokens(children, "SCOPE")))
+        return nodes.ProcedureParameter(_place(name), str(name), kind, value, bool(_tokens(children, "SCOPE")))
 
     def structure(self, meta: Meta, children: list[Any]) -> Statement:
-        return nodes.Structure(_at(meta), str(_tokens(children, "NAME")[0]), _nodes(children), meta.end_line)
+        return nodes.StructureDeclaration(_at(meta), str(_tokens(children, "NAME")[0]), _nodes(children), meta.end_line)
 
     # Expressions.
 
@@ -241,10 +247,10 @@ class TreeBuilder(Transformer_NonRecursive[Token, list[Statement]]):
         return nodes.String(_place(token), str(token), lines or "\r\n" in str(token))
 
     def name(self, meta: Meta, children: list[Any]) -> Expression:
-        return nodes.Name(_place(children[0]), str(children[0]))
+        return nodes.Identifier(_place(children[0]), str(children[0]))
 
     def group(self, meta: Meta, children: list[Any]) -> Expression:
-        return nodes.Group(_at(meta), _nodes(children)[0])
+        return nodes.Parenthesized(_at(meta), _nodes(children)[0])
 
     def indirect(self, meta: Meta, children: list[Any]) -> Expression:
         return nodes.Indirect(_at(meta), _nodes(children)[0])
@@ -268,8 +274,8 @@ class TreeBuilder(Transformer_NonRecursive[Token, list[Statement]]):
         of, part = _nodes(children)
         if isinstance(part, tuple):
             first, last, length = part
-            return nodes.Part(_at(meta), of, first, last, length)
-        return nodes.Part(_at(meta), of, part, part)
+            return nodes.TextPart(_at(meta), of, first, last, length)
+        return nodes.TextPart(_at(meta), of, part, part)
 
     def part_to(self, meta: Meta, children: list[Any]) -> tuple[Any, Any, Any]:
         first, last = _nodes(children)
@@ -285,15 +291,29 @@ class TreeBuilder(Transformer_NonRecursive[Token, list[Statement]]):
         first, length = _nodes(children)
         return first, None, length
 
-    def _operation(operator: Any) -> Any:
-        def make(self: TreeBuilder, meta: Meta, children: list[Any]) -> Expression:
-            left, right = _nodes(children)
-            return nodes.Operation(_at(meta), operator, left, right)
+    def plus(self, meta: Meta, children: list[Any]) -> Expression:
+        return _operation(meta, "+", children)
 
-        return make
+    def minus(self, meta: Meta, children: list[Any]) -> Expression:
+        return _operation(meta, "-", children)
 
-    plus, minus, times, over = _operation("+"), _operation("-"), _operation("*"), _operation("/")
-    modulo, raised, both, either = _operation("%"), _operation("^"), _operation("and"), _operation("or")
+    def times(self, meta: Meta, children: list[Any]) -> Expression:
+        return _operation(meta, "*", children)
+
+    def over(self, meta: Meta, children: list[Any]) -> Expression:
+        return _operation(meta, "/", children)
+
+    def modulo(self, meta: Meta, children: list[Any]) -> Expression:
+        return _operation(meta, "%", children)
+
+    def raised(self, meta: Meta, children: list[Any]) -> Expression:
+        return _operation(meta, "^", children)
+
+    def both(self, meta: Meta, children: list[Any]) -> Expression:
+        return _operation(meta, "and", children)
+
+    def either(self, meta: Meta, children: list[Any]) -> Expression:
+        return _operation(meta, "or", children)
 
     def comparator(self, meta: Meta, children: list[Any]) -> str:
         return str(children[0])
@@ -314,6 +334,11 @@ class TreeBuilder(Transformer_NonRecursive[Token, list[Statement]]):
     def conditional(self, meta: Meta, children: list[Any]) -> Expression:
         condition, yes, no = _nodes(children)
         return nodes.Conditional(_at(meta), condition, yes, no)
+
+
+def _operation(meta: Meta, operator: Any, children: list[Any]) -> Expression:
+    left, right = _nodes(children)
+    return nodes.Operation(_at(meta), operator, left, right)
 
 
 _DEFAULT = object()

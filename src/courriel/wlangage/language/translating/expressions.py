@@ -11,7 +11,7 @@ from courriel.failures import Text
 from courriel.wlangage.language.functions.table import CONSTANTS, FUNCTIONS
 from courriel.wlangage.language.running import mail_names
 from courriel.wlangage.language.syntax import nodes
-from courriel.wlangage.language.syntax.nodes import Expression, Procedure, Structure
+from courriel.wlangage.language.syntax.nodes import Expression, Procedure, StructureDeclaration
 from courriel.wlangage.language.syntax.problem import ProgramError, Remark
 from courriel.wlangage.language.syntax.words import folded
 from courriel.wlangage.language.translating import static_types
@@ -44,7 +44,9 @@ _CONVERSIONS = {
 class ExpressionTranslator:
     """Translation of the expressions of one program; `types` are those of the variables in the scope of the moment."""
 
-    def __init__(self, names: Names, procedures: dict[str, Procedure], structures: dict[str, Structure]) -> None:
+    def __init__(
+        self, names: Names, procedures: dict[str, Procedure], structures: dict[str, StructureDeclaration]
+    ) -> None:
         self.types: dict[str, Declared] = {}
         self.boxed: set[str] = set()
         self.references: dict[str, set[int]] = {}
@@ -55,11 +57,11 @@ class ExpressionTranslator:
         self._ways: dict[type, Callable[[Any], Code]] = {
             nodes.Number: self._number,
             nodes.String: self._string,
-            nodes.Name: self._name,
+            nodes.Identifier: self._name,
             nodes.Call: self._call,
             nodes.Index: self._index,
             nodes.Member: self._member,
-            nodes.Part: self._part,
+            nodes.TextPart: self._part,
             nodes.Operation: self._operation,
             nodes.Compared: self._compared,
             nodes.Negation: lambda node: Code(f"not {self.condition(node.condition).at(NOT)}", "bool", NOT),
@@ -71,7 +73,7 @@ class ExpressionTranslator:
 
     def code(self, node: Expression) -> Code:
         """The Python of an expression."""
-        while isinstance(node, nodes.Group):
+        while isinstance(node, nodes.Parenthesized):
             node = node.inside
         return self._ways[type(node)](node)
 
@@ -114,7 +116,7 @@ class ExpressionTranslator:
             return Code(f'wl.lines("""\\\n{node.value}""")'.replace("\r\n", "\n"), "str")
         return Code(quoted(node.value), "str")
 
-    def _name(self, node: nodes.Name) -> Code:
+    def _name(self, node: nodes.Identifier) -> Code:
         key = folded(node.name)
         if key in self.types:
             return Code(self.variable(node.name), self.types[key].name)
@@ -150,11 +152,11 @@ class ExpressionTranslator:
 
     def _call(self, node: nodes.Call) -> Code:
         function = node.function
-        while isinstance(function, nodes.Group):
+        while isinstance(function, nodes.Parenthesized):
             function = function.inside
         if isinstance(function, nodes.Member):
             return self._method(function, node.arguments)
-        if not isinstance(function, nodes.Name):
+        if not isinstance(function, nodes.Identifier):
             text = Text("ceci ne s'appelle pas", "this cannot be called")
             raise ProgramError(Remark(node.place, text))
         key = folded(function.name)
@@ -187,14 +189,14 @@ class ExpressionTranslator:
         result = static_types.declared(procedure.result, self._structures).name if procedure.result else ANY
         return Code(f"{self._names.declare(procedure.name)}({', '.join(arguments)})", result)
 
-    def _default(self, parameter: nodes.Parameter) -> str:
+    def _default(self, parameter: nodes.ProcedureParameter) -> str:
         return "None" if parameter.value is None else self.code(parameter.value).text
 
     def _box(self, node: Expression | None) -> str:
         """A variable that is changed for the caller; a value in one of its own."""
-        if isinstance(node, nodes.Name) and folded(node.name) in self.boxed:
+        if isinstance(node, nodes.Identifier) and folded(node.name) in self.boxed:
             return self._names.declare(node.name)
-        return f"wl.Variable({'None' if node is None else self.code(node).text})"
+        return f"wl.SharedVariable({'None' if node is None else self.code(node).text})"
 
     def _argument(self, node: Expression | None) -> str:
         return "None" if node is None else self.code(node).text
@@ -260,7 +262,7 @@ class ExpressionTranslator:
                     return Code(f"{of.at(CALL)}.{each.name}", static_types.declared(member.type, self._structures).name)
         return Code(f"{of.at(CALL)}.{name}", ANY)
 
-    def _part(self, node: nodes.Part) -> Code:
+    def _part(self, node: nodes.TextPart) -> Code:
         given = [self.code(node.of).text]
         if node.first is not None:
             given.append(self.code(node.first).text)

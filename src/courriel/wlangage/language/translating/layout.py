@@ -45,7 +45,7 @@ class Layout:
                 self.lines[-1] += f"  # {text}"
 
     def rest(self) -> None:
-        """Write the comments that are left."""
+        """Write the comments behind the last line."""
         while self._comments:
             self._comment(self._comments.pop())
 

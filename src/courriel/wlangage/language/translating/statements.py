@@ -7,7 +7,7 @@ from typing import Any
 
 from courriel.failures import Text
 from courriel.wlangage.language.syntax import nodes
-from courriel.wlangage.language.syntax.nodes import Expression, Procedure, Statement, Structure
+from courriel.wlangage.language.syntax.nodes import Expression, Procedure, Statement, StructureDeclaration
 from courriel.wlangage.language.syntax.problem import ProgramError, Remark
 from courriel.wlangage.language.syntax.walking import walk
 from courriel.wlangage.language.syntax.words import folded
@@ -25,7 +25,11 @@ class StatementTranslator:
     """Translation of the statements of one program."""
 
     def __init__(
-        self, layout: Layout, names: Names, expressions: ExpressionTranslator, structures: dict[str, Structure]
+        self,
+        layout: Layout,
+        names: Names,
+        expressions: ExpressionTranslator,
+        structures: dict[str, StructureDeclaration],
     ) -> None:
         self._layout = layout
         self._names = names
@@ -40,7 +44,7 @@ class StatementTranslator:
             nodes.Assign: self._assign,
             nodes.Update: self._update,
             nodes.Evaluate: lambda node: self._write(self._expressions.code(node.call).text),
-            nodes.Return: self._return,
+            nodes.ReturnStatement: self._return,
             nodes.Break: lambda node: self._write("break"),
             nodes.Continue: lambda node: self._write("continue"),
             nodes.If: self._if,
@@ -52,9 +56,9 @@ class StatementTranslator:
             nodes.Switch: self._switch,
             nodes.When: self._when,
             nodes.Procedure: lambda node: None,
-            nodes.Structure: lambda node: None,
+            nodes.StructureDeclaration: lambda node: None,
             nodes.Constants: lambda node: self.block(node.constants),
-            nodes.Scope: lambda node: None,
+            nodes.ScopeMark: lambda node: None,
         }
 
     def block(self, statements: Sequence[Statement], end: int = 0) -> None:
@@ -71,7 +75,7 @@ class StatementTranslator:
             self._write("pass")
 
     def procedure(self, procedure: Procedure, program_types: dict[str, Declared], assigned_globals: list[str]) -> None:
-        """Write a procedure."""
+        """Write the function of a procedure."""
         types = dict(program_types)
         parameters = []
         changed = self._expressions.references.get(folded(procedure.name), set())
@@ -84,7 +88,7 @@ class StatementTranslator:
             spelled = self._names.declare(parameter.name)
             if number in changed:
                 self._expressions.boxed.add(key)
-                parameters.append(f"{spelled}: wl.Variable")
+                parameters.append(f"{spelled}: wl.SharedVariable")
                 continue
             default = f" = {self._expressions.code(parameter.value).text}" if parameter.value is not None else ""
             parameters.append(f"{spelled}: {kind.annotation}{default}" if kind.annotation else f"{spelled}{default}")
@@ -94,17 +98,17 @@ class StatementTranslator:
         self._write(f"def {self._names.declare(procedure.name)}({', '.join(parameters)}) -> {returns}:")
         self._layout.trail(procedure.place.line)
         self._expressions.types = types
-        with_body = [each for each in procedure.body if not isinstance(each, nodes.Structure)]
+        with_body = [each for each in procedure.body if not isinstance(each, nodes.StructureDeclaration)]
         self._layout.depth += 1
         if assigned_globals:
             self._write(f"global {', '.join(assigned_globals)}")
         self.block(with_body, procedure.end)
-        if result and not isinstance(with_body[-1] if with_body else None, nodes.Return):
+        if result and not isinstance(with_body[-1] if with_body else None, nodes.ReturnStatement):
             self._write(f"return {result.first}")
         self._layout.depth -= 1
         self._expressions.boxed = outer_boxed
 
-    def structure(self, structure: Structure) -> None:
+    def structure(self, structure: StructureDeclaration) -> None:
         """Write a structure as a data class."""
         self._expressions.needs.add("dataclass")
         self._write("@dataclass")
@@ -144,7 +148,7 @@ class StatementTranslator:
         spelled = self._names.declare(name)
         if folded(name) in self._expressions.boxed:
             convert = f", {kind.convert}" if kind.convert else ""
-            self._write(f"{spelled} = wl.Variable({value}{convert})")
+            self._write(f"{spelled} = wl.SharedVariable({value}{convert})")
         else:
             self._write(f"{spelled} = {value}")
 
@@ -158,10 +162,10 @@ class StatementTranslator:
         self._assigned(statement.target, self._expressions.code(statement.value))
 
     def _assigned(self, target: Expression, value: Code) -> None:
-        while isinstance(target, nodes.Group):
+        while isinstance(target, nodes.Parenthesized):
             target = target.inside
         match target:
-            case nodes.Name() if folded(target.name) in self._expressions.types:
+            case nodes.Identifier() if folded(target.name) in self._expressions.types:
                 kind = self._expressions.types[folded(target.name)]
                 converted = self._expressions.converted(value, kind.name)
                 self._put(f"{self._expressions.variable(target.name)} = ", converted)
@@ -170,7 +174,7 @@ class StatementTranslator:
                 self._put(f"{place.text} = ", self._expressions.converted(value, place.type))
             case nodes.Member():
                 self._assign_member(target, value)
-            case nodes.Part():
+            case nodes.TextPart():
                 self._assign_part(target, value)
             case _:
                 text = Text("cette affectation ne se traduit pas", "this assignment cannot be translated")
@@ -189,7 +193,7 @@ class StatementTranslator:
         else:
             self._write(f'wl.write({of.text}, "{target.name}", {value.text})')
 
-    def _assign_part(self, target: nodes.Part, value: Code) -> None:
+    def _assign_part(self, target: nodes.TextPart, value: Code) -> None:
         of = self._expressions.code(target.of)
         bounds = [] if target.first is None else [self._expressions.code(target.first).text]
         if target.last is not None:
@@ -203,13 +207,13 @@ class StatementTranslator:
         value = self._expressions.code(statement.value)
         plain = target.type in NUMBERS and value.type in ("int", target.type) and statement.operator != "/"
         texts = target.type == "str" and value.type == "str" and statement.operator == "+"
-        if (plain or texts) and isinstance(statement.target, nodes.Name | nodes.Index):
+        if (plain or texts) and isinstance(statement.target, nodes.Identifier | nodes.Index):
             self._write(f"{target.text} {statement.operator}= {value.text}")
             return
         operation = nodes.Operation(statement.place, statement.operator, statement.target, statement.value)
         self._assigned(statement.target, self._expressions.code(operation))
 
-    def _return(self, statement: nodes.Return) -> None:
+    def _return(self, statement: nodes.ReturnStatement) -> None:
         if statement.value is None:
             self._write("return")
             return
@@ -252,7 +256,7 @@ class StatementTranslator:
         self._layout.trail(statement.place.line)
         self._inside(statement.body, statement.end)
 
-    def _loop_variable(self, name: nodes.Name, kind: str) -> None:
+    def _loop_variable(self, name: nodes.Identifier, kind: str) -> None:
         self._expressions.types.setdefault(folded(name.name), Declared(kind, "None"))
 
     def _for_all(self, statement: nodes.ForAll) -> None:
@@ -354,14 +358,14 @@ class StatementTranslator:
 def _assigns(body: list[Statement], name: str) -> bool:
     """Whether a block assigns to a variable."""
     return any(
-        isinstance(node, nodes.Assign | nodes.Update) and isinstance(node.target, nodes.Name)
+        isinstance(node, nodes.Assign | nodes.Update) and isinstance(node.target, nodes.Identifier)
         and folded(node.target.name) == folded(name)
         for node in walk(body)
     )  # fmt: skip
 
 
 def _returns_value(procedure: Procedure) -> bool:
-    return any(isinstance(node, nodes.Return) and node.value is not None for node in walk(procedure.body))
+    return any(isinstance(node, nodes.ReturnStatement) and node.value is not None for node in walk(procedure.body))
 
 
 def _last_line(node: object) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from courriel.wlangage.language.functions.table import CONSTANTS, FUNCTIONS
 from courriel.wlangage.language.running import mail_names
 from courriel.wlangage.language.running.kinds import kind_of
-from courriel.wlangage.language.syntax.nodes import Structure, TypeName
+from courriel.wlangage.language.syntax.nodes import StructureDeclaration, TypeName
 from courriel.wlangage.language.syntax.words import folded
 from courriel.wlangage.language.values.containers import Array, Associative, Record
 from courriel.wlangage.language.values.operations import DateText, DateTimeText, TimeText
@@ -52,7 +52,7 @@ _CONVERT_NAMES = {
 }
 
 
-def declared(written: TypeName, structures: dict[str, Structure]) -> Declared:
+def declared(written: TypeName, structures: dict[str, StructureDeclaration]) -> Declared:
     """The type of a declaration."""
     kind = kind_of(written, structures)
     simple = _SIMPLE.get(kind.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from courriel.wlangage.language.functions.table import FUNCTIONS
 from courriel.wlangage.language.syntax import nodes
-from courriel.wlangage.language.syntax.nodes import Procedure, Structure
+from courriel.wlangage.language.syntax.nodes import Procedure, StructureDeclaration
 from courriel.wlangage.language.syntax.program import Program
 from courriel.wlangage.language.syntax.walking import walk
 from courriel.wlangage.language.syntax.words import folded
@@ -34,7 +34,7 @@ class _Translation:
         self._layout = Layout(program)
         tree = [program.procedures, program.launch]
         self._procedures = {folded(each.name): each for each in walk(tree) if isinstance(each, Procedure)}
-        self._structures = {folded(each.name): each for each in walk(tree) if isinstance(each, Structure)}
+        self._structures = {folded(each.name): each for each in walk(tree) if isinstance(each, StructureDeclaration)}
         self._names = Names()
         self._expressions = ExpressionTranslator(self._names, self._procedures, self._structures)
         self._statements = StatementTranslator(self._layout, self._names, self._expressions, self._structures)
@@ -95,7 +95,7 @@ class _Translation:
             for node in walk(procedure.body):
                 if isinstance(node, nodes.Declare):
                     own |= {folded(name.name) for name in node.names}
-            names |= {folded(each.name) for each in walk(procedure.body) if isinstance(each, nodes.Name)} - own
+            names |= {folded(each.name) for each in walk(procedure.body) if isinstance(each, nodes.Identifier)} - own
         return {key: name for key, name in known.items() if key in names}
 
     def _space(self, lines: int) -> None:
@@ -139,12 +139,12 @@ def _references(procedures: dict[str, Procedure], tree: object) -> tuple[dict[st
     boxed: set[str] = set()
     needed: dict[str, set[int]] = {}
     for node in walk(tree):
-        if isinstance(node, nodes.Call) and isinstance(node.function, nodes.Name):
+        if isinstance(node, nodes.Call) and isinstance(node.function, nodes.Identifier):
             key = folded(node.function.name)
             filled = FUNCTIONS[key].filled if key in FUNCTIONS and key not in procedures else changed.get(key, set())
             for number in filled:
                 argument = node.arguments[number] if number < len(node.arguments) else None
-                if isinstance(argument, nodes.Name):
+                if isinstance(argument, nodes.Identifier):
                     boxed.add(folded(argument.name))
                     needed.setdefault(key, set()).add(number)
     references = {key: changed[key] & needed.get(key, set()) for key in changed}
@@ -156,13 +156,13 @@ def _references(procedures: dict[str, Procedure], tree: object) -> tuple[dict[st
 def _changes(procedure: Procedure, name: str, changed: dict[str, set[int]]) -> bool:
     """Whether a procedure assigns to a parameter, itself or by another procedure."""
     for node in walk(procedure.body):
-        if isinstance(node, nodes.Assign | nodes.Update) and isinstance(node.target, nodes.Name):
+        if isinstance(node, nodes.Assign | nodes.Update) and isinstance(node.target, nodes.Identifier):
             if folded(node.target.name) == name:
                 return True
-        elif isinstance(node, nodes.Call) and isinstance(node.function, nodes.Name):
+        elif isinstance(node, nodes.Call) and isinstance(node.function, nodes.Identifier):
             for number in changed.get(folded(node.function.name), set()):
                 argument = node.arguments[number] if number < len(node.arguments) else None
-                if isinstance(argument, nodes.Name) and folded(argument.name) == name:
+                if isinstance(argument, nodes.Identifier) and folded(argument.name) == name:
                     return True
     return False
 
@@ -176,7 +176,7 @@ def _assigned_in(procedure: Procedure, key: str) -> bool:
     )
     return not own and any(
         isinstance(node, nodes.Assign | nodes.Update)
-        and isinstance(node.target, nodes.Name)
+        and isinstance(node.target, nodes.Identifier)
         and folded(node.target.name) == key
         for node in walk(procedure.body)
     )

@@ -110,7 +110,7 @@ class Record:
         return self.memory[self._known(name)]
 
     def write(self, name: str, value: object) -> None:
-        """Set a member."""
+        """Set the value of a member."""
         key = self._known(name)
         self.memory[key] = self._members[key][1](value)
 

@@ -199,7 +199,7 @@ def less(left: object, right: object) -> bool:
 
 
 def compare(operator: str, left: object, right: object) -> bool:
-    """A comparison by its sign."""
+    """Result of comparing two values, by the sign."""
     match operator:
         case "=":
             return equal(left, right)
