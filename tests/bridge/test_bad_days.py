@@ -183,6 +183,40 @@ def test_a_refusal_in_the_middle_of_a_mail_is_heard_at_its_end(
     assert program.reply() == b""
 
 
+@pytest.mark.parametrize("when", ["in the middle", "before the dot"])
+def test_a_yes_before_the_end_of_a_mail_is_not_believed(
+    opened: Open, client: Connect, smtp_provider: MakeProvider, when: str
+) -> None:
+    passed, said = threading.Event(), threading.Event()
+
+    def act(phone: Phone) -> None:
+        for answer in ("250 ok", "250 ok", "354 go"):
+            phone.receive()
+            phone.say(answer)
+        phone.receive()
+        passed.wait(20)
+        phone.say("250 2.0.0 taken already")
+        said.set()
+        phone.expect_nothing_more()
+
+    running = opened(smtp_provider(act))
+    program = client(running.bridge.smtp_port)
+    program.begin_mail()
+    program.say(b"Subject: x\r\n\r\n")
+    # When another client is greeted, the piece has been passed on, and the bridge waits for the next one.
+    assert client(running.bridge.smtp_port).reply().startswith(b"220 ")
+    passed.set()
+    assert said.wait(20)
+    if when == "in the middle":
+        program.say(b"text\r\n" * 100_000)
+
+    assert program.ask(b"text\r\n.\r\n").startswith(b"421 4.4.2 ")
+    assert program.reply() == b""
+    ended = running.next_session().session
+    assert ended.taken == 0
+    assert isinstance(ended.error, errors.RemoteProtocolError)
+
+
 def test_an_expired_login_is_made_again_between_two_mails(
     opened: Open, client: Connect, smtp_provider: MakeProvider
 ) -> None:

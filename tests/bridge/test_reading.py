@@ -274,11 +274,20 @@ def test_the_end_of_the_provider_is_the_end_of_the_client(opened: Open, imap_pro
     reader.close()
 
 
-def test_silence_of_both_sides_ends_the_session(opened: Open, imap_provider: MakeProvider) -> None:
+def test_silence_of_both_sides_ends_the_session_without_a_word(opened: Open, imap_provider: MakeProvider) -> None:
+    """A word of ours could complete a letter that has broken off."""
     running = opened(imap_provider(), idle=0.2)
     reader = Reader(running.bridge.imap_port)
     reader.reply()
     reader.ask(f"a LOGIN {ADA.user} {PASSWORD}")
+
+    assert reader.reply() == b""
+    reader.close()
+
+
+def test_a_client_that_does_not_log_in_to_imap_is_sent_away(opened: Open, imap_provider: MakeProvider) -> None:
+    reader = Reader(opened(imap_provider(), login=0.2).bridge.imap_port)
+    reader.reply()
 
     assert reader.reply() == b"* BYE You were silent for too long\r\n"
     assert reader.reply() == b""

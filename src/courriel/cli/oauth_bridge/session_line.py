@@ -72,7 +72,7 @@ def _result(ended: RelayedSession) -> str:
     session = ended.session
     if session.failures:
         return say("erreur interne", "internal error") + f" ({type(session.failures[0]).__name__})"
-    if session.account is None:
+    if session.without_login:
         if session.refused_logins:
             return say(f"mots de passe faux : {session.refused_logins}", f"wrong passwords: {session.refused_logins}")
         return say("pas d'authentification", "no login")

@@ -98,13 +98,6 @@ class RelayDialogue(ServerDialogue):
         self._login = LocalLogin(accounts, session, slowness)
         self._line = b""  # the command as the client has written it
 
-    def serve(self) -> Flow[None]:
-        """As every server; commands after the login are the provider's to answer."""
-        try:
-            yield from super().serve()
-        finally:
-            self.relayed.without_login = self.relayed.account is None
-
     @staticmethod
     def _table(words: Mapping[str, Callable[[str], RelayFlow[None]]]) -> Mapping[str, Callable[[str], Flow[None]]]:
         """The table of commands for a server whose driver knows the wants of a relay, as the one of relays does."""

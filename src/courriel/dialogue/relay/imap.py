@@ -73,6 +73,7 @@ class ImapRelay:
         self._connection = ServerConnection(session, _untagged)
         self._login = LocalLogin(accounts, session, slowness)
         self._mistakes = 0
+        self._joined = False  # from here on a word of ours could stand in the middle of a letter
 
     def serve(self) -> RelayFlow[None]:
         """Greet, log the client in, and join both lines."""
@@ -82,11 +83,10 @@ class ImapRelay:
             return
         except errors.TimedOut:
             self.session.note("*", "the client was silent for too long")
-            yield from self._say_bye("You were silent for too long")
+            if not self._joined:
+                yield from self._say_bye("You were silent for too long")
         except errors.CourrielError as gone:
             self.session.note("*", printable(str(gone).encode()))
-        finally:
-            self.session.without_login = self.session.account is None
 
     # The conversation, in the order it happens.
 
@@ -107,6 +107,7 @@ class ImapRelay:
         up = bytes(self._connection.buffer)
         self._connection.buffer.clear()
         self.session.note("*", "logged in: from here on octets pass both ways, and are not shown")
+        self._joined = True
         yield Join(provider.rest, up)
 
     def _answer(self, command: LoginCommand) -> RelayFlow[ImapProvider | None]:

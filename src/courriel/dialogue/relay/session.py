@@ -46,8 +46,11 @@ class RelaySession(ServerSession):
         self.last_refusal: errors.CourrielError | None = None
         self.error: errors.CourrielError | None = None
         """What ended the session, or kept it from being opened."""
-        self.without_login = False
-        """Whether the client never logged in: it gave up, or was sent away."""
+
+    @property
+    def without_login(self) -> bool:
+        """Whether the client has not logged in: it gave up, or was sent away."""
+        return self.account is None
 
     @property
     def attempts(self) -> int:

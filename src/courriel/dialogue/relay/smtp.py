@@ -153,19 +153,19 @@ class SmtpRelay(RelayDialogue):
                 raise (yield from self._give_up(too_big, end))
             if end.is_doubtful(piece):
                 raise (yield from self._give_up(_DOUBTFUL, end))
+            try:
+                # A piece that is not the last one is sent; before the last one it is heard whether all is well.
+                early = yield Upstream(provider.content(piece if length < 0 else b""), "data")
+            except errors.CourrielError as lost:
+                raise (yield from self._give_up(self._loss(lost), end)) from lost
+            if early:
+                raise (yield from self._give_up(self._early_answer(provider.last, early), end))
             del buffer[: len(piece)]
             if length >= 0:
                 self.session.note("C", f"({size:,} octets of the message)")
                 self.relayed.up += size
                 return (yield from self._finish(provider, piece))
             end.go_past(piece)
-            try:
-                early = yield Upstream(provider.content(piece), "data")
-            except errors.CourrielError as lost:
-                raise (yield from self._give_up(self._loss(lost), end)) from lost
-            if early:
-                self._note_refusal(provider.last, "message")
-                raise (yield from self._give_up(early, end))
 
     def _finish(self, provider: SmtpProvider, piece: bytes) -> RelayFlow[bytes]:
         """Send the end of a mail. Without an answer the client's line is closed: nobody knows who has the mail."""
@@ -193,6 +193,13 @@ class SmtpRelay(RelayDialogue):
         del buffer[: max(length, 0)]
         self._connection.write(answer)
         return (yield from self._connection.leave("message"))
+
+    def _early_answer(self, reply: Reply, octets: bytes) -> Reply | bytes:
+        """The answer to a mail for a reply before its end: only a refusal means something (hazard H01)."""
+        if reply.kind in (4, 5):
+            self._note_refusal(reply, "message")
+            return octets
+        return self._loss(errors.RemoteProtocolError(f"the server spoke without being asked: {reply}", stage="message"))
 
     # The steps.
 

@@ -54,8 +54,9 @@ class SmtpProvider:
         return (yield from self._reply(stage))
 
     def content(self, piece: bytes) -> Flow[bytes]:
-        """Send a piece of a mail; the reply, when the provider refuses it before it has ended, b"" as a rule."""
-        yield Send(piece, "data")
+        """Send a piece of a mail; the reply, when one comes before the mail has ended, b"" as a rule."""
+        if piece:
+            yield Send(piece, "data")
         return (yield from self._early_reply("data"))
 
     def end(self, piece: bytes) -> Flow[bytes]:
