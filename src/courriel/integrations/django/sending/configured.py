@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from courriel.integrations.django.sending.options import MailerOptions, mailer_options
+from courriel.integrations.django.sending.options import MailerOptions
 
 
 def mailers_with(backend: type) -> dict[str, MailerOptions]:
@@ -17,19 +17,21 @@ def mailers_with(backend: type) -> dict[str, MailerOptions]:
     """
     if hasattr(settings, "MAILERS"):
         return {
-            alias: mailer_options(config.get("OPTIONS", {}), alias)
+            alias: ours(alias=alias, **config.get("OPTIONS", {})).options
             for alias, config in settings.MAILERS.items()
-            if _is_ours(config.get("BACKEND"), backend)
+            if (ours := _ours(config.get("BACKEND"), backend)) is not None
         }
-    return {"default": mailer_options({}, None)} if _is_ours(settings.EMAIL_BACKEND, backend) else {}
+    ours = _ours(settings.EMAIL_BACKEND, backend)
+    return {} if ours is None else {"default": ours().options}
 
 
 # The steps.
 
 
-def _is_ours(path: Any, backend: type) -> bool:
+def _ours(path: Any, backend: type) -> Any:
+    """The class at this path, where it is this backend or one made of it; None for any other."""
     try:
         found = import_string(path)
     except (ImportError, TypeError, AttributeError):
-        return False  # Django itself says so
-    return isinstance(found, type) and issubclass(found, backend)
+        return None  # Django itself says so
+    return found if isinstance(found, type) and issubclass(found, backend) else None

@@ -19,7 +19,7 @@ from courriel import Route, errors
 from courriel._dataclass import dataclass
 
 try:
-    from django.core.mail import InvalidMailer
+    from django.core.mail import InvalidMailer as InvalidMailer  # noqa: PLC0414 - the other modules import it from here
 except ImportError:  # before Django 6.1
 
     class InvalidMailer(ImproperlyConfigured):  # type: ignore[no-redef]
