@@ -13,7 +13,7 @@ import pytest
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "debian_packages.py"
 ALL = (
     "postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop swaks libnet-ssleay-perl gcc libc6-dev postgresql pgbouncer"
-    " redis-server nsd unbound systemd dante-server microsocks tinyproxy-bin squid"
+    " redis-server nsd unbound systemd dante-server microsocks tinyproxy-bin squid uwsgi-core uwsgi-plugin-python3"
 )
 
 
@@ -86,7 +86,7 @@ def test_what_is_missing_is_installed_without_removing_anything(machine: Machine
         "install --yes --no-install-recommends --no-remove "
         "dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop libnet-ssleay-perl gcc libc6-dev "
         "postgresql pgbouncer redis-server nsd unbound systemd"
-        " dante-server microsocks tinyproxy-bin squid"
+        " dante-server microsocks tinyproxy-bin squid uwsgi-core uwsgi-plugin-python3"
     )
 
 

@@ -30,6 +30,7 @@ def no_mailers(settings: Any) -> None:
     if HAS_MAILERS:
         del settings.MAILERS
     settings.EMAIL_BACKEND = BACKEND
+    settings.COURRIEL = {}
 
 
 Mailer = Callable[..., Any]

@@ -364,6 +364,18 @@ def test_a_key_without_an_outbox_is_refused(sandbox: Sandbox, mailer: Any) -> No
     assert not sandbox.letters
 
 
+def test_more_recipients_than_a_server_takes_are_sent_apart(sandbox: Sandbox, mailer: Any) -> None:
+    mailer(url=sandbox.url)
+    many = message(bcc=[f"reader{number}@example.org" for number in range(2500)])
+
+    assert many.send() == 1
+
+    assert len(many.courriel.accepted) == 2501
+    assert many.courriel.complete
+    assert [len(letter.recipients) for letter in sandbox.letters] == [1000, 1000, 501]
+    assert len({Letter.parse(letter.content).message_id for letter in sandbox.letters}) == 1
+
+
 # Pools.
 
 

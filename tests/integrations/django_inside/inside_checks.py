@@ -164,7 +164,7 @@ def test_a_missing_worker_is_warned_of_after_ten_minutes(mailer: Any) -> None:
         assert ids(databases=["default"]) == ["courriel.W002"]
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE outbox_version RENAME TO outbox_gone")
-        assert ids(databases=["default"]) == ["courriel.E005"]
+        assert ids(databases=["default"]) == []  # `migrate` runs the checks before it makes the tables
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE outbox_gone RENAME TO outbox_version")
     finally:

@@ -140,13 +140,18 @@ class EmailBackend(BaseEmailBackend):
         """Send to all recipients, in as many mails as the server's limit on recipients of one mail needs."""
         receipt = pools.send(out.content, self.options.route, out.sender, list(out.recipients))
         fates = {fate.recipient: fate for fate in receipt.fates}
-        while receipt.accepted and (rest := [name for name in receipt.refused if _is_over_limit(receipt, name)]):
+        rest = [name for name in receipt.refused if _is_over_limit(receipt, name)]
+        most = len(receipt.accepted)
+        while rest and most:
+            now, rest = rest[:most], rest[most:]
             try:
-                receipt = pools.send(out.content, self.options.route, out.sender, rest)
-            except errors.RecipientsRefused as refused:
-                logger.warning("The rest of the recipients was refused: %s", refused.reply.code)
+                receipt = pools.send(out.content, self.options.route, out.sender, now)
+            except errors.CourrielError as failed:  # those before have the mail: their receipt is not given up
+                logger.warning("%d recipients after the first mail were not accepted: %s", len(now) + len(rest), failed)
                 break
             fates |= {fate.recipient: fate for fate in receipt.fates}
+            over = [name for name in receipt.refused if _is_over_limit(receipt, name)]
+            rest, most = over + rest, len(receipt.accepted)
         if len(fates) == len(receipt.fates):
             return receipt
         return Receipt(receipt.server, receipt.message_id, receipt.reply, tuple(fates.values()), receipt.notes)

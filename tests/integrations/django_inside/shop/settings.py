@@ -10,13 +10,16 @@ SECRET_KEY = "practice"
 DEBUG = True
 ALLOWED_HOSTS = ["*"]
 USE_TZ = True
+LANGUAGE_CODE = os.environ.get("SHOP_LANGUAGE", "en")
 ROOT_URLCONF = "shop.urls"
 DEFAULT_FROM_EMAIL = "shop@example.org"
 SERVER_EMAIL = "root@example.org"
+OPTIONS = {"url": os.environ.get("SHOP_URL", "null:"), "outbox": os.environ.get("SHOP_OUTBOX") == "yes"}
 if django.VERSION >= (6, 1):
-    MAILERS = {"default": {"BACKEND": "courriel.integrations.django.EmailBackend", "OPTIONS": {"url": "null:"}}}
+    MAILERS = {"default": {"BACKEND": "courriel.integrations.django.EmailBackend", "OPTIONS": OPTIONS}}
 else:
     EMAIL_BACKEND = "courriel.integrations.django.EmailBackend"
+    COURRIEL = OPTIONS
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
