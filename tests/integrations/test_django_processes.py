@@ -127,6 +127,19 @@ def test_a_new_project_sends_its_first_mail_with_two_changed_lines(sandbox: Sand
     assert sandbox.wait_for(to="bob@example.org").subject.startswith("Test email")
 
 
+def test_the_shop_of_the_examples_runs_with_one_command() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COURRIEL", "DJANGO"))}
+    command = [sys.executable, str(ROOT / "examples" / "django-shop" / "run.py"), "--once"]
+
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=100)
+
+    assert run.returncode == 0, run.stderr
+    assert [line for line in run.stdout.splitlines() if line.startswith("arrived")] == [
+        "arrived: Your order: teapot for ada@example.org"
+    ]
+    assert "Out of stock: unicorn" in run.stdout
+
+
 # The worker.
 
 

@@ -46,7 +46,7 @@ _LARGEST = 5_000_000  # octets of a mail that is shown; a larger one can be save
 class MailAdmin(admin.ModelAdmin):
     """The mails of the outbox. Nothing is added, changed or deleted here but by a mail's ticket."""
 
-    list_display = ("put_at", "recipients", "state_shown", "mailer", "tries", "reason")
+    list_display = ("put_at", "recipients", "state_shown", "mailer", "tries")
     list_filter = ("state", "mailer")
     search_fields = ("id", "key", "sender", "recipients_waiting", "results")
     ordering = ("-created", "-id")
@@ -87,14 +87,10 @@ class MailAdmin(admin.ModelAdmin):
 
     @admin.display(description=pair("state", "état"), ordering="state")
     def state_shown(self, mail: Mail) -> Any:
-        """The state, and whether the mail is in doubt."""
+        """The state, whether the mail is in doubt, and the beginning of the reason why it waits or has failed."""
         doubt = pair(" (in doubt)", " (incertain)") if mail.unsure else ""
-        return format_html("<b>{}</b>{}", mail.get_state_display(), doubt)
-
-    @admin.display(description=pair("reason", "raison"))
-    def reason(self, mail: Mail) -> str:
-        """The beginning of the reason why it waits or has failed."""
-        return mail.why if len(mail.why) < 90 else f"{mail.why[:88]} …"
+        why = mail.why if len(mail.why) < 90 else f"{mail.why[:88]} …"
+        return format_html("<b>{}</b>{}<br>{}", mail.get_state_display(), doubt, why)
 
     # Acts.
 
@@ -139,6 +135,11 @@ class MailAdmin(admin.ModelAdmin):
             return False
 
     # Pages.
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """The list, under its own title: nothing is changed by choosing a mail."""
+        title = {"title": self.opts.verbose_name_plural.capitalize()}
+        return super().changelist_view(request, {**title, **(extra_context or {})})
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages of one mail."""
@@ -218,6 +219,7 @@ WORDS = {
     "why": pair("Reason", "Raison"),
     "cause": pair("Cause", "Cause"),
     "remedy": pair("Remedy", "Remède"),
+    "remedy_is": pair("Remedy: ", "Remède : "),
     "put": pair("Put", "Déposé"),
     "due": pair("Next try", "Prochain essai"),
     "tries": pair("Tries", "Essais"),
