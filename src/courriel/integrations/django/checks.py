@@ -148,7 +148,7 @@ def _check_file(alias: str) -> Iterator[CheckMessage]:
             "The SQLite database {!r} has an outbox, and its transactions begin as DEFERRED: one that reads first fails"
             " at once where a worker writes meanwhile (database is locked).",
             "La base SQLite {!r} a une boîte d'envoi, et ses transactions commencent en DEFERRED : une qui lit d'abord"
-            " échoue aussitôt si un worker écrit entre-temps (database is locked).",
+            " échoue aussitôt si un processus d'envoi écrit entre-temps (database is locked).",
         )
         hint = 'DATABASES: "OPTIONS": {"transaction_mode": "IMMEDIATE"}'
         yield Warning(str(text).format(alias), hint=hint, id="courriel.W005")
