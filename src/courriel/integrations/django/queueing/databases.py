@@ -32,6 +32,7 @@ def outbox_on(alias: str, **options: Any) -> Outbox:
     """
     connection = connections[alias]
     connection.validate_no_broken_transaction()
+    connection.close_if_health_check_failed()  # as its own cursors do
     connection.ensure_connection()
     check_engine(alias)
     try:

@@ -8,6 +8,7 @@ synchronous_commit. Within a transaction each write is a savepoint; outside of o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -43,7 +44,7 @@ class PostgresConnectionStore(PostgresStore):
             kind = f"{type(connection).__module__}.{type(connection).__name__}"
             raise errors.UsageError(f"a psycopg.Connection (psycopg 3, blocking), not {kind}")
         self._connection: Connection = connection
-        self._says = all_translated()
+        self._says = _says()
         found = self._read(_version)
         if found is None:
             raise errors.OutboxError(f"{self.place}: there is no outbox there", hint_id=MISSING)
@@ -119,6 +120,8 @@ class PostgresConnectionStore(PostgresStore):
 
 
 # The steps.
+
+_says = cache(all_translated)  # a store is made for each put
 
 
 def _version(line: SqlConnection) -> int | None:
