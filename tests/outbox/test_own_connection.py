@@ -192,6 +192,27 @@ def test_a_shared_file_without_tables_gets_none(tmp_path: Path) -> None:
     assert not (tmp_path / "missing.db").exists()
 
 
+@pytest.mark.parametrize("shop", ["delete"], indirect=True)
+def test_a_reader_of_the_application_makes_no_put_uncertain(
+    shop: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a rollback journal a commit waits for readers; one that stays too long is no failure of the disk."""
+    monkeypatch.setattr("courriel.outbox.store.sqlite.file._PATIENCE", 0.2)
+    shop.executemany("INSERT INTO invoice VALUES (?)", [(number,) for number in range(3000)])
+    shop.commit()
+    with Outbox(path_of(shop), elsewhere=True, shared=True) as outbox:
+        reading = shop.execute("SELECT * FROM invoice")
+        reading.fetchone()
+
+        with pytest.raises(errors.OutboxError, match="locked") as refused:
+            outbox.put(MESSAGE, via="billing")
+        reading.close()
+        ticket = outbox.put(MESSAGE, via="billing")
+
+        assert not isinstance(refused.value, errors.OutboxUncertain)
+        assert [info.id for info in outbox.list()] == [ticket.id]
+
+
 # PostgreSQL.
 
 

@@ -72,7 +72,7 @@ class MailAdmin(admin.ModelAdmin):
 
     @admin.display(description=pair("put", "déposé"), ordering="created")
     def put_at(self, mail: Mail) -> Any:
-        """Time of the put."""
+        """Time at which the mail was put."""
         return facts.moment(mail.created)
 
     @admin.display(description=pair("recipients", "destinataires"))

@@ -16,7 +16,7 @@ class CourrielConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the checks."""
+        """Register the system checks of the mailers."""
         from courriel.integrations.django import checks
 
         checks.register_all()

@@ -40,7 +40,7 @@ _LOCAL_KINDS = ("memory", "console", "null", "file", "maildir")
 
 
 def register_all() -> None:
-    """Register the checks."""
+    """Register the system checks of the mailers."""
     checks.register(check_mailers)
     checks.register(check_senders)
     checks.register(check_databases, Tags.database)

@@ -19,7 +19,7 @@ def schema_of(engine: str, version: int) -> tuple[str, ...]:
     elif engine == "postgresql":
         from courriel.outbox.store.postgres.server import UPGRADES
 
-        split, names = lambda text: (text,), ("postgres", *UPGRADES)
+        split, names = _whole, ("postgres", *UPGRADES)
     else:
         raise errors.UsageError(f"schema: 'sqlite' or 'postgresql', not {engine!r}")
     if type(version) is not int or not 0 <= version - FIRST_VERSION < len(names):
@@ -28,3 +28,11 @@ def schema_of(engine: str, version: int) -> tuple[str, ...]:
     text = script(names[version - FIRST_VERSION])
     mark = f"UPDATE outbox_version SET version = {version}"  # noqa: S608 - a number of ours
     return (*[statement.strip() for statement in split(text)], mark)
+
+
+# The steps.
+
+
+def _whole(text: str) -> Iterable[str]:
+    """A script as one statement: PostgreSQL takes several at once, and functions hold semicolons."""
+    return (text,)

@@ -1,1 +1,1 @@
-"""What the pages in the admin show of a mail: its facts, the fate of each recipient, its content made harmless."""
+"""A mail as the pages of the admin show it: its facts, the fate of each recipient, its content made harmless."""

@@ -60,7 +60,7 @@ def names_in(mail: Any) -> list[str]:
 
 
 def cause_and_remedy(info: Any) -> tuple[str, str]:
-    """What the reason of a mail means, where the failure table knows it; two empty texts otherwise."""
+    """Cause and remedy of the reason of a mail, where the failure table knows it; two empty texts otherwise."""
     return _explained(failures.read(info.why)) if info.why else ("", "")
 
 

@@ -57,7 +57,7 @@ def key_of(message: Any) -> str | None:
 
 
 def _octets(message: Any) -> bytes:
-    """What Django writes, with CRLF. Raises InvalidMessage for content that it cannot write, such as a closed file."""
+    """Octets of a message as Django writes it, with CRLF. Raises InvalidMessage for what it cannot write: a file."""
     for attachment in message.attachments:
         if isinstance(attachment, tuple) and len(attachment) > 1 and hasattr(attachment[1], "read"):
             # Open or closed: Django 6 would send its repr, and 5.2 raises a TypeError.

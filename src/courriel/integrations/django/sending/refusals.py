@@ -16,7 +16,7 @@ from courriel import errors
 
 
 class SmtpRefused(errors.Refused, smtplib.SMTPException):
-    """Refused, also for `except smtplib.SMTPException`."""
+    """Refusal of a command, also for `except smtplib.SMTPException`."""
 
 
 class SmtpCommandRefused(errors.CommandRefused, smtplib.SMTPException):

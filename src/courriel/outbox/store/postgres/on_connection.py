@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from courriel import errors
-from courriel.outbox.store.facts import Activity
+from courriel.outbox.store.facts import Activity, WorkerInfo
 from courriel.outbox.store.jobs import Known, NewMail
 from courriel.outbox.store.postgres.connection import (
     Connection,
@@ -96,11 +96,11 @@ class PostgresConnectionStore(PostgresStore):
 
     # Not here: what a worker does.
 
-    def claim(self, *_: object, **__: object) -> NoReturn:
+    def claim(self, lane: str, most: int, *, lease: float, holder: str) -> NoReturn:
         """Refused: a worker opens the database itself."""
         raise _no_worker()
 
-    def enlist(self, *_: object) -> NoReturn:
+    def enlist(self, worker: WorkerInfo) -> NoReturn:
         """Refused: a worker opens the database itself."""
         raise _no_worker()
 

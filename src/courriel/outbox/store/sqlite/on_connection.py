@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
 from courriel import errors
+from courriel.outbox.store.facts import WorkerInfo
 from courriel.outbox.store.jobs import Known, NewMail
 from courriel.outbox.store.sql.connection import SqlConnection
 from courriel.outbox.store.sql.versions import FIRST_VERSION
@@ -87,11 +88,11 @@ class SqliteConnectionStore(SqliteStore):
 
     # Not here: what a worker does, and what concerns the file.
 
-    def claim(self, *_: object, **__: object) -> NoReturn:
+    def claim(self, lane: str, most: int, *, lease: float, holder: str) -> NoReturn:
         """Refused: a worker opens the database itself."""
         raise no_worker()
 
-    def enlist(self, *_: object) -> NoReturn:
+    def enlist(self, worker: WorkerInfo) -> NoReturn:
         """Refused: a worker opens the database itself."""
         raise no_worker()
 
