@@ -12,7 +12,6 @@ import atexit
 import logging
 import os
 import sqlite3
-import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -24,6 +23,7 @@ from courriel import errors
 from courriel.outbox.store.group_commit import GroupCommit
 from courriel.outbox.store.sql.rows import text_of
 from courriel.outbox.store.sqlite import filesystem, tables, wal
+from courriel.outbox.store.sqlite.connecting import connected
 from courriel.outbox.store.sqlite.content_check import ContentCheck, leave_open, new_mark, replaced
 from courriel.outbox.store.sqlite.lockfile import LockFile, identity
 from courriel.outbox.store.sqlite.translated import (
@@ -368,23 +368,9 @@ class SqliteFile:
                 self.warn_of_shared_file()
 
     def _opened(self, synchronous: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-        try:
-            mode = connection.execute(f"PRAGMA journal_mode{'' if self._shared else ' = WAL'}").fetchone()[0]
-            if mode != "wal" and not self._shared:
-                raise errors.OutboxError(f"{self.path}: SQLite cannot keep a write-ahead log there ({mode})")
-            self._has_log = mode == "wal"
-            # Without a log NORMAL may damage a file, and only EXTRA keeps a commit through a power cut.
-            connection.execute(f"PRAGMA synchronous = {synchronous if self._has_log else 'EXTRA'}")
-            connection.execute("PRAGMA journal_size_limit = 67108864")
-            connection.execute("PRAGMA mmap_size = 0")
-            if self._any_text:
-                connection.text_factory = text_of
-            if sys.platform == "darwin":
-                connection.execute("PRAGMA fullfsync = 1")  # on macOS fsync alone does not reach the disk
-        except BaseException:
-            connection.close()
-            raise
+        connection, self._has_log = connected(self.path, synchronous, keep_journal=self._shared, patience=_PATIENCE)
+        if self._any_text:
+            connection.text_factory = text_of
         return connection
 
     def _let_go(self) -> None:
