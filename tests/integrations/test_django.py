@@ -60,6 +60,7 @@ def test_inside_a_project_with_postgresql(file: str, django: str, tmp_path: Path
     assert " passed" in run.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("django", ["5.2", "6.1"])
 @pytest.mark.parametrize("file", sorted(path.name for path in INSIDE.glob("inside_*.py")))

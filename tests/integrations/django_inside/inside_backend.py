@@ -392,6 +392,21 @@ def test_threads_and_backends_share_the_sessions_of_one_pool(sandbox: Sandbox, m
     assert len(sandbox.sessions) <= pools.SIZE
 
 
+def test_captured_mail_does_not_leave_by_a_pool_that_is_open(
+    sandbox: Sandbox, mailer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    mailer(url=sandbox.url)
+    message().send()
+
+    monkeypatch.setenv("COURRIEL_CAPTURE", str(tmp_path))
+    captured = message()
+    captured.send()
+
+    assert len(sandbox.letters) == 1
+    assert captured.courriel.complete
+    assert len(list(tmp_path.iterdir())) >= 1
+
+
 def test_an_async_view_sends(sandbox: Sandbox, mailer: Any) -> None:
     from asgiref.sync import sync_to_async
 

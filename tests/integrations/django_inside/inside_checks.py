@@ -134,7 +134,7 @@ def test_captured_mail_in_production_is_warned_of(mailer: Any) -> None:
     mailer(url="smtp+starttls://mail.example.org")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COURRIEL_CAPTURE", "memory:")
+        patch.setenv("COURRIEL_CAPTURE", "1")
         assert ids(deploy=True) == ["courriel.W001"]
 
 
