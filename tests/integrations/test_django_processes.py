@@ -125,6 +125,8 @@ def test_a_new_project_sends_its_first_mail_with_two_changed_lines(sandbox: Sand
 
     assert sent.returncode == 0, sent.stderr
     assert sandbox.wait_for(to="bob@example.org").subject.startswith("Test email")
+    (session,) = sandbox.sessions
+    assert wait_until(lambda: "QUIT" in str(session.transcript), 20)  # the pool was closed with the process
 
 
 def test_the_shop_of_the_examples_runs_with_one_command() -> None:
