@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -236,6 +237,33 @@ def test_gunicorn_with_the_outbox_puts_in_the_request(sandbox: Sandbox, tmp_path
     project.manage("courriel_worker", "--once")
 
     assert subjects(sandbox) == ["before the fork", *[f"kept{number}" for number in range(10)]]
+
+
+def test_requests_and_workers_share_a_file(sandbox: Sandbox, tmp_path: Path) -> None:
+    project = Project(tmp_path, sandbox.url, outbox=True)
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--threads", "4"]
+    command += ["--bind", f"{LOOPBACK}:{port}", "shop.wsgi:application"]
+    workers = [project.worker(), project.worker()]
+
+    def orders(client: int) -> None:
+        for number in range(15):
+            get(port, f"/order/?subject={client}-{number}{'&undo' if number % 3 == 2 else ''}")
+
+    try:
+        with serving(command, project, port), ThreadPoolExecutor(6) as clients:
+            list(clients.map(orders, range(6)))
+        assert wait_until(lambda: len(sandbox.letters) >= 60, 60)
+        for worker in workers:
+            worker.send_signal(signal.SIGTERM)
+        ended = [worker.communicate(timeout=60) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+
+    assert [worker.returncode for worker in workers] == [0, 0], ended
+    assert len(subjects(sandbox)) == len(set(subjects(sandbox))) == 60
+    assert set(project.states().values()) == {State.SENT}
 
 
 def test_uwsgi_that_forks_has_a_pool_in_each_worker(sandbox: Sandbox, tmp_path: Path) -> None:
