@@ -48,6 +48,8 @@ PACKAGES = {
     "microsocks": "the tests behind a SOCKS proxy that asks for a login",
     "tinyproxy-bin": "the tests behind an HTTP proxy",
     "squid": "the tests behind the HTTP proxy of most companies",
+    "uwsgi-core": "Django under uWSGI, which forks",
+    "uwsgi-plugin-python3": "the same, with Python",
 }
 SERVICES = {
     "postfix": ["postfix.service"],

@@ -40,7 +40,9 @@ def test_the_examples_run_with_the_practice_server(
     invoice = Message(sender="bob@example.org", to="ada@example.org", subject="invoice, facture", text="x").with_data(
         b"%PDF", "a.pdf"
     )
-    reading, watching, synchronising, following = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+    reading, watching, synchronising, following = re.findall(
+        r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL
+    )
     seen: list[object] = []
     names = {
         "folder": tmp_path, "secret": "any", "SyncMark": SyncMark, "FolderPosition": FolderPosition,

@@ -40,6 +40,8 @@ PACKAGES = {
     "/usr/sbin/danted": "dante-server",
     "/usr/bin/tinyproxy": "tinyproxy-bin",
     "/usr/sbin/squid": "squid",
+    "/usr/bin/uwsgi-core": "uwsgi-core",
+    "/usr/lib/uwsgi/plugins/python3_plugin.so": "uwsgi-plugin-python3",
 }
 """The programs that we start, and the Debian packages that bring them."""
 

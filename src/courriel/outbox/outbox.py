@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from courriel import errors
 from courriel.model.checks.shown import safely_shown
@@ -70,19 +70,26 @@ class Outbox:
     program has put it: write access to the outbox is then enough to choose the server that gets the secret. Without
     `create` a missing outbox is an error, and nothing is created or changed by opening. Use it by `with`, or call
     `close()`. Raises UsageError, OutboxError.
+
+    `place` may also be a connection of your own (sqlite3, psycopg 3) to a database that has the tables: then `put`,
+    look-ups and tickets work in your transaction and open nothing, and there is no worker. With `shared` the SQLite
+    file is an application's, whose migrations made the tables (`schema`): its journal and permissions stay as they are,
+    and nothing is created.
     """
 
     def __init__(
         self,
-        place: str | os.PathLike[str] | Store | None = None,
+        place: str | os.PathLike[str] | Store | object | None = None,
         *,
         ways: Mapping[str, Via | Transport] | None = None,
         elsewhere: bool = False,
         max_size: int = MAX_SIZE,
         allow_secret_references: bool = False,
         create: bool = True,
+        shared: bool = False,
     ) -> None:
         for name, value in (
+            ("shared", shared),
             ("elsewhere", elsewhere),
             ("create", create),
             ("allow_secret_references", allow_secret_references),
@@ -90,7 +97,7 @@ class Outbox:
             checks.flag(name, value)
         max_size = checks.whole("max_size", max_size, "octets", most=2**62)
         self._ways = Lanes({} if ways is None else ways, elsewhere=elsewhere, allow_references=allow_secret_references)
-        self._store = store_at(place, create=create)
+        self._store = store_at(place, create=create, shared=shared)
         self._max_size = max_size
         self._listeners = Listeners()
         self._bell = Wakeup()
@@ -277,6 +284,18 @@ class Outbox:
         self._listeners.attempts.append(checked_function("on_attempt", listener))
 
     # Maintenance.
+
+    @staticmethod
+    def schema(engine: Literal["sqlite", "postgresql"], version: int = 100) -> Sequence[str]:
+        """SQL statements that make the tables of this version out of those of the version before, 100 out of nothing.
+
+        For the migrations of an application that has the outbox in its own database; they do not change any more once
+        they are released. Each is executed by itself, without parameters, in one transaction. Raises UsageError for an
+        unknown engine or version.
+        """
+        from courriel.outbox.store.schema import schema_of
+
+        return schema_of(engine, version)
 
     def check(self) -> Sequence[IntegrityFinding]:
         """Search the outbox for damage, and for contents and mails without each other. Empty when there is none.

@@ -19,8 +19,8 @@ from typing import NoReturn
 from courriel import errors
 from courriel.outbox.store.group_commit import GroupCommit
 from courriel.outbox.store.sql.rows import text_of
-from courriel.outbox.store.sqlite import connecting, filesystem, open_files, tables, wal
-from courriel.outbox.store.sqlite.connecting import PATIENCE
+from courriel.outbox.store.sqlite import filesystem, open_files, tables, wal
+from courriel.outbox.store.sqlite.connecting import PATIENCE, connected
 from courriel.outbox.store.sqlite.content_check import ContentCheck, leave_open, new_mark, replaced
 from courriel.outbox.store.sqlite.lockfile import LockFile, identity
 from courriel.outbox.store.sqlite.translated import (
@@ -40,19 +40,22 @@ _AT_ONCE = 64 * 1024 * 1024  # octets that may be rewritten while others wait: a
 class SqliteFile:
     """One database file, created with its tables when missing, and readable only by its owner.
 
-    Without `create` a file that is no outbox is an error, and opening creates no tables and changes no mode. Raises
+    Without `create` a file that is no outbox is an error, and opening creates no tables and changes no mode. A `shared`
+    file is an application's: it keeps its journal, and no mark of ours is written into it. Raises
     UsageError for a location where no database is safe, OutboxError for a file that cannot be opened.
     """
 
-    def __init__(self, path: Path, *, create: bool = True) -> None:
-        self._create = create
+    def __init__(self, path: Path, *, create: bool = True, shared: bool = False) -> None:
+        self._create = create and not shared
+        self._shared = shared
+        create = self._create
         if not create and not path.exists():
             raise errors.OutboxError(f"{path}: there is no outbox there", hint_id=MISSING)
         filesystem.check_engine()
         with in_our_words(path):
             self.path = filesystem.check_place(path)
         self._name = str(self.path)
-        self._warned = self._at_rest = self._made = False
+        self._warned = self._at_rest = self._made = self._has_log = False
         self.lacks_log = False
         """Whether the file was copied, or lost its log, while it was open; recorded in the file (`opened`)."""
         self._copying = Lock()
@@ -125,7 +128,7 @@ class SqliteFile:
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _transact(self, connection: sqlite3.Connection, act: Callable[[sqlite3.Connection], T]) -> T:
-        if not self._start(connection):
+        if not self._start(connection) and not self._shared:
             self._mark_opened(connection)
         result = rolled_back_on_failure(connection, lambda: act(connection))
         if connection.in_transaction:
@@ -149,6 +152,10 @@ class SqliteFile:
             if is_full(failed) and not connection.in_transaction:
                 # The commit record is written last, and found no room; SQLite has rolled the transaction back.
                 raise disk_full(self.path) from failed
+            if self._shared and failed.sqlite_errorname == "SQLITE_BUSY":
+                # A reader of the application has kept the file for longer than we wait (in a rollback journal).
+                connection.execute("ROLLBACK")
+                raise
             self._give_up(connection, failed)
 
     def _mark_opened(self, connection: sqlite3.Connection) -> None:
@@ -330,15 +337,14 @@ class SqliteFile:
             if self._lock is None:
                 self._lock = LockFile(f"{self.path}.lock", filesystem.mode_of(self.path))
             with self._lock:
-                wal.check_owner(self.path, self._lock.read_note())
+                if not self._shared:
+                    wal.check_owner(self.path, self._lock.read_note())
                 had_log = wal.exists(self.path)
                 filesystem.make_file(self.path)
-                light, durable = (
-                    connecting.connected(self.path, sync, any_text=self._any_text) for sync in ("NORMAL", "FULL")
-                )
+                light, durable = self._connected("NORMAL"), self._connected("FULL")
                 try:
                     tables.make_tables(durable, self.path, create=self._create)
-                    found = not had_log and tables.mark_lost_log(durable)
+                    found = not had_log and not self._shared and tables.mark_lost_log(durable)
                     self.lacks_log = durable.execute(tables.VERSION).fetchone()[1] == tables.LOST_LOG
                 except BaseException:
                     light.close()
@@ -353,6 +359,12 @@ class SqliteFile:
                 tables.warn_of_lost_log(self.path)
             if tables.is_shared(durable):
                 self.warn_of_shared_file()
+
+    def _connected(self, synchronous: str) -> sqlite3.Connection:
+        connection, self._has_log = connected(
+            self.path, synchronous, keep_journal=self._shared, any_text=self._any_text
+        )
+        return connection
 
     def _let_go(self) -> None:
         lock, self._lock = self._lock, None
@@ -398,6 +410,6 @@ class SqliteFile:
 
     def warn_of_shared_file(self) -> None:
         """Log once that other programs write to this file without our lock, where that is dangerous."""
-        if not self._warned and filesystem.may_reset_wal():
+        if not self._warned and self._has_log and filesystem.may_reset_wal():
             self._warned = True
             tables.warn_of_shared_file(self.path)

@@ -36,15 +36,24 @@ _UNKNOWN = LaneInfo("")
 class SqliteStore(SqlStore):
     """Storage of mails in one file of this machine; created when missing, readable only by its owner.
 
-    Without `create` a file that is no outbox is an error, and left unchanged. `clock` returns seconds since 1970.
+    Without `create` a file that is no outbox is an error, and left unchanged. A `shared` file is an application's own;
+    see SqliteFile. `clock` returns seconds since 1970.
     Raises UsageError for a location where no database is safe, OutboxError for a file that cannot be opened.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time, create: bool = True
+        self,
+        path: str | os.PathLike[str],
+        *,
+        clock: Callable[[], float] = time.time,
+        create: bool = True,
+        shared: bool = False,
     ) -> None:
-        self._file = SqliteFile(Path(path).absolute(), create=create)
+        self._file = SqliteFile(Path(path).absolute(), create=create, shared=shared)
         self._path = self._file.path
+        self._begin(clock)
+
+    def _begin(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._sql = statements()
         self._by_position = {name: by_position(self._sql[name]) for name in _OFTEN}
