@@ -403,7 +403,8 @@ def test_letters_of_one_thread_sort_together(subject: str, base: str) -> None:
 @pytest.mark.parametrize(
     ("pattern", "found"),
     [
-        ("*", "INBOX a a/b a/b/c"), ("%", "INBOX a"), ("a/%", "a/b"), ("a*c", "a/b/c"), ("inbox", "INBOX"), ("%/%", "a/b"),
+        ("*", "INBOX a a/b a/b/c"), ("%", "INBOX a"), ("a/%", "a/b"), ("a*c", "a/b/c"), ("inbox", "INBOX"),
+        ("%/%", "a/b"),
         ("*%*", "INBOX a a/b a/b/c"), ("b", ""), ("a/*", "a/b a/b/c"), ("%*", "INBOX a a/b a/b/c"), ("A", ""),
     ],
 )  # fmt: skip
