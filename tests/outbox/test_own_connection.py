@@ -197,7 +197,7 @@ def test_a_reader_of_the_application_makes_no_put_uncertain(
     shop: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a rollback journal a commit waits for readers; one that stays too long is no failure of the disk."""
-    monkeypatch.setattr("courriel.outbox.store.sqlite.file._PATIENCE", 0.2)
+    monkeypatch.setattr("courriel.outbox.store.sqlite.connecting.PATIENCE", 0.2)
     shop.executemany("INSERT INTO invoice VALUES (?)", [(number,) for number in range(3000)])
     shop.commit()
     with Outbox(path_of(shop), elsewhere=True, shared=True) as outbox:
