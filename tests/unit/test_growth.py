@@ -16,7 +16,6 @@ import pytest
 from courriel import Address, Letter, Proxy, errors
 from courriel.compose.placeholders import Pattern
 from courriel.delivery.urls import url_parser
-from courriel.dialogue.server.imap.sorting import base_subject
 from courriel.model.received.limits import ReadLimits
 from courriel.network.connecting.proxy.environment import is_excepted
 from courriel.reply import EnhancedCode
@@ -159,7 +158,6 @@ PARSERS: dict[str, Callable[[str], object]] = {
         LetterContent(octets(f"Subject: {text}\r\n\r\n")), read_section("HEADER.FIELDS (SUBJECT)")
     ),
     "a section by IMAP": refused(read_section),
-    "a subject to sort by": base_subject,
     "a pattern of LIST": refused(lambda text: ListPattern("", text).matches("a" * 50)),
     "a set of numbers": refused(lambda text: NumberSet(text).among([1, 2, 3])),
     "a search": refused(lambda text: read_program(Arguments.read((octets(text),)))),

@@ -44,7 +44,7 @@ class PostgresConnectionStore(PostgresStore):
             kind = f"{type(connection).__module__}.{type(connection).__name__}"
             raise errors.UsageError(f"a psycopg.Connection (psycopg 3, blocking), not {kind}")
         self._connection: Connection = connection
-        self._says = _says()
+        self._sql = _statements()
         found = self._read(_version)
         if found is None:
             raise errors.OutboxError(f"{self.place}: there is no outbox there", hint_id=MISSING)
@@ -62,7 +62,7 @@ class PostgresConnectionStore(PostgresStore):
         """See Store.put; always on the store's own connection."""
         if conn is not None and conn is not self._connection:
             raise errors.UsageError("conn: this outbox is on a connection already")
-        return self._write(lambda line: self._put(line, mails, known))
+        return self._write(lambda db: self._put(db, mails, known))
 
     def told(self, ids: Sequence[str]) -> None:
         """See Store.told."""
@@ -82,10 +82,10 @@ class PostgresConnectionStore(PostgresStore):
     def _write(self, act: Callable[[SqlConnection], T]) -> T:
         self._check()
         with in_our_words(self.place):
-            line = PostgresConnection(self._connection)
-            line.execute("SELECT 1")  # begins the caller's transaction, where its connection has one for each statement
+            db = PostgresConnection(self._connection)
+            db.execute("SELECT 1")  # begins the caller's transaction, where its connection has one for each statement
             with self._connection.transaction():
-                return act(line)
+                return act(db)
 
     def _write_lightly(self, act: Callable[[SqlConnection], T]) -> T:
         return self._write(act)
@@ -121,13 +121,13 @@ class PostgresConnectionStore(PostgresStore):
 
 # The steps.
 
-_says = cache(all_translated)  # a store is made for each put
+_statements = cache(all_translated)  # a store is made for each put
 
 
-def _version(line: SqlConnection) -> int | None:
-    if not line.execute("SELECT to_regclass('outbox_version') IS NOT NULL").fetchone()[0]:
+def _version(db: SqlConnection) -> int | None:
+    if not db.execute("SELECT to_regclass('outbox_version') IS NOT NULL").fetchone()[0]:
         return None
-    return int(line.execute("SELECT version FROM outbox_version").fetchone()[0])
+    return int(db.execute("SELECT version FROM outbox_version").fetchone()[0])
 
 
 def _no_worker() -> errors.UsageError:
