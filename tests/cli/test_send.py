@@ -31,7 +31,7 @@ def test_a_message_out_of_options_arrives_whole(courriel: Run, sandbox: Sandbox,
         "bob@example.org", "carl@example.org", "dora@example.org", "eve@example.org"
     }  # fmt: skip
     assert (letter.subject, letter.text.strip(), letter.html.strip()) == ("Été", "Ci-joint.", "<p>Ci-joint.</p>")
-    assert list(letter.attachments) == ["chiffres.csv"]
+    assert [file.name for file in letter.attachments] == ["chiffres.csv"]
     assert letter.message["X-Invoice"] == "42"
     assert letter.message["Reply-To"] == "office@example.org"
     assert "eve@example.org" not in letter.content.decode()

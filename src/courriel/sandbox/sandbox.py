@@ -56,11 +56,12 @@ class Sandbox:
     Received mail can be read by POP3 (`pop_url`, `PopSession(sandbox.pop_server(), …)`): each recipient has a mailbox,
     with the address as user name.
 
-    The system chooses the ports unless they are given. With `folder` each mail is also written to a file. Any login is
+    The system chooses the ports unless they are given. With `folder` each mail is also written to a file, and with
+    `data` the mails are kept in a database in that folder, so that they are there after a restart. Any login is
     accepted, unless `users` maps user names to passwords; with `require_login` a login is required. TLS, which needs
-    the extra `courriel[sandbox]`, is offered with a certificate of a temporary CA (`ca`). `keep` is the most letters in
-    memory. Use it by `with` in blocking programs (it runs in a thread of its own) or by `async with`. Raises OSError
-    when a port is taken.
+    the extra `courriel[sandbox]`, is offered with a certificate of a temporary CA (`ca`). `keep` is the most letters
+    that are kept, `keep_octets` the most octets of them; the oldest go first. Use it by `with` in blocking programs (it
+    runs in a thread of its own) or by `async with`. Raises OSError when a port is taken.
     """
 
     def __init__(
@@ -77,9 +78,13 @@ class Sandbox:
         lmtp: bool = False,
         limits: ServerLimits | None = None,
         keep: int = 1000,
+        keep_octets: int = 256 * 1024 * 1024,
+        data: str | Path | None = None,
     ) -> None:
         if folder is not None and not isinstance(folder, str | os.PathLike):
             raise errors.UsageError(f"folder: a path, not {type(folder).__name__}")
+        if data is not None and not isinstance(data, str | os.PathLike):
+            raise errors.UsageError(f"data: a folder, not {type(data).__name__}")
         if users is not None and not isinstance(users, Mapping):
             raise errors.UsageError(f"users: a mapping of names to passwords, not {type(users).__name__}")
         self.host = host
@@ -95,7 +100,8 @@ class Sandbox:
             login_required=require_login,
             limits=limits or ServerLimits(),
         )
-        self._captured = CapturedMail(Path(folder) if folder is not None else None, most=keep)
+        self._captured = CapturedMail(Path(folder) if folder is not None else None, most=keep, octets=keep_octets)
+        self._data = Path(data) if data is not None else None
         self._mailboxes = Mailboxes(self._captured)
         self._faults = Faults()
         self._handler = _SandboxHandler(self._captured, self._mailboxes, self._faults, users)
@@ -194,6 +200,10 @@ class Sandbox:
         """`wait_for` for asyncio."""
         return await self._captured.awaited(to, subject, timeout)
 
+    def remove(self, *numbers: int) -> int:
+        """Remove letters by their numbers, from the database too; returns how many there were."""
+        return self._captured.remove(numbers)
+
     def clear(self) -> None:
         """Remove letters and faults, as between two tests; files and connections stay."""
         self._captured.clear()
@@ -269,6 +279,10 @@ class Sandbox:
         if self._listeners:
             raise errors.UsageError("this sandbox is open already")
         try:
+            if self._data is not None:
+                from courriel.sandbox.store.mail_file import MailFile
+
+                self._captured.keep_in(MailFile(self._data))
             self.port, self.tls_port = await self._listen(self._terms, self.port, self.tls_port)
             reading = replace(self._terms, dialect=Dialect.POP3)
             self.pop_port, self.pops_port = await self._listen(reading, self.pop_port, self.pops_port)
@@ -291,6 +305,7 @@ class Sandbox:
         for listener in self._listeners:
             await listener.close()
         self._listeners.clear()
+        self._captured.close()
         with self._lock:
             self._issued = self._tls = None
             if self._certificate_folder is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, Protocol, TypeAlias
 
 from courriel._dataclass import dataclass, field
 from courriel.errors import Stage
@@ -103,10 +103,24 @@ class Maildrop:
 Note: TypeAlias = Callable[[Literal["C", "S", "*"], str], None]
 
 
+class NotedLine(Protocol):
+    """One line of a session's transcript."""
+
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def who(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
 class ServerSession:
     """State of one session on the server side."""
 
-    def __init__(self, *, peer: str = "", tls_version: str = "", note: Note | None = None) -> None:
+    def __init__(
+        self, *, peer: str = "", tls_version: str = "", note: Note | None = None, noted: Iterable[NotedLine] = ()
+    ) -> None:
+        """`note` adds a line to the transcript, `noted` are its lines so far."""
         self.peer = peer
         self.tls_version = tls_version
         self.secured = bool(tls_version)
@@ -114,6 +128,9 @@ class ServerSession:
         self.extended = False
         """Whether the client sent EHLO or LHLO, so that extensions may be used."""
         self.user = ""
+        self.mechanism = ""
+        """How the client logged in, such as PLAIN."""
+        self.noted = noted
         self.messages = 0
         self.refused_logins = 0
         self.findings: list[Finding] = []
