@@ -146,6 +146,11 @@ class CapturedMail:
         """Number of letters that nobody opened."""
         return len(self._letters) - len(self._seen)
 
+    @property
+    def held(self) -> int:
+        """Octets of all letters."""
+        return self._held
+
     # Changing.
 
     def put(self, delivery: Delivery, session: ServerSession) -> CapturedMessage:
@@ -224,6 +229,13 @@ class CapturedMail:
         finally:
             with self._changed:
                 self._waiting.remove(entry)
+
+    def wake(self) -> None:
+        """Tell everybody who waits to look again, although nothing changed, as when a server closes."""
+        with self._changed:
+            waiting = tuple(self._waiting)
+        for loop, event in waiting:
+            loop.call_soon_threadsafe(event.set)
 
     def wait_for_change(self, revision: int, seconds: float) -> int:
         """Block until there is a change after this revision, or the time is over; returns the revision now."""

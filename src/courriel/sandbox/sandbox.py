@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
+import asyncio
 import os
 from collections import deque
 from collections.abc import Mapping
@@ -14,30 +14,27 @@ from typing import TYPE_CHECKING, Self
 from courriel import errors
 from courriel._dataclass import replace
 from courriel.dialogue.server.handler import (
-    Answer,
-    Delivery,
-    Maildrop,
     ServerConfig,
-    ServerHandler,
     ServerLimits,
-    ServerSession,
 )
 from courriel.model.server import Dialect, Security, Server
 from courriel.model.trust import Trust
 from courriel.network import forks
 from courriel.network.listening import ListenAddress, Listener, ServedSession
 from courriel.network.loop_thread import LoopThread
-from courriel.reply import Reply
 from courriel.sandbox import certificates
 from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.faults import Faults
+from courriel.sandbox.handler import SandboxHandler
 from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.mailboxes import Mailboxes
-from courriel.wire.smtp.parameters import MailFrom, RcptTo
+from courriel.sandbox.web_settings import WebSettings
 
 if TYPE_CHECKING:
     import ssl
     from tempfile import TemporaryDirectory
+
+    from courriel.sandbox.web.server import WebServer
 
 _SESSIONS = 500
 _ANY_LOGIN = ("PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER")
@@ -60,8 +57,9 @@ class Sandbox:
     `data` the mails are kept in a database in that folder, so that they are there after a restart. Any login is
     accepted, unless `users` maps user names to passwords; with `require_login` a login is required. TLS, which needs
     the extra `courriel[sandbox]`, is offered with a certificate of a temporary CA (`ca`). `keep` is the most letters
-    that are kept, `keep_octets` the most octets of them; the oldest go first. Use it by `with` in blocking programs (it
-    runs in a thread of its own) or by `async with`. Raises OSError when a port is taken.
+    that are kept, `keep_octets` the most octets of them; the oldest go first. With `web_port` there is a page to look
+    at them (`web_url`; the extra `courriel[web]`), and `web` has its settings. Use it by `with` in blocking programs
+    (it runs in a thread of its own) or by `async with`. Raises OSError when a port is taken.
     """
 
     def __init__(
@@ -80,6 +78,8 @@ class Sandbox:
         keep: int = 1000,
         keep_octets: int = 256 * 1024 * 1024,
         data: str | Path | None = None,
+        web_port: int | None = None,
+        web: WebSettings | None = None,
     ) -> None:
         if folder is not None and not isinstance(folder, str | os.PathLike):
             raise errors.UsageError(f"folder: a path, not {type(folder).__name__}")
@@ -102,9 +102,12 @@ class Sandbox:
         )
         self._captured = CapturedMail(Path(folder) if folder is not None else None, most=keep, octets=keep_octets)
         self._data = Path(data) if data is not None else None
+        self.web_port = web_port
+        self._web = web or WebSettings()
+        self._page: WebServer | None = None
         self._mailboxes = Mailboxes(self._captured)
         self._faults = Faults()
-        self._handler = _SandboxHandler(self._captured, self._mailboxes, self._faults, users)
+        self._handler = SandboxHandler(self._captured, self._mailboxes, self._faults, users, self._preview)
         self._sessions: deque[ServedSession] = deque(maxlen=_SESSIONS)
         self._listeners: list[Listener] = []
         self._aside: LoopThread | None = None
@@ -151,6 +154,17 @@ class Sandbox:
     def pops_url(self) -> str:
         """URL for reading by POP3, with TLS from the first byte. Raises MissingExtra."""
         return f"pops://{self._host_port(self.pops_port)}?ca={_quoted(self.ca)}"
+
+    @property
+    def web_url(self) -> str:
+        """Address of the page, such as http://127.0.0.1:8025/. Raises UsageError without a page."""
+        if self.web_port is None:
+            raise errors.UsageError("this sandbox has no page; it has one with web_port=0")
+        return f"http://{self._host_port(self.web_port)}/"
+
+    def preview_url(self, letter: CapturedMessage) -> str:
+        """Address of a letter in the page. Raises UsageError without a page."""
+        return f"{self.web_url}m/{letter.number}"
 
     @property
     def ca(self) -> Path:
@@ -286,6 +300,8 @@ class Sandbox:
             self.port, self.tls_port = await self._listen(self._terms, self.port, self.tls_port)
             reading = replace(self._terms, dialect=Dialect.POP3)
             self.pop_port, self.pops_port = await self._listen(reading, self.pop_port, self.pops_port)
+            if self.web_port is not None:
+                self._open_page(self.web_port)
         except BaseException:
             await self._close()
             raise
@@ -301,7 +317,30 @@ class Sandbox:
         port, *secure = listener.ports
         return port, secure[0] if secure else 0
 
+    def _open_page(self, port: int) -> None:
+        from courriel.sandbox.web_settings import open_page
+
+        self._page = open_page(
+            self._web, self.host, port, captured=self._captured, faults=self._faults,
+            sessions=lambda: self.sessions, addresses=self._addresses, data=self._data,
+        )  # fmt: skip
+        self.web_port = self._page.port
+
+    def _addresses(self) -> dict[str, str]:
+        """URLs of what listens, by name; those with TLS only where it is offered."""
+        found = {"smtp": self.url, "pop": self.pop_url}
+        if self._terms.starttls:
+            found |= {"starttls": self.starttls_url, "tls": self.tls_url, "pops": self.pops_url, "ca": str(self.ca)}
+        return found
+
+    def _preview(self, letter: CapturedMessage) -> str:
+        """Address of a letter for the reply to its sender; "" without a page."""
+        return "" if self._page is None else self.preview_url(letter)
+
     async def _close(self) -> None:
+        if self._page is not None:
+            page, self._page = self._page, None
+            await asyncio.to_thread(page.close)
         for listener in self._listeners:
             await listener.close()
         self._listeners.clear()
@@ -339,70 +378,6 @@ class Sandbox:
 
     def _host_port(self, port: int) -> str:
         return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
-
-
-class _SandboxHandler(ServerHandler):
-    """Server handler of the sandbox: faults first, then storage."""
-
-    def __init__(
-        self, captured: CapturedMail, mailboxes: Mailboxes, faults: Faults, users: Mapping[str, str] | None
-    ) -> None:
-        self._captured = captured
-        self._mailboxes = mailboxes
-        self._faults = faults
-        self._users = None if users is None else dict(users)
-
-    def connect(self, session: ServerSession) -> Answer | None:
-        return self._faults.decide("connect")
-
-    def greeting(self, session: ServerSession) -> Answer | None:
-        return self._faults.decide("greeting")
-
-    def hello(self, session: ServerSession, name: str) -> Answer | None:
-        return self._faults.decide("hello", (name,))
-
-    def secure(self, session: ServerSession) -> Answer | None:
-        return self._faults.decide("secure")
-
-    def authenticate(self, session: ServerSession, mechanism: str) -> Answer | None:
-        return self._faults.decide("authenticate", (mechanism,))
-
-    def check(self, user: str, secret: str) -> bool:
-        if self._users is None:
-            return True
-        expected = self._users.get(user)
-        return hmac.compare_digest((expected or "").encode(), secret.encode()) and expected is not None
-
-    def secret_of(self, user: str) -> str | None:
-        return None if self._users is None else self._users.get(user)
-
-    def sender(self, session: ServerSession, origin: MailFrom) -> Answer | None:
-        return self._faults.decide("sender", (origin.sender.spec if origin.sender else "<>",))
-
-    def recipient(self, session: ServerSession, recipient: RcptTo) -> Answer | None:
-        return self._faults.decide("recipient", (recipient.address.spec,))
-
-    def data(self, session: ServerSession) -> Answer | None:
-        return self._faults.decide("data")
-
-    def message(self, session: ServerSession, delivery: Delivery) -> Answer | Mapping[str, Reply] | None:
-        everybody = tuple(recipient.address.spec for recipient in delivery.recipients)
-        answer = self._faults.decide("message", everybody)
-        if answer is None or (isinstance(answer, Reply) and answer.kind == 2):
-            self._captured.put(delivery, session)
-        return answer
-
-    def open_mailbox(self, session: ServerSession, user: str) -> Maildrop | Answer | None:
-        return self._mailboxes.open(user)
-
-    def mailbox(self, session: ServerSession, verb: str) -> Answer | None:
-        return self._faults.decide("mailbox", (verb,))
-
-    def letter(self, session: ServerSession, uid: str) -> Answer | None:
-        return self._faults.decide("letter", (uid,))
-
-    def goodbye(self, session: ServerSession) -> Answer | None:
-        return self._faults.decide("goodbye")
 
 
 def _quoted(path: Path) -> str:
