@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from courriel.outbox.work.worker import Worker as Worker
     from courriel.reply import EnhancedCode as EnhancedCode
     from courriel.sandbox.letter import CapturedMessage as CapturedMessage
+    from courriel.sandbox.web_settings import WebSettings as WebSettings
     from courriel.session.encoding import Sendable as Sendable
     from courriel.session.imap.append import Putable as Putable
     from courriel.session.imap.awaited import AsyncImapLetterRefs as AsyncImapLetterRefs
@@ -140,6 +141,7 @@ _HOMES = {
     "Attempt": "outbox.attempts",
     "AttemptListener": "outbox.attempts",
     "CapturedMessage": "sandbox.letter",
+    "WebSettings": "sandbox.web_settings",
     "CertificateFacts": "doctor.visit.certificates",
     "Confirm": "outbox.questions",
     "Connected": "delivery.connect",

@@ -73,6 +73,9 @@ class Report:
             self._recipient(fate, problem, receipt.server)
         for note in receipt.notes:
             self._err.line(f"{label('remarque', 'note')}{visible(spoken(note))}")
+        if receipt.preview_url:
+            captured = say("→ reçu par le serveur d'entraînement : ", "→ captured by the sandbox: ")
+            self._err.line(captured + receipt.preview_url)
 
     def failed(
         self,
@@ -309,6 +312,7 @@ def _receipt_object(receipt: Receipt, problems: list[errors.CourrielError], file
         "notes": list(receipt.notes),
         "message_id": receipt.message_id,
         "file": file or None,
+        "preview_url": receipt.preview_url or None,
     }
 
 

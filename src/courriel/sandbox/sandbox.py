@@ -156,6 +156,13 @@ class Sandbox:
         return f"pops://{self._host_port(self.pops_port)}?ca={_quoted(self.ca)}"
 
     @property
+    def ready_lines(self) -> dict[str, str]:
+        """Settings to paste, by the name of the framework: Django, Flask, Node, PHP, Rails, WINDEV."""
+        from courriel.sandbox.ready_lines import ready_lines
+
+        return ready_lines(self.host, self.port)
+
+    @property
     def web_url(self) -> str:
         """Address of the page, such as http://127.0.0.1:8025/. Raises UsageError without a page."""
         if self.web_port is None:
