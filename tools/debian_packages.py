@@ -40,6 +40,7 @@ PACKAGES = {
     "microsocks": "the tests behind a SOCKS proxy that asks for a login",
     "tinyproxy-bin": "the tests behind an HTTP proxy",
     "squid": "the tests behind the HTTP proxy of most companies",
+    "chromium": "the tests of the page, and of a login in a browser",
 }
 SERVICES = {
     "postfix": ["postfix.service"],

@@ -67,7 +67,7 @@ def take(browser: Browser, url: str, name: str, path: Path) -> None:
     )
     page = context.new_page()
     page.goto(url + address)
-    page.wait_for_function("document.body.dataset.live === 'yes'")
+    page.wait_for_selector("body[data-live=yes]")
     page.screenshot(path=path)
     context.close()
 
