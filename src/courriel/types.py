@@ -94,6 +94,8 @@ if TYPE_CHECKING:
     from courriel.outbox.work.worker import Worker as Worker
     from courriel.reply import EnhancedCode as EnhancedCode
     from courriel.sandbox.letter import CapturedMessage as CapturedMessage
+    from courriel.sandbox.said import Said as Said
+    from courriel.sandbox.said import SaidLine as SaidLine
     from courriel.sandbox.web_settings import WebSettings as WebSettings
     from courriel.session.encoding import Sendable as Sendable
     from courriel.session.imap.append import Putable as Putable
@@ -141,6 +143,8 @@ _HOMES = {
     "Attempt": "outbox.attempts",
     "AttemptListener": "outbox.attempts",
     "CapturedMessage": "sandbox.letter",
+    "Said": "sandbox.said",
+    "SaidLine": "sandbox.said",
     "WebSettings": "sandbox.web_settings",
     "CertificateFacts": "doctor.visit.certificates",
     "Confirm": "outbox.questions",
