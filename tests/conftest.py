@@ -7,6 +7,7 @@ import ipaddress
 import signal
 import socket
 import sys
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
@@ -23,13 +24,21 @@ def pytest_configure(config: pytest.Config) -> None:
     """Try everything, or less of it in the fast part."""
     gc.disable()  # until the tests are collected: nothing of what is made for them is garbage
     settings.load_profile(fast_part.profile(config.option.markexpr, config.getoption("--hypothesis-profile")))
+    if settings.get_current_profile_name() == "fast":
+        fast_part.keep_files_in_memory()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> Generator[None]:
+    """Leave most cases of large matrices to the whole run."""
+    yield
+    if settings.get_current_profile_name() == "fast":
+        fast_part.thin_out(metafunc)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave most cases of large matrices to the whole run, and begin with what takes long where processes share it."""
-    if settings.get_current_profile_name() == "fast":
-        fast_part.thin_out(items)
+    """Begin with what takes long where processes share the tests."""
     if hasattr(config, "workerinput"):
         long_first.sort(items)
 

@@ -1,11 +1,15 @@
 """What the fast part (`make fast`) leaves to the whole run: most examples of hypothesis, most cases of a large matrix.
 
-The fast part is what one runs all day. It tries each test; the whole run tries each case.
+The fast part is what one runs all day. It tries each test; the whole run tries each case. The cases that are left out
+are not even made into tests: each process of a run would make all of them, and most of what it made would never run.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
 from zlib import crc32
 
 import pytest
@@ -13,10 +17,29 @@ from hypothesis import settings
 
 WHOLE = 100  # examples of a test that names no number, in a whole run
 FEWER = 10  # and in the fast part
-CASES = 4  # of one test with parameters, in the fast part
+CASES = 3  # of one test with parameters, in the fast part
+
+LEFT_OUT = ("slow", "acceptance")
+
+MEMORY = Path("/dev/shm")
+ROOM = 1 << 30  # octets that must be free there: three runs, whose files are kept, take less than half of it
 
 settings.register_profile("whole", deadline=None, max_examples=WHOLE)
 settings.register_profile("fast", deadline=None, max_examples=FEWER)
+
+
+class Case(Protocol):
+    """One case of a test with parameters, as pytest plans it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def indices(self) -> dict[str, int]: ...
+    @property
+    def marks(self) -> Sequence[pytest.Mark]: ...
+
+
+AnyCase = TypeVar("AnyCase", bound=Case)
 
 
 def examples(number: int) -> int:
@@ -25,20 +48,55 @@ def examples(number: int) -> int:
 
 
 def profile(marks: str, asked: str | None = None) -> str:
-    """The profile of hypothesis: the one asked for, else "fast" when these marks (`-m`) leave slow tests out."""
-    return asked or ("fast" if "not slow" in marks else "whole")
+    """The profile of hypothesis: the one asked for, else "fast" when these marks (`-m`) leave out what takes long."""
+    return asked or ("fast" if all(f"not {mark}" in marks for mark in LEFT_OUT) else "whole")
 
 
-def thin_out(items: list[pytest.Item]) -> None:
-    """Mark as slow all but a few cases of each test.
+def keep_files_in_memory() -> None:
+    """Have pytest make the folders of the tests in memory, where the system offers that.
 
-    Which ones stay depends on their names alone: they are the same in each run and in each process, and spread over all
-    parameters of a matrix, as neighbours in it would not be.
+    Each step of a mail in an outbox waits for the disk, some milliseconds: a fifth of the duration of all tests of the
+    outbox. The whole run has the disk.
     """
-    tests: dict[tuple[pytest.Item | pytest.Collector | None, str], list[pytest.Item]] = defaultdict(list)
-    for item in items:
-        if not any(item.get_closest_marker(left_out) for left_out in ("slow", "acceptance")):
-            tests[item.parent, getattr(item, "originalname", item.name)].append(item)
-    for cases in tests.values():
-        for case in sorted(cases, key=lambda case: crc32(case.nodeid.encode()))[CASES:]:
-            case.add_marker(pytest.mark.slow)
+    if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK):
+        return
+    found = os.statvfs(MEMORY)
+    if (
+        found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & os.ST_NOEXEC
+    ):  # tests write programs, and run them
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def thin_out(metafunc: pytest.Metafunc) -> None:
+    """Leave a few cases of a test, once all its parameters are known.
+
+    pytest has no other place where cases can be left out before they are tests; without the list that it keeps (another
+    version of pytest), all cases are tried.
+    """
+    planned: list[Case] = getattr(metafunc, "_calls", [])
+    definition = metafunc.definition
+    planned[:] = some(planned, definition.nodeid, {mark.name for mark in definition.iter_markers()})
+
+
+def some(cases: Sequence[AnyCase], test: str, marks: Iterable[str] = ()) -> list[AnyCase]:
+    """A few cases of the test with this id and these marks, in their order.
+
+    Which ones stay depends on their names alone, and is thus the same in each run and in each process. They are as
+    different as can be: each next one brings the most values of parameters that none before it had. So both values of a
+    parameter that has two (blocking and awaiting) are tried, and of a large matrix no neighbours.
+    """
+    if not set(LEFT_OUT).isdisjoint(marks):
+        return list(
+            cases[:1]
+        )  # which the marks leave out: one of them, because none would be a test without parameters
+    tried = [case for case in cases if not any(mark.name in LEFT_OUT for mark in case.marks)]
+    left = sorted(tried or cases[:1], key=lambda case: crc32(f"{test}[{case.id}]".encode()))
+    chosen: list[AnyCase] = []
+    seen: set[tuple[str, int]] = set()
+    while left and len(chosen) < CASES:
+        next_one = max(left, key=lambda case: len(case.indices.items() - seen))  # the first of those that bring as many
+        left.remove(next_one)
+        chosen.append(next_one)
+        seen.update(next_one.indices.items())
+    ids = {id(case) for case in chosen}
+    return [case for case in cases if id(case) in ids]

@@ -183,7 +183,7 @@ def test_a_server_that_stops_answering_is_named_at_its_stage(
 ) -> None:
     sandbox.answer(stage, misbehaviour)
 
-    found = doctor.examine(with_login, timeout=0.5, neighbours_too=False)
+    found = doctor.examine(with_login, timeout=0.3, neighbours_too=False)
 
     step = {"secure": "tls", "authenticate": "login"}.get(stage, stage)
     (wrong,) = [each.name for each in found.steps if each.status == "failed"]
@@ -266,7 +266,8 @@ def test_tls_at_a_port_for_starttls_is_tried_the_other_way(sandbox: Sandbox) -> 
 
 
 def test_starttls_at_a_port_for_tls_is_tried_the_other_way(sandbox: Sandbox) -> None:
-    found = look(f"smtp+starttls://127.0.0.1:{sandbox.tls_port}?ca={sandbox.ca}", neighbours_too=True)
+    target = f"smtp+starttls://127.0.0.1:{sandbox.tls_port}?ca={sandbox.ca}"
+    found = doctor.examine(target, timeout=1, neighbours_too=True)
 
     assert found.session_steps[2].failure == "PLAIN-ON-TLS-PORT"
     assert found.corrected == f"smtps://127.0.0.1:{sandbox.tls_port}?ca={sandbox.ca}"

@@ -735,7 +735,7 @@ def test_a_recorder_that_cannot_write_says_how_many_are_left(
     worker = outbox.worker().start()
     sandbox.wait_for(subject="Number 1")
 
-    assert worker.stop(grace=0.5) == 1
+    assert worker.stop(grace=0.1) == 1
     works.set()
     assert ticket.wait(10).state is State.SENT
 

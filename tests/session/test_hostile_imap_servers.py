@@ -762,7 +762,7 @@ def test_a_total_deadline_holds_for_the_whole_call(opened: Call) -> None:
             except OSError:
                 return
 
-    timeouts = Timeouts(total=1.0)
+    timeouts = Timeouts(total=0.5)
     session = opened(imap_server(UID_FETCH=fetch), timeouts=timeouts)
 
     with pytest.raises(errors.TimedOut, match="the whole call"):

@@ -208,12 +208,12 @@ def test_a_silent_proxy_is_a_time_out_that_names_it(colour: Callable[..., Sessio
     with (
         stranger(saying(b"")) as proxy,
         pytest.raises(TimedOut) as late,
-        opened(colour, to(proxy, scheme), timeouts=Timeouts(connect=1)),
+        opened(colour, to(proxy, scheme), timeouts=Timeouts(connect=0.4)),
     ):
         pass
 
     assert str(late.value) == (
-        f"the proxy {scheme}://127.0.0.1:{proxy.port} was asked, and gave no answer for 1 s (connect) ({HOST}:{PORT})"
+        f"the proxy {scheme}://127.0.0.1:{proxy.port} was asked, and gave no answer for 0.4 s (connect) ({HOST}:{PORT})"
     )
     assert (late.value.hint_id, late.value.retryable) == ("PROXY-NO-ANSWER", True)
 
@@ -239,7 +239,7 @@ def test_a_proxy_that_drips_does_not_outlast_the_limit(colour: Callable[..., Ses
     with (
         stranger(dripping) as proxy,
         pytest.raises(TimedOut) as late,
-        opened(colour, to(proxy, "http"), timeouts=Timeouts(**{limit: 1.0})),
+        opened(colour, to(proxy, "http"), timeouts=Timeouts(**{limit: 0.4})),
     ):
         pass
 

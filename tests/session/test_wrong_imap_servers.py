@@ -520,11 +520,11 @@ def test_signs_of_life_keep_a_long_search_alive(opened: Call) -> None:
 
     def search(phone: Phone, tag: str, command: str) -> None:
         for _ in range(8):
-            done.wait(0.2)
+            done.wait(0.1)
             phone.say("* OK Hang in there..")
         phone.say(f"* SEARCH 1\n{tag} OK")
 
-    session = opened(imap_server(UID_SEARCH=search), seconds=0.8)
+    session = opened(imap_server(UID_SEARCH=search), seconds=0.6)
 
     assert session.search().uids == (1,)
 
@@ -535,11 +535,11 @@ def test_a_large_letter_that_comes_slowly_does_not_fail(opened: Call) -> None:
     def fetch(phone: Phone, tag: str, command: str) -> None:
         phone.line.sendall(b"* 1 FETCH (UID 1 BODY[HEADER] {120000}\r\n")
         for _ in range(6):
-            pause.wait(0.25)
+            pause.wait(0.15)
             phone.line.sendall(b"x" * 20_000)
         phone.say(f")\n{tag} OK ok")
 
-    session = opened(imap_server(UID_SEARCH="* SEARCH 1\n{tag} OK", UID_FETCH=fetch), seconds=0.9)
+    session = opened(imap_server(UID_SEARCH="* SEARCH 1\n{tag} OK", UID_FETCH=fetch), seconds=0.7)
 
     (letter,) = session.search()
     assert len(letter.raw_header) == 120_000

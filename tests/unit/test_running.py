@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings
 
 import fast_part
 import long_first
@@ -12,50 +16,87 @@ import long_first
 
 @dataclass
 class Case:
-    """One case of a test, as far as it is looked at; two with the same values are two."""
+    """One case of a test, as far as it is looked at."""
 
-    nodeid: str
-    marks: set[str] = field(default_factory=set)
-    parent: object = None
-
-    @property
-    def name(self) -> str:
-        return self.nodeid.partition("::")[2]
+    indices: dict[str, int]
+    marks: list[pytest.Mark] = field(default_factory=list)
 
     @property
-    def originalname(self) -> str:
-        return self.name.partition("[")[0]
-
-    def get_closest_marker(self, name: str) -> bool:
-        return name in self.marks
-
-    def add_marker(self, mark: pytest.MarkDecorator) -> None:
-        self.marks.add(mark.name)
+    def id(self) -> str:
+        return "-".join(map(str, self.indices.values()))
 
 
-def left(cases: list[Case]) -> list[str]:
-    fast_part.thin_out(cases)  # type: ignore[arg-type]
-    return [case.nodeid for case in cases if not case.marks]
+def matrix(rows: int, columns: int) -> list[Case]:
+    return [Case({"row": row, "column": column}) for row in range(rows) for column in range(columns)]
 
 
 def test_the_fast_part_has_some_cases_of_each_test_spread_over_the_matrix() -> None:
-    def matrix() -> list[Case]:
-        return [Case(f"x.py::test_a[{row}-{column}]") for row in range(20) for column in "pqrst"]
+    found = fast_part.some(matrix(20, 5), "x.py::test_a")
 
-    found = left([Case("x.py::test_b[0]"), *matrix()])
+    assert len(found) == fast_part.CASES
+    for parameter in ("row", "column"):
+        assert len({case.indices[parameter] for case in found}) == fast_part.CASES
+    backwards = fast_part.some([*reversed(matrix(20, 5))], "x.py::test_a")
+    assert [*reversed(backwards)] == found, "whatever their order"
 
-    assert found[0] == "x.py::test_b[0]"
-    assert len(found) == 1 + fast_part.CASES
-    assert len({each.rpartition("-")[2] for each in found[1:]}) > 2
-    assert left([*reversed(matrix())]) == [*reversed(found[1:])], "whatever their order"
+
+@pytest.mark.parametrize("test", ["a", "b", "c", "d", "e"])
+def test_both_values_of_each_parameter_are_tried_in_the_fast_part(test: str) -> None:
+    cases = [
+        Case({"colour": colour, "cut": cut, "way": way}) for colour in (0, 1) for cut in (0, 1) for way in range(9)
+    ]
+
+    found = fast_part.some(cases, test)
+
+    assert {case.indices["colour"] for case in found} == {case.indices["cut"] for case in found} == {0, 1}
 
 
 def test_what_is_slow_anyway_takes_no_room_of_others() -> None:
     cases = [
-        Case(f"x.py::test_a[{number}]", {"slow"} if number % 2 else set()) for number in range(2 * fast_part.CASES)
+        Case({"number": number}, [pytest.mark.slow.mark] if number % 2 else []) for number in range(2 * fast_part.CASES)
     ]
 
-    assert len(left(cases)) == fast_part.CASES
+    assert fast_part.some(cases, "x.py::test_a") == cases[::2]
+
+
+@pytest.mark.parametrize("mark", fast_part.LEFT_OUT)
+def test_of_a_test_that_is_left_out_one_case_is_made_to_be_left_out(mark: str) -> None:
+    all_marked = [Case({"number": number}, [getattr(pytest.mark, mark).mark]) for number in range(9)]
+
+    assert len(fast_part.some(all_marked, "x.py::test_a")) == 1
+    assert len(fast_part.some(matrix(3, 3), "x.py::test_a", {mark})) == 1
+    assert fast_part.some([], "x.py::test_a", {mark}) == []
+
+
+@pytest.mark.parametrize("number", range(2 * fast_part.CASES))
+def test_pytest_makes_those_cases_alone(number: int, request: pytest.FixtureRequest) -> None:
+    test = request.node.originalname
+    cases = [case for case in request.session.items if getattr(case, "originalname", None) == test]
+
+    assert f"[{number}]" in request.node.name
+    assert len(cases) <= (fast_part.CASES if settings.get_current_profile_name() == "fast" else 2 * fast_part.CASES)
+
+
+@pytest.mark.parametrize(("room", "chosen"), [(1, True), (1 << 62, False)])
+def test_files_are_kept_in_memory_where_there_is_room(
+    room: int, chosen: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_DEBUG_TEMPROOT", raising=False)
+    monkeypatch.setattr(fast_part, "MEMORY", tmp_path)
+    monkeypatch.setattr(fast_part, "ROOM", room)
+
+    fast_part.keep_files_in_memory()
+
+    assert os.environ.pop("PYTEST_DEBUG_TEMPROOT", "") == (str(tmp_path) if chosen else "")
+
+
+def test_a_system_without_a_folder_in_memory_has_the_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("PYTEST_DEBUG_TEMPROOT", raising=False)
+    monkeypatch.setattr(fast_part, "MEMORY", tmp_path / "nothing")
+
+    fast_part.keep_files_in_memory()
+
+    assert "PYTEST_DEBUG_TEMPROOT" not in os.environ
 
 
 @pytest.mark.parametrize(
@@ -64,16 +105,17 @@ def test_what_is_slow_anyway_takes_no_room_of_others() -> None:
         ("", None, "whole"),
         ("not acceptance and not slow", None, "fast"),
         ("not acceptance and not slow", "whole", "whole"),
+        ("not slow", None, "whole"),
         ("slow", None, "whole"),
     ],
 )
-def test_only_a_run_without_the_slow_tests_is_thinned_out(marks: str, asked: str | None, chosen: str) -> None:
+def test_only_a_run_without_what_takes_long_is_thinned_out(marks: str, asked: str | None, chosen: str) -> None:
     assert fast_part.profile(marks, asked) == chosen
 
 
 def test_what_takes_long_begins_first_and_the_others_stay_in_their_order() -> None:
     first, second, *_ = long_first.LONG
-    items = [Case(f"{path}::test") for path in ("z.py", second, "a.py", first)]
+    items = [SimpleNamespace(nodeid=f"{path}::test") for path in ("z.py", second, "a.py", first)]
 
     long_first.sort(items)  # type: ignore[arg-type]
 

@@ -6,6 +6,7 @@ import io
 import mimetypes
 import os
 import pickle
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,7 @@ def test_a_directory_and_a_pipe_are_no_files(tmp_path: Path) -> None:
         "NUL.txt",
         "C:\\x\\aux",
         "/dev/null",
+        "/dev/shm/../null",
         "com1",
         "x/nul:",
         "a\0.txt",
@@ -100,6 +102,17 @@ def test_a_directory_and_a_pipe_are_no_files(tmp_path: Path) -> None:
 def test_what_is_no_path_of_a_file_here_is_refused(path: str) -> None:
     with pytest.raises(InvalidMessage):
         MESSAGE.with_attachment(path)
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="a system without shared memory that is a folder")
+def test_a_file_in_shared_memory_is_a_file() -> None:
+    with tempfile.NamedTemporaryFile(dir="/dev/shm", suffix=".pdf") as file:
+        file.write(b"%PDF")
+        file.flush()
+
+        (attached,) = MESSAGE.with_attachment(file.name).attachments
+
+        assert attached.read() == b"%PDF"
 
 
 def test_octets_streams_and_text_are_taken_as_they_are() -> None:
