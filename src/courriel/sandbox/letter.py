@@ -76,7 +76,7 @@ class CapturedMessage:
             mechanism=session.mechanism,
             path=path,
             delivery=delivery,
-            said=Said(session.noted),
+            said=Said.of(session.noted),
         )
 
     def stored(self, read: Callable[[], bytes]) -> CapturedMessage:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from courriel.dialogue.server.handler import NotedLine
+from courriel.dialogue.server.handler import NotedLine, NotedLines
+
+_BEGINNING = 30  # lines of a session's beginning that are kept with a mail in a file: greeting, EHLO, TLS, login
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +26,15 @@ class Said:
 
     __slots__ = ("_source", "_until")
 
-    def __init__(self, source: Iterable[NotedLine] = (), *, until: float | None = None) -> None:
-        """`until` is the time of the last line about the mail; by default that of the last line so far."""
+    def __init__(self, source: Iterable[NotedLine] = (), *, until: float = float("inf")) -> None:
+        """`until` is the time of the last line about the mail."""
         self._source = source
-        if until is None:
-            last: NotedLine | None = None
-            for last in source:  # noqa: B007 - the last one is what is wanted
-                pass
-            until = last.seconds if last is not None else 0.0
         self._until = until
+
+    @classmethod
+    def of(cls, noted: NotedLines | None) -> Said:
+        """Make it when the content of the mail has just come."""
+        return cls() if noted is None else cls(noted, until=noted.elapsed)
 
     @classmethod
     def stored(cls, rows: Sequence[Sequence[object]]) -> Said:
@@ -54,3 +56,8 @@ class Said:
             SaidLine(seconds, who, text, index >= begins and seconds <= self._until)
             for index, (seconds, who, text) in enumerate(found)
         ]
+
+    def rows(self, most: int) -> list[tuple[float, str, str]]:
+        """The beginning of the session and the lines up to the end of this mail, to be stored: at most so many."""
+        found = [(line.seconds, line.who, line.text) for line in self._source]
+        return found if len(found) <= most else found[:_BEGINNING] + found[_BEGINNING - most :]

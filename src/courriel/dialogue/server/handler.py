@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from courriel._dataclass import dataclass, field
@@ -114,13 +114,24 @@ class NotedLine(Protocol):
     def text(self) -> str: ...
 
 
+class NotedLines(Protocol):
+    """Transcript of a session, as far as the server's handlers look at it."""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since its start."""
+        ...
+
+    def __iter__(self) -> Iterator[NotedLine]: ...
+
+
 class ServerSession:
     """State of one session on the server side."""
 
     def __init__(
-        self, *, peer: str = "", tls_version: str = "", note: Note | None = None, noted: Iterable[NotedLine] = ()
+        self, *, peer: str = "", tls_version: str = "", note: Note | None = None, noted: NotedLines | None = None
     ) -> None:
-        """`note` adds a line to the transcript, `noted` are its lines so far."""
+        """`note` adds a line to the transcript, `noted` is the transcript itself."""
         self.peer = peer
         self.tls_version = tls_version
         self.secured = bool(tls_version)

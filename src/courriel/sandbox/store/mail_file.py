@@ -17,7 +17,7 @@ from courriel.sandbox.said import Said
 from courriel.sandbox.store.database import open_database
 from courriel.wire.mime.checks import Finding
 
-_LINES = 400  # lines of a session that are kept with a mail
+_LINES = 60  # lines of a session that are kept with a mail
 
 
 class MailFile:
@@ -49,7 +49,7 @@ class MailFile:
         facts = {
             "user": letter.user, "hello": letter.hello, "peer": letter.peer, "tls": letter.tls_version,
             "mechanism": letter.mechanism, "findings": [[each.kind, each.text] for each in letter.findings],
-            "said": [[line.seconds, line.who, line.text] for line in letter.said.lines()[-_LINES:]],
+            "said": letter.said.rows(_LINES),
         }  # fmt: skip
         try:
             with self._lock:
