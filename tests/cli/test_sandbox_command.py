@@ -138,6 +138,23 @@ def test_beyond_loopback_the_page_has_a_password_unless_it_is_declined(words: tu
     assert (status, bool(opened["password"])) == (asked, asked == 401)
 
 
+def test_a_relay_sends_one_mail_for_good_when_somebody_asks_in_the_page() -> None:
+    options = ("--port", "0", "--web-port", "0", "--json")
+    with library.Sandbox() as outside, practising(*options, "--relay", outside.url) as server:
+        opened = heard(server)
+        library.send(sender="a@example.org", to="b@example.org", subject="x", text="x", via=str(opened["url"]))
+        heard(server)
+        asked = urllib.request.Request(f"{opened['web_url']}m/1/pass-on", data=b"to=real%40example.org")
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            said = answer.read()
+        gone = [(letter.sender, letter.recipients) for letter in outside.letters]
+        server.send_signal(signal.SIGINT)
+        _ = server.communicate(timeout=20)
+
+    assert said.startswith(b"250")
+    assert gone == [("a@example.org", ("real@example.org",))]
+
+
 @pytest.mark.parametrize("given", ["0", "many", "5T", "-1", "²"])
 def test_what_is_kept_is_a_number_or_a_size(courriel: Run, given: str) -> None:
     ran = courriel("sandbox", f"--keep={given}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -12,6 +12,7 @@ import pytest
 
 import courriel
 from courriel import Message, Sandbox
+from courriel.types import CapturedMessage, WebSettings
 
 
 @pytest.fixture
@@ -211,6 +212,29 @@ def test_a_senseless_number_is_the_callers_mistake(page: httpx.Client, address: 
 @pytest.mark.parametrize("body", [b"[]", b"{", b"[" * 100_000, b'{"numbers": 7}', b"\xff"])
 def test_a_senseless_body_is_the_callers_mistake(page: httpx.Client, body: bytes) -> None:
     assert page.request("DELETE", "/api/mails", content=body).status_code == 400
+
+
+def test_a_mail_is_passed_on_by_hand_and_only_where_a_relay_was_named(sandbox: Sandbox, page: httpx.Client) -> None:
+    passed: list[tuple[int, list[str]]] = []
+
+    def pass_on(mail: CapturedMessage, recipients: Sequence[str]) -> str:
+        passed.append((mail.number, list(recipients)))
+        return "250 2.0.0 gone"
+
+    send(sandbox, "x")
+    assert page.post("/m/1/pass-on", data={"to": "real@example.org"}).status_code == 404
+    with Sandbox(web_port=0, web=WebSettings(pass_on=pass_on, relay="smtp.example.org")) as relaying:
+        send(relaying, "x")
+        with httpx.Client(base_url=relaying.web_url, timeout=30, trust_env=False) as other:
+            nobody = other.post("/m/1/pass-on", data={"to": " "})
+            stranger = other.post("/m/1/pass-on", data={"to": "a@b.c"}, headers={"Origin": "http://evil.example"})
+            done = other.post("/m/1/pass-on", data={"to": "real@example.org, two@example.org"})
+            shown = other.get("/m/1?tab=envelope").text
+
+    assert (nobody.status_code, stranger.status_code) == (400, 403)
+    assert (done.status_code, done.text) == (200, "250 2.0.0 gone\n")
+    assert passed == [(1, ["real@example.org", "two@example.org"])]
+    assert "smtp.example.org" in shown
 
 
 # Mailpit's.

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from courriel.sandbox.web.server import WebServer
 
 _SESSIONS = 500
+_AT_ONCE = 600  # sessions at a time: a load test of an application opens hundreds
 _ANY_LOGIN = ("PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER")
 # Challenge-response mechanisms can only be offered where the password is known.
 _KNOWN_LOGINS = ("SCRAM-SHA-256", "CRAM-MD5", *_ANY_LOGIN)
@@ -98,7 +99,7 @@ class Sandbox:
             starttls=certificates.available(),
             mechanisms=_ANY_LOGIN if users is None else _KNOWN_LOGINS,
             login_required=require_login,
-            limits=limits or ServerLimits(),
+            limits=limits or ServerLimits(sessions=_AT_ONCE),
         )
         self._captured = CapturedMail(Path(folder) if folder is not None else None, most=keep, octets=keep_octets)
         self._data = Path(data) if data is not None else None

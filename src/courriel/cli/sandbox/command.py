@@ -57,6 +57,9 @@ _PORT = click.IntRange(0, 65535)
 @option("--user", multiple=True, value=Bilingual("NOM:MOT-DE-PASSE", "NAME:PASSWORD"),
         fr="Compte autorisé à s'authentifier ; se répète. Sans cette option, tous le sont.",
         en="Account that may log in; may be repeated. Without it, any may.")  # fmt: skip
+@option("--relay", value="URL",
+        fr="Serveur par lequel la page peut envoyer un message pour de bon, un à un, après confirmation.",
+        en="Server by which the page may send a mail for good, one at a time, after a question.")  # fmt: skip
 @option("--once", is_flag=True, fr="S'arrête après le premier message.", en="Stop after the first mail.")
 @click.pass_obj
 def command(
@@ -73,6 +76,7 @@ def command(
     keep: str,
     folder: str | None,
     user: tuple[str, ...],
+    relay: str | None,
     once: bool,
 ) -> int:
     """Run the server until the process is stopped."""
@@ -83,7 +87,7 @@ def command(
     plan = Plan(
         host=host, port=port, tls_port=tls_port, pop_port=pop_port, web_port=web_port, web=not no_web,
         hosts=allow_host, without_password=no_password, data=data, most=most, octets=octets, folder=folder,
-        users=dict(map(_user, user)) or None, once=once,
+        users=dict(map(_user, user)) or None, relay=relay, once=once,
     )  # fmt: skip
     return watch(manner, plan)
 

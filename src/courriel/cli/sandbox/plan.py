@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 import secrets
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from importlib.util import find_spec
 
 import click
 
-from courriel import Sandbox, Server
+from courriel import Message, Route, Sandbox, Server, send
 from courriel.cli.i18n import say
-from courriel.types import WebSettings
+from courriel.types import CapturedMessage, WebSettings
 
 USUAL_SMTP, USUAL_WEB = 1025, 8025
 """Ports that are in everybody's settings already."""
@@ -41,6 +41,7 @@ class Plan:
     octets: int
     folder: str | None
     users: Mapping[str, str] | None = field(repr=False)
+    relay: str | None = field(repr=False)
     once: bool
 
     @property
@@ -61,6 +62,10 @@ class Plan:
     def sandbox(self, folder: str | None) -> Sandbox:
         """The server, not yet open."""
         settings = WebSettings(hosts=self.hosts, password=self.password, open_to_all=self.without_password)
+        if self.relay is not None:
+            route = Route.parse(self.relay)
+            shown = route.server.host if route.server is not None else route.kind
+            settings = replace(settings, pass_on=partial(_pass_on, route), relay=shown)
         return Sandbox(
             self.host,
             _usual(self.host, USUAL_SMTP) if self.port is None else self.port,
@@ -93,6 +98,14 @@ def kept(given: str) -> tuple[int, int]:
 
 
 # The steps.
+
+
+def _pass_on(route: Route, mail: CapturedMessage, recipients: Sequence[str]) -> str:
+    """Send one mail for good, to these recipients and no others; returns the reply of the server."""
+    message = Message.parse(mail.content, normalise=True)
+    if mail.sender:
+        return str(send(message, via=route, sender=mail.sender, to=list(recipients)).reply)
+    return str(send(message, via=route, to=list(recipients)).reply)
 
 
 def _usual(host: str, port: int) -> int:

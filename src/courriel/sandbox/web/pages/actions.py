@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from courriel import errors
 from courriel.sandbox.web.api.own import remove_found
 from courriel.sandbox.web.asked import mail_of, site_of
-from courriel.sandbox.web.errors import BadRequest
+from courriel.sandbox.web.errors import BadRequest, NotThere
 from courriel.sandbox.web.language import COOKIE
 from courriel.sandbox.web.pages.rendering import THEME, query
 from courriel.sandbox.web.received import take
@@ -63,6 +63,22 @@ async def play(request: Request) -> Response:
     else:
         site.faults.clear()
     return RedirectResponse(local(form.get("back", "/")), 303)
+
+
+async def pass_on(request: Request) -> Response:
+    """Send one mail on for good, to the recipients that were typed: only where a relay was named when it began."""
+    site, mail = site_of(request), mail_of(request)
+    if site.pass_on is None:
+        raise NotThere("This practice server passes nothing on; it does with: --relay URL")
+    form = await fields(request)
+    recipients = form.get("to", "").replace(",", " ").split()[:50]
+    if not recipients:
+        raise BadRequest("nobody is named whom the mail is to go to")
+    try:
+        reply = await run_in_threadpool(site.pass_on, mail, recipients)
+    except errors.CourrielError as refused:
+        raise BadRequest(str(refused)) from None
+    return PlainTextResponse(f"{reply}\n")
 
 
 async def settings(request: Request) -> Response:
