@@ -37,6 +37,7 @@ from courriel.wire.mime import transfer
 
 from .material import MANY, RECIPIENT, SENDER, SMALL_FILE, person
 from .player import Clock, Job, NotYet, awaited, compared, memory, play, timed
+from .serving import works
 
 FOR_EVER = 1_000_000
 """Seconds, or messages: no session of a pool is replaced while the clock runs, nor are the peers' ones."""
@@ -393,6 +394,7 @@ def main() -> None:
             "imap-sync": imap_sync,
             "imap-heads": imap_heads,
             "imap-heads-read": imap_heads_read,
+            **works(lambda: [sys.executable, "-m", "bench.sandbox_server"]),
         }
     )
 

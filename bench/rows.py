@@ -262,6 +262,18 @@ def rows(material: Material, folder: Path) -> list[Row]:
             )
             for milliseconds in (0, 10)
         ),
+        *(
+            Row(
+                f"imap served, {verb}",
+                f"the practice server: {verb} of letters of 4 kB, core time of the server",
+                f"serve-{verb.lower()}",
+                "",
+                (Rival("hoodiecrow", 5),),
+                unit="letters/s",
+                most=LETTERS,
+            )
+            for verb in ("APPEND", "FETCH")
+        ),
         Row(
             "sessions",
             "open, STARTTLS, AUTH, send, close",

@@ -26,6 +26,10 @@ PACKAGES = {
     "dovecot-pop3d": "the tests against Dovecot's POP3",
     "dovecot-lmtpd": "the tests against Dovecot's LMTP",
     "mpop": "the tests with mpop as a reader of our mailboxes",
+    "isync": "the tests with mbsync as a reader of our mailboxes by IMAP",
+    "neomutt": "the same with neomutt",
+    "fetchmail": "the same with fetchmail, and by POP3",
+    "getmail6": "the same with getmail",
     "swaks": "the tests with swaks as a client",
     "libnet-ssleay-perl": "the tests with swaks over TLS",
     "gcc": "the outbox's tests of power cuts and failing disks",
@@ -45,6 +49,7 @@ PACKAGES = {
 SERVICES = {
     "postfix": ["postfix.service"],
     "dovecot-imapd": ["dovecot.socket", "dovecot.service"],
+    "fetchmail": ["fetchmail.service"],
     "postgresql": ["postgresql.service"],
     "pgbouncer": ["pgbouncer.service"],
     "nsd": ["nsd.service"],

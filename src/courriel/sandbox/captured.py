@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
@@ -68,6 +68,11 @@ class CapturedMail:
         """Number of letters dropped because there were too many."""
         self.revision = 0
         """Number of changes so far: arrivals, removals, marks."""
+        self.on_arrival: list[Callable[[CapturedMessage], None]] = []
+        """Called with each letter that arrived, in the thread that brought it, when nothing is locked any more."""
+        self.on_removal: list[Callable[[Sequence[int]], None]] = []
+        """Called likewise with the numbers of letters that are gone: removed, dropped, cleared."""
+        self._gone: list[int] = []
         self._kept: KeptMail | None = None
         self._held = 0
         self._letters: dict[int, CapturedMessage] = {}
@@ -165,6 +170,8 @@ class CapturedMail:
             self._number = number
             self._enter(letter)
             self._drop_oldest()
+        for told in self.on_arrival:
+            told(letter)
         return letter
 
     def remove(self, numbers: Iterable[int]) -> int:
@@ -253,8 +260,11 @@ class CapturedMail:
             self.revision += 1
             self._changed.notify_all()
             waiting = tuple(self._waiting)
+            gone, self._gone = self._gone, []
         for loop, event in waiting:
             loop.call_soon_threadsafe(event.set)
+        for told in self.on_removal if gone else ():
+            told(gone)
 
     def _enter(self, letter: CapturedMessage) -> None:
         self._letters[letter.number] = letter
@@ -286,6 +296,7 @@ class CapturedMail:
                     box.pop(number, None)
                     if not box:
                         del self._boxes[recipient.lower()]
+        self._gone += numbers
         if numbers and self._kept is not None:
             self._kept.remove(numbers)
 

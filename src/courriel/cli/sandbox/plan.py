@@ -32,6 +32,7 @@ class Plan:
     port: int | None
     tls_port: int
     pop_port: int
+    imap_port: int
     web_port: int | None
     web: bool
     hosts: tuple[str, ...]
@@ -71,6 +72,7 @@ class Plan:
             _usual(self.host, USUAL_SMTP) if self.port is None else self.port,
             tls_port=self.tls_port,
             pop_port=self.pop_port,
+            imap_port=self.imap_port,
             folder=folder,
             users=self.users,
             keep=self.most,

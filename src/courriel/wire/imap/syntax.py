@@ -32,6 +32,8 @@ FLAGS = {
     "recent": "\\Recent",
 }
 """Names in this package for the system flags; any other flag is a keyword."""
+SYSTEM_FLAGS = tuple(flag for word, flag in FLAGS.items() if word != "recent")
+"""System flags that a client may set; only the server sets \\Recent."""
 _WORDS = {flag.lower(): word for word, flag in FLAGS.items()}
 
 
