@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -46,11 +47,11 @@ class KeptMail(Protocol):
         ...
 
     def mark(self, numbers: Iterable[int], *, seen: bool) -> None:
-        """Write whether these were seen."""
+        """Write whether these mails were seen."""
         ...
 
     def close(self) -> None:
-        """Give it back."""
+        """Close the place: no mail is kept there any more."""
         ...
 
 
@@ -133,10 +134,11 @@ class CapturedMail:
     def mailboxes(self) -> list[tuple[str, int, int]]:
         """Recipients, each with the number of its letters and of those not seen, in order of the alphabet."""
         with self._changed:
-            return sorted(
-                (address, len(numbers), sum(number not in self._seen for number in numbers))
-                for address, numbers in self._boxes.items()
+            seen = Counter(
+                address for number in self._seen for address in set(map(str.lower, self._letters[number].recipients))
             )
+            counted = ((address, len(numbers)) for address, numbers in self._boxes.items())
+            return sorted((address, count, count - seen[address]) for address, count in counted)
 
     def count(self, mailbox: str | None = None) -> int:
         """Number of letters, of one mailbox or of all."""

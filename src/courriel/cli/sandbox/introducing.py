@@ -1,4 +1,4 @@
-"""What `courriel sandbox` prints when it begins: the page, URLs to paste, lines for frameworks."""
+"""Introduction of `courriel sandbox` on the terminal: the page, URLs to paste, lines for frameworks."""
 
 from __future__ import annotations
 

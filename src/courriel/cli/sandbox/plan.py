@@ -1,4 +1,4 @@
-"""What a practice server of the command line is to be: addresses, ports, what it keeps, who may look."""
+"""Plan of a practice server, made of the options: addresses, ports, what it keeps, who may look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page and the API know of their server: its mails, its faults, its sessions, its addresses."""
+"""Server as its page and its API see it: mails, faults, sessions, addresses."""
 
 from __future__ import annotations
 
