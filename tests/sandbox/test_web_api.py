@@ -156,6 +156,23 @@ def test_a_mail_may_be_put_in(sandbox: Sandbox, page: httpx.Client) -> None:
     assert page.post("/api/mails?to=a@b.c%0d%0ax", content=b"Subject: x\n\n").status_code == 400
 
 
+def test_what_the_page_puts_in_and_removes_is_seen_by_those_who_read(sandbox: Sandbox, page: httpx.Client) -> None:
+    send(sandbox, "first")
+    account = courriel.Password("bob@example.org", "any")
+    with courriel.ImapSession(sandbox.imap_server(), account) as reader:
+        reader.select("INBOX")
+        page.post("/api/mails", content=b"From: ada@example.org\nTo: bob@example.org\nSubject: put in\n\nx\n")
+        page.delete("/api/mails/1")
+        reader.noop()
+        assert [letter.subject for letter in reader] == ["put in"]
+
+    with courriel.PopSession(sandbox.pop_server(), account) as box:
+        assert [letter.subject for letter in box] == ["put in"]
+    page.delete("/api/mails")
+    with courriel.PopSession(sandbox.pop_server(), account) as box:
+        assert list(box) == []
+
+
 def test_a_failure_of_the_table_is_played_once(sandbox: Sandbox, page: httpx.Client) -> None:
     assert page.post("/api/faults", json={"play": "GREYLISTED"}).json() == {"set": True}
 
