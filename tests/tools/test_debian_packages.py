@@ -12,7 +12,8 @@ import pytest
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "debian_packages.py"
 ALL = (
-    "postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop swaks libnet-ssleay-perl gcc libc6-dev postgresql pgbouncer"
+    "postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop isync neomutt fetchmail getmail6 swaks libnet-ssleay-perl"
+    " gcc libc6-dev postgresql pgbouncer"
     " redis-server nsd unbound systemd dante-server microsocks tinyproxy-bin squid"
 )
 
@@ -84,8 +85,8 @@ def test_what_is_missing_is_installed_without_removing_anything(machine: Machine
     [call] = machine.calls_of("apt-get")[:1]
     assert call.endswith(
         "install --yes --no-install-recommends --no-remove "
-        "dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop libnet-ssleay-perl gcc libc6-dev "
-        "postgresql pgbouncer redis-server nsd unbound systemd"
+        "dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop isync neomutt fetchmail getmail6 libnet-ssleay-perl "
+        "gcc libc6-dev postgresql pgbouncer redis-server nsd unbound systemd"
         " dante-server microsocks tinyproxy-bin squid"
     )
 
