@@ -14,7 +14,7 @@ TOOL = Path(__file__).resolve().parents[2] / "tools" / "debian_packages.py"
 ALL = (
     "postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop isync neomutt fetchmail getmail6 swaks libnet-ssleay-perl"
     " gcc libc6-dev postgresql pgbouncer"
-    " redis-server nsd unbound systemd dante-server microsocks tinyproxy-bin squid"
+    " redis-server nsd unbound systemd dante-server microsocks tinyproxy-bin squid chromium"
 )
 
 
@@ -87,7 +87,7 @@ def test_what_is_missing_is_installed_without_removing_anything(machine: Machine
         "install --yes --no-install-recommends --no-remove "
         "dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop isync neomutt fetchmail getmail6 libnet-ssleay-perl "
         "gcc libc6-dev postgresql pgbouncer redis-server nsd unbound systemd"
-        " dante-server microsocks tinyproxy-bin squid"
+        " dante-server microsocks tinyproxy-bin squid chromium"
     )
 
 
