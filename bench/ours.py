@@ -35,6 +35,7 @@ from courriel.session.encoding import Sendable
 from courriel.types import SendArguments
 from courriel.wire.mime import transfer
 
+from . import receiving
 from .material import MANY, RECIPIENT, SENDER, SMALL_FILE, person
 from .player import Clock, Job, NotYet, awaited, compared, memory, play, timed
 from .serving import works
@@ -395,6 +396,7 @@ def main() -> None:
             "imap-heads": imap_heads,
             "imap-heads-read": imap_heads_read,
             **works(lambda: [sys.executable, "-m", "bench.sandbox_server"]),
+            **receiving.works(lambda: [sys.executable, "-m", "bench.sandbox_smtp_server"]),
         }
     )
 
