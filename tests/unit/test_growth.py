@@ -16,6 +16,7 @@ import pytest
 from courriel import Address, Letter, Proxy, errors
 from courriel.compose.placeholders import Pattern
 from courriel.delivery.urls import url_parser
+from courriel.dialogue.server.imap.sorting import base_subject
 from courriel.model.received.limits import ReadLimits
 from courriel.network.connecting.proxy.environment import is_excepted
 from courriel.reply import EnhancedCode
@@ -23,6 +24,15 @@ from courriel.wire.html.to_text import text_of
 from courriel.wire.imap import dates, folder_names, syntax
 from courriel.wire.imap.parser import ImapParser
 from courriel.wire.imap.values import read_values
+from courriel.wire.imap_server.arguments import Arguments
+from courriel.wire.imap_server.envelope import envelope
+from courriel.wire.imap_server.fetch_items import read_items
+from courriel.wire.imap_server.letter_tree import LetterContent
+from courriel.wire.imap_server.list_patterns import ListPattern
+from courriel.wire.imap_server.number_sets import NumberSet
+from courriel.wire.imap_server.search_keys import read_program
+from courriel.wire.imap_server.sections import octets_of, read_section
+from courriel.wire.imap_server.structure import structure
 from courriel.wire.mime.headers import encoded_words, text_field
 from courriel.wire.parse.addresses import received_addresses
 from courriel.wire.parse.charsets.decoding import decoded
@@ -133,6 +143,23 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "base64": lambda text: unpacked(octets(text), "base64", ignored),
     "quoted-printable": lambda text: unpacked(octets(text), "quoted-printable", ignored),
     "uuencode": lambda text: unpacked(octets(f"begin 644 a\r\n{text}"), "x-uuencode", ignored),
+    "a letter's tree by IMAP": lambda text: structure(LetterContent(octets(text)), extended=True),
+    "a multipart's tree by IMAP": lambda text: structure(
+        LetterContent(octets(f"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n{text}")), extended=True
+    ),
+    "a structure's parameters by IMAP": lambda text: structure(
+        LetterContent(octets(f"Content-Type: text/plain; {text}\r\n\r\nx")), extended=True
+    ),
+    "an envelope by IMAP": lambda text: envelope(LetterContent(octets(f"From: {text}\r\n\r\n")).tree.header),
+    "header fields by IMAP": lambda text: octets_of(
+        LetterContent(octets(f"Subject: {text}\r\n\r\n")), read_section("HEADER.FIELDS (SUBJECT)")
+    ),
+    "a section by IMAP": refused(read_section),
+    "a subject to sort by": base_subject,
+    "a pattern of LIST": refused(lambda text: ListPattern("", text).matches("a" * 50)),
+    "a set of numbers": refused(lambda text: NumberSet(text).among([1, 2, 3])),
+    "a search": refused(lambda text: read_program(Arguments.read((octets(text),)))),
+    "what to fetch": refused(lambda text: read_items(Arguments.read((octets(f"({text}"),)).value("it"))),
     "replies of SMTP": refused(lambda text: smtp.take_replies(bytearray(octets(f"250-{text}\r\n250 ok\r\n")))),
     "lines of SMTP": refused(lambda text: smtp.take_replies(bytearray(octets(text)))),
     "capabilities of SMTP": refused(

@@ -8,6 +8,8 @@ import pytest
 
 from courriel._dataclass import replace
 from courriel.dialogue.server.handler import ServerLimits
+from courriel.dialogue.server.imap.sorting import base_subject
+from courriel.wire.imap_server.list_patterns import ListPattern
 from pairs.imap_rooms import LETTER, Rooms, said
 from pairs.runner import CUTS, Cut
 
@@ -380,3 +382,33 @@ def test_http_is_no_imap() -> None:
 
     assert served.lines[1:] == ["* BYE This is not a web server"]
     assert [finding.kind for finding in served.session.findings] == ["http"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "base"),
+    [
+        ("Les chiffres", "les chiffres"),
+        ("Re: Fwd:  [list] Re: Les  chiffres (fwd)", "les chiffres"),
+        ("[a] [b]", "[b]"),
+        ("[fwd: [x] Les chiffres]", "les chiffres"),
+        ("re[2]: a", "a"),
+        ("", ""),
+        ("[a][a]Re: b", "b"),
+    ],
+)
+def test_letters_of_one_thread_sort_together(subject: str, base: str) -> None:
+    assert base_subject(subject) == base
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("*", "INBOX a a/b a/b/c"), ("%", "INBOX a"), ("a/%", "a/b"), ("a*c", "a/b/c"), ("inbox", "INBOX"),
+        ("%/%", "a/b"),
+        ("*%*", "INBOX a a/b a/b/c"), ("b", ""), ("a/*", "a/b a/b/c"), ("%*", "INBOX a a/b a/b/c"), ("A", ""),
+    ],
+)  # fmt: skip
+def test_a_pattern_finds_folders(pattern: str, found: str) -> None:
+    names = ["INBOX", "a", "a/b", "a/b/c"]
+
+    assert [name for name in names if ListPattern("", pattern).matches(name)] == found.split()

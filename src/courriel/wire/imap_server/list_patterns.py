@@ -1,4 +1,4 @@
-"""Patterns of LIST: `*` matches anything, `%` anything within one level (RFC 9051 6.3.9); in time that is linear."""
+"""Patterns of LIST (RFC 9051 6.3.9): `*` matches anything, `%` anything within one level; nothing is tried twice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from courriel.wire.smtp.server_syntax import Objection
 
-_LONGEST = 500  # characters of a pattern
+_LONGEST = 255  # characters of a pattern
 
 
 class ListPattern:

@@ -19,7 +19,6 @@ from courriel.wire.smtp.server_syntax import CommandLine, Objection, is_http
 
 _LITERAL = expression(rb"~?\{(\d{1,19})(\+?)\}\Z")
 _BEGIN = expression(rb"([!#$&',./0-9:;<=>?@A-Z\[\]^_`a-z|~-]{1,100}) ((?:UID )?[A-Za-z]{1,20})(?: |\Z)", re.IGNORECASE)
-_MUCH = 64 * 1024  # octets of collected responses
 _MOST_LITERALS = 500  # of one command
 _GENEROUS = 2  # times the limit of a message: a literal of so many octets that nobody asked for is read and discarded
 # Response codes (RFC 5530) for our reply codes; a text that begins with one keeps it.
@@ -81,11 +80,6 @@ class ImapServerConnection(ServerConnection):
             return
         self.session.note("S", printable(pieces[0].split(b"\r\n", 1)[0]))
         yield from self.hand_over(whole, stage)
-
-    def flush_much(self, stage: Stage) -> Flow[None]:
-        """Send the collected responses when they are many."""
-        if len(self._saying) > _MUCH:
-            yield from self.flush(stage)
 
     def give_way(self, stage: Stage) -> Flow[None]:
         """Send what is collected, and let the other sessions have their turn."""

@@ -18,6 +18,7 @@ _SPECIAL = {
     f"\\{word}".lower(): f"\\{word}" for word in ("All", "Archive", "Drafts", "Flagged", "Junk", "Sent", "Trash")
 }
 
+_TURN = 10  # folders, behind which the other sessions have their turn
 _MOST_SUBSCRIBED = 1000  # names, also of folders that are gone
 
 
@@ -165,11 +166,14 @@ class FolderCommands:
         account = self._state.expect_account()
         arguments = self._arguments(command)
         asked, found = listing(account, arguments, utf8=self._state.utf8, old=command.verb == "LSUB")
-        for folder, response in found:
+        for count, (folder, response) in enumerate(found, 1):
+            if not count % _TURN:
+                yield from self._connection.give_way("mailbox")
+            if not response:
+                continue
             self._connection.untagged(response)
             if asked and folder is not None:
                 self._connection.untagged(self._counted(folder, asked))
-            yield from self._connection.flush_much("mailbox")
         self._state.finish("Listed")
 
     def _status(self, command: ImapCommand) -> Flow[None]:

@@ -15,7 +15,7 @@ from courriel.wire.smtp.server_syntax import Objection
 
 _SELECTIONS = ("SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE")
 _RETURNS = ("SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS")
-_MOST = 50  # patterns
+_MOST = 20  # patterns
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,10 @@ class ListRequest:
 def listing(
     account: MailAccount, arguments: Arguments, *, utf8: bool, old: bool
 ) -> tuple[list[str], Iterator[tuple[MailFolder | None, bytes]]]:
-    """Words of STATUS that are asked for, and the folders found, each with its response. Raises Objection."""
+    """Words of STATUS that are asked for, and the folders found, each with its response, b"" for one that does not fit.
+
+    Raises Objection.
+    """
     request = _read(arguments, utf8=utf8, old=old)
     return request.status, _found(account, request, utf8=utf8)
 
@@ -103,6 +106,7 @@ def _found(account: MailAccount, request: ListRequest, *, utf8: bool) -> Iterato
     chosen = {name for name in names if _is_chosen(account, folders.get(name), name, request)}
     for name in names:
         if not any_matches(request.patterns, name):
+            yield None, b""  # so that others have their turn
             continue
         inner = "RECURSIVEMATCH" in request.selected and any(each.startswith(name + SEPARATOR) for each in chosen)
         if name not in chosen and not inner:

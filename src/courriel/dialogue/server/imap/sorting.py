@@ -18,7 +18,7 @@ _BLOB = expression(r"\[[^\[\]]{0,200}\] *")
 _REPLY = expression(r"(?:re|fwd?) *(?:\[[^\[\]]{0,200}\] *)?: *", re.IGNORECASE)
 _FORWARDED = expression(r"\[fwd:(.*)\]", re.IGNORECASE | re.DOTALL)
 _BLANKS = expression(r"\s+")
-_LONGEST_SUBJECT = 1_000  # characters that are compared
+_LONGEST_SUBJECT = 300  # characters that are compared
 _MOST = 20  # keys of one SORT
 
 
@@ -58,17 +58,15 @@ def base_subject(subject: str) -> str:
         while text.lower().endswith("(fwd)"):
             text = text[:-5].rstrip()
         while True:
-            start = 0
+            last = start = 0
             while blob := _BLOB.match(text, start):
-                start = blob.end()
+                last, start = start, blob.end()
             reply = _REPLY.match(text, start)
-            if reply is not None:
-                text = text[reply.end() :]
-                continue
-            blob = _BLOB.match(text)
-            if blob is None or not text[blob.end() :].strip():
+            if reply is None:
+                # What is nothing but brackets keeps the last of them.
+                text = text[start:] if start < len(text) else text[last:]
                 break
-            text = text[blob.end() :]
+            text = text[reply.end() :]
         if found := _FORWARDED.fullmatch(text):
             text = found[1].strip()
         if text == before:
