@@ -18,7 +18,8 @@ BARE = "bare Python"
 """No client: what the language, the kernel and the sink leave to be had by any client in Python."""
 
 JUST_IN_TIME = ("nodemailer", "JavaMail")
-"""Those who are quick only once they are warm."""
+"""Those who are quick only once they are warm, and send."""
+WARMED = (*JUST_IN_TIME, "imapflow")
 
 
 @dataclass(frozen=True, slots=True)

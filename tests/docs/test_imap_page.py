@@ -40,7 +40,9 @@ def test_the_examples_run_with_the_practice_server(
     invoice = Message(sender="bob@example.org", to="ada@example.org", subject="invoice, facture", text="x").with_data(
         b"%PDF", "a.pdf"
     )
-    reading, watching, synchronising = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+    reading, watching, synchronising, following = re.findall(
+        r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL
+    )
     seen: list[object] = []
     names = {
         "folder": tmp_path, "secret": "any", "SyncMark": SyncMark, "FolderPosition": FolderPosition,
@@ -65,10 +67,17 @@ def test_the_examples_run_with_the_practice_server(
         mailbox.flag(2, "flagged")
         exec(synchronising, names)
 
+        with mailbox.watch_changes(since=before.mark) as changes:
+            names["deal_with"] = lambda folder, *words: (seen.append((folder, *words[:2])), changes.stop())
+            names["mailbox"] = SimpleNamespace(watch_changes=lambda since: changes)
+            exec(following, names)
+
     assert "invoice" in capsys.readouterr().out
     assert (tmp_path / "a.pdf").read_bytes() == b"%PDF"
     assert seen[0] == "invoice, facture"
-    assert seen[-2][0].value == "changed"  # type: ignore[index]
+    assert seen[-4][0].value == "changed"  # type: ignore[index]
+    assert seen[-2][0] == "INBOX"  # type: ignore[index]
+    assert seen[-2][1].value == "changed"  # type: ignore[index]
 
 
 def test_both_pages_say_the_same() -> None:

@@ -16,13 +16,15 @@ import pytest
 from courriel import Address, Letter, Proxy, errors
 from courriel.compose.placeholders import Pattern
 from courriel.delivery.urls import url_parser
-from courriel.dialogue.server.imap.sorting import base_subject
 from courriel.model.received.limits import ReadLimits
 from courriel.network.connecting.proxy.environment import is_excepted
 from courriel.reply import EnhancedCode
 from courriel.wire.html.to_text import text_of
 from courriel.wire.imap import dates, folder_names, syntax
+from courriel.wire.imap.login_syntax import NoCommand, counted_at_end, read_command
 from courriel.wire.imap.parser import ImapParser
+from courriel.wire.imap.sort_keys import base_subject
+from courriel.wire.imap.thread_results import read_sorted, read_threads
 from courriel.wire.imap.values import read_values
 from courriel.wire.imap_server.arguments import Arguments
 from courriel.wire.imap_server.envelope import envelope
@@ -47,6 +49,7 @@ from courriel.wire.sasl import client_mechanisms, server_mechanisms
 from courriel.wire.smtp import client_syntax as smtp
 from courriel.wire.smtp import parameters
 from courriel.wire.smtp.server_syntax import Objection
+from courriel.wire.text_end import TextEnd
 from steps import counting, grows_evenly
 
 UNITS = [
@@ -82,7 +85,7 @@ def refused(act: Callable[[str], object]) -> Callable[[str], None]:
     """What raises our own errors for what it is handed, and nothing else."""
 
     def refuse(text: str) -> None:
-        with suppress(errors.CourrielError, Objection):
+        with suppress(errors.CourrielError, Objection, NoCommand):
             act(text)
 
     return refuse
@@ -155,7 +158,6 @@ PARSERS: dict[str, Callable[[str], object]] = {
         LetterContent(octets(f"Subject: {text}\r\n\r\n")), read_section("HEADER.FIELDS (SUBJECT)")
     ),
     "a section by IMAP": refused(read_section),
-    "a subject to sort by": base_subject,
     "a pattern of LIST": refused(lambda text: ListPattern("", text).matches("a" * 50)),
     "a set of numbers": refused(lambda text: NumberSet(text).among([1, 2, 3])),
     "a search": refused(lambda text: read_program(Arguments.read((octets(text),)))),
@@ -178,6 +180,12 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "counted octets of IMAP": refused(lambda text: syntax.counted_at_end(octets(text))),
     "numbers of IMAP": refused(lambda text: syntax.read_uid_set(octets(text), 1000)),
     "capabilities of IMAP": syntax.capabilities,
+    "an order of IMAP": refused(lambda text: read_sorted((octets(text),))),
+    "conversations of IMAP": refused(lambda text: read_threads((octets(f"(1 {text}"),))),
+    "a base subject": base_subject,
+    "a login of IMAP": refused(lambda text: read_command([octets(f"a LOGIN {text}")])),
+    "a literal announced to us": lambda text: counted_at_end(octets(f"a {{{text}")),
+    "the end of a text": lambda text: (TextEnd().find(octets(text)), TextEnd().is_doubtful(octets(text))),
     "values of IMAP": refused(lambda text: read_values((octets(text),))),
     "a letter of IMAP": refused(lambda text: events(octets(f"* 1 FETCH (UID 1 {text}\r\n"))),
     "folders of IMAP": refused(lambda text: events(octets(f'* LIST () "/" {text}\r\n'))),

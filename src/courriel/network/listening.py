@@ -14,6 +14,7 @@ from courriel._dataclass import dataclass
 from courriel.dialogue.flow import (
     Ask,
     AskEndGuard,
+    Compress,
     Connect,
     Fetch,
     Flow,
@@ -267,7 +268,7 @@ class ServedConnection(ReceiveBuffer):
                 await self._secure()
             case HangUp():
                 self._hang_up()
-            case Ask() | Connect() | Fetch() | Probe() | AskEndGuard() | Remember():
+            case Ask() | Compress() | Connect() | Fetch() | Probe() | AskEndGuard() | Remember():
                 raise errors.LocalProtocolError(f"a server does not {type(want).__name__.lower()}")
         return b""
 

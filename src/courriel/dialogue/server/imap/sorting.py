@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Callable, Sequence
 
-from courriel._lazy_re import expression
 from courriel.dialogue.server.imap.searching import SearchedLetter
+from courriel.wire.imap.sort_keys import base_subject, caseless
 from courriel.wire.imap_server.arguments import Arguments
 from courriel.wire.parse.addresses import received_addresses
 from courriel.wire.parse.dates import moment_of
 from courriel.wire.parse.words import readable, value_of
 from courriel.wire.smtp.server_syntax import Objection
 
-_BLOB = expression(r"\[[^\[\]]{0,200}\] *")
-_REPLY = expression(r"(?:re|fwd?) *(?:\[[^\[\]]{0,200}\] *)?: *", re.IGNORECASE)
-_FORWARDED = expression(r"\[fwd:(.*)\]", re.IGNORECASE | re.DOTALL)
-_BLANKS = expression(r"\s+")
-_LONGEST_SUBJECT = 300  # characters that are compared
 _MOST = 20  # keys of one SORT
 
 
@@ -50,29 +44,6 @@ def in_order(letters: Sequence[SearchedLetter], order: Sequence[tuple[str, bool]
     return found
 
 
-def base_subject(subject: str) -> str:
-    """Subject without "Re:", "Fwd:", and what lists put before it (RFC 5256 2.1)."""
-    text = _BLANKS.sub(" ", subject[:_LONGEST_SUBJECT]).strip()
-    while True:
-        before = text
-        while text.lower().endswith("(fwd)"):
-            text = text[:-5].rstrip()
-        while True:
-            last = start = 0
-            while blob := _BLOB.match(text, start):
-                last, start = start, blob.end()
-            reply = _REPLY.match(text, start)
-            if reply is None:
-                # What is nothing but brackets keeps the last of them.
-                text = text[start:] if start < len(text) else text[last:]
-                break
-            text = text[reply.end() :]
-        if found := _FORWARDED.fullmatch(text):
-            text = found[1].strip()
-        if text == before:
-            return text.casefold()
-
-
 # The steps.
 
 
@@ -97,7 +68,7 @@ def _displayed(name: str) -> Callable[[SearchedLetter], str]:
 
 
 def _subject(one: SearchedLetter) -> str:
-    return base_subject(readable(value_of(one.header.first("subject"), _ignore), _ignore))
+    return caseless(base_subject(readable(value_of(one.header.first("subject"), _ignore), _ignore))[0])
 
 
 def _ignore(defect: str) -> None:
