@@ -12,6 +12,7 @@ import pytest
 
 import courriel
 from courriel import Message, Sandbox
+from courriel.sandbox.store.index import SearchIndex
 from courriel.types import CapturedMessage, WebSettings
 
 
@@ -86,6 +87,20 @@ def test_latest_is_of_a_recipient_and_of_a_search(sandbox: Sandbox, page: httpx.
     assert "text of for bob" in page.get("/view/latest.txt?to=bob@example.org").text
     assert page.get("/latest?to=bob@example.org").headers["location"] == "/m/1"
     assert page.get("/api/mails/latest?to=nobody@example.org").status_code == 404
+
+
+def test_mails_are_indexed_before_anybody_searches(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    added = threading.Event()
+    add = SearchIndex._add  # noqa: SLF001 - when the index takes a mail is seen nowhere else
+
+    def seen(index: SearchIndex, mail: CapturedMessage) -> None:
+        add(index, mail)
+        added.set()
+
+    monkeypatch.setattr(SearchIndex, "_add", seen)
+    send(sandbox, "x")
+
+    assert added.wait(30)
 
 
 def test_waiting_ends_with_the_mail_that_fits(sandbox: Sandbox, page: httpx.Client) -> None:

@@ -39,29 +39,10 @@ class SearchIndex:
 
     def catch_up(self) -> None:
         """Index what arrived since the last time, and forget what was removed."""
-        while self._catch_up_with_some():
+        while self.catch_up_with_some():
             pass
 
-    def search(self, query: MailQuery, *, mailbox: str | None = None, start: int = 0, most: int = 50) -> FoundMails:
-        """Mails that match, the newest first. Everything that arrived before the call is looked at."""
-        self.catch_up()
-        numbers, count = self._numbers(query, mailbox, start, most)
-        letters = tuple(letter for number in numbers if (letter := self._captured.get(number)) is not None)
-        return FoundMails(letters, count)
-
-    def numbers(self, query: MailQuery, *, mailbox: str | None = None) -> list[int]:
-        """Numbers of all mails that match, the newest first."""
-        self.catch_up()
-        return self._numbers(query, mailbox, 0, -1)[0]
-
-    def close(self) -> None:
-        """Close the index; it cannot be used any more."""
-        with self._lock:
-            self._database.close()
-
-    # The steps.
-
-    def _catch_up_with_some(self) -> bool:
+    def catch_up_with_some(self) -> bool:
         """Index some mails; returns whether there may be more."""
         with self._lock:
             revision = self._captured.revision
@@ -83,6 +64,25 @@ class SearchIndex:
                 self._revision = revision
                 return False
             return True
+
+    def search(self, query: MailQuery, *, mailbox: str | None = None, start: int = 0, most: int = 50) -> FoundMails:
+        """Mails that match, the newest first. Everything that arrived before the call is looked at."""
+        self.catch_up()
+        numbers, count = self._numbers(query, mailbox, start, most)
+        letters = tuple(letter for number in numbers if (letter := self._captured.get(number)) is not None)
+        return FoundMails(letters, count)
+
+    def numbers(self, query: MailQuery, *, mailbox: str | None = None) -> list[int]:
+        """Numbers of all mails that match, the newest first."""
+        self.catch_up()
+        return self._numbers(query, mailbox, 0, -1)[0]
+
+    def close(self) -> None:
+        """Close the index; it cannot be used any more."""
+        with self._lock:
+            self._database.close()
+
+    # The steps.
 
     def _add(self, letter: CapturedMessage) -> None:
         # Parsed apart from the letter's own: what was read of a mail nobody opens is not kept.
