@@ -42,7 +42,7 @@ class LoopServer:
         self._aside: LoopThread | None = None
 
     async def _open(self) -> None:
-        """Listen. After an exception nothing may be left open."""
+        """Open the ports. After an exception none may be left open."""
         raise NotImplementedError
 
     async def _close(self) -> None:

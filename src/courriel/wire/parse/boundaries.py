@@ -20,7 +20,7 @@ class OpenBoundaries:
         self._known[boundary] = level
 
     def keep(self, boundaries: Iterable[bytes]) -> None:
-        """Know these only, from the outermost to the innermost."""
+        """Replace the table by these boundaries, from the outermost to the innermost."""
         self._known = {boundary: level for level, boundary in enumerate(boundaries)}
 
     def meant(self, data: bytes, at: int, line_end: int) -> tuple[int | None, bool]:
