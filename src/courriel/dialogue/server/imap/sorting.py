@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 
 from courriel.dialogue.server.imap.searching import SearchedLetter
-from courriel.wire.imap.sort_keys import base_subject, caseless
+from courriel.wire.imap.sorting.sort_keys import base_subject, caseless
 from courriel.wire.imap_server.arguments import Arguments
 from courriel.wire.parse.addresses import received_addresses
 from courriel.wire.parse.charsets.decoding import ignore_defect
