@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from courriel import Message, Outbox, ReadyMessage, Security, Server, SmtpSession
-from courriel.outbox.encoding import new_id
+from courriel.outbox.putting.encoding import new_id
 from courriel.outbox.store.jobs import NewMail
 from courriel.outbox.store.sqlite.store import SqliteStore
 from courriel.outbox.store.states import OnUnsure

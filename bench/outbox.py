@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from courriel import Message, Outbox
-from courriel.outbox.encoding import new_id
+from courriel.outbox.putting.encoding import new_id
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.jobs import LeaseTerms, NewMail, Settlement
 from courriel.outbox.store.states import OnUnsure, State

@@ -80,13 +80,13 @@ if TYPE_CHECKING:
     from courriel.outbox.attempts import Attempt as Attempt
     from courriel.outbox.attempts import AttemptListener as AttemptListener
     from courriel.outbox.attempts import Operation as Operation
-    from courriel.outbox.encoding import Moment as Moment
     from courriel.outbox.listeners import Event as Event
     from courriel.outbox.listeners import TicketListener as TicketListener
     from courriel.outbox.metrics import LastError as LastError
     from courriel.outbox.metrics import Metrics as Metrics
     from courriel.outbox.metrics import WorkerStatus as WorkerStatus
     from courriel.outbox.putting.arguments import PutArguments as PutArguments
+    from courriel.outbox.putting.encoding import Moment as Moment
     from courriel.outbox.putting.terms import IfKnown as IfKnown
     from courriel.outbox.questions import Confirm as Confirm
     from courriel.outbox.store.facts import Count as Count
@@ -197,7 +197,7 @@ _HOMES = {
     "MailboxLetter": "session.imap.letters",
     "MergedMessage": "compose.merged",
     "Metrics": "outbox.metrics",
-    "Moment": "outbox.encoding",
+    "Moment": "outbox.putting.encoding",
     "Namespace": "model.received.account",
     "Namespaces": "model.received.account",
     "Neighbour": "doctor.visit.neighbours",

@@ -63,6 +63,19 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
+def outbox_of_the_test(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An outbox of this test's own, for every command in it."""
+    monkeypatch.setenv("COURRIEL_OUTBOX", str(tmp_path / "outbox.db"))
+
+
+@pytest.fixture
+def via(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The lane "default", which leads to the practice server."""
+    monkeypatch.setenv("COURRIEL_URL", sandbox.url)
+    return sandbox
+
+
+@pytest.fixture
 def closed_port() -> Iterator[int]:
     """A port that is taken and not listened on."""
     with socket.socket() as taken:

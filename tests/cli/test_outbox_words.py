@@ -14,18 +14,7 @@ from courriel.cli.outbox import lane_words
 from courriel.cli.outbox.reasons import reason_of
 
 Run = Callable[..., Ran]
-
-
-@pytest.fixture(autouse=True)
-def outbox_of_the_test(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("COURRIEL_OUTBOX", str(tmp_path / "outbox.db"))
-
-
-@pytest.fixture
-def via(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The lane "default" leads to the practice server."""
-    monkeypatch.setenv("COURRIEL_URL", sandbox.url)
-    return sandbox
+pytestmark = pytest.mark.usefixtures("outbox_of_the_test")
 
 
 def queue(courriel: Run, *more: str) -> str:

@@ -12,9 +12,9 @@ import pytest
 from courriel import Outbox, State
 from courriel.cli.outbox.recipients import STANDINGS
 from courriel.cli.outbox.words import STATES
-from courriel.outbox.encoding import PutTerms
 from courriel.outbox.listeners import Event
 from courriel.outbox.metrics import Metrics
+from courriel.outbox.putting.encoding import PutTerms
 from courriel.outbox.ticket import Ticket
 
 ROOT = Path(__file__).parent.parent.parent

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 import trustme
 
-from courriel import Security, Server, Timeouts, Transcript, Trust
+from courriel import Password, Security, Server, Timeouts, Transcript, Trust
 from courriel.model.credentials import Credentials
 from courriel.model.server import Dialect
 from courriel.session import server_memory
+from session.imap_stranger import SELECTED, Answer, heard_by, imap_server
+from session.mailboxes import AwaitingMailbox, BlockingMailbox, Mailbox
 from session.play import TRANSCRIPTS, Awaiting, Blocking, Cut, Session, Theatre
 from session.pop_play import AwaitingBox, BlockingBox, Box, MeetBox
+from session.stranger import stranger
 
 Play = Callable[..., Session]
 
@@ -141,3 +145,24 @@ def box(meet_box: MeetBox) -> MeetBox:
 
 def text(script: str) -> str:
     return script if "\n" in script else (TRANSCRIPTS / f"{script}.txt").read_text(encoding="utf-8")
+
+
+@pytest.fixture(params=[BlockingMailbox, AwaitingMailbox])
+def imap_session(request: pytest.FixtureRequest) -> Iterator[Callable[..., tuple[Mailbox, list[str]]]]:
+    """An open session with a server of these capabilities and answers, and the commands that it hears."""
+    with ExitStack() as ending:
+
+        def opened(capable: str = "", *, cut: Cut = "whole", **answers: Answer) -> tuple[Mailbox, list[str]]:
+            heard: list[str] = []
+            act = imap_server(
+                CAPABILITY=f"* CAPABILITY IMAP4rev1 LITERAL+ {capable}\n{{tag}} OK",
+                **{name: heard_by(answer, heard) for name, answer in {"SELECT": SELECTED, **answers}.items()},
+            )
+            port = ending.enter_context(stranger(act, cut=cut)).port
+            server = Server("127.0.0.1", port, Security.NONE, timeouts=Timeouts.silence(5))
+            session = request.param(server, Password("ada", "correct horse"))
+            ending.callback(session.leave)
+            session.open()
+            return session, heard
+
+        yield opened

@@ -52,3 +52,16 @@ def imap_server(greeting: str = GREETING, **answers: Answer) -> Act:
                 phone.say(answer.replace("{tag}", tag))
 
     return serve
+
+
+def heard_by(answer: Answer, heard: list[str]) -> Answer:
+    """The same answer, which notes the command first."""
+
+    def act(phone: Phone, tag: str, command: str) -> None:
+        heard.append(command.rstrip())
+        if callable(answer):
+            answer(phone, tag, command)
+        else:
+            phone.say(str(answer).replace("{tag}", tag))
+
+    return act

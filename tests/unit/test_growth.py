@@ -23,8 +23,8 @@ from courriel.wire.html.to_text import text_of
 from courriel.wire.imap import dates, folder_names, syntax
 from courriel.wire.imap.login_syntax import NoCommand, counted_at_end, read_command
 from courriel.wire.imap.parser import ImapParser
-from courriel.wire.imap.sort_keys import base_subject
-from courriel.wire.imap.thread_results import read_sorted, read_threads
+from courriel.wire.imap.sorting.sort_keys import base_subject
+from courriel.wire.imap.sorting.thread_results import read_sorted, read_threads
 from courriel.wire.imap.values import read_values
 from courriel.wire.imap_server.arguments import Arguments
 from courriel.wire.imap_server.envelope import envelope

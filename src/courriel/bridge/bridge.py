@@ -16,8 +16,6 @@ import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel._dataclass import dataclass
@@ -34,11 +32,8 @@ from courriel.model.checks.shown import safely_shown
 from courriel.model.server import Dialect
 from courriel.network import forks
 from courriel.network.awaiting import Line
-from courriel.network.loop_thread import LoopThread
+from courriel.network.loop_thread import LoopServer
 from courriel.network.relaying import RelayedSession, RelayLimits, RelayListener
-
-if TYPE_CHECKING:
-    from typing import Self
 
 _TRIAL = 10.0  # seconds that opening waits for the first words of the providers; the bridge serves without them
 _RETRY = 30.0  # seconds before a provider that was away is asked again; each time twice as long
@@ -66,7 +61,7 @@ class BridgeTrial:
     error: errors.CourrielError | None = None
 
 
-class OAuthBridge:
+class OAuthBridge(LoopServer):
     """SMTP, POP3 and IMAP relay on loopback, for programs that know user name and password only.
 
     `accounts` are local user names and where each leads: URLs with `password=login:NAME`, one for each protocol.
@@ -89,6 +84,7 @@ class OAuthBridge:
         on_session: Callable[[RelayedSession], object] | None = None,
         record: bool = False,
     ) -> None:
+        super().__init__("courriel bridge")
         if not isinstance(password, str) or len(password) < 12 or not password.isprintable():
             raise errors.UsageError("password: a text of twelve characters at least", stage="authenticate")
         self.host = _loopback(host)
@@ -106,7 +102,6 @@ class OAuthBridge:
         self._record = record
         self._listeners: dict[Dialect, RelayListener] = {}
         self._learning: list[asyncio.Task[None]] = []
-        self._aside: LoopThread | None = None
         forks.renew_in_child(self, type(self)._after_fork)
 
     def _after_fork(self) -> None:
@@ -139,38 +134,6 @@ class OAuthBridge:
             for account in accounts:
                 found[account.user] = (*found.get(account.user, ()), str(account.server))
         return found
-
-    # Start and stop.
-
-    def __enter__(self) -> Self:
-        aside = LoopThread("courriel bridge")
-        try:
-            aside.run(self._open())
-        except BaseException:
-            aside.close()
-            raise
-        self._aside = aside
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._aside is None:
-            return  # closed already, or opened by the parent process, which goes on serving
-        try:
-            self._aside.run(self._close())
-        finally:
-            self._aside.close()
-            self._aside = None
-
-    async def __aenter__(self) -> Self:
-        await self._open()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._close()
 
     # The steps.
 

@@ -33,6 +33,7 @@ from courriel.errors import Stage
 from courriel.model.server import Dialect
 from courriel.network.receive_buffer import ReceiveBuffer
 from courriel.network.transcripts.transcript import Transcript
+from courriel.network.translate import lost_client
 
 if TYPE_CHECKING:
     import ssl
@@ -220,12 +221,8 @@ class ServedConnection(ReceiveBuffer):
             while True:
                 try:
                     answer = await self._satisfy(want)
-                except TimeoutError as late:
-                    want = flow.throw(_because(late, errors.TimedOut("silent for too long", stage=want.stage)))
                 except OSError as broken:
-                    want = flow.throw(
-                        _because(broken, errors.ConnectionFailed(f"the line broke: {broken}", stage=want.stage))
-                    )
+                    want = flow.throw(lost_client(broken, want.stage))
                 else:
                     want = flow.send(answer)
         except StopIteration:
@@ -327,8 +324,3 @@ def _wake(loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
     """Call `wake` in its loop, from any thread; when the loop is closed nobody waits."""
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(wake)
-
-
-def _because(cause: OSError, error: errors.CourrielError) -> errors.CourrielError:
-    error.__cause__ = cause
-    return error

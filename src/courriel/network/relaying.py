@@ -16,6 +16,7 @@ from courriel.model.server import Dialect
 from courriel.network.awaiting import Line
 from courriel.network.receive_buffer import ReceiveBuffer
 from courriel.network.transcripts.transcript import Transcript
+from courriel.network.translate import lost_client
 
 _LINGER = 1  # seconds for the client to read our last reply before the connection is aborted
 _BACKLOG = 128
@@ -207,12 +208,8 @@ class RelayedConnection(ReceiveBuffer):
                     answer = await self._satisfy(want)
                 except errors.CourrielError as ours:
                     want = flow.throw(ours)
-                except TimeoutError as late:
-                    want = flow.throw(_because(late, errors.TimedOut("silent for too long", stage=want.stage)))
                 except OSError as broken:
-                    want = flow.throw(
-                        _because(broken, errors.ConnectionFailed(f"the line broke: {broken}", stage=want.stage))
-                    )
+                    want = flow.throw(lost_client(broken, want.stage))
                 else:
                     want = flow.send(answer)
         except StopIteration:
@@ -352,8 +349,3 @@ class _Pipe:
 
     def _count_down(self, octets: int) -> None:
         self.down += octets
-
-
-def _because(cause: OSError, error: errors.CourrielError) -> errors.CourrielError:
-    error.__cause__ = cause
-    return error

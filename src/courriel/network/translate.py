@@ -74,6 +74,17 @@ def opened_too_slowly(server: Server, stage: Stage, seconds: float) -> errors.Ti
     )
 
 
+def lost_client(cause: OSError, stage: Stage) -> errors.CourrielError:
+    """Error for the flow of a server whose client was silent for too long, or is gone."""
+    error: errors.CourrielError
+    if isinstance(cause, TimeoutError):
+        error = errors.TimedOut("silent for too long", stage=stage)
+    else:
+        error = errors.ConnectionFailed(f"the line broke: {cause}", stage=stage)
+    error.__cause__ = cause
+    return error
+
+
 # The steps.
 
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 from courriel import errors
 from courriel.network import forks
 from courriel.network.transcripts.transcript import Transcript
-from courriel.outbox.encoding import Moment
 from courriel.outbox.listeners import Event
 from courriel.outbox.outbox import MAX_SIZE, Outbox
+from courriel.outbox.putting.encoding import Moment
 from courriel.outbox.putting.terms import IfKnown
 from courriel.outbox.questions import Confirm
 from courriel.outbox.store.base import Store

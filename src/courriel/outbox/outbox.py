@@ -11,31 +11,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel.model.checks.shown import safely_shown
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox import checks
-from courriel.outbox.encoding import Moment, seconds_from_now, written
 from courriel.outbox.lanes import Lanes
 from courriel.outbox.listeners import Event, Listeners, TicketListener, checked_function
+from courriel.outbox.maintenance import Maintenance
+from courriel.outbox.putting.encoding import written
 from courriel.outbox.putting.storing import encoded, store_mails
 from courriel.outbox.putting.terms import IfKnown, check_if_known, check_keys, moment_of, portions, terms_of
 from courriel.outbox.questions import Confirm
 from courriel.outbox.rate import in_lane
 from courriel.outbox.store.base import Store
-from courriel.outbox.store.facts import Count, IntegrityFinding, LaneInfo, MailInfo, Query
+from courriel.outbox.store.facts import Count, LaneInfo, MailInfo, Query
 from courriel.outbox.store.jobs import NewMail
 from courriel.outbox.store.lookup import find_mail
-from courriel.outbox.store.opening import POSTGRESQL, file_name, store_at
-from courriel.outbox.store.pruning import Pruning
+from courriel.outbox.store.opening import store_at
 from courriel.outbox.store.states import State
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.wakeup import Wakeup
-from courriel.outbox.work.lease_keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.work.liveness import InHand, Presence, in_hand
 from courriel.outbox.work.sending.ahead import MOST
 from courriel.outbox.work.sending.idle_sessions import PER_HOST
@@ -59,7 +56,7 @@ MAX_SIZE = 50 * 1024 * 1024
 """Octets of the largest accepted mail: more than servers take, and less than harms a database."""
 
 
-class Outbox:
+class Outbox(Maintenance):
     """Durable queue of mails: on disk when `put` returns, sent by a worker, in this process or in another.
 
     `place` is a file of this machine (SQLite, created when missing), or a PostgreSQL URL for several machines; None
@@ -260,15 +257,6 @@ class Outbox:
         """Set the transport of a lane in this process: a URL, a session, a pool."""
         self._ways.give(lane, way)
 
-    def prune(self, *, sent: Moment = None, failed: Moment = None) -> int:
-        """Delete mails that were sent or canceled (default: seven days ago), or failed (thirty); workers do so hourly.
-
-        A key is known as long as its mail is stored. It works in short steps with pauses: other callers wait for some
-        hundredths of a second at most.
-        """
-        ages = seconds_from_now("sent", sent, SENT_KEPT), seconds_from_now("failed", failed, FAILED_KEPT)
-        return Pruning(self._store, sent=ages[0], failed=ages[1]).run().mails
-
     def on(self, event: Event, listener: TicketListener) -> None:
         """Call this function with the ticket when a mail is "sent", "failed", "delayed" (four hours) or "unsure".
 
@@ -282,59 +270,6 @@ class Outbox:
         The sending thread calls it, before the result is stored: it has to be quick. See Attempt.
         """
         self._listeners.attempts.append(checked_function("on_attempt", listener))
-
-    # Maintenance.
-
-    @staticmethod
-    def schema(engine: Literal["sqlite", "postgresql"], version: int = 100) -> Sequence[str]:
-        """SQL statements that make the tables of this version out of those of the version before, 100 out of nothing.
-
-        For the migrations of an application that has the outbox in its own database; they do not change any more once
-        they are released. Each is executed by itself, without parameters, in one transaction. Raises UsageError for an
-        unknown engine or version.
-        """
-        from courriel.outbox.store.schema import schema_of
-
-        return schema_of(engine, version)
-
-    def check(self) -> Sequence[IntegrityFinding]:
-        """Search the outbox for damage, and for contents and mails without each other. Empty when there is none.
-
-        All data is read, which takes time; other callers go on.
-        """
-        return self._store.check()
-
-    def backup(self, path: str | os.PathLike[str]) -> None:
-        """Copy the committed state into a new file, without blocking others (SQLite; for PostgreSQL use pg_dump).
-
-        Raises UsageError for an existing file, OutboxFull, OutboxError.
-        """
-        self._store.backup(Path(file_name(path)).absolute())
-
-    @staticmethod
-    def restore(
-        backup: str | os.PathLike[str], place: str | os.PathLike[str], *, nothing_sent_since: bool = False
-    ) -> int:
-        """Create an outbox file from a backup at an unused path; returns how many mails are flagged as unsure.
-
-        Mails that wait in a backup may have been sent after it was made, so they are unsure: with "resend" they are
-        sent, and may arrive twice; with "hold" a person decides. `nothing_sent_since` says that no worker has run
-        since, and flags none. Raises UsageError, OutboxError.
-        """
-        from courriel.outbox.store.sqlite.backup import restore
-
-        if isinstance(place, str) and place.startswith(POSTGRESQL):
-            raise errors.UsageError(
-                f"{safely_shown(place)}: a PostgreSQL database is restored by its own means: pg_restore, psql"
-            )
-        return restore(Path(file_name(backup)), Path(file_name(place)), nothing_sent_since=nothing_sent_since)
-
-    def compact(self) -> tuple[int, int]:
-        """Return free pages of the file to the disk (SQLite); its size in octets before and after.
-
-        Others wait meanwhile; a long rewrite is refused while others have the file open. Raises OutboxError.
-        """
-        return self._store.compact()
 
     # Sending.
 
@@ -416,11 +351,7 @@ class Outbox:
         worker = self.worker(lanes=lanes, confirm=confirm, sessions=sessions, per_host=per_host, transcript=transcript)
         return worker.run_once(for_seconds)
 
-    # Opening and closing.
-
-    def reopen(self) -> None:
-        """Open new connections after OutboxUncertain."""
-        self._store.reopen()
+    # Closing.
 
     def close(self) -> None:
         """Close the database; may be called twice."""

@@ -8,8 +8,7 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel._dataclass import replace
@@ -18,7 +17,7 @@ from courriel.model.server import Dialect, Security, Server
 from courriel.model.trust import Trust
 from courriel.network import forks
 from courriel.network.listening import ListenAddress, Listener, ServedSession
-from courriel.network.loop_thread import LoopThread
+from courriel.network.loop_thread import LoopServer
 from courriel.sandbox import certificates
 from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.faults import Faults
@@ -40,7 +39,7 @@ _ANY_LOGIN = ("PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER")
 _KNOWN_LOGINS = ("SCRAM-SHA-256", "CRAM-MD5", *_ANY_LOGIN)
 
 
-class Sandbox:
+class Sandbox(LoopServer):
     """
     Mail server on loopback that accepts all mail, shows it, and forwards nothing.
 
@@ -81,6 +80,7 @@ class Sandbox:
         web_port: int | None = None,
         web: WebSettings | None = None,
     ) -> None:
+        super().__init__("courriel sandbox")
         if folder is not None and not isinstance(folder, str | os.PathLike):
             raise errors.UsageError(f"folder: a path, not {type(folder).__name__}")
         if data is not None and not isinstance(data, str | os.PathLike):
@@ -114,7 +114,6 @@ class Sandbox:
         self._handler = SandboxHandler(self._captured, self._mailboxes, self._faults, users, self._preview)
         self._sessions: deque[ServedSession] = deque(maxlen=_SESSIONS)
         self._listeners: list[Listener] = []
-        self._aside: LoopThread | None = None
         self._issued: certificates.CertificateFiles | None = None
         self._certificate_folder: TemporaryDirectory[str] | None = None
         self._tls: ssl.SSLContext | None = None
@@ -289,37 +288,6 @@ class Sandbox:
         So are the quirks of IMAP servers, such as IMAP-NIL-BODY; docs/sandbox-imap.md lists them.
         """
         self._faults.play(failure_id, when=when, nth=nth, times=times)
-
-    # Start and stop.
-
-    def __enter__(self) -> Self:
-        aside = LoopThread("courriel sandbox")
-        try:
-            aside.run(self._open())
-        except BaseException:
-            aside.close()
-            raise
-        self._aside = aside
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._aside is None:
-            return  # opened by the parent process, which goes on serving
-        try:
-            self._aside.run(self._close())
-        finally:
-            self._aside.close()
-
-    async def __aenter__(self) -> Self:
-        await self._open()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._close()
 
     # The steps.
 

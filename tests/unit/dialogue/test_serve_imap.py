@@ -8,7 +8,7 @@ import pytest
 
 from courriel._dataclass import replace
 from courriel.dialogue.server.handler import ServerLimits
-from courriel.wire.imap.sort_keys import base_subject, caseless
+from courriel.wire.imap.sorting.sort_keys import base_subject, caseless
 from courriel.wire.imap_server.list_patterns import ListPattern
 from pairs.imap_rooms import LETTER, Rooms, said
 from pairs.runner import CUTS, Cut

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from courriel import errors
 from courriel.types import LetterThread, ThreadedLetter
-from courriel.wire.imap.conversations import DEEPEST, ThreadFacts, by_references, by_subject
-from courriel.wire.imap.sort_keys import base_subject, caseless
-from courriel.wire.imap.thread_results import read_partial, read_sorted, read_threads
+from courriel.wire.imap.sorting.conversations import DEEPEST, ThreadFacts, by_references, by_subject
+from courriel.wire.imap.sorting.sort_keys import base_subject, caseless
+from courriel.wire.imap.sorting.thread_results import read_partial, read_sorted, read_threads
 
 DAY = dt.datetime(2026, 11, 30, tzinfo=dt.UTC)
 

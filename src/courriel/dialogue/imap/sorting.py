@@ -19,8 +19,8 @@ from courriel.dialogue.imap.replies import Answer, judge, values_of
 from courriel.model.received.sorting import LetterOrder, LetterThread
 from courriel.wire.imap import search_arguments
 from courriel.wire.imap.dates import read_date
-from courriel.wire.imap.sort_keys import SORT_KEYS, SortFacts, base_subject, caseless, sorted_uids
-from courriel.wire.imap.thread_results import read_partial, read_sorted, read_threads
+from courriel.wire.imap.sorting.sort_keys import SORT_KEYS, SortFacts, base_subject, caseless, sorted_uids
+from courriel.wire.imap.sorting.thread_results import read_partial, read_sorted, read_threads
 from courriel.wire.parse.letter import Letter
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from courriel.model.received.address import ReceivedAddress
     from courriel.model.received.search import Search
     from courriel.model.received.sorting import SortKey
-    from courriel.wire.imap.conversations import ThreadFacts
     from courriel.wire.imap.fetched import Fetched
     from courriel.wire.imap.parser import Untagged
+    from courriel.wire.imap.sorting.conversations import ThreadFacts
 
 
 _EARLIEST = dt.datetime(1, 1, 2, tzinfo=dt.UTC)
@@ -77,7 +77,7 @@ def threads(dialogue: ImapDialogue, wanted: Search, algorithm: str) -> Flow[tupl
         with suppress(errors.CommandRefused):
             answer = yield from _by_server(dialogue, wanted, b"THREAD", algorithm.upper().encode("ascii"))
             return [each for response in answer.named("THREAD") for each in _read_threads(response.pieces)], "server"
-    from courriel.wire.imap.conversations import by_references, by_subject  # noqa: PLC0415 - few servers need them
+    from courriel.wire.imap.sorting.conversations import by_references, by_subject  # noqa: PLC0415 - few servers need them
 
     uids = yield from dialogue.search(wanted)
     facts: list[ThreadFacts] = []
@@ -137,7 +137,7 @@ def _letter(fetched: Fetched) -> Letter:
 
 
 def _thread_facts(fetched: Fetched) -> ThreadFacts:
-    from courriel.wire.imap.conversations import ThreadFacts  # noqa: PLC0415
+    from courriel.wire.imap.sorting.conversations import ThreadFacts  # noqa: PLC0415
 
     letter = _letter(fetched)
     facts = _sort_facts(fetched, letter)

@@ -16,7 +16,7 @@ _DIGITS = 19  # a longer number is above the size of any mail
 
 @dataclass(frozen=True, slots=True)
 class BridgeAccount:
-    """Where a local user name leads: server and token source of the provider."""
+    """Account at a provider, by its local user name: the server, and the token source."""
 
     user: str
     server: Server

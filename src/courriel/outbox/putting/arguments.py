@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from courriel.model.message import Priority
 from courriel.model.typed import SendArguments
-from courriel.outbox.encoding import Moment
+from courriel.outbox.putting.encoding import Moment
 
 
 class PutArguments(SendArguments, total=False):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel.outbox.encoding import PutTerms, written
+from courriel.outbox.putting.encoding import PutTerms, written
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.jobs import KnownMail, NewMail
 

@@ -9,7 +9,7 @@ from courriel import errors
 from courriel.delivery.percent import nearest
 from courriel.model.submission import SendOptions
 from courriel.outbox import checks
-from courriel.outbox.encoding import PutTerms, check_key
+from courriel.outbox.putting.encoding import PutTerms, check_key
 from courriel.outbox.store.jobs import NewMail
 from courriel.session.encoding import Sendable
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from courriel._lazy_re import expression
 from courriel.wire.imap_server.writing import nil_or_string
 from courriel.wire.parse.addresses import received_addresses
+from courriel.wire.parse.charsets.decoding import ignore_defect
 from courriel.wire.parse.header import Header
 from courriel.wire.parse.words import encoded_words, value_of
 
@@ -45,7 +46,7 @@ def _addresses(header: Header, name: str, missing: bytes = b"NIL") -> bytes:
     value = header.first(name)
     if not value:
         return missing
-    return b"(%b)" % b"".join(found) if (found := list(_each(value_of(value, _ignore)))) else missing
+    return b"(%b)" % b"".join(found) if (found := list(_each(value_of(value, ignore_defect)))) else missing
 
 
 def _each(value: str) -> Iterator[bytes]:
@@ -63,7 +64,7 @@ def _each(value: str) -> Iterator[bytes]:
     def put_back(text: str) -> bytes:
         return _PLACE.sub(lambda found: _word(words, found), text).encode("utf-8", "replace")
 
-    for address in received_addresses(put_aside, _ignore)[:_MOST]:
+    for address in received_addresses(put_aside, ignore_defect)[:_MOST]:
         mailbox, at, host = address.spec.rpartition("@")
         yield b"(%b NIL %b %b)" % (
             nil_or_string(put_back(address.name) or None),
@@ -75,7 +76,3 @@ def _each(value: str) -> Iterator[bytes]:
 def _word(words: list[str], found: re.Match[str]) -> str:
     place = int(found[1])
     return words[place] if place < len(words) else ""
-
-
-def _ignore(defect: str) -> None:
-    """Defects are nobody's concern here."""

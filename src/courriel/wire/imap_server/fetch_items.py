@@ -55,8 +55,8 @@ def read_items(value: Value) -> list[FetchItem]:
     return list(items)
 
 
-def needs_uid(items: Iterable[FetchItem]) -> list[FetchItem]:
-    """The same, with the UID, which every answer to UID FETCH has."""
+def with_uid(items: Iterable[FetchItem]) -> list[FetchItem]:
+    """Data of a UID FETCH: the UID, too, which every answer to it has."""
     items = list(items)
     return items if any(item.name == "UID" for item in items) else [FetchItem("UID"), *items]
 

@@ -1,7 +1,7 @@
 """
 Letter as IMAP sees it: a tree of parts, each a slice of its octets (RFC 9051 6.4.5.1).
 
-A single pass over the lines that begin with `--`, as `courriel.wire.parse.parts` does it; here the parts that hold
+A single pass over the lines that begin with `--`, as `courriel.wire.parse.parts` does it, too; here the parts that hold
 others are kept, and the mails within mails.
 """
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from courriel.wire.imap_server.mime_fields import MimeFields, mime_fields
+from courriel.wire.parse.boundaries import OpenBoundaries, before_line_end, next_line
+from courriel.wire.parse.charsets.decoding import ignore_defect
 from courriel.wire.parse.header import Header, read_header
 
 DEEPEST = 30
 """Parts within each other; deeper ones are texts."""
 MOST_PARTS = 500
 """Parts of one letter; the rest belongs to the last one."""
-
-_LONGEST_LINE = 1_000  # octets of a line that are compared with boundaries
 
 
 class LetterContent:
@@ -43,7 +43,7 @@ class LetterContent:
 
 
 class TreePart:
-    """TreePart of a letter: its header from `start`, its body from `body` to `end`, and what it holds.
+    """Part of a letter: its header from `start`, its body from `body` to `end`, and what it holds.
 
     `parts` are those of a multipart; `message` is the mail that a part of type message/rfc822 holds.
     """
@@ -65,7 +65,7 @@ class TreePart:
         return bool(self.parts)
 
     def numbered(self, path: tuple[int, ...]) -> TreePart | None:
-        """TreePart of this number, such as (1, 2), counted in a whole letter; None when there is none."""
+        """Part of this number, such as (1, 2), counted in a whole letter; None when there is none."""
         here: TreePart = self
         is_letter = True
         for number in path:
@@ -104,28 +104,25 @@ class _Reader:
         self._data = data
         self._open: list[TreePart] = []  # from the outermost to the innermost; all that have no end yet
         self._multiparts: list[tuple[bytes, TreePart]] = []
-        self._known: dict[bytes, int] = {}  # open boundaries, with their place in `_multiparts`
+        self._boundaries = OpenBoundaries()  # with their place in `_multiparts`
         self._count = 0
 
     def read(self) -> TreePart:
         data = self._data
         root = self._begin(0, "text/plain", 0)
-        position = max(self._open[-1].body - 1, 0)
-        while self._multiparts and self._count < MOST_PARTS:
-            found = 0 if position == 0 and data.startswith(b"--") else data.find(b"\n--", position) + 1
-            if not found and not (position == 0 and data.startswith(b"--")):
-                break
-            line_end = data.find(b"\n", found) + 1 or len(data)
-            position = line_end - 1 if line_end > found else len(data)
-            level, final = self._meant(found, line_end)
+        position = self._open[-1].body
+        while self._multiparts and self._count < MOST_PARTS and (line := next_line(data, position)):
+            at, line_end = line
+            level, final = self._boundaries.meant(data, at, line_end)
+            position = line_end
             if level is None:
                 continue
-            self._close(level, found, final=final)
+            self._close(level, at, final=final)
             if not final:
                 around = self._multiparts[-1][1]
                 kind = "message/rfc822" if around.fields.content_type == "multipart/digest" else "text/plain"
                 around.parts.append(self._begin(line_end, kind, around.depth + 1))
-                position = max(self._open[-1].body - 1, line_end - 1)
+                position = max(self._open[-1].body, line_end)
         for part in self._open:
             part.end = len(data)
         return root
@@ -133,42 +130,21 @@ class _Reader:
     def _begin(self, start: int, default: str, depth: int) -> TreePart:
         """Begin a part: read its header, and that of a mail that it holds."""
         self._count += 1
-        header, body = read_header(self._data, start, self._is_boundary, _ignore)
+        header, body = read_header(self._data, start, self._boundaries.has, ignore_defect)
         part = TreePart(start, header, body, mime_fields(header, default), depth)
         self._open.append(part)
         if part.fields.boundary and depth < DEEPEST:
             self._multiparts.append((part.fields.boundary, part))
-            self._known[part.fields.boundary] = len(self._multiparts) - 1
+            self._boundaries.add(part.fields.boundary, len(self._multiparts) - 1)
         elif part.fields.content_type in ("message/rfc822", "message/global") and depth < DEEPEST:
             part.message = self._begin(body, "text/plain", depth + 1)
         return part
 
-    def _meant(self, at: int, line_end: int) -> tuple[int | None, bool]:
-        line = self._data[at + 2 : min(line_end, at + _LONGEST_LINE)].rstrip(b" \t\r\n")
-        level = self._known.get(line)
-        if level is None and line.endswith(b"--"):
-            return self._known.get(line[:-2]), True
-        return level, False
-
-    def _is_boundary(self, line: bytes) -> bool:
-        line = line[2:].rstrip(b" \t\r\n")
-        return line in self._known or (line.endswith(b"--") and line[:-2] in self._known)
-
     def _close(self, level: int, at: int, *, final: bool) -> None:
         """End all parts within the multipart of that level; behind its `final` boundary it has no more of them."""
-        multipart, end = self._multiparts[level][1], self._before_line_end(at)
+        multipart, end = self._multiparts[level][1], before_line_end(self._data, at)
         while self._open[-1] is not multipart:
             part = self._open.pop()
             part.end = max(part.body, end)
         del self._multiparts[level + (0 if final else 1) :]
-        self._known = {boundary: place for place, (boundary, _) in enumerate(self._multiparts)}
-
-    def _before_line_end(self, at: int) -> int:
-        if at == len(self._data) or at == 0:
-            return at
-        at -= self._data.startswith(b"\n", at - 1)
-        return at - self._data.startswith(b"\r", at - 1)
-
-
-def _ignore(defect: str) -> None:
-    """Defects are nobody's concern here: the letter is handed out as it is."""
+        self._boundaries.keep(boundary for boundary, _ in self._multiparts)

@@ -41,7 +41,7 @@ class ListPattern:
 
 
 def any_matches(patterns: Sequence[ListPattern], name: str) -> bool:
-    """Whether one of the patterns fits. INBOX is the same in any case, which `pattern` "inbox" has in mind too."""
+    """Whether one of the patterns fits the name of a folder; INBOX is written in any case, in patterns too."""
     return any(pattern.matches(name) for pattern in patterns)
 
 

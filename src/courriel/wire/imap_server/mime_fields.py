@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
+from courriel.wire.parse.charsets.decoding import ignore_defect
 from courriel.wire.parse.header import Header
 from courriel.wire.parse.part_info import part_info_of
 
@@ -35,7 +36,7 @@ class MimeFields:
 
 def mime_fields(header: Header, default: str) -> MimeFields:
     """MIME fields of a header; `default` is the type where it names none."""
-    info = part_info_of(header, default, _ignore)
+    info = part_info_of(header, default, ignore_defect)
     disposition = _COMMENT.sub(b"", header.first("content-disposition"))
     language = header.first("content-language")
     return MimeFields(
@@ -67,7 +68,3 @@ def _parameters(value: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _word(value: bytes) -> bytes:
     found = _TOKEN.match(value.strip())
     return found[0] if found else b""
-
-
-def _ignore(defect: str) -> None:
-    """Defects are nobody's concern here."""

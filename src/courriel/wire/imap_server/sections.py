@@ -7,6 +7,7 @@ import re
 from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
 from courriel.wire.imap_server.letter_tree import LetterContent, TreePart
+from courriel.wire.parse.charsets.decoding import ignore_defect
 from courriel.wire.parse.transfer import unpacked_slice
 from courriel.wire.smtp.server_syntax import Objection
 
@@ -23,7 +24,7 @@ _ENCODINGS = (b"", b"7BIT", b"8BIT", b"BINARY", b"BASE64", b"QUOTED-PRINTABLE")
 
 @dataclass(frozen=True, slots=True)
 class BodySection:
-    """TreePart of a letter that is asked for: its numbers, what of it, and the names of header fields."""
+    """Part of a letter that is asked for: its numbers, what of it, and the names of header fields."""
 
     path: tuple[int, ...] = ()
     what: str = ""
@@ -82,7 +83,7 @@ def decoded(letter: LetterContent, path: tuple[int, ...]) -> bytes | None:
     encoding = part.fields.encoding.upper()
     if encoding not in _ENCODINGS:
         raise Objection(550, "[UNKNOWN-CTE] This transfer encoding is not known here")
-    return unpacked_slice(letter.raw, part.body, part.end, encoding.decode("ascii").lower(), _ignore)
+    return unpacked_slice(letter.raw, part.body, part.end, encoding.decode("ascii").lower(), ignore_defect)
 
 
 # The steps.
@@ -104,7 +105,3 @@ def _fields(head: bytes, section: BodySection) -> bytes:
         found[0] for found in _FIELD.finditer(head) if (found[1].rstrip(b" \t").upper() in names) is not excluding
     ]
     return b"".join(each if each.endswith(b"\n") else each + b"\r\n" for each in chosen) + b"\r\n"
-
-
-def _ignore(defect: str) -> None:
-    """Defects are nobody's concern here: what cannot be decoded is handed out as it is."""

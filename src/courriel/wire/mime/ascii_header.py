@@ -13,6 +13,7 @@ from courriel.model.address import Address
 from courriel.model.checks.header import is_structured
 from courriel.model.content import Content, has_long_line, is_dotless
 from courriel.wire.mime.headers import address_field, parameter, text_field
+from courriel.wire.parse.charsets.decoding import ignore_defect
 from courriel.wire.parse.words import readable
 
 _ADDRESSES = frozenset((
@@ -60,7 +61,7 @@ def _field(line: str) -> str:
     elif is_structured(name):
         written = line
     else:
-        written = text_field(name, readable(value, _ignore))
+        written = text_field(name, readable(value, ignore_defect))
     if not written.isascii() or has_long_line(written.encode()):
         raise NotSupported(
             f"{name}: it holds raw UTF-8 that has no form in ASCII, and the server does not offer SMTPUTF8",
@@ -87,7 +88,7 @@ def _addresses(name: str, value: str) -> str:
 def _named(value: str) -> tuple[Address, ...]:
     """Addresses of a header, their names decoded, so that encoded ones are not encoded twice."""
     found = Address.parse_list(value)
-    return tuple([a.with_name(readable(a.name, _ignore)) if "=?" in a.name else a for a in found])
+    return tuple([a.with_name(readable(a.name, ignore_defect)) if "=?" in a.name else a for a in found])
 
 
 def _unquoted(text: str) -> str:
@@ -102,7 +103,3 @@ def _parameter(found: re.Match[str]) -> str:
         return whole
     quoted, plain = found[2], found[3]
     return parameter(name, str(plain) if quoted is None else _PAIR.sub(r"\1", str(quoted)))
-
-
-def _ignore(_: str) -> None:
-    """Ignore a defect: it is no reason not to send a message written by another program."""

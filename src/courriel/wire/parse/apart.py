@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from courriel.model.received.attachment import ReceivedAttachment
 from courriel.model.received.part import LetterPart
 from courriel.wire.imap.body_structure import PartSection
-from courriel.wire.parse.charsets.decoding import ReportDefect
+from courriel.wire.parse.charsets.decoding import ReportDefect, ignore_defect
 from courriel.wire.parse.contents import attachments_apart
 from courriel.wire.parse.header import read_header
 from courriel.wire.parse.part_info import PartInfo, part_info_of
@@ -17,8 +17,8 @@ from courriel.wire.parse.transfer import unpacked
 
 def letter_part(section: PartSection, mime: bytes) -> LetterPart:
     """Part with its MIME fields, read as those of a letter that is here."""
-    header, _ = read_header(mime, 0, lambda line: False, _ignored)
-    info = part_info_of(header, "text/plain", _ignored)
+    header, _ = read_header(mime, 0, lambda line: False, ignore_defect)
+    info = part_info_of(header, "text/plain", ignore_defect)
     return LetterPart(
         section.number, info.content_type, info.name, section.size, info.encoding, info.charset,
         attached=info.attached, content_id=info.content_id, within=section.within, order=section.order,
@@ -28,7 +28,7 @@ def letter_part(section: PartSection, mime: bytes) -> LetterPart:
 
 def content_of(part: LetterPart, octets: bytes) -> bytes:
     """Decoded content of a part."""
-    return unpacked(octets, part.encoding, _ignored)
+    return unpacked(octets, part.encoding, ignore_defect)
 
 
 def attachments_of(
@@ -43,10 +43,3 @@ def attachments_of(
         for part in parts
     ]  # fmt: skip
     return attachments_apart(leaves, lambda place: fetch(parts[place]), report_defect)
-
-
-# The steps.
-
-
-def _ignored(defect: str) -> None:
-    """The whole letter would have this defect too, and tell it."""

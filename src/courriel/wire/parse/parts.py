@@ -8,14 +8,13 @@ nested parts cost no more than a thousand parts of one multipart.
 from __future__ import annotations
 
 from courriel._dataclass import dataclass, replace
+from courriel.wire.parse.boundaries import OpenBoundaries, before_line_end, next_line
 from courriel.wire.parse.charsets.decoding import ReportDefect
 from courriel.wire.parse.header import Header, read_header
 from courriel.wire.parse.part_info import PartInfo, part_info_of
 
 MOST_PARTS = 2_000
 DEEPEST = 50  # nested multiparts
-
-_LONGEST_LINE = 1_000  # octets of a line that are compared with boundaries
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +65,7 @@ class _Walk:
         self._data = data
         self._report_defect = report_defect
         self._levels: list[_Level] = []
-        self._known: dict[bytes, int] = {}
-        """Open boundaries, each with its level; of two equal ones the inner one."""
+        self._boundaries = OpenBoundaries()
         self._part: tuple[PartInfo, int] | None = None
         """Open leaf; None between parts."""
         self._begun = 0
@@ -78,7 +76,7 @@ class _Walk:
         self._part = None
         if label.is_multipart and len(self._levels) < DEEPEST:
             self._levels.append(_Level(label, start, self._alternative_of(label)))
-            self._known[label.boundary] = len(self._levels) - 1
+            self._boundaries.add(label.boundary, len(self._levels) - 1)
             return
         if label.is_multipart:
             self._report_defect(
@@ -88,9 +86,9 @@ class _Walk:
 
     def go(self, position: int) -> None:
         """Read to the end of the data, which closes all open parts."""
-        while self._levels and (line := self._next_line(position)):
+        while self._levels and (line := next_line(self._data, position)):
             at, line_end = line
-            level, final = self._meant(at, line_end)
+            level, final = self._boundaries.meant(self._data, at, line_end)
             position = line_end
             if level is None:
                 continue
@@ -104,43 +102,19 @@ class _Walk:
             self._report_defect("a multipart is not closed")
         self._close(0, len(self._data))
 
-    def _next_line(self, position: int) -> tuple[int, int] | None:
-        """Next line that begins with `--`: its offset, and that of the line after it."""
-        data = self._data
-        if position == 0 and data.startswith(b"--"):
-            at = 0
-        else:
-            found = data.find(b"\n--", max(position - 1, 0))
-            if found < 0:
-                return None
-            at = found + 1
-        return at, data.find(b"\n", at) + 1 or len(data)
-
-    def _meant(self, at: int, line_end: int) -> tuple[int | None, bool]:
-        """Level of which the line ends a part, and whether it closes the multipart itself."""
-        line = self._data[at + 2 : min(line_end, at + _LONGEST_LINE)].rstrip(b" \t\r\n")
-        level = self._known.get(line)
-        if level is None and line.endswith(b"--"):
-            return self._known.get(line[:-2]), True
-        return level, False
-
     def _begin(self, start: int) -> int:
         """Begin a part: read its header, and return the offset of its body."""
         level = self._levels[-1]
         level.parts += 1
         self._begun += 1
-        header, body = read_header(self._data, start, self._is_boundary, self._report_defect)
+        header, body = read_header(self._data, start, self._boundaries.has, self._report_defect)
         default = "message/rfc822" if level.label.content_type == "multipart/digest" else "text/plain"
         self.enter(part_info_of(header, default, self._report_defect), body)
         return body
 
-    def _is_boundary(self, line: bytes) -> bool:
-        line = line[2:].rstrip(b" \t\r\n")
-        return line in self._known or (line.endswith(b"--") and line[:-2] in self._known)
-
     def _close(self, depth: int, at: int) -> None:
         """End the open leaf at a delimiter, and every multipart below `depth`."""
-        end = self._before_line_end(at)
+        end = before_line_end(self._data, at)
         if self._part is not None:
             label, start = self._part
             self._part = None
@@ -152,7 +126,7 @@ class _Walk:
                 self._report_defect("the boundary of a multipart is nowhere in it; it is shown as text")
                 text = replace(level.label, content_type="text/plain", boundary=b"")
                 self.found.append(Leaf(text, level.start, max(level.start, end), self._innermost))
-            self._known = {each.label.boundary: number for number, each in enumerate(self._levels)}
+            self._boundaries.keep(each.label.boundary for each in self._levels)
 
     def _alternative_of(self, label: PartInfo) -> int:
         if label.content_type != "multipart/alternative":
@@ -167,10 +141,3 @@ class _Walk:
     @property
     def _innermost(self) -> str:
         return self._levels[-1].label.content_type if self._levels else ""
-
-    def _before_line_end(self, at: int) -> int:
-        """Offset before the line end in front of a delimiter, which belongs to the delimiter (RFC 2046 5.1.1)."""
-        if at == len(self._data):
-            return at
-        at -= self._data.startswith(b"\n", at - 1)
-        return at - self._data.startswith(b"\r", at - 1)

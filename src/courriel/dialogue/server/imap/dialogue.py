@@ -59,7 +59,7 @@ class ImapServerDialogue(ServerDialogue):
         }  # fmt: skip
 
     def serve(self) -> Flow[None]:
-        """As every server; nothing is watched any more at the end, however it comes."""
+        """Serve the session; at its end, however it comes, no folder is watched any more."""
         try:
             yield from super().serve()
         finally:

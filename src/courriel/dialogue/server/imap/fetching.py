@@ -15,7 +15,7 @@ from courriel.wire.imap.dates import written as date_of
 from courriel.wire.imap_server import writing
 from courriel.wire.imap_server.arguments import Arguments
 from courriel.wire.imap_server.envelope import envelope
-from courriel.wire.imap_server.fetch_items import FetchItem, needs_uid, read_items
+from courriel.wire.imap_server.fetch_items import FetchItem, read_items, with_uid
 from courriel.wire.imap_server.number_sets import NumberSet
 from courriel.wire.imap_server.sections import decoded, octets_of
 from courriel.wire.imap_server.structure import structure
@@ -51,7 +51,7 @@ class FetchCommands:
             if gone:
                 self._connection.untagged(b"VANISHED (EARLIER) " + writing.number_set(gone))
         if by_uid:
-            items = needs_uid(items)
+            items = with_uid(items)
         refused = yield from self._send_letters(view, chosen, items, since)
         if refused is not None:
             self._state.tell_news(expunge=False)

@@ -8,7 +8,7 @@ from functools import cached_property
 from courriel.dialogue.server.imap.view import FolderView
 from courriel.dialogue.server.mail_store import StoredLetter
 from courriel.wire.imap_server.search_keys import SearchKey
-from courriel.wire.parse.charsets.decoding import decoded
+from courriel.wire.parse.charsets.decoding import decoded, ignore_defect
 from courriel.wire.parse.dates import moment_of
 from courriel.wire.parse.header import Header
 from courriel.wire.parse.transfer import unpacked_slice
@@ -29,7 +29,7 @@ class SearchedLetter:
 
     def field(self, name: str) -> list[str]:
         """Decoded values of a field."""
-        return [readable(value_of(value, _ignore), _ignore).casefold() for value in self.header.all(name)]
+        return [readable(value_of(value, ignore_defect), ignore_defect).casefold() for value in self.header.all(name)]
 
     @cached_property
     def header_text(self) -> str:
@@ -43,8 +43,8 @@ class SearchedLetter:
         for part in self.letter.content.tree.leaves():
             if part.fields.content_type.startswith(("text/", "multipart/")):
                 encoding = part.fields.encoding.decode("ascii", "replace").lower()
-                octets = unpacked_slice(raw, part.body, part.end, encoding, _ignore)
-                texts.append(decoded(octets, _charset(part.fields.parameters), _ignore).casefold())
+                octets = unpacked_slice(raw, part.body, part.end, encoding, ignore_defect)
+                texts.append(decoded(octets, _charset(part.fields.parameters), ignore_defect).casefold())
             if part.depth and part is not self.letter.content.tree:
                 texts.append(_header_text(part.header))
         return "\n".join(texts)
@@ -52,7 +52,7 @@ class SearchedLetter:
     @cached_property
     def sent(self) -> dt.date:
         """Day of the Date field, where it was written; the day of arrival when there is none."""
-        moment = moment_of(value_of(self.header.first("date"), _ignore))
+        moment = moment_of(value_of(self.header.first("date"), ignore_defect))
         return moment.date() if moment is not None else self.letter.received.date()
 
 
@@ -152,14 +152,10 @@ def uses_modseq(key: SearchKey) -> bool:
 
 def _header_text(header: Header) -> str:
     return "\n".join(
-        f"{name}: {readable(value_of(value, _ignore), _ignore)}".casefold() for name, value in header.fields
+        f"{name}: {readable(value_of(value, ignore_defect), ignore_defect)}".casefold() for name, value in header.fields
     )
 
 
 def _charset(parameters: tuple[tuple[bytes, bytes], ...]) -> str:
     found = next((value for name, value in parameters if name.lower() == b"charset"), b"")
     return found.decode("ascii", "replace")
-
-
-def _ignore(defect: str) -> None:
-    """Defects are nobody's concern here."""

@@ -6,9 +6,10 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 
 from courriel.dialogue.server.imap.searching import SearchedLetter
-from courriel.wire.imap.sort_keys import base_subject, caseless
+from courriel.wire.imap.sorting.sort_keys import base_subject, caseless
 from courriel.wire.imap_server.arguments import Arguments
 from courriel.wire.parse.addresses import received_addresses
+from courriel.wire.parse.charsets.decoding import ignore_defect
 from courriel.wire.parse.dates import moment_of
 from courriel.wire.parse.words import readable, value_of
 from courriel.wire.smtp.server_syntax import Objection
@@ -48,12 +49,12 @@ def in_order(letters: Sequence[SearchedLetter], order: Sequence[tuple[str, bool]
 
 
 def _sent(one: SearchedLetter) -> dt.datetime:
-    return moment_of(value_of(one.header.first("date"), _ignore)) or one.letter.received
+    return moment_of(value_of(one.header.first("date"), ignore_defect)) or one.letter.received
 
 
 def _first_mailbox(name: str) -> Callable[[SearchedLetter], str]:
     def key(one: SearchedLetter) -> str:
-        found = received_addresses(value_of(one.header.first(name), _ignore), _ignore)
+        found = received_addresses(value_of(one.header.first(name), ignore_defect), ignore_defect)
         return found[0].spec.rpartition("@")[0].casefold() if found else ""
 
     return key
@@ -61,18 +62,14 @@ def _first_mailbox(name: str) -> Callable[[SearchedLetter], str]:
 
 def _displayed(name: str) -> Callable[[SearchedLetter], str]:
     def key(one: SearchedLetter) -> str:
-        found = received_addresses(value_of(one.header.first(name), _ignore), _ignore)
+        found = received_addresses(value_of(one.header.first(name), ignore_defect), ignore_defect)
         return (found[0].name or found[0].spec).casefold() if found else ""
 
     return key
 
 
 def _subject(one: SearchedLetter) -> str:
-    return caseless(base_subject(readable(value_of(one.header.first("subject"), _ignore), _ignore))[0])
-
-
-def _ignore(defect: str) -> None:
-    """Defects are nobody's concern here."""
+    return caseless(base_subject(readable(value_of(one.header.first("subject"), ignore_defect), ignore_defect))[0])
 
 
 _KEYS: dict[str, Callable[[SearchedLetter], dt.datetime | str | int]] = {

@@ -22,7 +22,7 @@ from time import monotonic
 from courriel import errors
 from courriel.model.submission import Submission
 from courriel.network.careful_log import CarefulLogger
-from courriel.outbox.encoding import outgoing
+from courriel.outbox.putting.encoding import outgoing
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.jobs import Job, Settlement
 from courriel.outbox.store.states import LeaseId

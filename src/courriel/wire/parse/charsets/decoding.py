@@ -51,6 +51,10 @@ _MARK = b"\xef\xbb\xbf"
 _JIS = expression(rb"\x1b\$[@B]")
 
 
+def ignore_defect(defect: str) -> None:
+    """ReportDefect for octets that are handed out as they are, or whose defects another reader reports."""
+
+
 def decoded(octets: bytes, charset: str, report_defect: ReportDefect) -> str:
     """Decode octets. Those that are invalid in the named charset become U+FFFD, or the charset is guessed."""
     codec = codec_of(charset)

@@ -156,7 +156,7 @@ def without_accents(text: object) -> str:
 
 @function("ExtraitChaîne", "ExtractString")
 def extract(text: object, rank: object, separator: object = "\t", direction: object = 1) -> str:
-    """The so-manieth part of a text between separators, from its beginning or (-1) its end; EOT beyond the last."""
+    """Part of a text between separators, by its number; `direction` -1 counts from the end. EOT beyond the last."""
     parts = to_text(text).split(to_text(separator) or "\t")
     number = to_integer(rank)
     if to_integer(direction) < 0:

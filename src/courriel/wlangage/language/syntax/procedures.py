@@ -1,4 +1,4 @@
-"""Where the body of each procedure ends.
+"""Ends of procedures, which a program's text does not mark.
 
 In WINDEV each procedure stands in a window of its own, so that a listing has no mark for its end. A body ends,
 whichever comes first:
