@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any, cast
 
 import pytest
 
-from courriel import Password, Security, Server, SyncMark, Timeouts, errors
+from courriel import FolderPosition, Password, Security, Server, SyncMark, Timeouts, errors
 from session.imap_stranger import GREETING, imap_server
 from session.mailboxes import AwaitingMailbox, BlockingMailbox, Mailbox
 from session.stranger import Act, Phone, stranger
@@ -129,3 +130,24 @@ def test_letters_are_nobodys_when_the_server_renumbers_under_way(opened: Call) -
 
     with pytest.raises(errors.UsageError, match="renumbered"):
         session.flag(letter, "deleted")
+
+
+# What a newcomer writes.
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda session: session.sync(since="7:3"), r"SyncMark\.read\(text\)"),
+        (lambda session: session.watch(after="7:3"), r"FolderPosition\.read\(text\)"),
+        (lambda session: session.search(unsen=True), "there is no unsen; there are seen, unseen,"),
+        (lambda _: SyncMark.read(cast("str", None)), "is not a mark of sync"),
+        (lambda _: SyncMark.read('{"uid_validity": Infinity, "uids": [], "modseq": 1, "flags": []}'), "is not a mark"),
+        (lambda _: FolderPosition.read(cast("str", None)), "is not a mark"),
+    ],
+)
+def test_what_is_given_wrongly_is_told_with_what_belongs_there(
+    opened: Call, call: Callable[[Any], object], told: str
+) -> None:
+    with pytest.raises(errors.UsageError, match=told):
+        call(opened(imap_server()))
