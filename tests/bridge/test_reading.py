@@ -327,3 +327,66 @@ def test_too_many_mistakes_end_the_session(opened: Open, imap_provider: MakeProv
     reader.close()
 
     assert answers[3:] == [b"* BYE Too many mistakes\r\n", b""]
+
+
+# A client that has said everything, and a provider that says more.
+
+
+def test_a_client_that_closes_its_half_gets_all_answers(opened: Open, sandbox: Sandbox) -> None:
+    for _ in range(3):
+        courriel.send(via=sandbox.url, sender="bob@example.org", to=ADA.user, subject="x", text="x" * 60_000)
+    port = opened(by_token(sandbox.imaps_url)).bridge.imap_port
+
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as line:
+        line.sendall(f"a LOGIN {ADA.user} {PASSWORD}\r\nb SELECT INBOX\r\nc FETCH 1:* BODY.PEEK[]\r\n".encode())
+        line.sendall(b"d LOGOUT\r\n")
+        line.shutdown(socket.SHUT_WR)
+        heard = line.makefile("rb").read()
+
+    assert heard.count(b" FETCH (") == 3
+    assert b"\r\nd OK" in heard
+
+
+def test_a_client_that_closes_its_half_and_never_reads_holds_little(opened: Open, imap_provider: MakeProvider) -> None:
+    stuck = threading.Event()
+
+    def fetch(phone: Phone, tag: str, command: str) -> None:
+        phone.line.settimeout(1)
+        try:
+            for _ in range(512):
+                phone.line.sendall(b"x" * 131_072)
+        except OSError:
+            stuck.set()
+
+    running = opened(imap_provider(FETCH=fetch))
+    with socket.create_connection(("127.0.0.1", running.bridge.imap_port), timeout=30) as line:
+        line.sendall(f"a LOGIN {ADA.user} {PASSWORD}\r\nc FETCH 1:* BODY.PEEK[]\r\n".encode())
+        line.shutdown(socket.SHUT_WR)
+
+        assert stuck.wait(30)
+
+
+def test_whatever_a_provider_says_behind_the_login_is_passed_on(opened: Open, imap_provider: MakeProvider) -> None:
+    more = "* OK [ALERT] " + "the mailbox is nearly full " * 10
+    port = opened(
+        imap_provider(AUTHENTICATE=f"{{tag}} OK [CAPABILITY IMAP4rev1] in\n{more}\n* 3 EXISTS")
+    ).bridge.imap_port
+    reader = Reader(port)
+    reader.reply()
+    reader.say(f"a LOGIN {ADA.user} {PASSWORD}")
+    assert b"a OK" in reader.through("a")
+    reader.say("b NOOP")
+
+    assert reader.through("b") == more.encode() + b"\r\n* 3 EXISTS\r\nb OK ok\r\n"
+    reader.close()
+
+
+def test_a_line_of_the_bridge_is_never_compressed(opened: Open, imap_provider: MakeProvider) -> None:
+    reader = Reader(opened(imap_provider(COMPRESS="{tag} OK go") + "&compress=1").bridge.imap_port)
+    reader.reply()
+    reader.say(f"a LOGIN {ADA.user} {PASSWORD}")
+    assert b"a OK" in reader.through("a")
+    reader.say("b NOOP")
+
+    assert reader.through("b") == b"b OK ok\r\n"
+    reader.close()

@@ -33,7 +33,7 @@ class Rooms:
         self.captured = CapturedMail(most=keep)
         self.mailboxes = Mailboxes(self.captured, space)
         self.faults = Faults()
-        self.handler = SandboxHandler(self.captured, self.mailboxes, self.faults, {"bob": "sesame"})
+        self.handler = SandboxHandler(self.captured, self.mailboxes, self.faults, {"bob": "sesame"}, lambda letter: "")
         self.config = ServerConfig(
             "test", Dialect.IMAP, starttls=True, mechanisms=MECHANISMS, limits=limits or ServerLimits()
         )

@@ -342,7 +342,7 @@ def test_the_conversation_goes_to_a_log_of_its_own_where_somebody_listens(
 def test_an_imap_session_without_credentials_is_refused(call: Call) -> None:
     session = call(imap_server(), None)
 
-    with pytest.raises(errors.UsageError, match="give a Password or a TokenSource"):
+    with pytest.raises(errors.UsageError, match="a TokenSource; in a URL a user name before the host"):
         session.open()
 
     assert not session.usable

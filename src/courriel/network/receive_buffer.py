@@ -20,6 +20,9 @@ _SOCKET_SHOWS = os.name != "nt"
 class ReceiveBuffer(asyncio.BufferedProtocol):
     """Data received on one connection and not read yet; `tell` is called at each arrival."""
 
+    reads_on = False
+    """Whether the other side is written to after its end of stream, and must make room for it."""
+
     def __init__(self, line: socket.socket | None = None) -> None:
         self.data = bytearray()
         self.ended = False
@@ -120,7 +123,7 @@ class ReceiveBuffer(asyncio.BufferedProtocol):
 
     async def room(self, seconds: float) -> None:
         """Wait until the write buffer has room. Raises TimeoutError, and what broke the connection."""
-        if self._writer is not None and not self.ended:
+        if self._writer is not None and not self._gone and (self.reads_on or not self.ended):
             await _within(seconds, self._writer)
         if self.lost is not None:
             raise self.lost if isinstance(self.lost, OSError) else ConnectionResetError("the connection was lost")

@@ -19,6 +19,7 @@ from courriel.network.transcripts.transcript import Transcript
 from courriel.network.translate import lost_client
 
 _LINGER = 1  # seconds for the client to read our last reply before the connection is aborted
+_LAST_ANSWERS = 5  # seconds of silence from a provider whose client has closed its half: most have gone altogether
 _BACKLOG = 128
 
 
@@ -113,6 +114,8 @@ class RelayListener:
 class RelayedConnection(ReceiveBuffer):
     """One client, the task that serves it, and the connection to its provider."""
 
+    reads_on = True  # a client that has said everything still reads our answers
+
     def __init__(self, listener: RelayListener) -> None:
         super().__init__()
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -151,7 +154,7 @@ class RelayedConnection(ReceiveBuffer):
 
     def eof_received(self) -> bool:
         super().eof_received()
-        return True  # a client that has said everything still reads our answers
+        return True
 
     # The session.
 
@@ -308,16 +311,27 @@ class _Pipe:
             asyncio.create_task(self._pump(self._client, self._provider, up, self._count_up)),
             asyncio.create_task(self._pump(self._provider, self._client, down, self._count_down)),
         ]
+        upwards, downwards = tasks
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
+            if upwards in done and not downwards.done():
+                await self._pass_last_answers(downwards)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     # The steps.
+
+    async def _pass_last_answers(self, downwards: asyncio.Task[None]) -> None:
+        """Pass on what a client has asked for that says no more, until the provider is silent for some seconds."""
+        downwards.cancel()
+        _ = await asyncio.gather(downwards, return_exceptions=True)
+        self._idle, self._moved = _LAST_ANSWERS, monotonic()
+        with contextlib.suppress(TimeoutError):
+            await self._pump(self._provider, self._client, b"", self._count_down)
 
     async def _pump(
         self, source: ReceiveBuffer, sink: ReceiveBuffer, first: bytes, count: Callable[[int], None]

@@ -384,6 +384,14 @@ def test_http_is_no_imap() -> None:
     assert [finding.kind for finding in served.session.findings] == ["http"]
 
 
+@pytest.mark.parametrize("name", [b"a\0b", b"a\r\nz OK b", b"\x1b[2J", b"a\x7f"])
+def test_no_folder_has_a_control_character_in_its_name(name: bytes) -> None:
+    lines = answers(Rooms(), b'c CREATE {%d+}\r\n%b\r\nd LIST "" A*\r\n' % (len(name), name))
+
+    assert lines == ["c BAD A name of a folder holds no control characters",
+                     "* LIST (\\HasNoChildren \\Archive) \"/\" Archive", "d OK Listed"]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("subject", "base"),
     [

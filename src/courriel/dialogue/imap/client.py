@@ -15,6 +15,7 @@ from courriel.wire.imap.body_structure import sections_in
 from courriel.wire.imap.fetched import Fetched
 from courriel.wire.parse.apart import letter_part
 
+_PAUSE = 60  # seconds before a server is asked again that ended IDLE by itself, as where there is no IDLE
 _DECODED = ("base64", "quoted-printable")  # by the server, where it has BINARY; other encodings cost nothing
 
 
@@ -147,9 +148,11 @@ class ImapDialogue(ImapLetters):
         if self._has_news(any_change):
             return True
         yield from self._begin_to_idle()
-        self.exchange.take_news("mailbox")
+        self._hear_of_the_end()
         if not self._has_news(any_change):
-            yield from self.exchange.linger("mailbox", seconds)
+            # Where the server would not wait it is asked again, not without a pause.
+            yield from self.exchange.linger("mailbox", seconds if self._idle_tag else min(seconds, _PAUSE))
+        self._hear_of_the_end()
         yield from self.settle()
         return self._has_news(any_change)
 
@@ -194,6 +197,15 @@ class ImapDialogue(ImapLetters):
 
     def _has_news(self, any_change: bool) -> bool:
         return self.exchange.stirred if any_change else self.exchange.news
+
+    def _hear_of_the_end(self) -> None:
+        """Take notice of what was announced, and of an IDLE that has ended by itself. Raises CommandRefused."""
+        if not self._idle_tag:
+            return
+        answer = self.exchange.answer_here("mailbox", self._idle_tag)
+        if answer is not None:
+            self._idle_tag = b""
+            _ = judge(answer, "mailbox")
 
     def _begin_to_idle(self) -> Flow[None]:
         """Send IDLE; the server waits for DONE then. Raises CommandRefused."""

@@ -148,7 +148,11 @@ class ImapConnection:
 
     def _log_in(self) -> Flow[None]:
         if self.credentials is None:
-            raise errors.UsageError("a mailbox is somebody's: give a Password or a TokenSource", stage="authenticate")
+            raise errors.UsageError(
+                "a mailbox is somebody's: give a Password or a TokenSource; in a URL a user name before the host, as "
+                "in imaps://ada%40example.org@imap.example.org",
+                stage="authenticate",
+            )
         self.mechanism, answer = yield from log_in(
             self.exchange, self.capabilities, self.credentials, self.server, self._certificate, self.logins
         )

@@ -33,6 +33,7 @@ class ImapExchange:
         self.counts_freely = 0  # longest literal that may be sent without waiting (LITERAL+, LITERAL-), in octets
         self.news = False  # new letters were announced since the last search (EXISTS, RECENT)
         self.stirred = False  # any change was announced since the folder was selected: letters, flags, removals
+        self.uid_validity = 0  # of the selected folder, as it was told last; 0 before that
         self.parser = ImapParser(limits)
         self._number = 0
         self._running = False  # whether the time limit of an answer is running
@@ -165,6 +166,17 @@ class ImapExchange:
             if isinstance(event, Tagged | Continuation):
                 raise _answered_before(event, stage)
 
+    def answer_here(self, stage: Stage, tag: bytes) -> Answer | None:
+        """The answer with this tag, when it has been received: a server may end IDLE by itself."""
+        while (event := self.event_here(stage)) is not None:
+            if isinstance(event, Continuation):
+                raise goes_on_asking(event.text, stage)
+            if isinstance(event, Tagged):
+                if event.tag != tag:
+                    raise answers_nothing(event.tag + b" " + event.status.shown.encode(), stage)
+                return Answer(event.status)
+        return None
+
     def pour_into(self, write: Callable[[bytes], object] | None, limit: int = 0) -> None:
         """Write the next text of a letter there, of at most that many octets, instead of keeping it."""
         self.parser.pour, self.parser.most_poured = write, limit
@@ -198,6 +210,7 @@ class ImapExchange:
         self._restart()
         self.counts_freely = 0
         self.news = self.stirred = False
+        self.uid_validity = 0
 
     def learn(self, capabilities: dict[str, str]) -> None:
         """Take over the capabilities that change how commands are sent."""
@@ -238,6 +251,8 @@ class ImapExchange:
                 self.stirred = True
             elif event.name == "BYE":
                 refuse_goodbye(event.status, stage)
+            elif event.status is not None and event.status.code.upper().startswith("UIDVALIDITY "):
+                self.uid_validity = wire.number(event.status.code[len("UIDVALIDITY ") :]) or 0
         elif not event.has_letter_data:
             self.stirred = True
 

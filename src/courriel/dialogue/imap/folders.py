@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from courriel import errors
+from courriel._dataclass import replace
 from courriel.dialogue.flow import Flow
 from courriel.dialogue.imap.connection import ImapConnection
 from courriel.dialogue.imap.replies import Answer, reply_of, values_of
@@ -30,7 +31,7 @@ class ImapFolders(ImapConnection):
     A folder is written as it was listed: a server may list names that it would encode otherwise, or not at all.
     """
 
-    selected: Selection | None = None
+    _selected: Selection | None = None
     kept_flags: frozenset[str] | None = None
     """Flags that the selected folder keeps, in lower case; `\\*` stands for any keyword. None: it does not say."""
     enabled: set[str]
@@ -67,14 +68,14 @@ class ImapFolders(ImapConnection):
         """
         words = b"EXAMINE" if read_only else b"SELECT", self.written(name)
         answer = yield from self._open_folder(*words)
-        self.selected = _selection(name, answer, read_only=read_only)
+        selected = self._selected = _selection(name, answer, read_only=read_only)
         self.kept_flags = _kept_flags(answer)
-        return self.selected
+        return selected
 
     def select_for_changes(self, name: str, parameter: bytes) -> Flow[Answer]:
         """Select this folder for reading only, with a parameter such as (CONDSTORE) (RFC 7162); return the answer."""
         answer = yield from self._open_folder(b"EXAMINE", self.written(name), *([parameter] if parameter else []))
-        self.selected = _selection(name, answer, read_only=True)
+        self._selected = _selection(name, answer, read_only=True)
         self.kept_flags = _kept_flags(answer)
         return answer
 
@@ -94,10 +95,11 @@ class ImapFolders(ImapConnection):
     def status(self, name: str) -> Flow[FolderStatus]:
         """Number of letters and of unread ones in a folder, without selecting it."""
         answer = yield from self.ask("mailbox", b"STATUS", self.written(name), f"({' '.join(_COUNTED)})".encode())
-        data: dict[str, int] = {}
-        for response in answer.named("STATUS"):
-            data.update(read_status_data(values_of(response)))
-        return FolderStatus(name, *(data.get(key, 0) for key in _COUNTED))
+        told = [each for response in answer.named("STATUS") for each in _status_of(response)]
+        wanted = _comparable(self._octets_of(name))
+        # A server may spell the name in another way; that of another folder it tells unasked.
+        own = [data for about, data in told if about == wanted] or [data for _, data in told]
+        return FolderStatus(name, *(next((data[key] for data in own if key in data), 0) for key in _COUNTED))
 
     def statuses(self, pattern: str) -> Flow[list[FolderStatus]]:
         """Status of all folders whose names match; in one command where the server can (LIST-STATUS, RFC 5819).
@@ -125,7 +127,7 @@ class ImapFolders(ImapConnection):
         if told is None:
             return None
         if told:
-            return _number(told)
+            return syntax.number(told)
         if name not in self._append_limits:
             yield from self.settle()
             answer = yield from self.exchange.command("mailbox", b"STATUS", self.written(name), b"(APPENDLIMIT)")
@@ -151,6 +153,14 @@ class ImapFolders(ImapConnection):
     # Where letters are.
 
     @property
+    def selected(self) -> Selection | None:
+        """The selected folder, with the UIDVALIDITY that was told last: a server may renumber it meanwhile."""
+        selected, told = self._selected, self.exchange.uid_validity
+        if selected is not None and told and told != selected.uid_validity:
+            self._selected = selected = replace(selected, uid_validity=told)
+        return selected
+
+    @property
     def place(self) -> tuple[str, int]:
         """Name and UIDVALIDITY of the selected folder. Raises UsageError when there is none."""
         if self.selected is None:
@@ -171,7 +181,8 @@ class ImapFolders(ImapConnection):
     def _open_folder(self, *words: bytes) -> Flow[Answer]:
         """Send SELECT or EXAMINE; none is selected after a refusal. Raises CommandRefused."""
         yield from self.settle()
-        self.selected = self.kept_flags = None
+        self._selected = self.kept_flags = None
+        self.exchange.uid_validity = 0
         answer = yield from self.exchange.command("mailbox", *words)
         if self._asks_for_identity(answer):
             # Servers of NetEase (163.com, 126.com) open no folder to a program that has not said its name.
@@ -182,11 +193,11 @@ class ImapFolders(ImapConnection):
             raise errors.CommandRefused(reply_of(answer.status), stage="mailbox")
         # The counts in the answer to SELECT are no change.
         self.exchange.news = self.exchange.stirred = False
-        return answer
+        return answer.behind_closed()
 
     def _reset(self) -> None:
         super()._reset()
-        self.selected = self.kept_flags = None
+        self._selected = self.kept_flags = None
         self._identified = False
         self.enabled = set()
         self._append_limits = {}
@@ -246,11 +257,11 @@ def _comparable(name: bytes) -> bytes:
 
 def _selection(name: str, answer: Answer, *, read_only: bool) -> Selection:
     counts = [response.number for response in answer.named("EXISTS") if response.number is not None]
-    uid_next = _number(answer.code("UIDNEXT"))
+    uid_next = syntax.number(answer.code("UIDNEXT"))
     return Selection(
         name,
         count=counts[-1] if counts else 0,
-        uid_validity=_number(answer.code("UIDVALIDITY")) or 0,
+        uid_validity=syntax.number(answer.code("UIDVALIDITY")) or 0,
         uid_next=uid_next or None,
         read_only=read_only or answer.status.code.upper().startswith("READ-ONLY"),
     )
@@ -261,7 +272,3 @@ def _kept_flags(answer: Answer) -> frozenset[str] | None:
     if not codes:
         return None
     return frozenset(codes[-1].partition(" ")[2].strip().removeprefix("(").removesuffix(")").lower().split())
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else None

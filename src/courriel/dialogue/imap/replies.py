@@ -29,6 +29,13 @@ class Answer:
         """Untagged responses with these names, in order."""
         return (each for each in self.untagged if isinstance(each, Untagged) and each.name in names)
 
+    def behind_closed(self) -> Answer:
+        """The same answer without what was said of the folder that SELECT has left (CLOSED, RFC 7162 3.2.11)."""
+        for place, each in enumerate(self.untagged):
+            if isinstance(each, Untagged) and each.status is not None and each.status.code.upper() == "CLOSED":
+                return Answer(self.status, self.untagged[place + 1 :])
+        return self
+
     def codes(self) -> Iterator[str]:
         """Response codes, the one of the answer itself last."""
         for each in self.untagged:

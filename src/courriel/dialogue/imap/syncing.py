@@ -58,9 +58,10 @@ def changes_since(dialogue: ImapLetters, folder: str, mark: SyncMark | None) -> 
             "what has changed cannot be told any more",
             stage="mailbox",
         )
-    modseq = _number(answer.code("HIGHESTMODSEQ"))
+    modseq = syntax.number(answer.code("HIGHESTMODSEQ")) or 0
     mark = mark or SyncMark(validity)
-    if not modseq or (not mark.modseq and mark.uids):
+    # A server that counts from a lower number than before was put back to an older state: it would tell of nothing.
+    if not modseq or (not mark.modseq and mark.uids) or modseq < mark.modseq:
         return (yield from _by_flags(dialogue, mark, modseq))
     if quick:
         return (yield from _by_answer(dialogue, mark, modseq, answer))
@@ -147,7 +148,3 @@ def _changed(
 
 def _flags_of(answer: Answer) -> dict[int, frozenset[str]]:
     return flags_in(each for each in answer.untagged if isinstance(each, Fetched))
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else 0

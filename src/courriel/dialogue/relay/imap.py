@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 
 from courriel import errors
+from courriel._dataclass import replace
 from courriel.dialogue.flow import RECEIVE_PENDING, Flow
 from courriel.dialogue.imap.connection import ImapConnection
 from courriel.dialogue.relay.base import MECHANISMS, LocalLogin
@@ -29,14 +30,15 @@ _LOGIN_OF_PROVIDER = ("AUTH", "STARTTLS", "LOGINDISABLED", "SASL-IR", "COMPRESS"
 """Capabilities of the provider that are not the client's: the login and the octets of the line are the relay's."""
 
 _READING = ("LITERAL+", "LITERAL-")  # of ours before the login: both kinds of literals are read
-_REST = 80  # octets that `ImapParser.rest` shows
 
 
 class ImapProvider:
     """One session with the provider, up to its login."""
 
     def __init__(self, account: BridgeAccount) -> None:
-        self._client = ImapConnection(account.server, account.credentials, ReadLimits())
+        # What is compressed could not be passed on unread.
+        server = replace(account.server, compress=False)
+        self._client = ImapConnection(server, account.credentials, ReadLimits())
         self.rest = b""
         """Octets that came behind the answer to the login, for the client."""
 
@@ -49,12 +51,7 @@ class ImapProvider:
         """Open the session, login included; the token is renewed once when the provider refuses it."""
         yield from self._client.open()
         self._client.exchange.append((yield RECEIVE_PENDING["mailbox"]), "mailbox")
-        parser = self._client.exchange.parser
-        self.rest = parser.rest
-        if len(self.rest) == _REST or not (parser.between or parser.empty):
-            raise errors.RemoteProtocolError(
-                "the server says more behind the login than belongs there", stage="mailbox"
-            )
+        self.rest = self._client.exchange.take_rest()
         return b""
 
     def close(self) -> Flow[bytes]:

@@ -60,10 +60,10 @@ class FolderPosition:
     @classmethod
     def read(cls, text: str) -> FolderPosition:
         """Parse the text of a mark written by `str`. Raises UsageError."""
-        validity, colon, uid = text.partition(":")
+        validity, colon, uid = str(text).partition(":")
         numbers = (validity, uid)
         if not colon or not all(each.isascii() and each.isdecimal() and len(each) <= 20 for each in numbers):
-            raise errors.UsageError(f"{text[:80]!r} is not a mark: two numbers with a colon between them")
+            raise errors.UsageError(f"{str(text)[:80]!r} is not a mark: two numbers with a colon between them")
         return cls(int(validity), int(uid))
 
     def __str__(self) -> str:

@@ -34,8 +34,8 @@ class SyncMark:
                 int(stored["modseq"]),
                 tuple(sorted(flags.items())),
             )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise errors.UsageError(f"{text[:80]!r} is not a mark of sync: what str(mark) wrote") from None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+            raise errors.UsageError(f"{str(text)[:80]!r} is not a mark of sync: what str(mark) wrote") from None
 
     def __str__(self) -> str:
         groups: dict[str, list[int]] = {}

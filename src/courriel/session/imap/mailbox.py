@@ -258,10 +258,11 @@ def as_search(search: Search | None, wanted: dict[str, Any]) -> Search:
         if wanted or not isinstance(search, Search):
             raise errors.UsageError("search: a Search, or words such as unseen=True")
         return search
-    try:
-        return Search(**wanted)
-    except TypeError as unknown:
-        raise errors.UsageError(f"search: {unknown}") from None
+    unknown = sorted(wanted.keys() - Search.__dataclass_fields__.keys())
+    if unknown:
+        words = ", ".join(Search.__dataclass_fields__)
+        raise errors.UsageError(f"search: there is no {', '.join(unknown)}; there are {words}")
+    return Search(**wanted)
 
 
 def folder_name(name: object) -> str:

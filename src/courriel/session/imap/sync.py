@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from enum import Enum
 
+from courriel import errors
 from courriel._dataclass import dataclass
 from courriel.dialogue.imap.syncing import FolderChanges
 from courriel.model.received.sync import SyncMark
@@ -42,7 +43,7 @@ class Sync:
 
     def __init__(self, find: Callable[[], tuple[FolderChanges, Letters]], since: SyncMark | None) -> None:
         self._find = find
-        self.mark = since
+        self.mark = _checked(since)
 
     def __iter__(self) -> Iterator[Change]:
         changes, letters = self._find()
@@ -59,7 +60,7 @@ class AsyncSync:
         self, find: Callable[[], Awaitable[tuple[FolderChanges, AsyncLetters]]], since: SyncMark | None
     ) -> None:
         self._find = find
-        self.mark = since
+        self.mark = _checked(since)
 
     async def __aiter__(self) -> AsyncIterator[Change]:
         changes, letters = await self._find()
@@ -71,6 +72,14 @@ class AsyncSync:
 
 
 # The steps.
+
+
+def _checked(since: SyncMark | None) -> SyncMark | None:
+    if since is not None and not isinstance(since, SyncMark):
+        raise errors.UsageError(
+            f"sync: since={str(since)[:80]!r} is not a SyncMark: of a stored text, SyncMark.read(text)"
+        )
+    return since
 
 
 def _known_letters(changes: FolderChanges, folder: str) -> Iterator[Change]:

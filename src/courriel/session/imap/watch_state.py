@@ -36,6 +36,10 @@ class WatchState:
         ):  # fmt: skip
             if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= most:
                 raise errors.UsageError(f"watch: {name}={seconds!r} is not a number of seconds that can be waited")
+        if after is not None and not isinstance(after, FolderPosition):
+            raise errors.UsageError(
+                f"watch: after={str(after)[:80]!r} is not a FolderPosition: of a stored text, FolderPosition.read(text)"
+            )
         self.folder = folder
         self.renew, self.poll = renew, poll
         self.stopped = False

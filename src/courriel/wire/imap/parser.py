@@ -234,6 +234,8 @@ class ImapParser:
             if not line.strip():
                 self._held = 0
                 return None  # some servers send a blank line between two responses
+            if line.startswith(b"*  "):
+                line = b"* " + line[2:].lstrip(b" ")
             if not line.startswith(b"* ") or _is_status(line):
                 self._held = 0
                 return _of_line(line)
@@ -307,7 +309,7 @@ def _of_line(line: bytes) -> Event:
     begin, _, rest = line.partition(b" ")
     if begin == b"+":
         return Continuation(rest)
-    status = read_status(rest)
+    status = read_status(rest.lstrip(b" "))
     if status is None:
         return Unknown(line)
     if begin == b"*":

@@ -17,7 +17,7 @@ def found_in(name: str, pieces: Sequence[bytes], most: int) -> list[int]:
         numbers = words[: words.index(b"(MODSEQ")] if b"(MODSEQ" in words else words
         if not all(word.isdigit() and len(word) <= 10 for word in numbers):
             raise RemoteProtocolError(f"this is not a list of letters: {printable(line[:80])}")
-        return list(map(int, numbers))
+        return list(filter(None, map(int, numbers)))  # no letter has the number 0, by which some say "none"
     words = [word.upper() for word in words]
     if b"ALL" not in words[:-1]:
         return []

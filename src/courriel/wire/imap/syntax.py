@@ -13,7 +13,7 @@ from courriel.wire.smtp.client_syntax import printable
 
 _CONTROL = expression("[\x00-\x1f\x7f]")
 _CONTROL_OCTET = expression(rb"[\x00-\x1f\x7f]")
-_STATUS = re.compile(rb"(OK|NO|BAD|BYE|PREAUTH)(?: (.*))?", re.IGNORECASE | re.DOTALL)
+_STATUS = re.compile(rb"(OK|NO|BAD|BYE|PREAUTH)(?: ++(.*))?", re.IGNORECASE | re.DOTALL)
 # A keyword in PERMANENTFLAGS may hold "]".
 _CODES = (re.compile(rb"\[((?:[^\[\]()]|\([^()]*\))*+)\] ?"), re.compile(rb"\[([^\]]*)\] ?"))
 _COUNTED = re.compile(rb"\{(\d{1,19})\+?\}\r?\n?\Z")
@@ -85,6 +85,11 @@ def capabilities(words: str) -> dict[str, str]:
         name, _, value = word.partition("=")
         found[name] = f"{found.get(name, '')} {value}".strip()
     return found
+
+
+def number(words: str) -> int | None:
+    """A number in a response code, None for anything else."""
+    return int(words) if words.isascii() and words.isdigit() and len(words) <= 20 else None
 
 
 def text(noun: str, value: str) -> bytes:

@@ -12,6 +12,7 @@ from courriel.wire.imap.values import Value, octets_of, read_values
 from courriel.wire.smtp.server_syntax import Objection
 
 _KEYWORD = expression(r"[A-Za-z0-9!#$&'+,./:;<=>?@\[\]^_`|~-]{1,100}")
+_CONTROL = expression(rb"[\x00-\x1f\x7f]")
 _SYSTEM = {flag.lower(): flag for flag in SYSTEM_FLAGS}
 
 
@@ -78,6 +79,9 @@ class Arguments:
     def folder(self) -> str:
         """Name of a folder."""
         octets = self.octets("A name of a folder")
+        if _CONTROL.search(octets):
+            # It would be shown, and kept, under another name than the one that was asked for.
+            raise Objection(500, "A name of a folder holds no control characters")
         return folder_names.shown(octets, utf8=self._utf8)
 
     def group(self, noun: str) -> list[Value]:
