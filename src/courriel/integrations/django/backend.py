@@ -115,11 +115,12 @@ class EmailBackend(BaseEmailBackend):
         if self.options.outbox:
             from courriel.integrations.django.queueing.putting import put
 
-            wanted = getattr(message, "courriel_options", None) or {}
-            message.courriel = put(out, self.mailer, self.options, **wanted)
+            message.courriel = put(out, self.mailer, self.options, getattr(message, "courriel_options", None))
             return True
         if out.key is not None:
             raise errors.UsageError("a key needs the outbox (OPTIONS: outbox): sent at once, nothing remembers it")
+        if getattr(message, "courriel_options", None):
+            raise errors.UsageError("courriel_options need the outbox (OPTIONS: outbox): this mailer sends at once")
         with as_django_errors():
             message.courriel = receipt = self._deliver(message, out)
         if receipt.complete:

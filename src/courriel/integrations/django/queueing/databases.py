@@ -38,11 +38,16 @@ def outbox_on(alias: str, **options: Any) -> Outbox:
     try:
         return Outbox(connection.connection, elsewhere=True, **options)
     except errors.OutboxError as failed:
-        failed.add_note(
-            f'The database {alias!r} has no tables of the outbox: add "courriel.integrations.django" to INSTALLED_APPS,'
-            " and run manage.py migrate."
-        )
+        add_remedy(failed, alias)
         raise
+
+
+def add_remedy(failed: errors.OutboxError, alias: str) -> None:
+    """Say with this error how a database of the project becomes an outbox."""
+    failed.add_note(
+        f'Django: if the database {alias!r} has no tables of the outbox yet, add "courriel.integrations.django" to'
+        " INSTALLED_APPS, and run manage.py migrate."
+    )
 
 
 def check_engine(alias: str) -> None:
