@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connections
 
 from courriel import State, Ticket, errors
-from courriel.integrations.django.queueing.databases import alias_of, outbox_on
+from courriel.integrations.django.queueing.databases import alias_of, outbox_on, seen_by_django
 from courriel.integrations.django.sending.messages import Outgoing
 from courriel.integrations.django.sending.options import MailerOptions
 
@@ -45,7 +45,8 @@ class QueuedMail:
         if connections[self.using].needs_rollback:
             return "pending"  # nothing can be asked before the rollback that is certain by now
         try:
-            state = self.ticket.status
+            with seen_by_django(self.using):
+                state = self.ticket.status
         except errors.TicketNotFound:
             if self._pickled_open:
                 return "pending"
@@ -97,9 +98,10 @@ def put(out: Outgoing, mailer: str, options: MailerOptions, wanted: Any = None) 
     """Put one mail for a mailer, by its alias, with `courriel_options`. Raises UsageError, KeyReused, OutboxError."""
     wanted = _checked(wanted)
     using = alias_of(options)
-    ticket = outbox_on(using).put(
-        out.content, via=mailer, key=out.key, sender=out.sender, to=list(out.recipients), **wanted
-    )
+    with seen_by_django(using):
+        ticket = outbox_on(using).put(
+            out.content, via=mailer, key=out.key, sender=out.sender, to=list(out.recipients), **wanted
+        )
     return QueuedMail(ticket, mailer, using)
 
 
