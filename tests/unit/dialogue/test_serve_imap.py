@@ -119,7 +119,7 @@ def test_searches_are_answered_in_each_form(cut: Cut) -> None:
         "* SEARCH 3",
         "h OK Searched",
         "i NO [BADCHARSET (US-ASCII UTF-8 ISO-8859-1)] This charset is not known here",
-        "* SORT 2 3 1",
+        "* SORT 3 1 2",
         "j OK Searched",
         '* ESEARCH (TAG "k") ALL 3,2 COUNT 2',
         "k OK Searched",
