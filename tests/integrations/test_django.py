@@ -50,7 +50,7 @@ def run_inside(interpreter: str, files: list[str], folder: Path, **more: str) ->
 @pytest.mark.acceptance
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("django", ["5.2", "6.1"])
-@pytest.mark.parametrize("file", ["inside_outbox.py"])
+@pytest.mark.parametrize("file", ["inside_failures.py", "inside_outbox.py"])
 def test_inside_a_project_with_postgresql(file: str, django: str, tmp_path: Path, postgres: Postgres) -> None:
     server = {"SHOP_HOST": postgres.host, "SHOP_PORT": str(postgres.port), "SHOP_USER": "postgres"}
     more = {**server, "SHOP_DATABASE": "postgresql", "SHOP_NAME": "postgres"}

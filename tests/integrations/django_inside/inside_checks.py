@@ -171,6 +171,18 @@ def test_a_missing_worker_is_warned_of_after_ten_minutes(mailer: Any) -> None:
         clear_queued()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_mails_of_a_mailer_that_is_gone_are_warned_of(mailer: Any) -> None:
+    mailer(url="null:", outbox=True)
+    EmailMultiAlternatives("x", "y", "ada@example.org", ["bob@example.org"]).send()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE outbox_mail SET due = due - 700, lane = 'bulk'")
+        assert ids(databases=["default"]) == ["courriel.W006"]
+    finally:
+        clear_queued()
+
+
 @pytest.mark.skipif(IS_SQLITE, reason="a URL is PostgreSQL's")
 def test_the_options_of_django_become_those_of_libpq(settings: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
+import pickle
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from django.db import DatabaseError, connection, transaction
 
 from courriel import Outbox, Sandbox, State, errors
 from courriel.integrations.django import refused, send_queued, sent
+from courriel.integrations.django.models import Mail
 from courriel.integrations.django.queueing.databases import outbox_on, place_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -188,6 +192,47 @@ def test_options_of_the_outbox_go_with_the_message(sandbox: Sandbox, mailer: Any
     assert info.expires - info.created == pytest.approx(600)
 
 
+@pytest.mark.parametrize(
+    "options", [{"key": "a"}, {"to": ["eve@example.org"]}, {"via": "null:"}, {"conn": 1}, {"nothing": 1}, ["high"]]
+)
+def test_options_that_are_none_are_refused_before_anything_is_written(options: Any, mailer: Any) -> None:
+    mailer(url="null:", outbox=True)
+    one = message()
+    one.courriel_options = options
+
+    with pytest.raises(errors.UsageError):
+        one.send()
+
+    assert waiting() == 0
+
+
+def test_options_without_an_outbox_are_refused(mailer: Any) -> None:
+    mailer(url="null:")
+    one = message()
+    one.courriel_options = {"not_before": 3600}
+
+    with pytest.raises(errors.UsageError, match="outbox"):
+        one.send()
+
+    assert isinstance(one.courriel, errors.UsageError)
+
+
+def test_a_message_that_was_put_can_be_copied_and_pickled(mailer: Any) -> None:
+    mailer(url="null:", outbox=True)
+    one = message()
+
+    with suppress(Undone), transaction.atomic():
+        one.send()
+        early, copied = pickle.dumps(one), copy.deepcopy(one)
+        assert copied.courriel.status == "pending"
+        raise Undone
+    assert copied.courriel.status == "void"
+    assert pickle.loads(early).courriel.status == "pending"
+    one.send()
+
+    assert pickle.loads(pickle.dumps(one)).courriel.status == "ready"
+
+
 def test_a_large_mail_is_put_in_the_transaction_too(sandbox: Sandbox, mailer: Any) -> None:
     mailer(url=sandbox.url, outbox=True)
     large = message()
@@ -258,13 +303,35 @@ def test_no_table_is_made_but_by_migrations(sandbox: Sandbox, mailer: Any) -> No
         with pytest.raises(errors.OutboxError) as missing:
             message().send()
         assert "INSTALLED_APPS" in "".join(missing.value.__notes__)
-        with pytest.raises(errors.OutboxError):
+        with pytest.raises(errors.OutboxError) as unseen:
             send_queued()
+        assert "INSTALLED_APPS" in "".join(unseen.value.__notes__)
         assert not [name for name in connection.introspection.table_names() if name.startswith("outbox_")]
     finally:
         call_command("migrate", "courriel", verbosity=0)
 
     assert set(connection.introspection.table_names()) == before
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda rows: rows.update(state=5),
+        lambda rows: rows.delete(),
+        lambda rows: rows.bulk_create([Mail(id="1")]),
+        lambda rows: rows.create(id="1"),
+        lambda rows: rows.bulk_update(rows, ["tries"]),
+        lambda rows: rows.get().delete(),
+    ],
+)
+def test_the_orm_writes_no_row(write: Callable[[Any], object], mailer: Any) -> None:
+    mailer(url="null:", outbox=True)
+    message().send()
+
+    with pytest.raises(TypeError, match="ticket"):
+        write(Mail.objects.all())
+
+    assert waiting() == 1
 
 
 def test_the_migrations_are_those_of_the_models() -> None:

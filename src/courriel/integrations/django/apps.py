@@ -16,7 +16,8 @@ class CourrielConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks of the mailers."""
-        from courriel.integrations.django import checks
+        """Register the system checks of the mailers, and hide the passwords of URLs on error pages."""
+        from courriel.integrations.django import checks, error_pages
 
         checks.register_all()
+        error_pages.hide_passwords_of_urls()

@@ -13,7 +13,7 @@ from courriel import Receipt, errors
 from courriel.integrations.django import signals
 from courriel.integrations.django.sending import pools
 from courriel.integrations.django.sending.messages import Outgoing, outgoing
-from courriel.integrations.django.sending.options import OPTIONS, MailerOptions, invalid, mailer_options
+from courriel.integrations.django.sending.options import OPTIONS, InvalidMailer, MailerOptions, invalid, mailer_options
 from courriel.integrations.django.sending.refusals import as_django_errors
 
 logger = logging.getLogger("courriel.django")
@@ -48,13 +48,18 @@ class EmailBackend(BaseEmailBackend):
         **kwargs: Any,
     ) -> None:
         given = {name: value for name, value in locals().items() if name in OPTIONS}
-        super().__init__(**kwargs)
-        self.fail_silently = fail_silently  # ours: from Django 6.1 on the base class knows none
         self.alias: str | None = kwargs.get("alias")
-        unknown = [name for name in kwargs if name not in ("alias", "_ignore_unknown_kwargs")]
-        if unknown and (self.alias is None or django.VERSION < (6, 1)):
-            invalid(f"Unknown options {', '.join(map(repr, unknown))}.", self.alias)
-        self.options: MailerOptions = mailer_options(given, self.alias)
+        try:
+            super().__init__(**kwargs)
+            self.fail_silently = fail_silently  # ours: from Django 6.1 on the base class knows none
+            unknown = [name for name in kwargs if name not in ("alias", "_ignore_unknown_kwargs")]
+            if unknown and (self.alias is None or django.VERSION < (6, 1)):
+                invalid(f"Unknown options {', '.join(map(repr, unknown))}.", self.alias)
+            self.options: MailerOptions = mailer_options(given, self.alias)
+        except InvalidMailer as wrong:
+            raise wrong.with_traceback(None) from None  # the frames below hold the URL, and error pages show frames
+        finally:
+            del given, url, password
         self._opened = False
 
     @property
@@ -110,11 +115,12 @@ class EmailBackend(BaseEmailBackend):
         if self.options.outbox:
             from courriel.integrations.django.queueing.putting import put
 
-            wanted = getattr(message, "courriel_options", None) or {}
-            message.courriel = put(out, self.mailer, self.options, **wanted)
+            message.courriel = put(out, self.mailer, self.options, getattr(message, "courriel_options", None))
             return True
         if out.key is not None:
             raise errors.UsageError("a key needs the outbox (OPTIONS: outbox): sent at once, nothing remembers it")
+        if getattr(message, "courriel_options", None):
+            raise errors.UsageError("courriel_options need the outbox (OPTIONS: outbox): this mailer sends at once")
         with as_django_errors():
             message.courriel = receipt = self._deliver(message, out)
         if receipt.complete:

@@ -10,6 +10,7 @@ System checks (manage.py check) of mailers, and of the databases that hold an ou
     courriel.W003  the password of a URL stands in the settings file
     courriel.W004  DEFAULT_FROM_EMAIL or SERVER_EMAIL has no domain
     courriel.W005  a SQLite database of an outbox whose transactions do not begin as IMMEDIATE
+    courriel.W006  mails wait for a mailer that is not in the settings any more (with --database)
 """
 
 from __future__ import annotations
@@ -103,10 +104,13 @@ def check_databases(databases: Sequence[str] | None = None, **_: Any) -> list[Ch
         mailers = mailers_with(EmailBackend)
     except InvalidMailer:
         return []
-    names = {alias_of(options) for options in mailers.values() if options.outbox}
+    names: dict[str, set[str]] = {}
+    for mailer, options in mailers.items():
+        if options.outbox:
+            names.setdefault(alias_of(options), set()).add(mailer)
     found: list[CheckMessage] = []
-    for name in sorted(names & set(databases or ())):
-        found += _check_work(name)
+    for name in sorted(names.keys() & set(databases or ())):
+        found += _check_work(name, names[name])
     return found
 
 
@@ -181,12 +185,22 @@ def _has_log(alias: str) -> bool:
         return False
 
 
-def _check_work(alias: str) -> Iterator[CheckMessage]:
+def _check_work(alias: str, mailers: set[str]) -> Iterator[CheckMessage]:
     try:
-        outbox = outbox_on(alias)
-        waiting = [each.oldest for each in outbox.stats() if each.state is State.READY and each.oldest is not None]
+        ready = [each for each in outbox_on(alias).stats() if each.state is State.READY and each.mails]
     except (errors.CourrielError, DatabaseError):
         return  # no tables yet: `migrate` itself runs this check before it makes them
+    for lane in sorted({each.lane for each in ready} - mailers):
+        text = pair(
+            "Mails in {!r} wait for the mailer {!r}, which is not in the settings: no worker sends them.",
+            "Des courriels de {!r} attendent le mailer {!r}, qui n'est pas dans les réglages : personne ne les envoie.",
+        )
+        hint = pair(
+            "Give a mailer with outbox this alias again, until they are sent, or cancel them in the admin.",
+            "Redonnez cet alias à un mailer avec outbox jusqu'à leur envoi, ou annulez-les dans l'admin.",
+        )
+        yield Warning(str(text).format(alias, lane), hint=str(hint), id="courriel.W006")
+    waiting = [each.oldest for each in ready if each.oldest is not None and each.lane in mailers]
     late = time.time() - min(waiting, default=time.time())
     if late > _PATIENCE:
         text = pair(

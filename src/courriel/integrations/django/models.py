@@ -21,8 +21,31 @@ STATES = {
 """States of a mail, in the words that the rest of courriel has for them."""
 
 
+_REFUSED = "a row of the outbox is changed by its ticket, never by the ORM"
+
+
+class MailRows(models.QuerySet):
+    """Rows to read. What writes is refused: the octets, the counts and the workers would know nothing of it."""
+
+    def update(self, **kwargs: Any) -> int:
+        """Refused: only the outbox writes its rows."""
+        raise TypeError(_REFUSED)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Refused: only the outbox writes its rows."""
+        raise TypeError(_REFUSED)
+
+    def bulk_create(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused: only the outbox writes its rows."""
+        raise TypeError(_REFUSED)
+
+    update.alters_data = delete.alters_data = bulk_create.alters_data = True  # type: ignore[attr-defined]
+
+
 class Mail(models.Model):
     """A mail in the outbox."""
+
+    objects = MailRows.as_manager()
 
     id = models.TextField(primary_key=True)
     key = models.TextField(pair("key", "clé"), null=True)
@@ -50,8 +73,8 @@ class Mail(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Refused: only the outbox writes its rows."""
-        raise TypeError("a row of the outbox is changed by its ticket, never by the ORM")
+        raise TypeError(_REFUSED)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Refused: only the outbox writes its rows."""
-        raise TypeError("a row of the outbox is changed by its ticket, never by the ORM")
+        raise TypeError(_REFUSED)

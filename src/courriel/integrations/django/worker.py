@@ -12,7 +12,7 @@ from django.dispatch import Signal
 from courriel import Outbox, Ticket, errors
 from courriel.integrations.django import signals
 from courriel.integrations.django.backend import EmailBackend
-from courriel.integrations.django.queueing.databases import alias_of, place_of
+from courriel.integrations.django.queueing.databases import add_remedy, alias_of, place_of
 from courriel.integrations.django.sending.configured import mailers_with
 from courriel.integrations.django.sending.options import MailerOptions
 
@@ -33,7 +33,12 @@ def opened_outbox(using: str, mailers: dict[str, MailerOptions]) -> Generator[Ou
     Raises UsageError, OutboxError.
     """
     ways = {alias: options.route for alias, options in mailers.items() if options.route is not None}
-    with Outbox(place_of(using), ways=ways, create=False, shared=True) as outbox:
+    try:
+        opened = Outbox(place_of(using), ways=ways, create=False, shared=True)
+    except errors.OutboxError as failed:
+        add_remedy(failed, using)
+        raise
+    with opened as outbox:
         outbox.on("sent", _teller(signals.sent))
         outbox.on("failed", _teller(signals.refused))
         outbox.on("unsure", _teller(signals.unsure))

@@ -6,6 +6,8 @@ A worker has connections of its own, as every outbox has: it must not wait for r
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -36,12 +38,36 @@ def outbox_on(alias: str, **options: Any) -> Outbox:
     connection.ensure_connection()
     check_engine(alias)
     try:
-        return Outbox(connection.connection, elsewhere=True, **options)
+        with seen_by_django(alias):
+            return Outbox(connection.connection, elsewhere=True, **options)
     except errors.OutboxError as failed:
+        add_remedy(failed, alias)
+        raise
+
+
+def add_remedy(failed: errors.OutboxError, alias: str) -> None:
+    """Say how this database becomes an outbox, where the error is that it is none."""
+    if failed.failure is not None and failed.failure.id == "OUTBOX-MISSING":
         failed.add_note(
             f'The database {alias!r} has no tables of the outbox: add "courriel.integrations.django" to INSTALLED_APPS,'
             " and run manage.py migrate."
         )
+
+
+@contextmanager
+def seen_by_django(alias: str) -> Generator[None]:
+    """Do to Django's connection after a failure what its own cursors and writes do.
+
+    It is looked at before it is used for another request, and replaced when the server has closed it; an atomic block
+    whose transaction is broken is rolled back, also where the error is caught, and no `on_commit` is called.
+    """
+    try:
+        yield
+    except errors.CourrielError:
+        connection = connections[alias]
+        connection.errors_occurred = True
+        if connection.in_atomic_block and _is_broken(connection):
+            connection.needs_rollback = True
         raise
 
 
@@ -70,6 +96,16 @@ def place_of(alias: str) -> str:
 
 
 # The steps.
+
+
+def _is_broken(connection: Any) -> bool:
+    """Whether the transaction of this connection is over, or can do nothing any more."""
+    raw = connection.connection
+    if raw is None:
+        return True
+    if connection.vendor == "sqlite":
+        return not raw.in_transaction
+    return bool(raw.closed or raw.info.transaction_status.name in ("INERROR", "UNKNOWN"))
 
 
 def _url_of(said: dict[str, Any]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import connections
 
 from courriel import State, Ticket, errors
-from courriel.integrations.django.queueing.databases import alias_of, outbox_on
+from courriel.integrations.django.queueing.databases import alias_of, outbox_on, seen_by_django
 from courriel.integrations.django.sending.messages import Outgoing
 from courriel.integrations.django.sending.options import MailerOptions
 
@@ -18,7 +19,8 @@ class QueuedMail:
     `id` is that of its ticket, `using` the alias of the database, `mailer` that of the mailer; `existed` says that the
     key was known, and no second mail was put. `status` is "pending" until the transaction in which it was put is
     committed, "void" when that was rolled back, to a savepoint or as a whole, and then the name of its State in small
-    letters.
+    letters. A copy of a message has the same QueuedMail; one that is pickled within the transaction and read elsewhere
+    cannot see a rollback, and stays "pending".
     """
 
     def __init__(self, ticket: Ticket, mailer: str, using: str) -> None:
@@ -27,9 +29,10 @@ class QueuedMail:
         self.mailer = mailer
         self.using = using
         connection = connections[using]
-        self._connection = connection
+        self._connection: Any = connection
         self._transaction = connection.atomic_blocks[0] if connection.in_atomic_block else None
         self._manual = connection.get_autocommit() is False and not connection.in_atomic_block
+        self._pickled_open = False
 
     @property
     def ticket(self) -> Ticket:
@@ -42,8 +45,11 @@ class QueuedMail:
         if connections[self.using].needs_rollback:
             return "pending"  # nothing can be asked before the rollback that is certain by now
         try:
-            state = self.ticket.status
+            with seen_by_django(self.using):
+                state = self.ticket.status
         except errors.TicketNotFound:
+            if self._pickled_open:
+                return "pending"
             own = self._connection is connections[self.using]
             return "void" if own or not self._is_open() else "pending"
         if state is State.READY and self._is_open() and not self.existed:
@@ -53,20 +59,62 @@ class QueuedMail:
     def __repr__(self) -> str:
         return f"<QueuedMail {self.id} of {self.mailer!r} in {self.using!r}>"
 
+    def __deepcopy__(self, memo: object) -> QueuedMail:
+        """The same one: a test's `mail.outbox` keeps copies of messages."""
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the connection and the transaction, which stay in their thread."""
+        return {
+            **vars(self),
+            "_connection": None,
+            "_transaction": None,
+            "_manual": False,
+            "_pickled_open": self._is_open(),
+        }
+
     # The steps.
 
     def _is_open(self) -> bool:
         """Whether the transaction in which it was put is not over; a block entered again counts as the same one."""
+        if self._connection is None:
+            return False
         if self._manual:
             return not self._connection.get_autocommit()
         blocks = self._connection.atomic_blocks
         return self._transaction is not None and bool(blocks) and blocks[0] is self._transaction
 
 
-def put(out: Outgoing, mailer: str, options: MailerOptions, **wanted: Any) -> QueuedMail:
-    """Put one mail for a mailer, by its alias. Raises UsageError, KeyReused, OutboxError."""
+_DECIDED_BY = {
+    "key": "message.courriel_key",
+    "to": "to, cc and bcc",
+    "sender": "from_email",
+    "via": "the mailer",
+    "conn": "the mailer",
+}
+
+
+def put(out: Outgoing, mailer: str, options: MailerOptions, wanted: Any = None) -> QueuedMail:
+    """Put one mail for a mailer, by its alias, with `courriel_options`. Raises UsageError, KeyReused, OutboxError."""
+    wanted = _checked(wanted)
     using = alias_of(options)
-    ticket = outbox_on(using).put(
-        out.content, via=mailer, key=out.key, sender=out.sender, to=list(out.recipients), **wanted
-    )
+    with seen_by_django(using):
+        ticket = outbox_on(using).put(
+            out.content, via=mailer, key=out.key, sender=out.sender, to=list(out.recipients), **wanted
+        )
     return QueuedMail(ticket, mailer, using)
+
+
+# The steps.
+
+
+def _checked(wanted: Any) -> dict[str, Any]:
+    """The options of a message. Raises UsageError for those that the message itself decides."""
+    if wanted is None:
+        return {}
+    if not isinstance(wanted, Mapping):
+        raise errors.UsageError(f"courriel_options: a dict of options, not {type(wanted).__name__}")
+    for name, instead in _DECIDED_BY.items():
+        if name in wanted:
+            raise errors.UsageError(f"courriel_options: {name!r} is decided by {instead}")
+    return dict(wanted)

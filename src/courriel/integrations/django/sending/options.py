@@ -71,7 +71,12 @@ def mailer_options(given: Mapping[str, Any], alias: str | None) -> MailerOptions
     try:
         return MailerOptions(_route(said), outbox)
     except errors.UsageError as wrong:
-        raise InvalidMailer(str(wrong), alias=alias) from wrong
+        told = InvalidMailer(str(wrong), alias=alias)
+        for note in getattr(wrong, "__notes__", ()):
+            told.add_note(note)
+        raise told from wrong
+    except UnicodeEncodeError:  # it holds the whole text: a password perhaps
+        raise InvalidMailer("username, password and files are text without lone surrogates", alias=alias) from None
 
 
 def invalid(sentence: str, alias: str | None) -> NoReturn:
