@@ -17,9 +17,14 @@ LONG = 60.0  # seconds that nothing here takes
 ROOT = Path(__file__).parents[2]
 
 
+def with_environment(settings: Mapping[str, str], *command: str) -> list[str]:
+    """A command with these variables of the environment."""
+    return ["/usr/bin/env", *(f"{name}={value}" for name, value in settings.items()), *command]
+
+
 def python(settings: Mapping[str, str], *arguments: str) -> list[str]:
     """A command: this Python with these variables of the environment."""
-    return ["/usr/bin/env", *(f"{name}={value}" for name, value in settings.items()), sys.executable, *arguments]
+    return with_environment(settings, sys.executable, *arguments)
 
 
 @contextlib.contextmanager
