@@ -15,7 +15,7 @@ from integrations.services import LONG, ROOT, ask, until, uvicorn
 
 pytestmark = pytest.mark.acceptance
 
-EXAMPLE = ROOT / "examples" / "fastapi_service.py"
+EXAMPLE = ROOT / "examples" / "fastapi-service" / "service.py"
 LOSSY = """
 import os
 from fastapi import BackgroundTasks, FastAPI
@@ -94,7 +94,7 @@ def test_a_reload_in_the_middle_of_a_mail_sends_it_once(sandbox: Sandbox, tmp_pa
 def test_a_service_that_ends_says_goodbye_to_the_server(sandbox: Sandbox, tmp_path: Path) -> None:
     settings = {"COURRIEL_URL": sandbox.url, "COURRIEL_OUTBOX": str(tmp_path / "orders.db")}
 
-    with uvicorn("fastapi_service:app", EXAMPLE.parent, settings) as (service, port):
+    with uvicorn("service:app", EXAMPLE.parent, settings) as (service, port):
         ask(port, "/invitations?to=bob@example.org", "POST")
         service.process.terminate()
         assert service.process.wait(LONG) in {0, -signal.SIGTERM}
@@ -106,7 +106,7 @@ def test_a_service_that_ends_gives_back_what_has_not_left(sandbox: Sandbox, tmp_
     settings = {"COURRIEL_URL": sandbox.url, "COURRIEL_OUTBOX": str(tmp_path / "orders.db")}
     sandbox.answer("sender", "silence")
 
-    with uvicorn("fastapi_service:app", EXAMPLE.parent, settings) as (service, port):
+    with uvicorn("service:app", EXAMPLE.parent, settings) as (service, port):
         ask(port, "/orders?number=7&to=bob@example.org", "POST")
         until(lambda: asked_for_sender(sandbox))
         service.process.terminate()
