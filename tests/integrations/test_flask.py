@@ -123,11 +123,22 @@ def test_a_url_says_it_all_and_a_pool_is_kept(sandbox: Sandbox) -> None:
     [
         ({"MAIL_VIA": "smtp://h.example", "MAIL_SERVER": "h.example"}, "MAIL_SERVER"),
         ({"MAIL_USE_TLS": True, "MAIL_USE_SSL": True}, "STARTTLS"),
+        ({"MAIL_USE_TLS": "maybe"}, "MAIL_USE_TLS"),
+        ({"MAIL_PORT": "smtp"}, "MAIL_PORT"),
     ],
 )
-def test_settings_that_contradict_each_other_are_refused(settings: dict[str, object], word: str) -> None:
+def test_settings_that_cannot_be_meant_are_refused(settings: dict[str, object], word: str) -> None:
     with pytest.raises(errors.UsageError, match=word):
         app_of(**settings)
+
+
+def test_settings_may_come_from_the_environment_as_text(sandbox: Sandbox) -> None:
+    app, mail = app_of(MAIL_SERVER=sandbox.host, MAIL_PORT=str(sandbox.port), MAIL_USE_TLS="False", MAIL_MAX_EMAILS="5")
+
+    with app.app_context():
+        assert mail.send_message("x", ["bob@example.org"], body="x") is not None
+
+    assert "C: STARTTLS" not in str(sandbox.sessions[0].transcript)
 
 
 def test_starttls_checks_the_certificate(sandbox: Sandbox) -> None:

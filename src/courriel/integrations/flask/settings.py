@@ -26,16 +26,16 @@ class MailSettings:
         """Read the settings of an app's configuration. Raises UsageError where they contradict each other."""
         self.via: str | None = config.get("MAIL_VIA")
         self.server: str = config.get("MAIL_SERVER", "127.0.0.1")
-        self.port: int | None = config.get("MAIL_PORT", 25)
-        self.use_tls = bool(config.get("MAIL_USE_TLS", False))
-        self.use_ssl = bool(config.get("MAIL_USE_SSL", False))
+        self.port = _number(config, "MAIL_PORT", 25)
+        self.use_tls = _flag(config, "MAIL_USE_TLS", False)
+        self.use_ssl = _flag(config, "MAIL_USE_SSL", False)
         self.username: str | None = config.get("MAIL_USERNAME")
         self.password: str | None = config.get("MAIL_PASSWORD")
         self.default_sender: Mailbox | None = config.get("MAIL_DEFAULT_SENDER")
-        self.debug = int(config.get("MAIL_DEBUG", debug))
-        self.max_emails: int | None = config.get("MAIL_MAX_EMAILS")
-        self.suppress = bool(config.get("MAIL_SUPPRESS_SEND", testing))
-        self.ascii_attachments = bool(config.get("MAIL_ASCII_ATTACHMENTS", False))
+        self.debug = int(_flag(config, "MAIL_DEBUG", bool(debug)))
+        self.max_emails = _number(config, "MAIL_MAX_EMAILS", 0)
+        self.suppress = _flag(config, "MAIL_SUPPRESS_SEND", testing)
+        self.ascii_attachments = _flag(config, "MAIL_ASCII_ATTACHMENTS", False)
         beside = [name for name in _BY_SERVER if config.get(name)]
         if self.via and beside:
             raise errors.UsageError(f"MAIL_VIA says it all: leave out {', '.join(beside)}")
@@ -52,7 +52,7 @@ class MailSettings:
         security = Security.TLS if self.use_ssl else Security.STARTTLS if self.use_tls else Security.NONE
         login = Password(self.username, self.password) if self.username and self.password else None
         return SmtpSession(
-            Server(self.server, int(self.port or 0), security), login, max_messages=self.max_emails or None,
+            Server(self.server, self.port, security), login, max_messages=self.max_emails or None,
             transcript=transcript,
         )  # fmt: skip
 
@@ -64,6 +64,8 @@ class MailSettings:
 
 _BY_SERVER = ("MAIL_SERVER", "MAIL_PORT", "MAIL_USE_TLS", "MAIL_USE_SSL", "MAIL_USERNAME", "MAIL_PASSWORD",
               "MAIL_MAX_EMAILS")  # fmt: skip
+_WORDS = {"": False, "0": False, "false": False, "no": False, "off": False,
+          "1": True, "true": True, "yes": True, "on": True}  # fmt: skip
 _pools: dict[str, SmtpPool] = {}
 
 
@@ -78,6 +80,26 @@ def _pooled(settings: MailSettings, transcript: Transcript | None) -> Connected:
         # Of two threads that come first together the later one's pool stays; the other has opened nothing yet.
         _pools[settings.via] = made
     return made
+
+
+def _flag(config: Mapping[str, Any], name: str, default: bool) -> bool:
+    """Value of a setting that is on or off; as a text, from the environment, it is one of a few words."""
+    given = config.get(name, default)
+    if isinstance(given, str):
+        word = given.strip().lower()
+        if word not in _WORDS:
+            raise errors.UsageError(f"{name}: True or False, not {given!r:.40}")
+        return _WORDS[word]
+    return bool(given)
+
+
+def _number(config: Mapping[str, Any], name: str, default: int) -> int:
+    """Value of a setting that is a number, also as a text; 0 for None."""
+    given = config.get(name, default)
+    try:
+        return int(given or 0)
+    except (TypeError, ValueError) as wrong:
+        raise errors.UsageError(f"{name}: a number, not {given!r:.40}") from wrong
 
 
 @atexit.register
