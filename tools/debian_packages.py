@@ -40,7 +40,7 @@ PACKAGES = {
     "libc6-dev": "the same, for the compiler",
     "postgresql": "the tests of the outbox on PostgreSQL",
     "pgbouncer": "the tests of the outbox behind PgBouncer",
-    "redis-server": "the bench beside Celery",
+    "redis-server": "the tests with Celery, RQ and Dramatiq, and the bench beside Celery",
     "nsd": "the doctor's tests with real zones",
     "unbound": "the same, through a resolver",
     "systemd": "the check of the unit for workers",

@@ -27,6 +27,7 @@ PACKAGES = {
     "/usr/lib/dovecot/pop3": "dovecot-pop3d",
     "/usr/lib/dovecot/lmtp": "dovecot-lmtpd",
     "/usr/bin/swaks": "swaks libnet-ssleay-perl",
+    "/usr/bin/redis-server": "redis-server",
     "/usr/bin/s-nail": "s-nail",
     "/usr/bin/fetchmail": "fetchmail",
     "/usr/bin/curl": "curl",

@@ -326,3 +326,14 @@ def test_a_login_refused_before_any_mechanism_names_none() -> None:
 
     assert notes
     assert not [note for note in notes if note.startswith("Tried")]  # type: ignore[attr-defined]
+
+
+def test_a_refusal_made_of_its_text_alone_still_answers_its_questions() -> None:
+    # Celery's JSON keeps class and arguments of an exception, and calls one with the others.
+    kept = errors.RecipientsRefused(Reply(451, ("4.7.1 come back later",)), about="bob@example.org")
+
+    again = type(kept)(*kept.args)
+
+    assert (again.retryable, again.reply, again.detail) == (True, Reply(451, (kept.detail[4:],)), kept.detail)
+    assert errors.LetterRefused("-ERR no").retryable is False
+    assert errors.LetterRefused("-ERR no").reply is None

@@ -21,15 +21,17 @@ class Refused(CourrielError):
 
     def __init__(
         self,
-        reply: Reply,
+        reply: Reply | str,
         *,
         stage: Stage = "",
         server: str = "",
         refused: Mapping[str, Reply] | None = None,
         about: str = "",
     ) -> None:
+        """Make it of the server's reply; or of its text, which is all that a task queue keeps in JSON."""
         text = f"{reply} ({about})" if about else str(reply)
-        super().__init__(text, stage=stage, server=server, reply=reply, refused=refused)
+        known = _reply_of(reply) if isinstance(reply, str) else reply
+        super().__init__(text, stage=stage, server=server, reply=known, refused=refused)
         self.about = about
 
     def _ends_with_bracket(self, text: str) -> bool:
@@ -128,3 +130,12 @@ class FolderRenumbered(CourrielError):
     """Folder whose letters were renumbered (another UIDVALIDITY): it is unknown which of them are new."""
 
     session_usable = True
+
+
+# The steps.
+
+
+def _reply_of(text: str) -> Reply | None:
+    """The reply that a text begins with; None where it begins with no code."""
+    code, _, rest = text.partition(" ")
+    return Reply(int(code), (rest,)) if len(code) == 3 and code.isascii() and code.isdigit() else None

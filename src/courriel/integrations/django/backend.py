@@ -14,7 +14,7 @@ from courriel.integrations.django import signals
 from courriel.integrations.django.sending import pools
 from courriel.integrations.django.sending.messages import Outgoing, outgoing
 from courriel.integrations.django.sending.options import OPTIONS, InvalidMailer, MailerOptions, invalid, mailer_options
-from courriel.integrations.django.sending.refusals import as_django_errors
+from courriel.integrations.smtplib_errors import as_smtplib_errors
 
 logger = logging.getLogger("courriel.django")
 
@@ -76,7 +76,7 @@ class EmailBackend(BaseEmailBackend):
             return False
         if not self.options.outbox:
             try:
-                with as_django_errors(), pools.open_session(self.options.route):
+                with as_smtplib_errors(), pools.open_session(self.options.route):
                     pass
             except OSError:
                 if not self.fail_silently:
@@ -121,7 +121,7 @@ class EmailBackend(BaseEmailBackend):
             raise errors.UsageError("a key needs the outbox (OPTIONS: outbox): sent at once, nothing remembers it")
         if getattr(message, "courriel_options", None):
             raise errors.UsageError("courriel_options need the outbox (OPTIONS: outbox): this mailer sends at once")
-        with as_django_errors():
+        with as_smtplib_errors():
             message.courriel = receipt = self._deliver(message, out)
         if receipt.complete:
             signals.tell(signals.sent, type(self), mailer=self.mailer, message=message, result=receipt)

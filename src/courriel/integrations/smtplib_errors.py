@@ -1,9 +1,9 @@
 """
-Errors of sending as Django's users catch them: each is the error of courriel, and one of smtplib and so an OSError.
+Errors of sending as programs written for smtplib catch them: each is courriel's own, one of smtplib, and an OSError.
 
-Django's documentation names `except OSError`, `smtplib.SMTPException` and `smtplib.SMTPRecipientsRefused`; existing
-programs and retries of task queues are written so. Errors of the call itself (InvalidAddress, InvalidMessage) are
-ValueErrors, as they are with Django.
+The documentation of frameworks names `except OSError`, `smtplib.SMTPException` and `smtplib.SMTPRecipientsRefused`;
+existing programs and retries of task queues are written so. Errors of the call itself (InvalidAddress, InvalidMessage)
+are ValueErrors, and connections that fail are OSErrors already.
 """
 
 from __future__ import annotations
@@ -70,18 +70,18 @@ _KINDS: dict[type[errors.CourrielError], type[errors.CourrielError]] = {
 
 
 @contextmanager
-def as_django_errors() -> Generator[None]:
+def as_smtplib_errors() -> Generator[None]:
     """Raise errors of sending as errors of smtplib, too; others pass unchanged."""
     try:
         yield
     except errors.CourrielError as error:
-        other = in_django_words(error)
+        other = as_smtplib_error(error)
         if other is error:
             raise
         raise other.with_traceback(error.__traceback__) from error.__cause__
 
 
-def in_django_words(error: errors.CourrielError) -> errors.CourrielError:
+def as_smtplib_error(error: errors.CourrielError) -> errors.CourrielError:
     """The same error, as one of smtplib, too; the error itself where it is an OSError or ValueError already."""
     kind = _KINDS.get(type(error))
     if kind is None:
