@@ -40,6 +40,11 @@ PACKAGES = {
     "microsocks": "the tests behind a SOCKS proxy that asks for a login",
     "tinyproxy-bin": "the tests behind an HTTP proxy",
     "squid": "the tests behind the HTTP proxy of most companies",
+    "mailutils": "the tests of sendmail, called by its mail",
+    "s-nail": "the same, called by s-nail",
+    "cron": "the same, called by cron",
+    "php-cli": "the same, called by PHP's mail()",
+    "git-email": "the same, called by git send-email",
 }
 SERVICES = {
     "postfix": ["postfix.service"],
@@ -52,6 +57,7 @@ SERVICES = {
     "dante-server": ["danted.service"],
     "microsocks": ["microsocks.service"],
     "squid": ["squid.service"],
+    "cron": ["cron.service"],
 }
 APT = [
     "apt-get",

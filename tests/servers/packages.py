@@ -35,6 +35,11 @@ PACKAGES = {
     "/usr/sbin/danted": "dante-server",
     "/usr/bin/tinyproxy": "tinyproxy-bin",
     "/usr/sbin/squid": "squid",
+    "/usr/bin/mail.mailutils": "mailutils",
+    "/usr/bin/s-nail": "s-nail",
+    "/usr/sbin/cron": "cron",
+    "/usr/bin/php": "php-cli",
+    "/usr/lib/git-core/git-send-email": "git-email",
 }
 """The programs that we start, and the Debian packages that bring them."""
 
