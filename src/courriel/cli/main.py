@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 
 UNAVAILABLE = 69  # sysexits.h: EX_UNAVAILABLE
 INTERRUPTED = 130  # as a shell says of SIGINT
@@ -34,6 +33,8 @@ def _run(given: list[str]) -> int:
         return 0
     if given[:1] == ["sendmail"] and given[1:] != ["--help"]:
         return _sendmail("sendmail", given[1:])
+    from importlib.util import find_spec
+
     if find_spec("click") is None:
         from courriel.cli.i18n import choose, say
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel._lazy_re import expression
+from courriel.failures import language, spoken
 from courriel.integrations.log_digest import Batch, Digest
 from courriel.integrations.log_mail import body_of, clean, subject_of
 from courriel.integrations.log_signals import flush_at_fatal_signals
@@ -261,7 +262,7 @@ class MailHandler(logging.Handler):
             return
         self._complained = sentence
         try:
-            sys.stderr.write(f"courriel.integrations.logging: {sentence}\n")
+            sys.stderr.write(f"courriel.integrations.logging: {spoken(sentence) if language() == 'fr' else sentence}\n")
         except (OSError, ValueError):
             return  # nobody hears it
 

@@ -99,17 +99,17 @@ class DropService:
             return False
         except OSError as refused:
             return self._refuse(folder, name, refused.strerror or "it cannot be opened")
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                return self._refuse(folder, name, "it is no regular file")
-            if status.st_nlink != 1:
-                return self._refuse(folder, name, "it has more than one name")
-            if status.st_size > _LARGEST:
-                return self._refuse(folder, name, "it is too large")
+            objection = _objection(status)
+            if objection:
+                return self._refuse(folder, name, objection)
             if not self._has_turn(status.st_uid):
                 return False
-            content = file.read(_LARGEST)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                content = file.read(_LARGEST)
+        finally:
+            os.close(descriptor)
         try:
             ticket = self._put(content, status, name)
         except errors.OutboxError:
@@ -207,6 +207,15 @@ def check_folder(folder: Path) -> None:
 
 
 # The steps.
+
+
+def _objection(status: os.stat_result) -> str:
+    """Why this is not the file of a mail; "" when it may be."""
+    if not stat.S_ISREG(status.st_mode):
+        return "it is no regular file"
+    if status.st_nlink != 1:
+        return "it has more than one name"
+    return "it is too large" if status.st_size > _LARGEST else ""
 
 
 def _received(user: int, clock: Callable[[], float] = time.time) -> bytes:

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from courriel import errors
+from courriel._dataclass import dataclass
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any
 
 LONGEST_ENVELOPE = 1024 * 1024  # octets of the first line
 _BLOCK = 64 * 1024
@@ -37,6 +40,10 @@ class DroppedEnvelope:
     ret: str = ""
     envid: str = ""
 
+    def line(self) -> bytes:
+        """The envelope as the first line of a file."""
+        return json.dumps({name: getattr(self, name) for name in self.__slots__}).encode() + b"\n"
+
     @classmethod
     def parse(cls, line: bytes) -> DroppedEnvelope:
         """Parse the first line, which any user may have written. Raises InvalidMessage."""
@@ -54,13 +61,13 @@ class DroppedEnvelope:
 
 def drop(folder: Path, envelope: DroppedEnvelope, content: Iterable[bytes]) -> Path:
     """Put a mail into the folder; it is on stable storage when this returns. Raises OSError, InvalidMessage."""
-    name = f"{time.time_ns():020d}-{secrets.token_hex(8)}"
+    name = f"{time.time_ns():020d}-{os.urandom(8).hex()}"
     part, place = folder / f".{name}", folder / name
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
     try:
         with os.fdopen(descriptor, "wb", _BLOCK) as file:
             os.fchmod(file.fileno(), 0o640)  # whatever the umask: the service reads it by its group
-            file.write(json.dumps(asdict(envelope)).encode() + b"\n")
+            file.write(envelope.line())
             file.writelines(content)
             file.flush()
             os.fsync(file.fileno())

@@ -36,7 +36,7 @@ def hand_over(options: SendmailOptions, me: Identity, pieces: Iterable[bytes]) -
     sender = me.sender if options.sender is None else sender_of(options.sender, me)
     if not any(header.name_of(field) == b"from" for field in fields):
         fields.append(header.from_field(sender or me.sender, options.name or os.environ.get("NAME", "")))
-    content = chain(fields, [b"\n"], first, lines)
+    content = chain(text.folded(fields), [b"\n"], text.mended(chain(first, lines)))
     folder = None if options.now else identity.drop_folder()
     if folder is None:
         _into_outbox(options, me, sender, recipients, content)

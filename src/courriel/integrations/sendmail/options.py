@@ -8,10 +8,12 @@ an option there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-
 from courriel import errors
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SEND, SMTP, LIST, RUN, VERIFY, ALIASES = "send", "smtp", "list", "run", "verify", "aliases"
 
@@ -26,22 +28,29 @@ _NOTIFY = ("success", "failure", "delay")
 _ADDRESSES = 10_000
 
 
-@dataclass(slots=True)
 class SendmailOptions:
-    """Options of one call. `sender` is None where none was given, and "" for the null sender."""
+    """Options of one call. `sender` is None where none was given, and "" for the null sender.
 
-    mode: str = SEND
-    recipients: list[str] = field(default_factory=list)
-    from_header: bool = False
-    """-t: recipients are also those of To, Cc and Bcc."""
-    dot_ends: bool = True
-    """A line with a single dot ends the message, unless -i or -oi."""
-    sender: str | None = None
-    name: str = ""
-    notify: tuple[str, ...] = ()
-    ret: str = ""
-    envid: str = ""
-    now: bool = False
+    `from_header` (-t): recipients are also those of To, Cc and Bcc. `dot_ends`: a line with a single dot ends the
+    message, unless -i or -oi.
+    """
+
+    __slots__ = ("dot_ends", "envid", "from_header", "mode", "name", "notify", "now", "recipients", "ret", "sender")
+
+    def __init__(
+        self,
+        mode: str = SEND,
+        recipients: Sequence[str] = (),
+        sender: str | None = None,
+        *,
+        dot_ends: bool = True,
+        now: bool = False,
+    ) -> None:
+        self.mode, self.sender, self.now, self.dot_ends = mode, sender, now, dot_ends
+        self.recipients = list(recipients)
+        self.from_header = False
+        self.name = self.ret = self.envid = ""
+        self.notify: tuple[str, ...] = ()
 
 
 def parse(program: str, arguments: Sequence[str]) -> SendmailOptions:

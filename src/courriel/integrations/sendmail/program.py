@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from courriel import errors
-from courriel.failures import language, spoken
 from courriel.integrations.sendmail import options as words
 from courriel.integrations.sendmail.options import SendmailOptions
 
@@ -67,6 +66,8 @@ def _run(options: SendmailOptions) -> int:
 
 def _complain(sentence: str, status: int) -> int:
     """Say what is wrong on standard error, in the language of the caller, and return the status."""
+    from courriel.failures import language, spoken
+
     shown = spoken(sentence) if language() == "fr" else sentence
     try:
         os.write(2, f"sendmail: {shown}\n".encode("utf-8", "backslashreplace"))

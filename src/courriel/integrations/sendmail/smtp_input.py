@@ -37,7 +37,9 @@ class SmtpInput:
             answer = self._answer(verb.upper(), argument) if line.endswith(b"\n") else "500 5.5.2 Line too long"
             mistakes += answer.startswith("50")
             self._say(answer)
-        if mistakes:
+            if answer.startswith("421"):
+                return
+        if mistakes >= _MISTAKES:
             self._say("421 4.7.0 Too many mistakes")
 
     # The steps.

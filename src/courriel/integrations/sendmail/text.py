@@ -18,7 +18,7 @@ MOST_OCTETS = 50 * 1024 * 1024
 LONGEST_HEADER = 256 * 1024
 LONGEST_LINE = 990  # octets without the line end; RFC 5322 2.1.1 allows 998
 
-_PIECE = 64 * 1024
+_PIECE = LONGEST_HEADER  # so that a header field is never in two pieces
 _FIELD = expression(rb"[!-9;-~]+[ \t]*:")
 
 
@@ -29,7 +29,7 @@ def pieces_of(source: BinaryIO) -> Iterator[bytes]:
 
 
 def lines_of(pieces: Iterable[bytes], *, dot_ends: bool) -> Iterator[bytes]:
-    """Lines that a server takes, until the end of the input, or a line with a dot alone. Raises InvalidMessage."""
+    """Lines as they are written, until the end of the input, or a line with a dot alone. Raises InvalidMessage."""
     octets = 0
     begun = False  # whether the last piece had no line end
     for piece in pieces:
@@ -41,7 +41,7 @@ def lines_of(pieces: Iterable[bytes], *, dot_ends: bool) -> Iterator[bytes]:
         if dot_ends and not begun and piece in (b".\n", b".\r\n", b"."):
             return
         begun = not piece.endswith(b"\n")
-        yield from _mended(piece)
+        yield piece.replace(b"\0", b"\\0") if b"\0" in piece else piece
 
 
 def header_of(lines: Iterator[bytes]) -> tuple[list[bytes], list[bytes]]:
@@ -54,7 +54,7 @@ def header_of(lines: Iterator[bytes]) -> tuple[list[bytes], list[bytes]]:
     octets = 0
     for line in lines:
         octets += len(line)
-        if octets > LONGEST_HEADER:
+        if octets > LONGEST_HEADER and fields:
             raise errors.InvalidMessage(f"its header is longer than {LONGEST_HEADER:,} octets", stage="compose")
         if line in (b"\n", b"\r\n"):
             return fields, []
@@ -69,21 +69,39 @@ def header_of(lines: Iterator[bytes]) -> tuple[list[bytes], list[bytes]]:
     return fields, []
 
 
+def mended(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines of a body that every server takes: each with its end, the long ones broken."""
+    for line in lines:
+        if len(line) <= LONGEST_LINE and line.endswith(b"\n"):
+            yield line
+            continue
+        rest = line.rstrip(b"\r\n")
+        while len(rest) > LONGEST_LINE:
+            cut = LONGEST_LINE
+            while cut > LONGEST_LINE - 4 and rest[cut] & 0xC0 == 0x80:
+                cut -= 1  # not within a character of UTF-8
+            yield rest[:cut] + b"\n"
+            rest = rest[cut:]
+        yield rest + b"\n"
+
+
+def folded(fields: Iterable[bytes]) -> list[bytes]:
+    """Header fields with their long lines folded at a space, or behind a comma: a list of many addresses, mostly."""
+    return [_folded(field) if len(field) > LONGEST_LINE else field for field in fields]
+
+
 # The steps.
 
 
-def _mended(piece: bytes) -> Iterator[bytes]:
-    """Lines that a server takes, each with its end: a piece of a longer line gets one, too."""
-    if b"\0" in piece:
-        piece = piece.replace(b"\0", b"\\0")
-    if len(piece) <= LONGEST_LINE and piece.endswith(b"\n"):
-        yield piece
-        return
-    rest = piece.rstrip(b"\r\n")
-    while len(rest) > LONGEST_LINE:
-        cut = LONGEST_LINE
-        while cut > LONGEST_LINE - 4 and rest[cut] & 0xC0 == 0x80:
-            cut -= 1  # not within a character of UTF-8
-        yield rest[:cut] + b"\n"
-        rest = rest[cut:]
-    yield rest + b"\n"
+def _folded(field: bytes) -> bytes:
+    lines: list[bytes] = []
+    for line in field.rstrip(b"\r\n").split(b"\n"):
+        rest = line
+        while len(rest) > LONGEST_LINE:
+            cut = max(rest.rfind(b" ", 1, LONGEST_LINE), rest.rfind(b",", 0, LONGEST_LINE) + 1)
+            if cut <= 1:
+                break  # it is refused later, with its name
+            lines.append(rest[:cut])
+            rest = b" " + rest[cut:].lstrip(b" ")
+        lines.append(rest)
+    return b"\n".join(lines) + b"\n"
