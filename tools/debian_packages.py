@@ -45,6 +45,7 @@ PACKAGES = {
     "cron": "the same, called by cron",
     "php-cli": "the same, called by PHP's mail()",
     "git-email": "the same, called by git send-email",
+    "libmailtools-perl": "the same, which reads addresses by it",
 }
 SERVICES = {
     "postfix": ["postfix.service"],

@@ -40,6 +40,7 @@ PACKAGES = {
     "/usr/sbin/cron": "cron",
     "/usr/bin/php": "php-cli",
     "/usr/lib/git-core/git-send-email": "git-email",
+    "/usr/share/perl5/Mail/Address.pm": "libmailtools-perl",
 }
 """The programs that we start, and the Debian packages that bring them."""
 

@@ -15,6 +15,7 @@ import stat
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from hashlib import sha256
@@ -116,7 +117,8 @@ class DropService:
             raise
         except errors.CourrielError as wrong:
             return self._refuse(folder, name, str(wrong), status.st_uid)
-        os.unlink(name, dir_fd=folder)
+        with suppress(FileNotFoundError):  # another service of this folder; its key was the same
+            os.unlink(name, dir_fd=folder)
         _logger.info(
             "Mail taken from the drop folder", extra={"action": "dropped", "uid": status.st_uid, "ticket": ticket}
         )
