@@ -25,7 +25,7 @@ from courriel.cli.i18n import Bilingual
         "echo Bonjour | courriel sendmail -f ada@example.org bob@example.org",
         "ln -s $(which courriel) /usr/local/sbin/sendmail",
     ],
-    usage=Bilingual("[OPTIONS] [ADRESSES]", "[OPTIONS] [ADDRESSES]"),
+    usage=Bilingual("[ADRESSES]", "[ADDRESSES]"),
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def command(words: tuple[str, ...]) -> int:
@@ -33,3 +33,6 @@ def command(words: tuple[str, ...]) -> int:
     from courriel.integrations.sendmail.program import main
 
     return main("sendmail", words)
+
+
+command.params = [each for each in command.params if each.name == "words"]  # its options are those of sendmail
