@@ -19,7 +19,7 @@ from integrations.conftest import Sendmail
 
 ENVELOPE = DroppedEnvelope("ada@example.org", ["bob@example.org"], chosen=True)
 MAIL = [b"From: ada@example.org\n", b"Subject: x\n", b"\n", b"Hello.\n"]
-NOBODY = 65534
+NOBODY, SERVICE = 65534, 64711  # numbers of users; the second has no name
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="files of another user are made by root")
 
@@ -172,9 +172,7 @@ def test_a_full_disk_leaves_nothing_behind_and_asks_to_come_again(sendmail: Send
 def test_another_user_leaves_mail_and_takes_none(sendmail: Sendmail, folder: Path, outbox: Outbox) -> None:
     drop(folder, ENVELOPE, MAIL)
     (mine,) = folder.iterdir()
-    for parent in [folder.parent, *folder.parent.parents]:
-        if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o711)
+    _open_the_way_to(folder)
     program = f"""
 import os, sys
 sys.path[:0] = {sys.path!r}
@@ -199,6 +197,46 @@ for forbidden in (lambda: os.listdir(folder), mine.unlink, renaming, mine.read_b
     senders = {mail.sender: outbox.get(mail.id).content() for mail in outbox.list()}
     assert f"from userid {NOBODY})".encode() in senders["eve@example.org"]
     assert f"from userid {os.geteuid()})".encode() in senders["ada@example.org"]
+
+
+@as_root
+def test_the_service_is_a_user_of_its_own_and_reads_by_its_group(folder: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    for place in (own, folder, folder.parent):
+        os.chown(place, SERVICE, SERVICE)
+    folder.chmod(0o3733)
+    _open_the_way_to(folder)
+    program = f"""
+import os, sys
+from pathlib import Path
+from courriel import Outbox
+from courriel.integrations.sendmail.drain import DropService
+from courriel.integrations.sendmail.drop import DroppedEnvelope, drop
+folder, own, warm = Path({str(folder)!r}), Path({str(own)!r}), Path({str(tmp_path)!r}, "warm")
+mail = DroppedEnvelope("eve@example.org", ["bob@example.org"], True), [b"Subject: x\\n\\nHello.\\n"]
+warm.mkdir(); warm.chmod(0o3733)
+drop(warm, *mail)
+with Outbox(warm.with_name("warm.db"), elsewhere=True) as outbox:  # so that every module is loaded
+    DropService(warm, outbox).run_once()
+if os.fork() == 0:
+    os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
+    os.umask(0o077)
+    drop(folder, *mail)
+    os._exit(0)
+assert os.wait()[1] == 0
+os.setgroups([]); os.setgid({SERVICE}); os.setuid({SERVICE})
+(folder / "planted").symlink_to("/etc/passwd")
+with Outbox(own / "outbox.db", elsewhere=True) as outbox:
+    assert DropService(folder, outbox).run_once() == 1
+    print(*(outbox.get(mail.id).content().decode() for mail in outbox.list()))
+assert os.listdir(folder) == []
+"""
+
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+    assert ran.returncode == 0, ran.stderr
+    assert f"from userid {NOBODY})" in ran.stdout
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o733])
@@ -234,3 +272,10 @@ def test_the_worker_takes_and_sends_what_was_dropped(sendmail: Sendmail, folder:
         f"bob{number}@example.org" for number in range(3)
     ]
     assert {letter.sender for letter in sendmail.sandbox.letters} == {"box@example.org"}
+
+
+def _open_the_way_to(folder: Path) -> None:
+    """Let every user go through the folders of this test run, as through /var/spool."""
+    for parent in folder.parents:
+        if parent.stat().st_uid == os.geteuid() and "pytest-" in str(parent):
+            parent.chmod(parent.stat().st_mode | 0o711)

@@ -169,6 +169,23 @@ os.wait()
     assert sorted(letter.subject for letter in sandbox.letters) == ["INFO: of the child", "INFO: of the parent"]
 
 
+def test_a_process_of_multiprocessing_mails_its_last_words(sandbox: Sandbox) -> None:
+    ran = run(
+        """
+import multiprocessing
+def work():
+    log.info("of the worker process")
+process = multiprocessing.get_context("fork").Process(target=work)
+process.start()
+process.join()
+""",
+        sandbox.url,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert [letter.subject for letter in sandbox.letters] == ["INFO: of the worker process"]
+
+
 def test_a_server_that_is_away_at_the_end_of_the_process_costs_a_sentence(closed_port: int) -> None:
     ran = run('log.error("nobody hears this")', f"smtp://127.0.0.1:{closed_port}")
 

@@ -216,6 +216,31 @@ def test_settings_of_a_project_are_never_read(sendmail: Sendmail) -> None:
     assert b"evil" not in (sendmail.folder / "state" / "courriel" / "outbox.db").read_bytes()
 
 
+def test_broken_settings_cost_no_mail_where_a_service_knows_the_way(sendmail: Sendmail) -> None:
+    config = sendmail.folder / "home" / ".config" / "courriel"
+    config.mkdir(parents=True)
+    (config / "courriel.toml").write_text("url = [[[")
+    (sendmail.folder / "drop").mkdir()
+    settings = {"COURRIEL_URL": "", "COURRIEL_OUTBOX": ""}
+
+    dropped = sendmail.run(["bob@example.org"], COURRIEL_DROP=str(sendmail.folder / "drop"), **settings)
+    refused = sendmail.run(["--now", "bob@example.org"], **settings)
+
+    assert (dropped.returncode, dropped.stderr) == (0, b"")
+    assert len(list((sendmail.folder / "drop").iterdir())) == 1
+    assert refused.returncode != 0
+
+
+def test_a_mail_whose_way_nobody_knows_is_kept_and_that_is_said(sendmail: Sendmail) -> None:
+    state = {"XDG_STATE_HOME": str(sendmail.folder / "state"), "COURRIEL_DROP": "0"}
+
+    ran = sendmail.run(["bob@example.org"], COURRIEL_URL="", COURRIEL_OUTBOX="", **state)
+
+    assert ran.returncode == 0
+    assert b"kept in your outbox" in ran.stderr
+    assert (sendmail.folder / "state" / "courriel" / "outbox.db").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin", "status", "said"),
     [

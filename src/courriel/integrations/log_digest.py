@@ -29,7 +29,7 @@ Fingerprint = tuple[object, ...]
 
 
 @dataclass(slots=True)
-class Entry:
+class RecordGroup:
     """Records with one fingerprint: the first as it was formatted, the last message, and their number."""
 
     record: logging.LogRecord
@@ -51,10 +51,10 @@ class Line:
 
 
 @dataclass(slots=True)
-class Batch:
+class RecordBatch:
     """Content of one mail: entries, the last lines, and how many records fitted into neither."""
 
-    entries: dict[Fingerprint, Entry] = field(default_factory=dict)
+    entries: dict[Fingerprint, RecordGroup] = field(default_factory=dict)
     lines: deque[Line] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
     more: int = 0
 
@@ -80,7 +80,7 @@ class Digest:
 
     def __init__(self, interval: float, capacity: int, flush_level: int) -> None:
         self._interval, self._capacity, self._flush_level = interval, capacity, flush_level
-        self._batch = Batch()
+        self._batch = RecordBatch()
         self._known: OrderedDict[Fingerprint, _Interval] = OrderedDict()
         self._mailed = float("-inf")
         self._due: float | None = None
@@ -105,16 +105,16 @@ class Digest:
             batch.more += 1
             return False
         text = _cut(formatted(record))
-        batch.entries[fingerprint] = Entry(
+        batch.entries[fingerprint] = RecordGroup(
             _kept(record), text, 1, record.created, record.created, message[:_LONGEST_LINE]
         )
         return self._make_due(now if len(batch.entries) == self._capacity else self._due_of(fingerprint, record, now))
 
-    def take(self, now: float) -> Batch | None:
+    def take(self, now: float) -> RecordBatch | None:
         """Take all records for a mail that leaves now; None when there are none."""
         if not self._batch.entries:
             return None
-        taken, self._batch, self._due = self._batch, Batch(), None
+        taken, self._batch, self._due = self._batch, RecordBatch(), None
         self._mailed = now
         for fingerprint in taken.entries:
             self._lengthen(fingerprint, now)
@@ -122,7 +122,7 @@ class Digest:
             self._known.popitem(last=False)
         return taken
 
-    def give_back(self, batch: Batch, due: float) -> None:
+    def give_back(self, batch: RecordBatch, due: float) -> None:
         """Merge a batch whose mail could not leave; the next mail is due no sooner than `due`."""
         newer, self._batch = self._batch, batch
         for fingerprint, entry in newer.entries.items():
@@ -162,7 +162,7 @@ class Digest:
 
 
 def fingerprint_of(record: logging.LogRecord) -> Fingerprint:
-    """What makes two records the same: logger, level, place, message without its numbers and quotes, and exception.
+    """Fingerprint by which records are the same: logger, level, place, message without its numbers and quotes, and exception.
 
     A QueueHandler formats records before it hands them on, so the message may hold values.
     """

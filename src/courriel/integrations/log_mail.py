@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from courriel.failures import language
-from courriel.integrations.log_digest import Batch, Entry, Line
+from courriel.integrations.log_digest import RecordBatch, RecordGroup, Line
 
 LONGEST_SUBJECT = 200
 _CLEAN = dict.fromkeys((*range(32), *range(0x7F, 0xA0), 0x2028, 0x2029), " ")
@@ -21,7 +21,7 @@ def subject_of(words: str, records: int) -> str:
     return line if records == 1 else f"{line} ({records} occurrences)"  # the same word in both languages
 
 
-def body_of(batch: Batch) -> str:
+def body_of(batch: RecordBatch) -> str:
     """Body of the mail: each entry with its number, then the last lines, then the process that said so."""
     parts = [_entry(entry, alone=batch.records == 1) for entry in batch.entries.values()]
     if batch.more:
@@ -41,7 +41,7 @@ def clean(text: str) -> str:
 # The steps.
 
 
-def _entry(entry: Entry, *, alone: bool) -> str:
+def _entry(entry: RecordGroup, *, alone: bool) -> str:
     if alone:
         return entry.text
     record = entry.record

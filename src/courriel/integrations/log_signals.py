@@ -24,7 +24,7 @@ _MOST = 10.0  # seconds that all handlers together may take
 
 
 class Flushed(Protocol):
-    """What has last words: a handler of logging, among others."""
+    """Handler that can mail what is pending within a time limit."""
 
     def flush_within(self, seconds: float) -> bool: ...
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel._lazy_re import expression
 from courriel.failures import language, spoken
-from courriel.integrations.log_digest import Batch, Digest
+from courriel.integrations.log_digest import RecordBatch, Digest
 from courriel.integrations.log_mail import body_of, clean, subject_of
 from courriel.integrations.log_signals import flush_at_fatal_signals
 
@@ -59,7 +59,7 @@ class MailHandler(logging.Handler):
 
     _lock: RLock
     _thread: Thread | None
-    _leaving: Batch | None
+    _leaving: RecordBatch | None
     _outbox: Outbox | None
     _ended: bool
 
@@ -166,6 +166,9 @@ class MailHandler(logging.Handler):
         if self._signals:
             flush_at_fatal_signals(self)
         thread.start()
+        if "multiprocessing.util" in sys.modules:
+            # Its processes end by os._exit, without atexit and so without logging.shutdown.
+            sys.modules["multiprocessing.util"].Finalize(None, self.flush, exitpriority=100)
 
     def _run(self) -> None:
         while not self._ended:
@@ -197,7 +200,7 @@ class MailHandler(logging.Handler):
             self._pause, self._complained = _FIRST_PAUSE, ""
         self._leaving = None
 
-    def _message(self, batch: Batch) -> Message:
+    def _message(self, batch: RecordBatch) -> Message:
         from courriel import Message
 
         gravest = batch.gravest
@@ -222,7 +225,7 @@ class MailHandler(logging.Handler):
             headers={"Auto-Submitted": "auto-generated"},
         )
 
-    def _hand_over(self, message: Message, batch: Batch) -> None:
+    def _hand_over(self, message: Message, batch: RecordBatch) -> None:
         if self._place is None:
             from courriel import send
 
@@ -239,7 +242,7 @@ class MailHandler(logging.Handler):
             self._outbox = Outbox(self._place, elsewhere=True)
         return self._outbox
 
-    def _key(self, batch: Batch) -> str | None:
+    def _key(self, batch: RecordBatch) -> str | None:
         """Key of a mail of a young process: in a crash loop, each process would mail the same.
 
         Within an hour such a mail is stored at most six times, in the minutes 0, 1, 3, 7, 15 and 31 or soon after.

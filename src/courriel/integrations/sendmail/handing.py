@@ -104,6 +104,17 @@ def _into_outbox(
         if options.now:
             outbox.run_once()
             _check_sent(ticket.info)
+    if me.route is None and not os.environ.get("COURRIEL_OUTBOX"):
+        _say_that_it_waits()
+
+
+def _say_that_it_waits() -> None:
+    """The mail is kept, and nobody may ever send it: that has to be said, although the call was well."""
+    from courriel.failures import language
+
+    fr = "sendmail: le message est gardé dans votre boîte d'envoi, mais rien ne dit où va le courrier (url = …)\n"
+    en = "sendmail: the mail is kept in your outbox, but nothing says where mail goes (url = …)\n"
+    os.write(2, (fr if language() == "fr" else en).encode())
 
 
 def _check_sent(info: MailInfo) -> None:

@@ -1,4 +1,4 @@
-"""Who sends, and from where: settings of the user and of the machine, and never those of a project's folder."""
+"""Sender, way and places of a call: settings of the user and of the machine, never of a project's folder."""
 
 from __future__ import annotations
 
@@ -28,9 +28,18 @@ class Identity:
     user: str
 
 
-def identity() -> Identity:
-    """Settings of this user: COURRIEL_URL, COURRIEL_CONFIG, the user's file, the machine's. Raises UsageError."""
-    route = _route()
+def identity(*, needs_way: bool = True) -> Identity:
+    """Settings of this user: COURRIEL_URL, COURRIEL_CONFIG, the user's file, the machine's.
+
+    Raises UsageError for settings that are wrong, unless the way is the service's matter: a broken file must not cost
+    the mails of a whole machine.
+    """
+    try:
+        route = _route()
+    except errors.UsageError:
+        if needs_way:
+            raise
+        route = None
     sender = route.sender.spec if route is not None and route.sender is not None else ""
     user = _user()
     domain = sender.partition("@")[2] if sender else _host_domain()
@@ -62,7 +71,10 @@ def drop_folder() -> Path | None:
 
 def alias_files() -> list[Path]:
     """Files with aliases: the user's own, then the machine's."""
-    return [locations.user_file().with_name("aliases"), ALIASES]
+    try:
+        return [locations.user_file().with_name("aliases"), ALIASES]
+    except RuntimeError:  # an account without a home
+        return [ALIASES]
 
 
 # The steps.
@@ -70,7 +82,15 @@ def alias_files() -> list[Path]:
 
 def _locations() -> list[Callable[[], locations.Settings]]:
     named = [locations.project_settings] if files.named_file() is not None else []
-    return [*named, locations.user_settings, _machine_settings]
+    return [*named, _user_settings, _machine_settings]
+
+
+def _user_settings() -> locations.Settings:
+    """Settings of the user; none for an account without a home, as in containers."""
+    try:
+        return locations.user_settings()
+    except RuntimeError:
+        return locations.Settings()
 
 
 def _machine_settings() -> locations.Settings:

@@ -36,9 +36,10 @@ def main(program: str, arguments: Sequence[str]) -> int:
 def _run(options: SendmailOptions) -> int:
     if options.mode == words.ALIASES:
         return OK  # aliases are read as they are; there is nothing to build
-    from courriel.integrations.sendmail.identity import identity
+    from courriel.integrations.sendmail.identity import drop_folder, identity
 
-    me = identity()
+    sends = options.mode in (words.SEND, words.SMTP)
+    me = identity(needs_way=not sends or options.now or drop_folder() is None)
     if options.mode in (words.LIST, words.RUN):
         from courriel.integrations.sendmail import queue
 
@@ -60,7 +61,7 @@ def _run(options: SendmailOptions) -> int:
         return OK
     from courriel.integrations.sendmail.text import pieces_of
 
-    handing.hand_over(options, me, pieces_of(sys.stdin.buffer))
+    handing.hand_over(options, me, pieces_of(sys.stdin.buffer) if sys.stdin is not None else ())
     return OK
 
 

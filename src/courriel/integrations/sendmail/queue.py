@@ -28,7 +28,7 @@ def show(me: Identity) -> int:
 
 
 def run(me: Identity) -> int:
-    """Send what is due."""
+    """Send the mails that are due."""
     with own_outbox(me) as outbox:
         outbox.run_once()
     return 0

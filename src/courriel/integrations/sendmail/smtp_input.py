@@ -62,7 +62,8 @@ class SmtpInput:
                 return self._data()
             case "VRFY":
                 return "252 2.5.2 Send, and you will see"
-        return "500 5.5.2 Unknown command"
+            case _:
+                return "500 5.5.2 Unknown command"
 
     def _mail(self, argument: str) -> str:
         found = _PATH.fullmatch(argument)
