@@ -82,6 +82,7 @@ def logger() -> Iterator[Callable[[MailHandler], logging.Logger]]:
     yield give
     for log, handler in made:
         log.removeHandler(handler)
+        log.propagate = True  # pytest adds a handler of its own where it is not
         handler.close()
 
 

@@ -162,7 +162,7 @@ class Digest:
 
 
 def fingerprint_of(record: logging.LogRecord) -> Fingerprint:
-    """Fingerprint by which records are the same: logger, level, place, message without its numbers and quotes, and exception.
+    """Fingerprint of a record: logger, level, place, message without its numbers and quotes, and exception.
 
     A QueueHandler formats records before it hands them on, so the message may hold values.
     """

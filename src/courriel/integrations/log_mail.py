@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from courriel.failures import language
-from courriel.integrations.log_digest import RecordBatch, RecordGroup, Line
+from courriel.integrations.log_digest import Line, RecordBatch, RecordGroup
 
 LONGEST_SUBJECT = 200
 _CLEAN = dict.fromkeys((*range(32), *range(0x7F, 0xA0), 0x2028, 0x2029), " ")

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel._lazy_re import expression
 from courriel.failures import language, spoken
-from courriel.integrations.log_digest import RecordBatch, Digest
+from courriel.integrations.log_digest import Digest, RecordBatch
 from courriel.integrations.log_mail import body_of, clean, subject_of
 from courriel.integrations.log_signals import flush_at_fatal_signals
 
