@@ -59,12 +59,14 @@ def test_the_practice_server_tells_of_each_mail_and_ends_when_asked(tmp_path: Pa
 def test_the_practice_server_prints_urls_to_paste_in_the_language_spoken() -> None:
     with practising("--port", "0", "--lang", "fr") as server:
         assert server.stdout is not None
-        said = [server.stdout.readline() for _ in range(8)]
+        said = [server.stdout.readline() for _ in range(9)]
         url = said[1].split()[-1]
         library.send(sender="ada@example.org", to="bob@example.org", subject="Été", text="x", via=url)
         line = server.stdout.readline()
         with library.mailbox(said[4].split()[2]) as box:
             read = next(iter(box)).subject
+        with library.mailbox(said[5].split()[0]) as folders:
+            read_by_imap = [letter.subject for letter in folders.search()]
         server.send_signal(signal.SIGINT)
         _, err = server.communicate(timeout=20)
 
@@ -73,7 +75,8 @@ def test_the_practice_server_prints_urls_to_paste_in_the_language_spoken() -> No
     assert said[2].split()[-1].startswith("smtp+starttls://")
     assert "?ca=" in said[3]
     assert said[4].split()[2].startswith("pop://bob%40example.org:secret@127.0.0.1:")
-    assert read == "Été"
+    assert said[5].split()[0].startswith("imap://bob%40example.org:secret@127.0.0.1:")
+    assert [read] == read_by_imap == ["Été"]
     assert "de ada@example.org  à bob@example.org  « Été »" in line
     assert line.endswith(".eml\n")
     assert err == "Fermé.\n"
@@ -195,7 +198,7 @@ def test_a_mail_that_would_steer_the_terminal_is_shown_as_it_is(tmp_path: Path) 
 
     with practising("--port", "0", "--folder", str(tmp_path)) as server:
         assert server.stdout is not None
-        said = [server.stdout.readline() for _ in range(8)]
+        said = [server.stdout.readline() for _ in range(9)]
         library.send(library.Message.parse(raw), via=said[1].split()[-1])
         line = server.stdout.readline()
 

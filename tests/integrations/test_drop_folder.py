@@ -15,7 +15,7 @@ import pytest
 from courriel import Outbox, errors
 from courriel.integrations.sendmail.drain import DropService
 from courriel.integrations.sendmail.drop import DroppedEnvelope, drop
-from integrations.conftest import Sendmail
+from integrations.sendmail_process import Sendmail
 
 ENVELOPE = DroppedEnvelope("ada@example.org", ["bob@example.org"], chosen=True)
 MAIL = [b"From: ada@example.org\n", b"Subject: x\n", b"\n", b"Hello.\n"]

@@ -13,7 +13,7 @@ import pytest
 
 from courriel import errors
 from courriel.integrations.sendmail import aliases, header, options, text
-from integrations.conftest import Sendmail
+from integrations.sendmail_process import Sendmail
 
 CRON = b"From: root (Cron Daemon)\nTo: root\nSubject: Cron <root@vm> backup\n\n12 files\n"
 

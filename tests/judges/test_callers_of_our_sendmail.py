@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from integrations.conftest import Sendmail, sendmail
+from integrations.sendmail_process import Sendmail, sendmail
 from servers.packages import need
 
 __all__ = ["sendmail"]  # the fixture

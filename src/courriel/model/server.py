@@ -117,8 +117,9 @@ class Server:
     means the strongest offered. Credentials are never sent unencrypted to another machine unless
     `allow_clear_credentials` says so. With `binary` files are sent without base64 where the server offers BINARYMIME
     and CHUNKING (RFC 3030): a quarter fewer octets. With `chunking` messages are sent by BDAT where the server offers
-    CHUNKING; without, always by DATA, for servers and proxies that offer it without supporting it. `proxy`
-    is what the server is reached through. `security` and `dialect` may be given as words, "starttls". Raises
+    CHUNKING; without, always by DATA, for servers and proxies that offer it without supporting it. With `compress`
+    an IMAP session is compressed where the server offers that (COMPRESS=DEFLATE, RFC 4978). `proxy` is what the server
+    is reached through. `security` and `dialect` may be given as words, "starttls". Raises
     InvalidServer for a value of a wrong type or kind.
     """
 
@@ -135,6 +136,7 @@ class Server:
     dialect: Dialect = Dialect.SMTP
     binary: bool = False
     chunking: bool = True
+    compress: bool = False
     proxy: Proxy | None = None
 
     def __post_init__(self) -> None:
@@ -183,7 +185,7 @@ class Server:
             object.__setattr__(self, "auth", _mechanisms(self.auth))
         if self.proxy is not None:
             self._check_proxy(self.proxy)
-        for name in ("allow_clear_credentials", "binary"):
+        for name in ("allow_clear_credentials", "binary", "compress"):
             if not isinstance(getattr(self, name), bool):
                 raise errors.InvalidServer(f"{name}: True or False, not {safely_shown(getattr(self, name))}")
 

@@ -8,8 +8,9 @@ from fnmatch import fnmatchcase
 from threading import Lock
 
 from courriel import errors, failures
-from courriel.dialogue.server.handler import Answer, Disconnect, DuringData, Stall
+from courriel.dialogue.server.handler import Answer, Disconnect, DuringData, Quirk, Stall
 from courriel.reply import Reply
+from courriel.wire.imap_server.quirks import QUIRKS
 
 STAGES = (
     "connect", "greeting", "hello", "secure", "authenticate", "sender", "recipient", "data", "message", "mailbox",
@@ -19,6 +20,9 @@ STAGES = (
 
 _LINE = re.compile(r"([2-5][0-9][0-9])(?:[ -](.*))?")
 _STATUS = re.compile(r"(\+OK|-ERR)(?: (.*))?")  # in POP3
+_TAGGED = re.compile(r"(?:[A-Za-z]{0,3}[0-9]+ |\* )?(OK|NO|BAD|BYE) (.*)")  # in IMAP
+_SAID = re.compile(f"{_STATUS.pattern}|{_TAGGED.pattern}")
+_CODES = {"OK": 200, "NO": 550, "BAD": 500, "BYE": 421}
 
 
 @dataclass(slots=True)
@@ -62,14 +66,24 @@ class Faults:
             self._faults.append(Fault(stage, script, when.lower(), nth - 1, times))
 
     def play(self, failure_id: str, **where: object) -> None:
-        """Add the server reply of this record of the failure table. Raises UsageError."""
+        """Add the server reply of this record of the failure table, or a quirk of IMAP servers. Raises UsageError."""
+        if failure_id in QUIRKS:
+            self._play_quirk(failure_id, **where)  # type: ignore[arg-type]
+            return
         known = failures.by_id(failure_id)
         if known is None:
             raise errors.UsageError(f"there is no failure {failure_id!r}")
-        reply = next((each for each in known.examples if _LINE.match(each) or _STATUS.match(each)), None)
+        reply = next((each for each in known.examples if _LINE.match(each) or _SAID.fullmatch(each)), None)
         if reply is None or known.stage not in STAGES:
             raise errors.UsageError(f"{failure_id} is nothing that a server says, so that it cannot be played")
         self.add(known.stage, reply, **where)  # type: ignore[arg-type]
+
+    def _play_quirk(self, name: str, *, when: str = "", nth: int = 1, times: int | None = None) -> None:
+        quirk = QUIRKS[name]
+        answer: Answer = read_answer(quirk.instead) if quirk.instead else Quirk(name)
+        with self._lock:
+            for command in (when,) if when else quirk.commands:
+                self._faults.append(Fault("mailbox", answer, command.lower(), nth - 1, times))
 
     def clear(self) -> None:
         """Remove all faults."""
@@ -92,7 +106,7 @@ class Faults:
 
 
 def read_answer(text: str | bytes) -> Reply | bytes | Disconnect | Stall:
-    """Parse a reply: "550 5.1.1 no" (or several lines), "-ERR no", "hang up", "silence"; bytes stay bytes."""
+    """Parse a reply: "550 5.1.1 no" (or several lines), "-ERR no", "NO no", "hang up", "silence"; bytes stay bytes."""
     if isinstance(text, bytes):
         return text
     if text == "hang up":
@@ -101,12 +115,14 @@ def read_answer(text: str | bytes) -> Reply | bytes | Disconnect | Stall:
         return Stall()
     if status := _STATUS.fullmatch(text):
         return Reply(200 if status[1] == "+OK" else 500, (status[2] or "",))
+    if tagged := _TAGGED.fullmatch(text):
+        return Reply(_CODES[tagged[1]], (tagged[2],))
     lines = [_LINE.fullmatch(line) for line in text.splitlines()]
     codes = {line[1] for line in lines if line}
     if None in lines or len(codes) != 1:
         raise errors.UsageError(
-            f'{text!r} is not an answer; write "550 5.1.1 no such user" (in POP3 "-ERR [IN-USE] locked"), "hang up" or'
-            ' "silence", or give bytes'
+            f'{text!r} is not an answer; write "550 5.1.1 no such user" (in POP3 "-ERR [IN-USE] locked", in IMAP "NO'
+            ' [UNAVAILABLE] later"), "hang up" or "silence", or give bytes'
         )
     return Reply(int(codes.pop()), tuple(line[2] or "" for line in lines if line))
 

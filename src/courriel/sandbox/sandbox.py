@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import os
 from collections import deque
 from collections.abc import Mapping
@@ -13,27 +12,18 @@ from typing import TYPE_CHECKING, Self
 
 from courriel import errors
 from courriel._dataclass import replace
-from courriel.dialogue.server.handler import (
-    Answer,
-    Delivery,
-    Maildrop,
-    ServerConfig,
-    ServerHandler,
-    ServerLimits,
-    ServerSession,
-)
+from courriel.dialogue.server.handler import ServerConfig, ServerLimits
 from courriel.model.server import Dialect, Security, Server
 from courriel.model.trust import Trust
 from courriel.network import forks
 from courriel.network.listening import ListenAddress, Listener, ServedSession
 from courriel.network.loop_thread import LoopThread
-from courriel.reply import Reply
 from courriel.sandbox import certificates
 from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.faults import Faults
+from courriel.sandbox.handler import SandboxHandler
 from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.mailboxes import Mailboxes
-from courriel.wire.smtp.parameters import MailFrom, RcptTo
 
 if TYPE_CHECKING:
     import ssl
@@ -53,8 +43,8 @@ class Sandbox:
             courriel.send(message, via=sandbox.url)
             letter = sandbox.wait_for(to="bob@example.org")
 
-    Received mail can be read by POP3 (`pop_url`, `PopSession(sandbox.pop_server(), …)`): each recipient has a mailbox,
-    with the address as user name.
+    Received mail can be read by POP3 (`pop_url`, `PopSession(sandbox.pop_server(), …)`) and by IMAP (`imap_url`,
+    `ImapSession(sandbox.imap_server(), …)`): each recipient has a mailbox, with the address as user name.
 
     The system chooses the ports unless they are given. With `folder` each mail is also written to a file. Any login is
     accepted, unless `users` maps user names to passwords; with `require_login` a login is required. TLS, which needs
@@ -71,6 +61,8 @@ class Sandbox:
         tls_port: int = 0,
         pop_port: int = 0,
         pops_port: int = 0,
+        imap_port: int = 0,
+        imaps_port: int = 0,
         folder: str | Path | None = None,
         users: Mapping[str, str] | None = None,
         require_login: bool = False,
@@ -87,6 +79,8 @@ class Sandbox:
         self.tls_port = tls_port
         self.pop_port = pop_port
         self.pops_port = pops_port
+        self.imap_port = imap_port
+        self.imaps_port = imaps_port
         self._terms = ServerConfig(
             name="sandbox.localhost",
             dialect=Dialect.LMTP if lmtp else Dialect.SMTP,
@@ -98,7 +92,7 @@ class Sandbox:
         self._captured = CapturedMail(Path(folder) if folder is not None else None, most=keep)
         self._mailboxes = Mailboxes(self._captured)
         self._faults = Faults()
-        self._handler = _SandboxHandler(self._captured, self._mailboxes, self._faults, users)
+        self._handler = SandboxHandler(self._captured, self._mailboxes, self._faults, users)
         self._sessions: deque[ServedSession] = deque(maxlen=_SESSIONS)
         self._listeners: list[Listener] = []
         self._aside: LoopThread | None = None
@@ -147,6 +141,21 @@ class Sandbox:
         return f"pops://{self._host_port(self.pops_port)}?ca={_quoted(self.ca)}"
 
     @property
+    def imap_url(self) -> str:
+        """URL for reading by IMAP, without TLS."""
+        return f"imap://{self._host_port(self.imap_port)}?tls=none"
+
+    @property
+    def imap_starttls_url(self) -> str:
+        """URL of the same port with STARTTLS. Raises MissingExtra."""
+        return f"imap+starttls://{self._host_port(self.imap_port)}?ca={_quoted(self.ca)}"
+
+    @property
+    def imaps_url(self) -> str:
+        """URL for reading by IMAP, with TLS from the first byte. Raises MissingExtra."""
+        return f"imaps://{self._host_port(self.imaps_port)}?ca={_quoted(self.ca)}"
+
+    @property
     def ca(self) -> Path:
         """Path of the CA certificate (PEM), which exists while the sandbox is open. Raises MissingExtra."""
         return self._certificates().authority
@@ -159,6 +168,10 @@ class Sandbox:
     def pop_server(self, security: Security = Security.NONE) -> Server:
         """The POP3 server as a value, for `PopSession`."""
         return self._server(self.pops_port if security is Security.TLS else self.pop_port, security, Dialect.POP3)
+
+    def imap_server(self, security: Security = Security.NONE) -> Server:
+        """The IMAP server as a value, for `ImapSession`."""
+        return self._server(self.imaps_port if security is Security.TLS else self.imap_port, security, Dialect.IMAP)
 
     # Received mail.
 
@@ -214,12 +227,13 @@ class Sandbox:
     ) -> None:
         """
         Set the server's reply at a stage, from now on: connect, greeting, hello, secure, authenticate, sender,
-        recipient, data, message or goodbye; in POP3 also mailbox and letter.
+        recipient, data, message or goodbye; in POP3 and IMAP also mailbox and letter.
 
-        `answer` is a reply ("550 5.1.1 no such user"; in POP3 "-ERR [SYS/TEMP] come back later"), "hang up" (close the
-        connection), "silence" (never answer), or bytes sent unchanged. `when` limits it to an address at sender,
-        recipient and message, a name at hello ("CAPA" in POP3), a mechanism at authenticate, a command at mailbox, a
-        unique id at letter; `*` matches anything. It applies from the `nth` match on, `times` times, by default without
+        `answer` is a reply ("550 5.1.1 no such user"; in POP3 "-ERR [SYS/TEMP] come back later", in IMAP "NO
+        [UNAVAILABLE] come back later"), "hang up" (close the connection), "silence" (never answer), or bytes sent
+        unchanged. `when` limits it to an address at sender, recipient and message, a name at hello ("CAPA" in POP3,
+        "CAPABILITY" in IMAP), a mechanism at authenticate, a command at mailbox ("UID FETCH"), a unique id at letter;
+        `*` matches anything. It applies from the `nth` match on, `times` times, by default without
         limit. `within`, at "data" and "letter": in the middle of the content. Raises UsageError.
         """
         self._faults.add(stage, answer, when=when, nth=nth, times=times, within=within)
@@ -229,7 +243,10 @@ class Sandbox:
         self.answer("recipient", reply, when=recipient)
 
     def play(self, failure_id: str, *, when: str = "", nth: int = 1, times: int | None = None) -> None:
-        """Reply as in this record of the failure table, for example GMAIL-BAD-CREDENTIALS. Raises UsageError."""
+        """Reply as in this record of the failure table, for example GMAIL-BAD-CREDENTIALS. Raises UsageError.
+
+        So are the quirks of IMAP servers, such as IMAP-NIL-BODY; docs/sandbox-imap.md lists them.
+        """
         self._faults.play(failure_id, when=when, nth=nth, times=times)
 
     # Start and stop.
@@ -272,6 +289,8 @@ class Sandbox:
             self.port, self.tls_port = await self._listen(self._terms, self.port, self.tls_port)
             reading = replace(self._terms, dialect=Dialect.POP3)
             self.pop_port, self.pops_port = await self._listen(reading, self.pop_port, self.pops_port)
+            reading = replace(self._terms, dialect=Dialect.IMAP)
+            self.imap_port, self.imaps_port = await self._listen(reading, self.imap_port, self.imaps_port)
         except BaseException:
             await self._close()
             raise
@@ -324,70 +343,6 @@ class Sandbox:
 
     def _host_port(self, port: int) -> str:
         return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
-
-
-class _SandboxHandler(ServerHandler):
-    """Server handler of the sandbox: faults first, then storage."""
-
-    def __init__(
-        self, captured: CapturedMail, mailboxes: Mailboxes, faults: Faults, users: Mapping[str, str] | None
-    ) -> None:
-        self._captured = captured
-        self._mailboxes = mailboxes
-        self._faults = faults
-        self._users = None if users is None else dict(users)
-
-    def connect(self, session: ServerSession) -> Answer | None:
-        return self._faults.decide("connect")
-
-    def greeting(self, session: ServerSession) -> Answer | None:
-        return self._faults.decide("greeting")
-
-    def hello(self, session: ServerSession, name: str) -> Answer | None:
-        return self._faults.decide("hello", (name,))
-
-    def secure(self, session: ServerSession) -> Answer | None:
-        return self._faults.decide("secure")
-
-    def authenticate(self, session: ServerSession, mechanism: str) -> Answer | None:
-        return self._faults.decide("authenticate", (mechanism,))
-
-    def check(self, user: str, secret: str) -> bool:
-        if self._users is None:
-            return True
-        expected = self._users.get(user)
-        return hmac.compare_digest((expected or "").encode(), secret.encode()) and expected is not None
-
-    def secret_of(self, user: str) -> str | None:
-        return None if self._users is None else self._users.get(user)
-
-    def sender(self, session: ServerSession, origin: MailFrom) -> Answer | None:
-        return self._faults.decide("sender", (origin.sender.spec if origin.sender else "<>",))
-
-    def recipient(self, session: ServerSession, recipient: RcptTo) -> Answer | None:
-        return self._faults.decide("recipient", (recipient.address.spec,))
-
-    def data(self, session: ServerSession) -> Answer | None:
-        return self._faults.decide("data")
-
-    def message(self, session: ServerSession, delivery: Delivery) -> Answer | Mapping[str, Reply] | None:
-        everybody = tuple(recipient.address.spec for recipient in delivery.recipients)
-        answer = self._faults.decide("message", everybody)
-        if answer is None or (isinstance(answer, Reply) and answer.kind == 2):
-            self._captured.put(delivery, session)
-        return answer
-
-    def open_mailbox(self, session: ServerSession, user: str) -> Maildrop | Answer | None:
-        return self._mailboxes.open(user)
-
-    def mailbox(self, session: ServerSession, verb: str) -> Answer | None:
-        return self._faults.decide("mailbox", (verb,))
-
-    def letter(self, session: ServerSession, uid: str) -> Answer | None:
-        return self._faults.decide("letter", (uid,))
-
-    def goodbye(self, session: ServerSession) -> Answer | None:
-        return self._faults.decide("goodbye")
 
 
 def _quoted(path: Path) -> str:

@@ -23,6 +23,9 @@ FOR_PROGRAMMERS = (  # programming errors, which users do not see
     "compose/",
     "integrations/sendmail/smtp_input.py",  # replies to a program
     "outbox/aio.py",
+    "dialogue/server/imap/",
+    "wire/imap_server/",
+    "outbox/store/postgres/joined.py",
     "outbox/store/postgres/store.py",
     "outbox/store/sqlite/store.py",
     "sandbox/",

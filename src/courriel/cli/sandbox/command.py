@@ -11,9 +11,11 @@ from courriel.cli.i18n import Bilingual, say
 @click.command(
     cls=Command,
     words=Bilingual(
-        "Lance un serveur SMTP d'entraînement : il accepte tout, affiche ce qu'il reçoit, ne transmet rien. "
+        "Lance un serveur SMTP d'entraînement : il accepte tout, affiche ce qu'il reçoit, ne transmet rien ; "
+        "les messages reçus se lisent par POP3 et par IMAP. "
         "Sans TLS, par STARTTLS ou par TLS immédiat, avec une autorité de certification temporaire. Ctrl-C l'arrête.",
-        "Starts a practice SMTP server: it accepts all mail, shows it, and forwards nothing. Without TLS, with "
+        "Starts a practice SMTP server: it accepts all mail, shows it, and forwards nothing; what it received is read "
+        "by POP3 and IMAP. Without TLS, with "
         "STARTTLS or with TLS from the first byte, by a temporary certificate authority. Ctrl-C stops it.",
     ),
     examples=["courriel sandbox", "courriel sandbox --port 0 --folder mails --user ada:secret"],

@@ -75,6 +75,8 @@ def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str
             "tls_url": tls,
             "pop_url": sandbox.pop_url,
             "pops_url": _existing_url(lambda: sandbox.pops_url),
+            "imap_url": sandbox.imap_url,
+            "imaps_url": _existing_url(lambda: sandbox.imaps_url),
             "folder": folder,
             "users": list(users or ()),
         }
@@ -102,14 +104,13 @@ def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str
     else:
         report.line(say('  TLS        pip install "courriel[sandbox]"', '  TLS        pip install "courriel[sandbox]"'))
     # The mailbox of one recipient, as an example.
-    read = sandbox.pop_url.replace("://", "://bob%40example.org:secret@")
+    by_pop, by_imap = sandbox.pop_url, sandbox.imap_url
+    if not users:
+        by_pop, by_imap = (url.replace("://", "://bob%40example.org:secret@") for url in (by_pop, by_imap))
+    report.line(say(f"  à lire     {by_pop}", f"  to read    {by_pop}"))
     report.line(
-        say(
-            f"  à lire     {read}  (le nom est l'adresse du destinataire)",
-            f"  to read    {read}  (the name is the recipient's address)",
-        )
-        if not users
-        else say(f"  à lire     {sandbox.pop_url}", f"  to read    {sandbox.pop_url}")
+        f"             {by_imap}"
+        + ("" if users else say("  (le nom est l'adresse du destinataire)", "  (the name is the recipient's address)"))
     )
     known = ", ".join(users or ())
     report.line(

@@ -1,0 +1,85 @@
+"""Server handler of the sandbox, for all protocols: faults first, then storage."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+
+from courriel.dialogue.server.handler import Answer, Delivery, Maildrop, ServerHandler, ServerSession
+from courriel.dialogue.server.mail_store import MailAccount
+from courriel.reply import Reply
+from courriel.sandbox.captured import CapturedMail
+from courriel.sandbox.faults import Faults
+from courriel.sandbox.mailboxes import Mailboxes
+from courriel.wire.smtp.parameters import MailFrom, RcptTo
+from courriel.wire.smtp.server_syntax import Objection
+
+
+class SandboxHandler(ServerHandler):
+    """Decisions of the practice server, and where they come from."""
+
+    def __init__(
+        self, captured: CapturedMail, mailboxes: Mailboxes, faults: Faults, users: Mapping[str, str] | None
+    ) -> None:
+        self._captured = captured
+        self._mailboxes = mailboxes
+        self._faults = faults
+        self._users = None if users is None else dict(users)
+
+    def connect(self, session: ServerSession) -> Answer | None:
+        return self._faults.decide("connect")
+
+    def greeting(self, session: ServerSession) -> Answer | None:
+        return self._faults.decide("greeting")
+
+    def hello(self, session: ServerSession, name: str) -> Answer | None:
+        return self._faults.decide("hello", (name,))
+
+    def secure(self, session: ServerSession) -> Answer | None:
+        return self._faults.decide("secure")
+
+    def authenticate(self, session: ServerSession, mechanism: str) -> Answer | None:
+        return self._faults.decide("authenticate", (mechanism,))
+
+    def check(self, user: str, secret: str) -> bool:
+        if self._users is None:
+            return True
+        expected = self._users.get(user)
+        return hmac.compare_digest((expected or "").encode(), secret.encode()) and expected is not None
+
+    def secret_of(self, user: str) -> str | None:
+        return None if self._users is None else self._users.get(user)
+
+    def sender(self, session: ServerSession, origin: MailFrom) -> Answer | None:
+        return self._faults.decide("sender", (origin.sender.spec if origin.sender else "<>",))
+
+    def recipient(self, session: ServerSession, recipient: RcptTo) -> Answer | None:
+        return self._faults.decide("recipient", (recipient.address.spec,))
+
+    def data(self, session: ServerSession) -> Answer | None:
+        return self._faults.decide("data")
+
+    def message(self, session: ServerSession, delivery: Delivery) -> Answer | Mapping[str, Reply] | None:
+        everybody = tuple(recipient.address.spec for recipient in delivery.recipients)
+        answer = self._faults.decide("message", everybody)
+        if answer is None or (isinstance(answer, Reply) and answer.kind == 2):
+            self._mailboxes.arrived(self._captured.put(delivery, session))
+        return answer
+
+    def open_mailbox(self, session: ServerSession, user: str) -> Maildrop | Answer | None:
+        return self._mailboxes.open(user)
+
+    def open_account(self, session: ServerSession, user: str) -> MailAccount | Answer | None:
+        try:
+            return self._mailboxes.account(user)
+        except Objection as full:
+            return full.reply
+
+    def mailbox(self, session: ServerSession, verb: str) -> Answer | None:
+        return self._faults.decide("mailbox", (verb,))
+
+    def letter(self, session: ServerSession, uid: str) -> Answer | None:
+        return self._faults.decide("letter", (uid,))
+
+    def goodbye(self, session: ServerSession) -> Answer | None:
+        return self._faults.decide("goodbye")
