@@ -51,7 +51,6 @@ PACKAGES = {
     "uwsgi-core": "Django under uWSGI, which forks",
     "uwsgi-plugin-python3": "the same, with Python",
     "mailutils": "the tests of sendmail, called by its mail",
-    "s-nail": "the same, called by s-nail",
     "cron": "the same, called by cron",
     "php-cli": "the same, called by PHP's mail()",
     "git-email": "the same, called by git send-email",

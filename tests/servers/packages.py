@@ -43,7 +43,6 @@ PACKAGES = {
     "/usr/bin/uwsgi-core": "uwsgi-core",
     "/usr/lib/uwsgi/plugins/python3_plugin.so": "uwsgi-plugin-python3",
     "/usr/bin/mail.mailutils": "mailutils",
-    "/usr/bin/s-nail": "s-nail",
     "/usr/sbin/cron": "cron",
     "/usr/bin/php": "php-cli",
     "/usr/lib/git-core/git-send-email": "git-email",

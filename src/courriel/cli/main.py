@@ -31,7 +31,7 @@ def _run(given: list[str]) -> int:
 
         print(f"courriel {__version__}")
         return 0
-    if given[:1] == ["sendmail"] and given[1:] != ["--help"]:
+    if given[:1] == ["sendmail"] and "--help" not in given and given[1:2] != ["-h"]:
         return _sendmail("sendmail", given[1:])
     from importlib.util import find_spec
 

@@ -35,4 +35,4 @@ def command(words: tuple[str, ...]) -> int:
     return main("sendmail", words)
 
 
-command.params = [each for each in command.params if each.name == "words"]  # its options are those of sendmail
+command.params = [each for each in command.params if each.name in ("words", "lang")]  # others are those of sendmail
