@@ -187,6 +187,22 @@ process.join()
     assert [letter.subject for letter in sandbox.letters] == ["INFO: of the worker process"]
 
 
+def test_the_last_words_leave_where_no_thread_can_be_started_any_more(sandbox: Sandbox) -> None:
+    ran = run(
+        """
+import threading
+log.info("at the very end")
+def start(self):
+    raise RuntimeError("can't create new thread at interpreter shutdown")  # as Python 3.12 says
+threading.Thread.start = start
+""",
+        sandbox.url.replace("127.0.0.1", "localhost"),
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert [letter.subject for letter in sandbox.letters] == ["INFO: at the very end"]
+
+
 def test_a_server_that_is_away_at_the_end_of_the_process_costs_a_sentence(closed_port: int) -> None:
     ran = run('log.error("nobody hears this")', f"smtp://127.0.0.1:{closed_port}")
 
