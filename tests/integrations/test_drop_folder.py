@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -30,6 +31,14 @@ def folder(tmp_path: Path) -> Path:
     place.mkdir(parents=True)
     place.chmod(0o3733)
     return place
+
+
+@pytest.fixture
+def place_for_all() -> Iterator[Path]:
+    """A folder that other users may go through: pytest closes its own to them whenever a run starts."""
+    with TemporaryDirectory(dir="/tmp") as place:
+        Path(place).chmod(0o755)
+        yield Path(place)
 
 
 @pytest.fixture
@@ -96,7 +105,9 @@ def test_links_fifos_and_folders_are_cleared_away_and_never_read(
     secret = tmp_path / "secret"
     secret.write_bytes(ENVELOPE.line() + b"".join(MAIL))
     (folder / "a-symlink").symlink_to(secret)
-    (folder / "a-hard-link").hardlink_to(secret)
+    other = tmp_path / "other"
+    other.write_bytes(secret.read_bytes())
+    (folder / "a-hard-link").hardlink_to(other)
     os.mkfifo(folder / "a-fifo")
     (folder / "a-folder").mkdir()
     drop(folder, ENVELOPE, MAIL)
@@ -169,10 +180,12 @@ def test_a_full_disk_leaves_nothing_behind_and_asks_to_come_again(sendmail: Send
 
 
 @as_root
-def test_another_user_leaves_mail_and_takes_none(sendmail: Sendmail, folder: Path, outbox: Outbox) -> None:
+def test_another_user_leaves_mail_and_takes_none(place_for_all: Path, outbox: Outbox) -> None:
+    folder = place_for_all / "drop"
+    folder.mkdir()
+    folder.chmod(0o3733)
     drop(folder, ENVELOPE, MAIL)
     (mine,) = folder.iterdir()
-    _open_the_way_to(folder)
     program = f"""
 import os, sys
 sys.path[:0] = {sys.path!r}
@@ -200,20 +213,20 @@ for forbidden in (lambda: os.listdir(folder), mine.unlink, renaming, mine.read_b
 
 
 @as_root
-def test_the_service_is_a_user_of_its_own_and_reads_by_its_group(folder: Path, tmp_path: Path) -> None:
-    own = tmp_path / "own"
+def test_the_service_is_a_user_of_its_own_and_reads_by_its_group(place_for_all: Path) -> None:
+    own, folder = place_for_all / "own", place_for_all / "spool" / "drop"
     own.mkdir()
+    folder.mkdir(parents=True)
     for place in (own, folder, folder.parent):
         os.chown(place, SERVICE, SERVICE)
     folder.chmod(0o3733)
-    _open_the_way_to(folder)
     program = f"""
 import os, sys
 from pathlib import Path
 from courriel import Outbox
 from courriel.integrations.sendmail.drain import DropService
 from courriel.integrations.sendmail.drop import DroppedEnvelope, drop
-folder, own, warm = Path({str(folder)!r}), Path({str(own)!r}), Path({str(tmp_path)!r}, "warm")
+folder, own, warm = Path({str(folder)!r}), Path({str(own)!r}), Path({str(place_for_all)!r}, "warm")
 mail = DroppedEnvelope("eve@example.org", ["bob@example.org"], True), [b"Subject: x\\n\\nHello.\\n"]
 warm.mkdir(); warm.chmod(0o3733)
 drop(warm, *mail)
@@ -272,10 +285,3 @@ def test_the_worker_takes_and_sends_what_was_dropped(sendmail: Sendmail, folder:
         f"bob{number}@example.org" for number in range(3)
     ]
     assert {letter.sender for letter in sendmail.sandbox.letters} == {"box@example.org"}
-
-
-def _open_the_way_to(folder: Path) -> None:
-    """Let every user go through the folders of this test run, as through /var/spool."""
-    for parent in folder.parents:
-        if parent.stat().st_uid == os.geteuid() and "pytest-" in str(parent):
-            parent.chmod(parent.stat().st_mode | 0o711)

@@ -89,6 +89,12 @@ def test_a_dot_alone_ends_the_message(raw: bytes, taken: bytes) -> None:
     assert lines(raw) == taken
 
 
+def test_a_dot_within_a_line_that_is_longer_than_a_piece_ends_nothing() -> None:
+    raw = b"x" * text.LONGEST_HEADER + b".\nrest\n"
+
+    assert lines(raw) == raw
+
+
 def test_without_the_dot_everything_is_taken() -> None:
     assert lines(b"a\n.\nb\n", dot_ends=False) == b"a\n.\nb\n"
 
