@@ -113,7 +113,8 @@ class MailHandler(logging.Handler):
 
     def getSubject(self, record: logging.LogRecord) -> str:  # noqa: N802 - as SMTPHandler has it, for its subclasses
         """Subject of a mail, of its gravest record; the number of records is added. May be overridden."""
-        words = f"{record.levelname}: {record.getMessage()}"
+        # A QueueHandler has put the traceback behind the first line of the message.
+        words = f"{record.levelname}: {record.getMessage().partition(chr(10))[0]}"
         return f"{self.subject} {words}" if self.subject else words
 
     def flush(self) -> None:
@@ -252,12 +253,9 @@ class MailHandler(logging.Handler):
         hour, seconds = divmod(int(time()), 3600)
         turn = (seconds // 60 + 1).bit_length()
         kinds = sorted(map(repr, batch.entries))
-        same = sha256("\n".join([*self.to_specs(), self.subject, *kinds]).encode("utf-8", "backslashreplace"))
+        recipients = [address.spec for address in self.to]
+        same = sha256("\n".join([*recipients, self.subject, *kinds]).encode("utf-8", "backslashreplace"))
         return f"log-{same.hexdigest()[:32]}-{hour}-{turn}"
-
-    def to_specs(self) -> list[str]:
-        """Addresses of the recipients as text."""
-        return [address.spec for address in self.to]
 
     def _complain(self, sentence: str) -> None:
         """Say on standard error what logging would print of a handler's failure, each sentence once."""
