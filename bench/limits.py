@@ -50,6 +50,13 @@ message.add_attachment(open("{file}", "rb").read(), maintype="application", subt
 with smtplib.SMTP("127.0.0.1", {port}, local_hostname="bench") as line:
     line.send_message(message)
 """
+SENDMAIL = """
+import io, os, sys
+os.environ.update({variables!r})
+sys.argv, sys.stdin = ["sendmail", "-i", "someone@example.org"], io.TextIOWrapper(io.BytesIO(b"Subject: x\\n\\nx\\n"))
+from courriel.cli.main import main
+assert main() == 0
+"""
 NAMES = "from courriel import Message, Password, Receipt, Server, SmtpSession, send"
 WITH_TLS = f"""{NAMES}
 from courriel import Security, Trust
@@ -117,6 +124,8 @@ def starting(ground: Ground, throttle: Pace) -> list[Result]:
         "smtplib and email": [sys.executable, "-c", "import smtplib, email.message, email.policy"],
         "aiosmtplib": [sys.executable, "-c", "import aiosmtplib"],
         "--version": command,
+        "sendmail, drop folder": [sys.executable, "-c", _sendmail(ground, "COURRIEL_DROP", "drop")],
+        "sendmail, outbox": [sys.executable, "-c", _sendmail(ground, "COURRIEL_OUTBOX", "sendmail.db")],
     }
     taken: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(times):
@@ -132,12 +141,24 @@ def starting(ground: Ground, throttle: Pace) -> list[Result]:
         )
     ]
     results.append(Limit("import", "courriel --version, in all", Spread.of(taken["--version"]), "ms", 120))
+    for name in ("sendmail, drop folder", "sendmail, outbox"):
+        over = _over(taken[name], taken["nothing"])
+        results.append(Limit("import", f"{name}, a mail in all, over the bare interpreter", over, "ms", 200))
     bare = peak_of(IDLE, ground)
     for name in ("its names", "with TLS"):
         value = Spread.of([(peak_of(programs[name][-1], ground) - bare) / 1000])
         ceiling = 7.5 if name == "its names" else None
         results.append(Limit("import", f"memory: {name}, over the bare interpreter", value, "MB", ceiling))
     return results
+
+
+def _sendmail(ground: Ground, variable: str, name: str) -> str:
+    """A program that is a sendmail with one mail, into the drop folder or the outbox of this name."""
+    place = ground.folder / name
+    if variable == "COURRIEL_DROP":
+        place.mkdir(exist_ok=True)
+    home = {"HOME": str(ground.folder), "COURRIEL_URL": "smtp://127.0.0.1:25", "COURRIEL_OUTBOX": ""}
+    return SENDMAIL.format(variables={**home, variable: str(place)})
 
 
 def memory(ground: Ground, contestants: Mapping[str, Contestant], material: Material, throttle: Pace) -> list[Result]:

@@ -51,6 +51,11 @@ PACKAGES = {
     "uwsgi-core": "Django under uWSGI, which forks",
     "uwsgi-plugin-python3": "the same, with Python",
     "chromium": "the tests of the page, and of a login in a browser",
+    "mailutils": "the tests of sendmail, called by its mail",
+    "cron": "the same, called by cron",
+    "php-cli": "the same, called by PHP's mail()",
+    "git-email": "the same, called by git send-email",
+    "libmailtools-perl": "the same, which reads addresses by it",
 }
 SERVICES = {
     "postfix": ["postfix.service"],
@@ -64,6 +69,7 @@ SERVICES = {
     "dante-server": ["danted.service"],
     "microsocks": ["microsocks.service"],
     "squid": ["squid.service"],
+    "cron": ["cron.service"],
 }
 APT = [
     "apt-get",

@@ -1,5 +1,6 @@
-"""The real servers that the tests of integrations use."""
+"""The real servers and the sendmail that the tests of integrations use."""
 
+from integrations.sendmail_process import sendmail
 from servers.fixtures import postgres
 
-__all__ = ["postgres"]
+__all__ = ["postgres", "sendmail"]

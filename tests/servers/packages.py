@@ -43,6 +43,11 @@ PACKAGES = {
     "/usr/sbin/squid": "squid",
     "/usr/bin/uwsgi-core": "uwsgi-core",
     "/usr/lib/uwsgi/plugins/python3_plugin.so": "uwsgi-plugin-python3",
+    "/usr/bin/mail.mailutils": "mailutils",
+    "/usr/sbin/cron": "cron",
+    "/usr/bin/php": "php-cli",
+    "/usr/lib/git-core/git-send-email": "git-email",
+    "/usr/share/perl5/Mail/Address.pm": "libmailtools-perl",
 }
 """The programs that we start, and the Debian packages that bring them."""
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 
 UNAVAILABLE = 69  # sysexits.h: EX_UNAVAILABLE
 INTERRUPTED = 130  # as a shell says of SIGINT
+_SENDMAIL = ("sendmail", "mailq", "newaliases")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command with these arguments (default: those of the process), and return its exit status."""
     try:
-        return _run(sys.argv[1:] if arguments is None else arguments)
+        if arguments is None:
+            # By its name: a link /usr/sbin/sendmail to this command is a sendmail.
+            name = sys.argv[0].rpartition("/")[2]
+            return _sendmail(name, sys.argv[1:]) if name in _SENDMAIL else _run(sys.argv[1:])
+        return _run(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED  # while the command was being loaded: nothing was begun
 
@@ -27,6 +31,10 @@ def _run(given: list[str]) -> int:
 
         print(f"courriel {__version__}")
         return 0
+    if given[:1] == ["sendmail"] and "--help" not in given and given[1:2] != ["-h"]:
+        return _sendmail("sendmail", given[1:])
+    from importlib.util import find_spec
+
     if find_spec("click") is None:
         from courriel.cli.i18n import choose, say
 
@@ -42,3 +50,10 @@ def _run(given: list[str]) -> int:
     from courriel.cli.program import run
 
     return run(given)
+
+
+def _sendmail(name: str, given: list[str]) -> int:
+    # Started for each mail of cron and PHP: without click, and with its own options.
+    from courriel.integrations.sendmail.program import main as sendmail
+
+    return sendmail(name, given)

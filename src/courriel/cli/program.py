@@ -21,6 +21,10 @@ _COMMANDS = {
     "outbox": Bilingual(
         "Montre et modifie les messages de la boîte d'envoi.", "Shows and changes the mails in the outbox."
     ),
+    "sendmail": Bilingual(
+        "Prend les messages de cron, PHP et autres, comme sendmail(8).",
+        "Takes mails of cron, PHP and others, as sendmail(8) does.",
+    ),
     "inbox": Bilingual("Lit une boîte aux lettres.", "Reads a mailbox."),
     "sandbox": Bilingual(
         "Lance un serveur d'entraînement sur cette machine.", "Starts a practice server on this machine."
@@ -51,8 +55,8 @@ _COMMANDS = {
 
 
 _IN_FOLDERS = (
-    "config", "doctor", "inbox", "login", "oauth_bridge", "outbox", "providers", "sandbox", "send", "wlangage",
-    "worker",
+    "config", "doctor", "inbox", "login", "oauth_bridge", "outbox", "providers", "sandbox", "send", "sendmail",
+    "wlangage", "worker",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from unit.failures.source_sentences import sentences as sentences_of_the_source
 PAIRS: dict[str, str] = tomllib.loads((SOURCE / "failures" / "french.toml").read_text("utf-8"))["sentences"]
 FOR_PROGRAMMERS = (  # programming errors, which users do not see
     "compose/",
+    "integrations/sendmail/smtp_input.py",  # replies to a program
     "outbox/aio.py",
     "dialogue/server/imap/",
     "wire/imap_server/",

@@ -55,6 +55,12 @@ _DAY, _YEAR = 86_400, 366 * 86_400  # seconds
         "fichier récrit toutes les 5 secondes.",
         en="Reports whether the worker makes progress: by HTTP on this port of this machine (or ADDRESS:PORT), or in a "
         "file rewritten every 5 seconds.")  # fmt: skip
+@option("--drop", value=Bilingual("DOSSIER", "FOLDER"),
+        fr="Prend les messages de ce dossier de dépôt, où sendmail les laisse (docs/sendmail.fr.md).",
+        en="Takes the mails of this drop folder, where sendmail leaves them (docs/sendmail.md).")  # fmt: skip
+@option("--quota", type=Whole(1, 1_000_000), default=1000, value=Bilingual("NOMBRE", "COUNT"),
+        fr="Avec --drop : messages par heure d'un même utilisateur (1000).",
+        en="With --drop: mails of one user in an hour (1000).")  # fmt: skip
 @references_option
 @click.pass_obj
 def command(
@@ -69,10 +75,13 @@ def command(
     transcript: bool,
     grace: float,
     health: str | None,
+    drop: str | None,
+    quota: int,
     references: bool,
 ) -> int:
     """Run the worker, and report its progress."""
     from courriel.cli.outbox.words import open_outbox
+    from courriel.cli.worker.dropping import drop_service
     from courriel.cli.worker.progress import WorkerLimits, WorkerProgress
     from courriel.outbox.work.sending.idle_sessions import PER_HOST
 
@@ -86,7 +95,7 @@ def command(
     if once:
         if health:
             raise click.UsageError(say("--health ne va pas avec --once.", "--health does not go with --once."))
-        with open_outbox(place, references=references) as outbox:
+        with open_outbox(place, references=references) as outbox, drop_service(outbox, drop, quota, once=True):
             return WorkerProgress(manner, outbox, lanes, limits, transcript=transcript).once(for_seconds, grace)
     from courriel.cli.reporting import Report
     from courriel.cli.signals import asked_to_end
@@ -102,4 +111,5 @@ def command(
             if ended.wait(0):
                 return 0
             working = WorkerProgress(manner, outbox, lanes, limits, transcript=transcript)
-            return working.until_told(workers, grace, watched)
+            with drop_service(outbox, drop, quota):
+                return working.until_told(workers, grace, watched)

@@ -38,7 +38,8 @@ def places_at_once(server: Server | Proxy) -> list[Place] | None:
 def ask(server: Server | Proxy, done: Callable[[list[Place] | OSError], None]) -> None:
     """Resolve the host in a thread of its own, which passes the result to `done`.
 
-    The system's resolver has no time limit and cannot be interrupted: after a time-out the thread is left behind.
+    The system's resolver has no time limit and cannot be interrupted: after a time-out the thread is left behind. Where
+    no thread can be started, the caller's own waits.
     """
     from threading import Thread  # noqa: PLC0415 - not for addresses, nor for local sockets
 
@@ -52,7 +53,11 @@ def ask(server: Server | Proxy, done: Callable[[list[Place] | OSError], None]) -
         else:
             done([(family, address) for family, _, _, _, address in found])
 
-    Thread(target=look_up, name=f"resolve {server.host}", daemon=True).start()
+    try:
+        Thread(target=look_up, name=f"resolve {server.host}", daemon=True).start()
+    except RuntimeError:
+        # Python 3.12 starts no thread any more while a process ends, which is when the last mail of a log leaves.
+        look_up()
 
 
 def our_name(own_address: object) -> bytes:

@@ -1,0 +1,1 @@
+"""`courriel sendmail`: the help; the command itself has its own options."""

@@ -1,0 +1,107 @@
+"""
+The message on standard input, read in pieces: header and body, the dot, lines and octets that no server would take.
+
+Memory holds the header and one line at a time. What programs write is mended as mail servers do it, because a mail of
+cron must not be lost for a long line: lines are broken at 990 octets, and a NUL is written as `\\0`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from courriel import errors
+from courriel._lazy_re import expression
+
+MOST_OCTETS = 50 * 1024 * 1024
+"""Octets of the largest message that is taken: what an outbox takes as well."""
+LONGEST_HEADER = 256 * 1024
+LONGEST_LINE = 990  # octets without the line end; RFC 5322 2.1.1 allows 998
+
+_PIECE = LONGEST_HEADER  # so that a header field is never in two pieces
+_FIELD = expression(rb"[!-9;-~]+[ \t]*:")
+
+
+def pieces_of(source: BinaryIO) -> Iterator[bytes]:
+    """Lines of a stream, the very long ones in pieces."""
+    while piece := source.readline(_PIECE):
+        yield piece
+
+
+def lines_of(pieces: Iterable[bytes], *, dot_ends: bool) -> Iterator[bytes]:
+    """Lines as they are written, until the end of the input, or a line with a dot alone. Raises InvalidMessage."""
+    octets = 0
+    begun = False  # whether the last piece had no line end
+    for piece in pieces:
+        octets += len(piece)
+        if octets > MOST_OCTETS:
+            raise errors.InvalidMessage(
+                f"the message has more than {MOST_OCTETS:,} octets", stage="compose", hint_id="MESSAGE-TOO-BIG"
+            )
+        if dot_ends and not begun and piece in (b".\n", b".\r\n", b"."):
+            return
+        begun = not piece.endswith(b"\n")
+        yield piece.replace(b"\0", b"\\0") if b"\0" in piece else piece
+
+
+def header_of(lines: Iterator[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Header fields, each with its folds and LF, and the lines that were read beyond them.
+
+    Without a header (a text alone) there are no fields, and all that was read belongs to the body. A line "From " of a
+    mailbox file before the header is left out. Raises InvalidMessage.
+    """
+    fields: list[bytes] = []
+    octets = 0
+    for line in lines:
+        octets += len(line)
+        if octets > LONGEST_HEADER and fields:
+            raise errors.InvalidMessage(f"its header is longer than {LONGEST_HEADER:,} octets", stage="compose")
+        if line in (b"\n", b"\r\n"):
+            return fields, []
+        if fields and line[:1] in (b" ", b"\t"):
+            fields[-1] += line
+        elif _FIELD.match(line):
+            fields.append(line)
+        elif not fields and line.startswith(b"From "):
+            continue
+        else:
+            return fields, [line]
+    return fields, []
+
+
+def mended(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines of a body that every server takes: each with its end, the long ones broken."""
+    for line in lines:
+        if len(line) <= LONGEST_LINE and line.endswith(b"\n"):
+            yield line
+            continue
+        rest = line.rstrip(b"\r\n")
+        while len(rest) > LONGEST_LINE:
+            cut = LONGEST_LINE
+            while cut > LONGEST_LINE - 4 and rest[cut] & 0xC0 == 0x80:
+                cut -= 1  # not within a character of UTF-8
+            yield rest[:cut] + b"\n"
+            rest = rest[cut:]
+        yield rest + b"\n"
+
+
+def folded(fields: Iterable[bytes]) -> list[bytes]:
+    """Header fields with their long lines folded at a space, or behind a comma: a list of many addresses, mostly."""
+    return [_folded(field) if len(field) > LONGEST_LINE else field for field in fields]
+
+
+# The steps.
+
+
+def _folded(field: bytes) -> bytes:
+    lines: list[bytes] = []
+    for line in field.rstrip(b"\r\n").split(b"\n"):
+        rest = line
+        while len(rest) > LONGEST_LINE:
+            cut = max(rest.rfind(b" ", 1, LONGEST_LINE), rest.rfind(b",", 0, LONGEST_LINE) + 1)
+            if cut <= 1:
+                break  # it is refused later, with its name
+            lines.append(rest[:cut])
+            rest = b" " + rest[cut:].lstrip(b" ")
+        lines.append(rest)
+    return b"\n".join(lines) + b"\n"
