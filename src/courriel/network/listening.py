@@ -26,7 +26,7 @@ from courriel.dialogue.flow import (
     Send,
     Want,
 )
-from courriel.dialogue.server.handler import ServerConfig, ServerHandler, ServerSession
+from courriel.dialogue.server.handler import LineFault, ServerConfig, ServerHandler, ServerSession
 from courriel.dialogue.server.smtp import SmtpServerDialogue
 from courriel.errors import Stage
 from courriel.model.server import Dialect
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import ssl
 
 _HANDSHAKE = 30  # seconds
+_DRIP = 0.1  # seconds between two octets of a server that drips
 _LINGER = 1  # seconds for the client to read our last reply before the connection is aborted
 _BACKLOG = 4096  # connections waiting to be accepted; the system may allow fewer
 _BUSY = b"421 4.7.0 Too many connections, try again later\r\n"
@@ -138,6 +139,8 @@ class ServedConnection(ReceiveBuffer):
         self._session = ServerSession()
         self._deadline = monotonic() + listener.config.limits.session
         self._patience = float("inf")
+        self._fault: LineFault | None = None
+        self._arrived = 0  # octets, in the clear part and in TLS
 
     # Callbacks of asyncio.
 
@@ -179,6 +182,7 @@ class ServedConnection(ReceiveBuffer):
 
     async def _serve(self) -> None:
         """Serve one client to the end."""
+        self._fault = self._listener.handler.line(self._session)
         try:
             if self._tls:
                 await self._secure()
@@ -230,20 +234,24 @@ class ServedConnection(ReceiveBuffer):
         match want:
             case Send(data):
                 assert self.transport is not None
-                self.transport.write(data)
+                if self._fault is not None and self._fault.drip:
+                    await self._drip(data)
+                else:
+                    self.transport.write(data)
                 await self.room(self._seconds(want.stage))
             case Receive(stage, more):
+                self._cut_if_due()
                 if not more:
                     self._patience = monotonic() + self._listener.config.limits.seconds(stage)
                 left = min(self._patience, self._deadline) - monotonic()
                 if left <= 0:
                     raise TimeoutError  # also for a client that sends without pause
                 await self.arrival(left)
-                return self.take()
+                return self._counted(self.take())
             case ReceivePending():
                 # One loop iteration, so that data already in the socket is read.
                 await asyncio.sleep(0)
-                return self.take()
+                return self._counted(self.take())
             case Secure():
                 await self._secure()
             case HangUp():
@@ -284,6 +292,30 @@ class ServedConnection(ReceiveBuffer):
     def _hang_up(self) -> None:
         if self.transport is not None:
             self.transport.abort()
+
+    async def _drip(self, data: bytes) -> None:
+        """Send octet by octet, slowly."""
+        for place in range(len(data)):
+            assert self.transport is not None
+            if self._cut:
+                raise ConnectionResetError("the client hung up")
+            self.transport.write(data[place : place + 1])
+            await asyncio.sleep(_DRIP)
+
+    def _counted(self, data: bytes) -> bytes:
+        """What arrived, up to the octet at which the fault of this connection cuts it."""
+        if self._fault is None or self._fault.cut_at is None:
+            return data
+        kept = data[: self._fault.cut_at - self._arrived]
+        self._arrived += len(kept)
+        return kept
+
+    def _cut_if_due(self) -> None:
+        """Cut the connection where its fault says so; everything before was answered."""
+        if self._fault is not None and self._fault.cut_at is not None and self._arrived >= self._fault.cut_at:
+            self._session.note("*", f"cut the line when {self._fault.cut_at:,} octets had arrived")
+            self._hang_up()
+            raise ConnectionResetError("cut, as the fault of this connection says")
 
     def _seconds(self, stage: Stage) -> float:
         return max(0.001, min(self._listener.config.limits.seconds(stage), self._deadline - monotonic()))

@@ -7,15 +7,11 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from threading import Lock
 
-from courriel import errors, failures
-from courriel.dialogue.server.handler import Answer, Disconnect, DuringData, Stall
+from courriel import errors
+from courriel.dialogue.server.handler import Answer, Disconnect, DuringData, LineFault, Stall
 from courriel.reply import Reply
-
-STAGES = (
-    "connect", "greeting", "hello", "secure", "authenticate", "sender", "recipient", "data", "message", "mailbox",
-    "letter", "goodbye",
-)  # fmt: skip
-"""Stages at which a fault can be set, named as in the errors."""
+from courriel.sandbox import weather
+from courriel.sandbox.weather import STAGES, Weather
 
 _LINE = re.compile(r"([2-5][0-9][0-9])(?:[ -](.*))?")
 _STATUS = re.compile(r"(\+OK|-ERR)(?: (.*))?")  # in POP3
@@ -26,11 +22,17 @@ class Fault:
     """One fault of the script."""
 
     stage: str
-    answer: Answer
+    answer: Answer | str  # at "certificate" and "line" a word
     when: str  # shell pattern in lower case; "" for any
     skip: int  # matches to skip first
     times: int | None  # remaining uses; None for no limit
-    label: str = ""  # id in the failure table, or the answer as it was written
+    label: str = ""  # name or id in the failure table, or the answer as it was written
+    taken: bool = False  # the mail is taken all the same
+
+    @property
+    def reply(self) -> Answer | None:
+        """What the server answers, None where the fault is not one of answers."""
+        return None if isinstance(self.answer, str) else self.answer
 
 
 class Faults:
@@ -38,6 +40,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self._met: list[str] = []
         self._lock = Lock()
 
     def add(
@@ -60,31 +63,58 @@ class Faults:
             raise errors.UsageError('within the content: that is the stage "data", or "letter" in POP3')
         parsed = read_answer(answer)
         script = DuringData(parsed) if within else parsed
-        with self._lock:
-            self._faults.append(Fault(stage, script, when.lower(), nth - 1, times, label or str(answer)))
+        self._append(Fault(stage, script, when.lower(), nth - 1, times, label or str(answer)))
 
-    def play(self, failure_id: str, **where: object) -> None:
-        """Add the server reply of this record of the failure table. Raises UsageError."""
-        known = failures.by_id(failure_id)
-        if known is None:
-            raise errors.UsageError(f"there is no failure {failure_id!r}")
-        reply = next((each for each in known.examples if _LINE.match(each) or _STATUS.match(each)), None)
-        if reply is None or known.stage not in STAGES:
-            raise errors.UsageError(f"{failure_id} is nothing that a server says, so that it cannot be played")
-        self.add(known.stage, reply, label=failure_id, **where)  # type: ignore[arg-type]
+    def play(self, name: str, *, when: str = "", nth: int = 1, times: int | None = None) -> None:
+        """Add the bad weather of this name, or of this id in the failure table. Raises UsageError."""
+        found = weather.by_name(name)
+        if found is None:
+            known = ", ".join(weather.NAMES)
+            raise errors.UsageError(
+                f"{name!r} cannot be played: it is no failure of the table that a server makes, and no name of these: "
+                f"{known}"
+            )
+        if nth < 1 or (times is not None and times < 1):
+            raise errors.UsageError("nth and times count from 1")
+        script = found.answer if found.stage in ("certificate", "line") else script_of(found)
+        self._append(Fault(found.stage, script, when.lower(), nth - 1 + found.after, times, found.name, found.taken))
 
     def pending(self) -> list[Fault]:
         """Copies of the faults that can still apply, in their order."""
         with self._lock:
             return [replace(fault) for fault in self._faults if fault.times != 0]
 
+    @property
+    def met(self) -> list[str]:
+        """Labels of the faults that were applied since the last `clear`, in order, as often as they were."""
+        with self._lock:
+            return list(self._met)
+
     def clear(self) -> None:
         """Remove all faults."""
         with self._lock:
             self._faults.clear()
+            self._met.clear()
 
     def decide(self, stage: str, about: tuple[str, ...] = ()) -> Answer | None:
         """The reply of the first matching fault; `about` are the words that `when` is matched with."""
+        fault = self.decide_fault(stage, about)
+        return None if fault is None else fault.reply
+
+    def certificate(self) -> str:
+        """Kind of bad certificate for the handshake that begins now; "" for a good one."""
+        fault = self.decide_fault("certificate")
+        return "" if fault is None else str(fault.answer)
+
+    def line(self) -> LineFault | None:
+        """What goes wrong with the connection that begins now."""
+        fault = self.decide_fault("line")
+        if fault is None:
+            return None
+        return LineFault(drip=True) if fault.answer == weather.DRIP else LineFault(cut_at=int(str(fault.answer)))
+
+    def decide_fault(self, stage: str, about: tuple[str, ...] = ()) -> Fault | None:
+        """The first fault that matches, counted as applied."""
         with self._lock:
             for fault in self._faults:
                 if fault.stage != stage or not _matches(fault.when, about) or fault.times == 0:
@@ -94,8 +124,13 @@ class Faults:
                     continue
                 if fault.times is not None:
                     fault.times -= 1
-                return fault.answer
+                self._met.append(fault.label)
+                return fault
         return None
+
+    def _append(self, fault: Fault) -> None:
+        with self._lock:
+            self._faults.append(fault)
 
 
 def read_answer(text: str | bytes) -> Reply | bytes | Disconnect | Stall:
@@ -116,6 +151,17 @@ def read_answer(text: str | bytes) -> Reply | bytes | Disconnect | Stall:
             ' "silence", or give bytes'
         )
     return Reply(int(codes.pop()), tuple(line[2] or "" for line in lines if line))
+
+
+def asked_by(recipient: str) -> Weather | None:
+    """The weather that the address of a recipient asks for, such as refuse-550@example.org."""
+    return weather.by_address(recipient.rpartition("@")[0])
+
+
+def script_of(found: Weather) -> Answer:
+    """What the server does in this weather, at its stage."""
+    parsed = read_answer(found.answer)
+    return DuringData(parsed) if found.within else parsed
 
 
 def _matches(when: str, about: tuple[str, ...]) -> bool:

@@ -114,7 +114,7 @@ class Sandbox:
         self._aside: LoopThread | None = None
         self._issued: certificates.CertificateFiles | None = None
         self._certificate_folder: TemporaryDirectory[str] | None = None
-        self._tls: ssl.SSLContext | None = None
+        self._tls: dict[str, ssl.SSLContext] = {}  # by the kind of certificate, "" for the good one
         self._lock = Lock()
         forks.renew_in_child(self, type(self)._after_fork)
 
@@ -260,9 +260,16 @@ class Sandbox:
         """Refuse a recipient, or all that match a pattern such as `*@example.org`."""
         self.answer("recipient", reply, when=recipient)
 
-    def play(self, failure_id: str, *, when: str = "", nth: int = 1, times: int | None = None) -> None:
-        """Reply as in this record of the failure table, for example GMAIL-BAD-CREDENTIALS. Raises UsageError."""
-        self._faults.play(failure_id, when=when, nth=nth, times=times)
+    def play(self, name: str, *, when: str = "", nth: int = 1, times: int | None = None) -> None:
+        """Make bad weather: a record of the failure table, such as GMAIL-BAD-CREDENTIALS, or a name such as
+        cut-after-dot, certificate-expired, drip, rate-limit-3 (docs/sandbox.md has all). Raises UsageError.
+        """
+        self._faults.play(name, when=when, nth=nth, times=times)
+
+    @property
+    def faults_met(self) -> list[str]:
+        """Faults that a client met since the last `clear`, by name, failure or answer, in their order."""
+        return self._faults.met
 
     # Start and stop.
 
@@ -354,31 +361,44 @@ class Sandbox:
         self._listeners.clear()
         self._captured.close()
         with self._lock:
-            self._issued = self._tls = None
+            self._issued = None
+            self._tls.clear()
             if self._certificate_folder is not None:
                 self._certificate_folder.cleanup()
                 self._certificate_folder = None
 
     def _certificates(self) -> certificates.CertificateFiles:
         """The certificates, made on first use: most tests need no TLS, and `cryptography` is slow to import."""
-        from tempfile import TemporaryDirectory
-
         with self._lock:
             if self._issued is None:
-                if not self._listeners:
-                    raise errors.UsageError("the certificates live as long as the sandbox is open, and it is not")
-                self._certificate_folder = TemporaryDirectory(prefix="courriel-sandbox-")
                 names = dict.fromkeys((self.host, "localhost", self._terms.name, "127.0.0.1", "::1"))
-                self._issued = certificates.issue(Path(self._certificate_folder.name), *names)
+                self._issued = certificates.issue(self._folder_of_certificates(), *names)
             return self._issued
 
+    def _folder_of_certificates(self) -> Path:
+        from tempfile import TemporaryDirectory
+
+        if self._certificate_folder is None:
+            if not self._listeners:
+                raise errors.UsageError("the certificates live as long as the sandbox is open, and it is not")
+            self._certificate_folder = TemporaryDirectory(prefix="courriel-sandbox-")
+        return Path(self._certificate_folder.name)
+
     def _context(self) -> ssl.SSLContext:
+        """Context of the next handshake: with the good certificate, or with a bad one as a fault asks."""
         from courriel.network.tls.contexts import server_context
 
-        if self._tls is None:
+        kind = self._faults.certificate()
+        if kind not in self._tls:
             files = self._certificates()
-            self._tls = server_context(str(files.certificate), str(files.key))
-        return self._tls
+            if kind:
+                from courriel.sandbox.bad_certificates import issue_bad
+
+                certificate, key = issue_bad(self._folder_of_certificates(), kind, files, self.host)
+            else:
+                certificate, key = files.certificate, files.key
+            self._tls[kind] = server_context(str(certificate), str(key), any_strength=kind == "weak")
+        return self._tls[kind]
 
     def _server(self, port: int, security: Security, dialect: Dialect) -> Server:
         trust = Trust.system() if security is Security.NONE else Trust.file(str(self.ca))
