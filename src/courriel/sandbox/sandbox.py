@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from courriel import errors
 from courriel._dataclass import replace
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
     from courriel.sandbox.web.server import WebServer
+
+T = TypeVar("T")
 
 _SESSIONS = 500
 _AT_ONCE = 600  # sessions at a time: a load test of an application opens hundreds
@@ -221,6 +223,13 @@ class Sandbox:
     ) -> CapturedMessage:
         """`wait_for` for asyncio."""
         return await self._captured.awaited(to, subject, timeout)
+
+    def wait_until(self, found: Callable[[list[CapturedMessage]], T | None], *, timeout: float = 5.0) -> T | None:
+        """What `found` makes of the letters, as soon as it is not None; None after `timeout` seconds.
+
+        It is called with all letters now, and again at each change.
+        """
+        return self._captured.wait_until(found, timeout)
 
     def remove(self, *numbers: int) -> int:
         """Remove letters by their numbers, from the database too; returns how many there were."""
