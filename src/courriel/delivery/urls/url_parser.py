@@ -308,6 +308,8 @@ def _assembled(
         binary=option_values.flag(options, "binary", "1"),
         chunking=not option_values.flag(options, "chunking", "0"),
         proxy=proxy,
+        redirect_to=option_values.redirect_to(options),
+        allowlist=option_values.allowlist(options),
     )
     return Route(
         dialect.value,
