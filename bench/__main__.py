@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import chart, checking, draining, limits, machine, outbox, pruning, queues, report
+from . import chart, checking, draining, imap_limits, limits, machine, outbox, pruning, queues, report
 from .certificates import write_certificates
 from .contestants import Contestant, assemble
 from .growing import Curve, grow
@@ -64,7 +64,7 @@ def main() -> int:
                 wrong[row.name] = checking.check(row, ground, field.contestants, material)
                 checked += sum(rival.name in field.contestants for rival in row.rivals) + 1 if row.sink else 0
                 results += measure(row, ground, field.contestants, throttle)
-            for part in ("latency", "import", "memory", "outbox"):
+            for part in ("imap, ceilings", "latency", "import", "memory", "outbox"):
                 if part.startswith(options.rows):
                     narrate(part)
                     try:
@@ -102,6 +102,8 @@ def _options() -> argparse.Namespace:
 def _limits(
     part: str, ground: Ground, contestants: Mapping[str, Contestant], material: Material, throttle: Pace
 ) -> list[Result]:
+    if part == "imap, ceilings":
+        return imap_limits.imap_limits(ground, contestants, throttle)
     if part == "latency":
         return limits.latency(ground, contestants, throttle)
     if part == "import":

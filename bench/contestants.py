@@ -18,7 +18,8 @@ BARE = "bare Python"
 """No client: what the language, the kernel and the sink leave to be had by any client in Python."""
 
 JUST_IN_TIME = ("nodemailer", "JavaMail")
-"""Those who are quick only once they are warm."""
+"""Those who are quick only once they are warm, and send."""
+WARMED = (*JUST_IN_TIME, "imapflow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,8 @@ def fresh(name: str, folder: Path, core: int | None) -> Contestant:
         BARE: "peers.bare",
         "imap_tools": "peers.imap_tools_peer",
         "IMAPClient": "peers.imapclient_peer",
+        "hoodiecrow": "peers.hoodiecrow_peer",
+        "aiosmtpd": "peers.aiosmtpd_peer",
     }[name]
     return Contestant(name, python(module, folder), core)
 
@@ -134,7 +137,7 @@ def assemble(folder: Path, core: int | None) -> Field:
         versions["aiosmtplib"] = aiosmtplib.__version__
     except ImportError:
         absent["aiosmtplib"] = "not installed: it is among the development requirements (`make venv`)"
-    for name, package in (("imap_tools", "imap-tools"), ("IMAPClient", "IMAPClient")):
+    for name, package in (("imap_tools", "imap-tools"), ("IMAPClient", "IMAPClient"), ("aiosmtpd", "aiosmtpd")):
         try:
             versions[name] = version(package)
             contestants[name] = fresh(name, folder, core)
@@ -144,11 +147,13 @@ def assemble(folder: Path, core: int | None) -> Field:
         node, versions["nodemailer"] = nodemailer()
         script = str(Path(__file__).parent / "peers" / "nodemailer_peer.mjs")
         contestants["nodemailer"] = Contestant("nodemailer", [node, script, str(folder), str(PEERS)], core)
+        versions["hoodiecrow"] = pinned("hoodiecrow-imap")
+        contestants["hoodiecrow"] = fresh("hoodiecrow", folder, core)
         versions["imapflow"] = pinned("imapflow")
         script = str(Path(__file__).parent / "peers" / "imapflow_peer.mjs")
         contestants["imapflow"] = Contestant("imapflow", [node, script, str(folder), str(PEERS)], core)
     except Missing as missing:
-        absent["nodemailer"] = absent["imapflow"] = str(missing)
+        absent["nodemailer"] = absent["imapflow"] = absent["hoodiecrow"] = str(missing)
     try:
         javac_if_missing()
         versions["JavaMail"] = java_classes()

@@ -1,10 +1,11 @@
-"""The bench's IMAP servers of two special mailboxes: one large letter, and many letters of which few have changed.
+"""The bench's IMAP servers of special mailboxes.
 
-    python -m bench.imap_special_sink part
-    python -m bench.imap_special_sink sync
+    python -m bench.imap_special_sink part      one letter of 20 MB with a first attachment of 100 kB
+    python -m bench.imap_special_sink huge      a letter of 100 kB and one of 200 MB
+    python -m bench.imap_special_sink idle      nothing new, for whoever waits by IDLE
+    python -m bench.imap_special_sink sync      100,000 letters, ten of them changed whatever the mark is (QRESYNC)
 
-`part` has one letter of 20 MB with a first attachment of 100 kB; `sync` has 100,000 letters, counts its changes
-(QRESYNC), and tells of ten of them whatever the mark is. As `imap_sink`, they make nothing while the clock runs.
+As `imap_sink`, they make nothing while the clock runs.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import sys
+from collections.abc import Callable
 from random import Random
 
 from .imap_sink import Line, Mailbox
-from .material import LARGE_LETTER, MANY, SMALL_FILE
+from .material import HUGE_LETTER, LARGE_LETTER, MANY, SMALL_FILE
 
 HEAD = b"From: bench@example.org\r\nTo: someone@example.org\r\nSubject: Files\r\nMIME-Version: 1.0\r\n"
 PLAIN = b"From: bench@example.org\r\nSubject: One of many\r\n\r\n"
@@ -97,12 +99,55 @@ class ChangedFolder(Line):
         return said + tag + b" OK done\r\n"
 
 
+class TwoSizes(Line):
+    """A mailbox of a letter of 100 kB, and of one that nobody wants in memory."""
+
+    def __init__(self) -> None:
+        super().__init__(Mailbox(PLAIN, 2))
+        self._letters = [PLAIN + (b"x" * 78 + b"\r\n") * (size // 80) for size in (SMALL_FILE, HUGE_LETTER)]
+
+    def answer(self, line: bytes) -> bytes:
+        """As the other servers of the bench, but for FETCH."""
+        if b" UID FETCH " not in line:
+            return super().answer(line)
+        tag, number = line.partition(b" ")[0], int(line.split()[3])
+        letter = self._letters[number - 1]
+        body = b" BODY[] {%d}\r\n%b" % (len(letter), letter) if b"BODY.PEEK[]" in line else b""
+        return b"* %d FETCH (UID %d RFC822.SIZE %d%b)\r\n%b OK done\r\n" % (number, number, len(letter), body, tag)
+
+
+class NothingNew(Line):
+    """A mailbox that is watched by IDLE, in vain."""
+
+    idling = b""
+
+    def answer(self, line: bytes) -> bytes:
+        """As the other servers of the bench, but for IDLE."""
+        tag, _, command = line.partition(b" ")
+        if command == b"CAPABILITY":
+            return b"* CAPABILITY IMAP4rev1 IDLE ESEARCH LITERAL+ SASL-IR AUTH=PLAIN\r\n" + tag + b" OK done\r\n"
+        if command == b"IDLE":
+            self.idling = tag
+            return b"+ idling\r\n"
+        if line == b"DONE":
+            return self.idling + b" OK done\r\n"
+        return super().answer(line)
+
+
+def makes(kind: str) -> Callable[[], Line]:
+    """What makes the server of one client."""
+    if kind == "idle":
+        empty = Mailbox(PLAIN, 1)
+        return lambda: NothingNew(empty)
+    # Made once, for one client at a time: it gets a copy of what is written here, and no time is taken for it.
+    made = {"part": LargeLetter, "huge": TwoSizes, "sync": ChangedFolder}[kind]()
+    return lambda: made
+
+
 async def serve(kind: str) -> None:
-    """Serve one client at a time, until the standard input ends."""
+    """Serve until the standard input ends."""
     loop = asyncio.get_running_loop()
-    # Made once: a client gets a copy of what is written here, and no time is taken for it.
-    made = LargeLetter() if kind == "part" else ChangedFolder()
-    server = await loop.create_server(lambda: made, "127.0.0.1", 0)
+    server = await loop.create_server(makes(kind), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()

@@ -30,11 +30,11 @@ def pinned(package: str) -> str:
 
 
 def nodemailer() -> tuple[str, str]:
-    """The node to run, and nodemailer's version; it and imapflow are installed unless the pinned ones are there."""
+    """The node to run, and nodemailer's version; what npm brings is installed unless it is there."""
     node = shutil.which("node")
     if node is None:
         raise Missing("there is no node (Debian: nodejs)")
-    if not all(_is_here(package) for package in ("nodemailer", "imapflow")):
+    if not all(_is_here(package) for package in ("nodemailer", "imapflow", "hoodiecrow-imap")):
         npm = shutil.which("npm")
         if npm is None:
             raise Missing("there is no npm to install it with (Debian: npm)")

@@ -95,7 +95,7 @@ def latency(ground: Ground, contestants: Mapping[str, Contestant], throttle: Pac
                     contestants[who].do(work, getattr(sink, "port", 0), 20 if work == "ready" else 2, **options)
                     trips = []
                     for _ in range(taken):
-                        trip = _round_trip(line.port) if kind != "tls" else milliseconds / 1000
+                        trip = round_trip(line.port) if kind != "tls" else milliseconds / 1000
                         trips.append(contestants[who].do(work, line.port, count, **options).seconds / share / trip)
             except (Cannot, Broken) as why:
                 results.append(Skipped(name, f"{who}: {why}"))
@@ -181,11 +181,11 @@ def memory(ground: Ground, contestants: Mapping[str, Contestant], material: Mate
     return results
 
 
-# The steps.
+def round_trip(port: int) -> float:
+    """Seconds of one round trip on this line, as it is just now: its timers are no better than the system's.
 
-
-def _round_trip(port: int) -> float:
-    """Seconds of one round trip on this line, as it is just now: its timers are no better than the system's."""
+    Whatever the server speaks: SMTP's NOOP is refused by others, in one line.
+    """
     with socket.create_connection(("127.0.0.1", port)) as line, line.makefile("rb") as words:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         words.readline()
@@ -196,6 +196,9 @@ def _round_trip(port: int) -> float:
             words.readline()
             taken.append(time.perf_counter() - begun)
     return statistics.median(taken)
+
+
+# The steps.
 
 
 def _milliseconds(program: list[str], ground: Ground) -> float:

@@ -16,6 +16,8 @@ HEADS = 10_000
 """What the mailbox holds of which the headers are listed."""
 SMALL_FILE, LARGE_LETTER = 100_000, 20_000_000
 """Octets of an attachment, and about those of the letter that it is in."""
+HUGE_LETTER = 200_000_000
+"""Octets of a letter that is saved to a file."""
 MANY = 100_000
 """Letters of the folder that is synchronised."""
 DIFFERENT = 1000

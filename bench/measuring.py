@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .contestants import JUST_IN_TIME, OURS, Cannot, Contestant, Done
+from .contestants import JUST_IN_TIME, OURS, WARMED, Cannot, Contestant, Done
 from .material import HEADS, LETTERS
 from .processes import (
     SMTP_SINK,
@@ -75,6 +75,7 @@ class Rival:
     work: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
     label: str = ""
+    few: bool = False  # in a row of `whole`: whoever goes one by one has the same rate with a few
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Row:
     most: int = 200_000  # mails in one run, whatever its length
     scale: float = 1.0  # what one piece of work counts: 5 for 5 MB
     options: Mapping[str, object] = field(default_factory=dict)
+    whole: bool = False  # each run is of all `most`: what a list costs is not what its first lines cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +146,16 @@ class Ground:
 
     @contextlib.contextmanager
     def sink(self, kind: str) -> Iterator[Program | Delayed | None]:
-        """A sink by its kind; `check` at the end has it count every octet, "at 10 ms" puts it so far away."""
+        """A sink by its kind; `check` at the end has it count every octet, "at 10 ms" puts it so far away, with
+        "by 100 Mbit/s" behind that on such a line.
+        """
         kind, _, distance = kind.partition(" at ")
         with contextlib.ExitStack() as stack:
             program = stack.enter_context(self._program(kind)) if kind else None
             if distance and program is not None:
-                seconds = float(distance.removesuffix(" ms")) / 1000
-                line = stack.enter_context(delay_line(getattr(program, "port", 0), seconds))
+                delay, _, width = distance.partition(" by ")
+                seconds, megabits = float(delay.removesuffix(" ms")) / 1000, float(width.removesuffix(" Mbit/s") or 0)
+                line = stack.enter_context(delay_line(getattr(program, "port", 0), seconds, megabits))
                 yield Delayed(line.port)
             else:
                 yield program
@@ -172,7 +177,7 @@ class Ground:
                 return imap_sink(self.core, self.folder / "letter.eml", LETTERS)
             case "imap-heads":
                 return imap_sink(self.core, self.folder / "letter.eml", HEADS)
-            case "imap-part" | "imap-sync":
+            case "imap-part" | "imap-sync" | "imap-huge" | "imap-idle":
                 return imap_special_sink(self.core, kind.removeprefix("imap-"))
             case "starttls":
                 return own_sink(self.core, "-c", *secure, *options)
@@ -268,11 +273,16 @@ def _warm_up(
     contestant: Contestant, rival: Rival, row: Row, sink: Program | Delayed | None, throttle: Pace, ground: Ground
 ) -> int:
     """Warm somebody up, and find out how many mails fill one run."""
-    spent, count = 0.0, min(row.most, 20)
-    wanted = throttle.warming if contestant.name in JUST_IN_TIME else throttle.seconds / 2
+    whole = row.whole and not rival.few
+    spent, count = 0.0, row.most if whole else min(row.most, 20)
+    wanted = throttle.warming if contestant.name in WARMED else throttle.seconds / 2
     while True:
         done, _ = _run(contestant, rival, row, sink, count, ground)
         spent += done.seconds
+        if whole and (spent >= wanted or contestant.name not in WARMED):
+            return count
+        if whole:
+            continue
         count = max(1, min(row.most, int(done.rate * throttle.seconds), 10 * count))
         if spent >= wanted or done.sent >= row.most:
             return count

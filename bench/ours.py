@@ -14,40 +14,28 @@ from typing import cast
 
 import courriel
 from courriel import (
-    AsyncPopSession,
     AsyncSmtpPool,
     AsyncSmtpSession,
-    ImapSession,
     Message,
     Password,
-    PopSession,
     ReadyMessage,
-    Security,
-    Server,
     SmtpPool,
     SmtpSession,
-    SyncMark,
     Template,
-    Timeouts,
-    Trust,
 )
 from courriel.session.encoding import Sendable
 from courriel.types import SendArguments
 from courriel.wire.mime import transfer
 
-from .material import MANY, RECIPIENT, SENDER, SMALL_FILE, person
-from .player import Clock, Job, NotYet, awaited, compared, memory, play, timed
+from . import receiving
+from .material import RECIPIENT, SENDER, person
+from .our_server import server
+from .player import Clock, Job, NotYet, awaited, memory, play, timed
+from .reading import READING
+from .serving import works
 
 FOR_EVER = 1_000_000
 """Seconds, or messages: no session of a pool is replaced while the clock runs, nor are the peers' ones."""
-
-
-def server(job: Job) -> Server:
-    if "security" not in job.options:
-        binary = job.options.get("binary") == "1"
-        return Server("127.0.0.1", job.port, Security.NONE, timeouts=Timeouts(total=None), binary=binary)
-    security = Security.TLS if job.options["security"] == "tls" else Security.STARTTLS
-    return Server("127.0.0.1", job.port, security, trust=Trust.file(job.options["ca"]))
 
 
 def parsed(job: Job) -> list[ReadyMessage]:
@@ -274,87 +262,6 @@ def hundreds(lines: list[AsyncSmtpSession]) -> Iterator[list[AsyncSmtpSession]]:
     return (lines[first : first + 100] for first in range(0, len(lines), 100))
 
 
-# Reading.
-
-
-def pop(job: Job) -> dict[str, float]:
-    """By `fetch_many`, and every letter touched; they are compared once the clock has stopped."""
-    with PopSession(server(job), Password("ada", "secret")) as box, Clock() as clock:
-        letters = [letter.raw for letter in box.fetch_many(range(1, job.count + 1))]
-    return timed(clock, compared(job, letters))
-
-
-async def async_pop(job: Job) -> dict[str, float]:
-    async with AsyncPopSession(server(job), Password("ada", "secret")) as box:
-        with Clock() as clock:
-            letters = [letter.raw async for letter in box.fetch_many(range(1, job.count + 1))]
-    return timed(clock, compared(job, letters))
-
-
-def imap(job: Job) -> dict[str, float]:
-    """By a search that fetches whole letters, and every letter touched."""
-    with ImapSession(server(job), Password("ada", "secret")) as box, Clock() as clock:
-        letters = [letter.raw for letter in box.search(whole=True)[: job.count]]
-    return timed(clock, compared(job, letters))
-
-
-def imap_parsed(job: Job) -> dict[str, float]:
-    """By a search that fetches whole letters, and subject, text and attachments of each are read."""
-    with ImapSession(server(job), Password("ada", "secret")) as box, Clock() as clock:
-        read = [(each.subject, each.text, each.attachments) for each in box.search(whole=True)[: job.count]]
-    return timed(clock, len(read))
-
-
-def imap_part(job: Job) -> dict[str, float]:
-    """The first attachment of a large letter, by its property: the rest is not fetched."""
-    with ImapSession(server(job), Password("ada", "secret")) as box:
-        box.select(read_only=True)
-        with Clock() as clock:
-            (letter,) = box.fetch(1)
-            content = letter.attachments[0].content
-    if len(content) != SMALL_FILE or letter.loaded:
-        raise ValueError("not the attachment alone")
-    return timed(clock, 1)
-
-
-def imap_part_whole(job: Job) -> dict[str, float]:
-    """The same of the whole letter."""
-    with ImapSession(server(job), Password("ada", "secret")) as box:
-        box.select(read_only=True)
-        with Clock() as clock:
-            (letter,) = box.fetch(1, whole=True)
-            content = letter.attachments[0].content
-    if len(content) != SMALL_FILE:
-        raise ValueError("not the attachment")
-    return timed(clock, 1)
-
-
-def imap_sync(job: Job) -> dict[str, float]:
-    """Ten changes of a folder of many letters, since a mark that a program has stored."""
-    since = SyncMark(7, tuple(range(1, MANY + 1)), 100)
-    with ImapSession(server(job), Password("ada", "secret")) as box, Clock() as clock:
-        changes = list(box.sync(since=since))
-    if len(changes) != 10:
-        raise ValueError(f"{len(changes)} changes instead of 10")
-    return timed(clock, 1)
-
-
-def imap_heads(job: Job) -> dict[str, float]:
-    """By a search for a list, none of whose letters is touched but for its number."""
-    with ImapSession(server(job), Password("ada", "secret")) as box, Clock() as clock:
-        numbers = [letter.uid for letter in box.search(listing=True)[: job.count]]
-    return timed(clock, len(numbers))
-
-
-def imap_heads_read(job: Job) -> dict[str, float]:
-    """The same, and subject, sender and date of each are read."""
-    with ImapSession(server(job), Password("ada", "secret")) as box, Clock() as clock:
-        listed = [(letter.subject, letter.sender, letter.date) for letter in box.search(listing=True)[: job.count]]
-    if any(None in line for line in listed):
-        raise ValueError("a letter without subject, sender or date")
-    return timed(clock, len(listed))
-
-
 def waiting(job: Job) -> dict[str, float]:
     """Mails that come from a generator: nothing but the window is ever held."""
     mails = [ReadyMessage.parse(mail) for mail in job.material.ready()]
@@ -384,15 +291,9 @@ def main() -> None:
             "async-tasks": awaited(async_tasks),
             "async-ready": awaited(async_ready),
             "idle": awaited(idle),
-            "pop": pop,
-            "async-pop": awaited(async_pop),
-            "imap": imap,
-            "imap-parsed": imap_parsed,
-            "imap-part": imap_part,
-            "imap-part-whole": imap_part_whole,
-            "imap-sync": imap_sync,
-            "imap-heads": imap_heads,
-            "imap-heads-read": imap_heads_read,
+            **READING,
+            **works(lambda: [sys.executable, "-m", "bench.sandbox_server"]),
+            **receiving.works(lambda: [sys.executable, "-m", "bench.sandbox_smtp_server"]),
         }
     )
 

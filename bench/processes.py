@@ -169,9 +169,9 @@ def keeping_sink(folder: Path, *options: str) -> Listener:
     return Listener([sys.executable, "-m", "bench.slow_sink", "-f", str(folder), *options], None)
 
 
-def delay_line(port: int, seconds: float) -> Listener:
-    """Not pinned beside the client: it is part of the road."""
-    return Listener([sys.executable, "-m", "bench.delay_line", str(port), str(seconds)], None)
+def delay_line(port: int, seconds: float, megabits: float = 0) -> Listener:
+    """Not pinned beside the client: it is part of the road, which is as wide as one likes with 0 Mbit/s."""
+    return Listener([sys.executable, "-m", "bench.delay_line", str(port), str(seconds), str(megabits)], None)
 
 
 def sink_command() -> list[str]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .contestants import BARE, OURS
-from .material import HEADS, LETTERS, MANY, MB, Material
+from .contestants import BARE
+from .imap_rows import imap_rows
+from .material import LETTERS, MB, Material
 from .measuring import Rival, Row
 
 
@@ -201,66 +202,27 @@ def rows(material: Material, folder: Path) -> list[Row]:
             unit="letters/s",
             most=LETTERS,
         ),
+        *imap_rows(),
         *(
             Row(
-                f"imap, {milliseconds} ms" if milliseconds else "imap",
-                f"{LETTERS:,} letters of 4 kB, whole" + (f", at {milliseconds} ms" if milliseconds else ""),
-                "imap",
-                f"imap at {milliseconds} ms" if milliseconds else "imap",
-                (
-                    Rival("smtplib", None, "imap-each", label="imaplib, letter by letter"),
-                    Rival("smtplib", None if milliseconds else 1.3, label="imaplib, one command"),
-                    Rival("imap_tools", None if milliseconds else 4),
-                    Rival("IMAPClient", None if milliseconds else 6),
-                    Rival("imapflow", None if milliseconds else 4),
-                ),
+                f"imap served, {verb}",
+                f"the practice server: {verb} of letters of 4 kB, core time of the server",
+                f"serve-{verb.lower()}",
+                "",
+                (Rival("hoodiecrow", 5),),
                 unit="letters/s",
                 most=LETTERS,
             )
-            for milliseconds in (0, 10)
+            for verb in ("APPEND", "FETCH")
         ),
         Row(
-            "imap parsed",
-            f"{LETTERS:,} letters of 4 kB, whole; subject, text and attachments of each",
-            "imap-parsed",
-            "imap",
-            (Rival("imap_tools", 3),),
-            unit="letters/s",
+            "smtp served",
+            "the practice server with its page: mails of 4 kB in one session, core time of the server",
+            "serve-smtp",
+            "",
+            (Rival("aiosmtpd", 5),),
+            unit="mails/s",
             most=LETTERS,
-        ),
-        Row(
-            "imap part",
-            "an attachment of 100 kB in a letter of 20 MB, at 10 ms",
-            "imap-part",
-            "imap-part at 10 ms",
-            (Rival(OURS, 20, "imap-part-whole", label="the letter fetched whole"),),
-            unit="letters/s",
-            most=1,
-        ),
-        Row(
-            "imap sync",
-            f"ten changes of {MANY:,} letters, QRESYNC, at 10 ms",
-            "imap-sync",
-            "imap-sync at 10 ms",
-            (Rival("smtplib", None, "imap-flags", label="imaplib, all flags"),),
-            unit="times/s",
-            most=1,
-        ),
-        *(
-            Row(
-                name + (f", {milliseconds} ms" if milliseconds else ""),
-                f"headers of {HEADS:,} letters for a list" + does + (f", at {milliseconds} ms" if milliseconds else ""),
-                work,
-                f"imap-heads at {milliseconds} ms" if milliseconds else "imap-heads",
-                (Rival("smtplib", None, "imap-heads", label="imaplib, untouched"),),
-                unit="letters/s",
-                most=HEADS,
-            )
-            for name, work, does in (
-                ("imap heads", "imap-heads", ""),
-                ("imap heads read", "imap-heads-read", ", subject, sender and date of each"),
-            )
-            for milliseconds in (0, 10)
         ),
         Row(
             "sessions",

@@ -145,6 +145,18 @@ def write_in(store: Any, work: Callable[[Any], Any]) -> Any:
     return store._write(work)
 
 
+def keeper_of(outbox: Any, confirm: Any = None) -> Any:
+    """The keeper of a worker that does not run; `confirm` is asked by a thread of its own."""
+    from courriel.outbox.questions import Questions
+    from courriel.outbox.work.lease_keeper import LeaseKeeper
+
+    def end(failed: BaseException) -> None:
+        raise failed
+
+    tools = outbox.worker()._tools
+    return LeaseKeeper(tools, Questions(confirm, end), lambda event, ident: None)
+
+
 def bell_of(outbox: Any) -> Any:
     """The wakeup that a worker's commits ring."""
     return outbox._bell

@@ -20,6 +20,9 @@ LONG = [  # measured with --durations=100; only the order counts
     "tests/outbox/test_rates.py",
     "tests/unit/test_growth.py",
     "tests/cli/test_watched.py",
+    "tests/integrations/test_django.py",
+    "tests/integrations/test_django_processes.py",
+    "tests/integrations/test_django_own.py",
     "tests/outbox/test_worker.py",
     "tests/acceptance/test_courier.py",
     "tests/outbox/test_outbox.py",
@@ -27,8 +30,10 @@ LONG = [  # measured with --durations=100; only the order counts
     "tests/acceptance/test_watching_dovecot.py",
     "tests/acceptance/test_dovecot_by_imap.py",
     "tests/acceptance/test_cyrus.py",
+    "tests/bridge/test_judges.py",
+    "tests/bridge/test_bad_days.py",
 ]
-ONE_BY_ONE = frozenset(LONG[:9])
+ONE_BY_ONE = frozenset(LONG[:12])
 """Files whose tests go to whichever process is free: no fixture of theirs is made for a whole file."""
 
 RANKS = {path: rank for rank, path in enumerate(LONG)}

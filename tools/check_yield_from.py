@@ -4,13 +4,15 @@ Find steps of a conversation that are named but never taken.
     check_yield_from.py [FOLDER OF THE PACKAGE]
 
 A flow is a generator: calling one does nothing until somebody runs it, and Python says nothing when nobody does. So in
-`dialogue/` every call of a function whose return annotation is `Flow[...]` stands in one of these places:
+`dialogue/` every call of a function whose return annotation is `Flow[...]` or `RelayFlow[...]` stands in one of these
+places:
 
     yield from self._ask("hello", "EHLO")               taken, here and now
     yield from (self._a() if first else self._b())      the same
     yield from bounded(self._ask(...))                  handed to another flow, which takes it
     return self._ask(...)                               handed on, by a function that is no generator itself
     step: Flow[Reply] = self._ask(...)                  kept on purpose: the annotation says so
+    yield Upstream(self._ask(...))                      run by the driver, on the other connection of a relay
 
 Anything else is reported; so is a want (`Send(...)`) that stands alone and is never yielded.
 
@@ -29,6 +31,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "courriel"
 EXCUSE = "# not a flow: "
+FLOWS = ("Flow", "RelayFlow")
+WANTS = ("Want", "RelayWant")
+RUNS_A_FLOW = "Upstream"  # the want whose first argument is a flow
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -140,7 +145,7 @@ def learn(tree: ast.Module, module: str, names: Names) -> None:
     for part in ast.walk(tree):
         if isinstance(part, Function) and part not in inside:
             functions[part.name] = functions.get(part.name, False) or returns_flow(part)
-        elif isinstance(part, ast.AnnAssign) and last_name(part.target) == "Want" and part.value is not None:
+        elif isinstance(part, ast.AnnAssign) and last_name(part.target) in WANTS and part.value is not None:
             names.wants.update(name.id for name in ast.walk(part.value) if isinstance(name, ast.Name))
 
 
@@ -231,6 +236,8 @@ def is_taken(call: ast.Call, place: Place) -> bool:
         case ast.AnnAssign(annotation=annotation):
             return is_flow_type(annotation)
         case ast.Call():
+            if last_name(parent.func) == RUNS_A_FLOW:
+                return isinstance(place.parents[parent], ast.Yield)
             return node is not parent.func and is_flow(parent, place)
         case ast.keyword():
             outer = place.parents[parent]
@@ -248,9 +255,9 @@ def is_flow_type(annotation: ast.expr) -> bool:
         case ast.Constant(value=str(text)):
             return is_flow_type(ast.parse(text, mode="eval").body)
         case ast.Subscript(value=value):
-            return last_name(value) == "Flow"
+            return last_name(value) in FLOWS
         case _:
-            return last_name(annotation) == "Flow"
+            return last_name(annotation) in FLOWS
 
 
 def is_generator(function: Function) -> bool:

@@ -32,9 +32,7 @@ PICTURES = {
     "inbox.fr": ("m/8", WIDE, "light", "fr"),
     "inbox-session": ("m/2?tab=session", WIDE, "light", "en"),
     "inbox-checks": ("m/1?tab=checks", WIDE, "light", "en"),
-    "inbox-dark": ("m/8", WIDE, "dark", "en"),
     "inbox-phone": ("", NARROW, "light", "fr"),
-    "inbox-phone-mail": ("m/8", NARROW, "dark", "fr"),
 }
 """Pictures by name: address, window, colours, language."""
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from courriel import doctor as doctor
     from courriel import errors as errors
     from courriel import types as types
+    from courriel.bridge.bridge import OAuthBridge as OAuthBridge
     from courriel.compose.rich import RichTemplate as RichTemplate
     from courriel.compose.template import Template as Template
     from courriel.delivery.connect import aconnect as aconnect
@@ -157,6 +158,7 @@ _HOMES = {
     "NotSupported": "errors",
     "NotYet": "errors",
     "Notify": "model.envelope",
+    "OAuthBridge": "bridge.bridge",
     "Outbox": "outbox.outbox",
     "OutboxError": "errors",
     "OutboxFull": "errors",

@@ -14,6 +14,8 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from courriel.bridge.accounts import BridgeRoutes as BridgeRoutes
+    from courriel.bridge.bridge import BridgeTrial as BridgeTrial
     from courriel.compose.merged import MergedMessage as MergedMessage
     from courriel.compose.rich import AddressTexts as AddressTexts
     from courriel.compose.template import Row as Row
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from courriel.delivery.send_fields import SendFields as SendFields
     from courriel.delivery.urls.route import RouteKind as RouteKind
     from courriel.delivery.urls.route import Via as Via
+    from courriel.dialogue.relay.session import BridgeAccount as BridgeAccount
+    from courriel.dialogue.relay.session import RelaySession as RelaySession
     from courriel.dialogue.server.handler import ServerLimits as ServerLimits
     from courriel.doctor.examination import Examination as Examination
     from courriel.doctor.probing import Door as Door
@@ -60,11 +64,15 @@ if TYPE_CHECKING:
     from courriel.model.received.folder import FolderStatus as FolderStatus
     from courriel.model.received.folder import Selection as Selection
     from courriel.model.received.part import LetterPart as LetterPart
+    from courriel.model.received.sorting import LetterThread as LetterThread
+    from courriel.model.received.sorting import ThreadedLetter as ThreadedLetter
     from courriel.model.submission import EndGuard as EndGuard
     from courriel.model.trust import FilePath as FilePath
     from courriel.model.typed import Piece as Piece
     from courriel.model.typed import SendArguments as SendArguments
     from courriel.network.listening import ServedSession as ServedSession
+    from courriel.network.relaying import RelayedSession as RelayedSession
+    from courriel.network.relaying import RelayLimits as RelayLimits
     from courriel.network.transcripts.transcript import TranscriptEntry as TranscriptEntry
     from courriel.network.waking.blocking import ThreadWakeup as ThreadWakeup
     from courriel.outbox.aio import AsyncTicket as AsyncTicket
@@ -103,6 +111,8 @@ if TYPE_CHECKING:
     from courriel.session.imap.awaited_letters import AsyncLetters as AsyncLetters
     from courriel.session.imap.awaited_letters import AsyncMailboxLetter as AsyncMailboxLetter
     from courriel.session.imap.awaited_watch import AsyncWatch as AsyncWatch
+    from courriel.session.imap.change_watch import AsyncChangeWatch as AsyncChangeWatch
+    from courriel.session.imap.change_watch import ChangeWatch as ChangeWatch
     from courriel.session.imap.letters import FolderLetter as FolderLetter
     from courriel.session.imap.letters import Letters as Letters
     from courriel.session.imap.letters import MailboxLetter as MailboxLetter
@@ -142,6 +152,9 @@ _HOMES = {
     "Attachments": "model.attachment",
     "Attempt": "outbox.attempts",
     "AttemptListener": "outbox.attempts",
+    "BridgeAccount": "dialogue.relay.session",
+    "BridgeRoutes": "bridge.accounts",
+    "BridgeTrial": "bridge.bridge",
     "CapturedMessage": "sandbox.letter",
     "Said": "sandbox.said",
     "SaidLine": "sandbox.said",
@@ -175,6 +188,7 @@ _HOMES = {
     "LastError": "outbox.metrics",
     "LetterIds": "model.received.account",
     "LetterPart": "model.received.part",
+    "LetterThread": "model.received.sorting",
     "Letters": "session.imap.letters",
     "Life": "outbox.work.liveness",
     "LocalTransport": "delivery.local",
@@ -203,6 +217,9 @@ _HOMES = {
     "Putable": "session.imap.append",
     "Quota": "model.received.account",
     "Rate": "session.pool.throttle",
+    "RelayLimits": "network.relaying",
+    "RelaySession": "dialogue.relay.session",
+    "RelayedSession": "network.relaying",
     "Result": "model.receipt",
     "RouteKind": "delivery.urls.route",
     "Row": "compose.template",
@@ -222,11 +239,14 @@ _HOMES = {
     "StepName": "doctor.step",
     "StepStatus": "doctor.step",
     "ThreadWakeup": "network.waking.blocking",
+    "ThreadedLetter": "model.received.sorting",
     "TicketListener": "outbox.listeners",
     "TokenFetch": "model.credentials",
     "TokenRefresh": "model.credentials",
     "TranscriptEntry": "network.transcripts.transcript",
     "Via": "delivery.urls.route",
+    "AsyncChangeWatch": "session.imap.change_watch",
+    "ChangeWatch": "session.imap.change_watch",
     "AsyncSync": "session.imap.sync",
     "Change": "session.imap.sync",
     "ChangeKind": "session.imap.sync",

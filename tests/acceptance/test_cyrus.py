@@ -143,3 +143,22 @@ def test_a_message_goes_in_by_lmtp_and_comes_out_by_both(cyrus: Cyrus) -> None:
         assert len(box.search()) == before + 1
     with PopSession(server("pop3s"), bob) as drop:
         assert drop[-1].subject == "Les chiffres"
+
+
+# Compression.
+
+
+@pytest.mark.parametrize("door", ["imap", "imap+starttls", "imaps"])
+def test_sessions_are_compressed(cyrus: Cyrus, door: str) -> None:
+    port, security, dialect = DOORS[door]
+    trust = Trust.file(cyrus.authority.ca_file)
+    server = Server(cyrus.host, getattr(cyrus, port), security, trust=trust, dialect=dialect, compress=True)
+    octets = b"Subject: one\r\n\r\n" + b"A line of a letter that is like the others.\r\n" * 20_000
+
+    with ImapSession(server, Password(ADA.user, ADA.password)) as session:
+        filed = session.append(octets, "INBOX")
+
+        assert session.compressed
+        assert [letter.raw for letter in session.fetch(filed.uid or 0, whole=True)] == [octets]
+        session.delete(filed.uid or 0)
+        session.expunge()

@@ -106,6 +106,21 @@ def subjects(found: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("door", DOORS)
+def test_sessions_are_compressed_at_every_door(call: Call, box: Mailbox, door: str) -> None:
+    transcript = Transcript()
+    session = call(door, compress=True, transcript=transcript)
+    octets = LETTER + b"A line of a letter that is like the others.\r\n" * 50_000
+
+    session.append(octets, "INBOX")
+    (letter,) = session.search(whole=True)
+
+    assert session.compressed
+    assert session.content(letter) == octets
+    assert any("Begin compression" in entry.text for entry in transcript)
+    assert "compressed by DEFLATE" in [entry.text for entry in transcript]
+
+
+@pytest.mark.parametrize("door", DOORS)
 def test_every_door_opens(call: Call, door: str) -> None:
     session = call(door)
 

@@ -57,6 +57,28 @@ def test_a_spread_is_the_median_with_the_least_and_the_most() -> None:
     assert (spread.middle, spread.low, spread.high) == (2.0, 1.0, 5.0)
 
 
+class Counting(Clockwork):
+    """One who remembers how many mails he was asked for."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, 0.0005)
+        self.counts: list[int] = []
+
+    def do(self, work: str, port: int = 0, count: int = 1, **_options: object) -> Done:
+        self.counts.append(count)
+        return super().do(work, port, count)
+
+
+def test_a_row_of_a_whole_list_is_read_as_a_whole_except_by_whoever_goes_one_by_one() -> None:
+    row = Row("list", "", "single", "", (Rival("list"), Rival("each", few=True)), most=500, whole=True)
+    field = {name: Counting(name) for name in (OURS, "list", "each")}
+
+    ratios(field, row)
+
+    assert set(field[OURS].counts) == set(field["list"].counts) == {500}
+    assert max(field["each"].counts) < 500
+
+
 def test_a_ratio_is_ours_over_theirs_and_met_from_its_floor_on() -> None:
     measured = ratios(
         {OURS: Clockwork(OURS, 0.001), "slow": Clockwork("slow", 0.004), "quick": Clockwork("quick", 0.002)}

@@ -6,6 +6,7 @@ import smtplib
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,6 +177,22 @@ def test_mails_are_kept_as_they_came(tmp_path: Path) -> None:
         line.sendmail("a@example.org", ["b@example.org"], DOTS)
 
         assert [path.read_bytes() for path in tmp_path.iterdir()] == [DOTS]
+
+
+def test_a_delay_line_is_as_wide_as_was_said() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as far,
+        delay_line(far.getsockname()[1], 0.002, 8) as line,
+        socket.create_connection(("127.0.0.1", line.port)) as near,
+    ):
+        there, _ = far.accept()
+        with there, near.makefile("rb") as heard:
+            begun = time.perf_counter()
+            there.sendall(b"x" * 100_000)
+            there.shutdown(socket.SHUT_WR)
+
+            assert heard.read() == b"x" * 100_000
+            assert time.perf_counter() - begun >= 0.1
 
 
 def test_a_delay_line_hands_on_what_it_hears_in_its_order(sink: Listener) -> None:

@@ -64,6 +64,47 @@ def test_a_mailbox_is_listed_by_imap(courriel: Run, imap: str) -> None:
     assert ran.out == f"     3 • 2026-11-24 10:00  {'Ada <ada@example.org>':<30}  Été\n"
 
 
+def listed(uids: str) -> Callable[[object, str, str], None]:
+    """Fields of these letters; each answers the one before it."""
+
+    def fetch(phone: object, tag: str, command: str) -> None:
+        for uid in uids.split():
+            fields = f"Subject: {uid}\nMessage-ID: <{uid}@x>\nReferences: <{int(uid) - 1}@x>\n\n"
+            size = len(fields) + fields.count("\n")
+            phone.say(f"* {uid} FETCH (UID {uid} FLAGS () RFC822.SIZE 9 BODY[HEADER] {{{size}}}\n{fields})")  # type: ignore[attr-defined]
+        phone.say(f"{tag} OK")  # type: ignore[attr-defined]
+
+    return fetch
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "sorted here: the server"), ("fr", "trié ici : le serveur")])
+def test_letters_are_sorted_on_request(courriel: Run, language: str, words: str) -> None:
+    with stranger(imap_server(UID_SEARCH="* SEARCH 3 4 5\n{tag} OK", UID_FETCH=listed("3 4 5"))) as server:
+        ran = courriel(
+            "inbox", f"imap://ada:any@127.0.0.1:{server.port}", "list", "--sort", "-subject", "--lang", language
+        )
+
+    assert ran.status == 0
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["5", "4", "3"]
+    assert words in ran.err
+
+
+def test_conversations_are_listed_on_request(courriel: Run) -> None:
+    with stranger(imap_server(UID_SEARCH="* SEARCH 3 4 5\n{tag} OK", UID_FETCH=listed("3 4 5"))) as server:
+        url = f"imap://ada:any@127.0.0.1:{server.port}"
+        ran = courriel("inbox", url, "list", "--threads")
+        as_json = courriel("inbox", url, "list", "--threads", "--json")
+
+    lines = ran.out.splitlines()
+    assert [line[-1] for line in lines] == ["3", "4", "5"]
+    assert [len(line) - len(lines[0]) for line in lines] == [0, 2, 4]
+    assert [(told["number"], told["answers"], told["level"]) for told in map(json.loads, as_json.out.splitlines())] == [
+        (3, None, 0),
+        (4, 3, 1),
+        (5, 4, 2),
+    ]
+
+
 def test_a_mailbox_is_listed_by_pop3(courriel: Run, pop: str) -> None:
     ran = courriel("inbox", pop, "list", "--json", "--last", "1")
 
@@ -131,6 +172,9 @@ def test_a_letter_that_is_not_there_is_told(
         (("part", "3", "2"), "the number of a letter lists its parts"),
         (("part", "3", "--to", "x"), "the number of a letter lists its parts"),
         (("list", "--mark", "x"), "--mark goes with sync alone"),
+        (("show", "3", "--threads"), "--sort and --threads go with list alone"),
+        (("list", "--sort", "date", "--threads"), "--sort or --threads, not both"),
+        (("list", "--sort", "colour"), "--sort: received, date, sender"),
         (("list", "--since", "yesterday"), "a date is expected, as 2026-11-30"),
     ],
 )

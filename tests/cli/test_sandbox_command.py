@@ -76,6 +76,8 @@ def test_the_practice_server_prints_urls_to_paste_in_the_language_spoken() -> No
         line = server.stdout.readline()
         with library.mailbox(said[4].split()[2]) as box:
             read = next(iter(box)).subject
+        with library.mailbox(said[5].split()[0]) as folders:
+            read_by_imap = [letter.subject for letter in folders.search()]
         server.send_signal(signal.SIGINT)
         _, err = server.communicate(timeout=20)
 
@@ -84,7 +86,8 @@ def test_the_practice_server_prints_urls_to_paste_in_the_language_spoken() -> No
     assert said[2].split()[-1].startswith("smtp+starttls://")
     assert "?ca=" in said[3]
     assert said[4].split()[2].startswith("pop://bob%40example.org:secret@127.0.0.1:")
-    assert read == "Été"
+    assert said[5].split()[0].startswith("imap://bob%40example.org:secret@127.0.0.1:")
+    assert [read] == read_by_imap == ["Été"]
     assert "de ada@example.org  à bob@example.org  « Été »" in line
     assert line.endswith(".eml\n")
     assert err == "Fermé.\n"

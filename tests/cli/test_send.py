@@ -430,7 +430,7 @@ def test_every_result_has_the_same_keys(courriel: Run, sandbox: Sandbox, closed_
 
     wanted = {
         "ok", "stage", "error", "message", "failure", "cause", "hint", "not", "retryable", "in_doubt", "server",
-        "reply", "fates", "notes", "message_id", "file", "sysexit",
+        "reply", "fates", "notes", "message_id", "file", "preview_url", "sysexit",
     }  # fmt: skip
     assert [set(each.json) for each in shapes] == [wanted] * len(shapes)
     assert [each.json["ok"] for each in shapes] == [True, False, False, False, False]

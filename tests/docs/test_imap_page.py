@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import courriel
-from courriel import AsyncImapSession, ImapSession, Search
+from courriel import AsyncImapSession, FolderPosition, ImapSession, Message, Password, Sandbox, Search, SyncMark
 from courriel.session.imap.watch import Watch
 
 ROOT = Path(__file__).parent.parent.parent
@@ -30,6 +31,53 @@ def test_the_page_can_be_compiled_and_names_what_there_is(page: str) -> None:
     }
     assert wanted <= set(Search.__match_args__)
     assert all(hasattr(courriel, name) for name in ("ReadLimits", "FolderPosition", "Search", "Timeouts", "mailbox"))
+
+
+@pytest.mark.parametrize("page", ["docs/imap.md", "docs/imap.fr.md"])
+def test_the_examples_run_with_the_practice_server(
+    page: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    invoice = Message(sender="bob@example.org", to="ada@example.org", subject="invoice, facture", text="x").with_data(
+        b"%PDF", "a.pdf"
+    )
+    reading, watching, synchronising, following = re.findall(
+        r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL
+    )
+    seen: list[object] = []
+    names = {
+        "folder": tmp_path, "secret": "any", "SyncMark": SyncMark, "FolderPosition": FolderPosition,
+        "remember": seen.append,
+    }  # fmt: skip
+    with Sandbox() as sandbox, ImapSession(sandbox.imap_server(), Password("ada", "any")) as mailbox:
+        mailbox.append(invoice, "INBOX", flags=())
+        exec(re.sub(r'"(imap\.example\.\w+)"', "server", reading), names | {"server": sandbox.imap_server()})
+
+        names["mailbox"] = mailbox
+        with mailbox.watch() as watch:
+            mailbox.append(invoice, "INBOX", flags=())
+            names["deal_with"] = lambda letter: (seen.append(letter.subject), watch.stop())
+            names["mailbox"] = SimpleNamespace(watch=lambda: watch)
+            exec(watching, names)
+
+        names |= {"mailbox": mailbox, "deal_with": lambda *words: seen.append(words[:2])}
+        before = mailbox.sync()
+        assert len(list(before)) == 2
+        names["remembered"] = str(before.mark)
+        mailbox.select()
+        mailbox.flag(2, "flagged")
+        exec(synchronising, names)
+
+        with mailbox.watch_changes(since=before.mark) as changes:
+            names["deal_with"] = lambda folder, *words: (seen.append((folder, *words[:2])), changes.stop())
+            names["mailbox"] = SimpleNamespace(watch_changes=lambda since: changes)
+            exec(following, names)
+
+    assert "invoice" in capsys.readouterr().out
+    assert (tmp_path / "a.pdf").read_bytes() == b"%PDF"
+    assert seen[0] == "invoice, facture"
+    assert seen[-4][0].value == "changed"  # type: ignore[index]
+    assert seen[-2][0] == "INBOX"  # type: ignore[index]
+    assert seen[-2][1].value == "changed"  # type: ignore[index]
 
 
 def test_both_pages_say_the_same() -> None:

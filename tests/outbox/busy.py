@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from courriel import errors
 from courriel.outbox.store.facts import Query
 from courriel.outbox.store.jobs import Job, LeaseTerms
-from courriel.outbox.store.sqlite.file import SqliteFile
+from courriel.outbox.store.sqlite import connecting
 from courriel.outbox.store.sqlite.store import SqliteStore
 from outbox.conftest import claim, new_mail, settled
 
@@ -41,8 +41,8 @@ def hash_of(key: str) -> int:
 def work(synchronous: str, folder: str, mails: str) -> None:
     """Threads put while one works; what was promised goes to the file `promises`, after the promise."""
     if synchronous == "NORMAL":
-        opened = SqliteFile._opened
-        SqliteFile._opened = lambda file, _wanted: opened(file, "NORMAL")  # type: ignore[method-assign]
+        connected = connecting.connected
+        connecting.connected = lambda path, _wanted, **named: connected(path, "NORMAL", **named)
     store = SqliteStore(Path(folder, "outbox.db"))
     promises = os.open(Path(folder, "promises"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 

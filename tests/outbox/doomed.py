@@ -22,6 +22,7 @@ from courriel.outbox.store.base import Store
 from courriel.outbox.store.sqlite.store import SqliteStore
 from courriel.outbox.work import worker
 from courriel.outbox.work.sending import batch, marking, result_writer
+from courriel.outbox.work.serving import lane_service
 
 LEASE = 0.4  # seconds: those who take over must not wait for two minutes
 ANSWER = 0.3
@@ -29,9 +30,9 @@ ANSWER = 0.3
 
 def shorten_leases() -> None:
     """Everything as it is, in a shorter time."""
-    worker.lease_of_claim = lambda way: LEASE  # type: ignore[assignment]
+    lane_service.lease_of_claim = lambda way: LEASE  # type: ignore[assignment]
     batch._MARGIN = 0.3
-    worker.answer_limit = lambda way: ANSWER  # type: ignore[assignment]
+    lane_service.answer_limit = lambda way: ANSWER  # type: ignore[assignment]
 
 
 def doom(store: Store, number: int) -> None:
@@ -51,13 +52,13 @@ def between_writes(store: Store) -> Iterator[None]:
         yield
         return
     file = store._file
-    taken = file._pen.take(5)
+    taken = file._group.take(5)
     try:
-        with file._light_turn:
+        with file._light_lock:
             yield
     finally:
         if taken:
-            file._pen.give_back()
+            file._group.give_back()
 
 
 armed = True

@@ -14,6 +14,7 @@ from courriel.outbox.questions import Question, Questions
 from courriel.outbox.store.facts import Query
 from courriel.outbox.work import lease_keeper
 from courriel.outbox.work.sending import batch
+from inside import keeper_of
 from outbox.conftest import each_time, message
 from servers.daemon import wait_until
 
@@ -67,7 +68,7 @@ def test_the_lease_of_a_mail_in_question_is_extended(
 ) -> None:
     monkeypatch.setattr(batch, "_EXTEND", 0.0)
     monkeypatch.setattr(lease_keeper, "_TICK", 0.01)
-    monkeypatch.setattr("courriel.outbox.work.worker.lease_of_claim", lambda way: 2.0)
+    monkeypatch.setattr("courriel.outbox.work.serving.lane_service.lease_of_claim", lambda way: 2.0)
     extended = each_time(monkeypatch, outbox._store, "extend")
 
     with outbox.worker(confirm=silent):
@@ -165,7 +166,7 @@ def test_who_raises_about_a_held_mail_is_asked_again(outbox: Outbox, sandbox: Sa
         called.release()
         raise ConnectionError
 
-    keeper = outbox.worker(confirm=confirm)._keeper
+    keeper = keeper_of(outbox, confirm)
 
     for _ in range(2):
         keeper._ask_about_held()

@@ -17,9 +17,9 @@ import pytest
 
 from courriel import Outbox, Sandbox, Ticket
 from courriel.outbox.store.states import State
-from courriel.outbox.work import worker
 from courriel.outbox.work.liveness import Life
 from courriel.outbox.work.sending import batch
+from courriel.outbox.work.serving import lane_service
 from inside import bell_of
 from outbox import doomed
 from outbox.conftest import message
@@ -46,9 +46,9 @@ Doomed = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture(autouse=True)
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "lease_of_claim", lambda way: doomed.LEASE)
+    monkeypatch.setattr(lane_service, "lease_of_claim", lambda way: doomed.LEASE)
     monkeypatch.setattr(batch, "_MARGIN", 0.3)
-    monkeypatch.setattr(worker, "answer_limit", lambda way: doomed.ANSWER)
+    monkeypatch.setattr(lane_service, "answer_limit", lambda way: doomed.ANSWER)
 
 
 def begin(

@@ -17,8 +17,9 @@ from courriel.outbox.store.base import Store
 from courriel.outbox.store.jobs import DueLane
 from courriel.outbox.store.states import State
 from courriel.outbox.wakeup import Wakeup
-from courriel.outbox.work.due_lanes import DueLanes
 from courriel.outbox.work.sending.idle_sessions import PER_HOST, SESSIONS, IdleSessions, is_shortage, usual_number
+from courriel.outbox.work.serving.due_lanes import DueLanes
+from courriel.outbox.work.serving.lane_service import LaneService
 from courriel.session.smtp import SmtpSession
 from inside import store_of
 from outbox.conftest import claim, message, new_mail
@@ -122,7 +123,7 @@ def test_an_idle_round_is_one_question(outbox: Outbox, monkeypatch: pytest.Monke
 
 def test_the_threads_of_a_worker_share_a_look(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     bell, now = Wakeup(), [100.0]
-    monkeypatch.setattr("courriel.outbox.work.due_lanes.monotonic", lambda: now[0])
+    monkeypatch.setattr("courriel.outbox.work.serving.due_lanes.monotonic", lambda: now[0])
     due = DueLanes(store, bell)
     assert due.look().lanes == ()
     store.put([new_mail()])
@@ -139,22 +140,22 @@ def test_the_threads_of_a_worker_share_a_look(store: Store, monkeypatch: pytest.
 
 def test_a_look_that_takes_long_is_rarer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     used = iter((0.0, 0.02))
-    monkeypatch.setattr("courriel.outbox.work.due_lanes.time.thread_time", lambda: next(used))
-    monkeypatch.setattr("courriel.outbox.work.due_lanes.monotonic", lambda: 100.0)
+    monkeypatch.setattr("courriel.outbox.work.serving.due_lanes.time.thread_time", lambda: next(used))
+    monkeypatch.setattr("courriel.outbox.work.serving.due_lanes.monotonic", lambda: 100.0)
 
     assert DueLanes(store, Wakeup()).look().pause == pytest.approx(3.0)
 
 
 def test_a_look_that_keeps_a_server_busy_is_rarer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     passed = iter((100.0, 100.0, 100.2))
-    monkeypatch.setattr("courriel.outbox.work.due_lanes.monotonic", lambda: next(passed))
+    monkeypatch.setattr("courriel.outbox.work.serving.due_lanes.monotonic", lambda: next(passed))
 
     assert DueLanes(store, Wakeup()).look().pause == pytest.approx(4.0)
 
 
 def test_a_lane_without_a_way_is_left_alone_for_a_while(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("courriel.outbox.work.due_lanes.monotonic", lambda: now[0])
+    monkeypatch.setattr("courriel.outbox.work.serving.due_lanes.monotonic", lambda: now[0])
     store.put([new_mail(lane="theirs"), new_mail(lane="ours")])
     due = DueLanes(store, Wakeup())
 
@@ -448,13 +449,13 @@ def test_one_run_ends_at_its_time_with_mail_left(outbox: Outbox, crowd: Crowd, m
     now = [100.0]
     worker = outbox.worker()
     monkeypatch.setattr("courriel.outbox.work.worker.monotonic", lambda: now[0])
-    serve = worker._serve
+    serve = LaneService.serve
 
     def slowly(*given: Any, **named: Any) -> Any:
         now[0] += 20.0
         return serve(*given, **named)
 
-    monkeypatch.setattr(worker, "_serve", slowly)
+    monkeypatch.setattr(LaneService, "serve", slowly)
 
     assert worker.run_once(for_seconds=30.0) == 2
     assert crowd.total == 2

@@ -133,7 +133,7 @@ def test_two_who_put_the_same_key_at_once_leave_one_content(store: Store, open_s
 
 def test_what_a_dead_program_left_is_swept_up_after_an_hour(store: Store) -> None:
     assert isinstance(store, SqlStore)
-    store._stage(large(id="left"))
+    store._staging.stage(large(id="left"))
     store.prune(sent=0, failed=0, most=500)
     assert rows_of(store, "outbox_body") == 9, "it may be on its way"
 

@@ -24,6 +24,7 @@ from courriel.outbox.store.states import OnUnsure, State
 from courriel.outbox.work import lease_keeper, liveness
 from courriel.outbox.work.liveness import BESIDE, Life, Presence, WorkerLock, life_of, lock_path, this_process
 from courriel.outbox.work.takeover import REST
+from inside import keeper_of
 from outbox.conftest import message, new_mail
 from servers.daemon import wait_until
 
@@ -212,7 +213,7 @@ def test_nobody_is_asked_about_a_held_mail_before(outbox: Outbox, lane: str) -> 
     store.mark(store.claim(outbox.lanes()[0].name, 1, lease=600, holder="dead").jobs, lease=600)
     store.take_over("dead", wait=REST)
     asked: SimpleQueue[str] = SimpleQueue()
-    watch = outbox.worker(confirm=lambda message_id, lane: asked.put(message_id) or True)._keeper  # type: ignore[func-returns-value]
+    watch = keeper_of(outbox, lambda message_id, lane: asked.put(message_id) or True)  # type: ignore[func-returns-value]
 
     watch._ask_about_held()
     assert watch.questions.asked == 0

@@ -14,7 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.facts import Query
 from courriel.outbox.store.jobs import Job, LeaseTerms
-from courriel.outbox.store.sql.store import at_once
+from courriel.outbox.store.sql.claiming import at_once
 from courriel.outbox.store.sqlite.store import SqliteStore
 from courriel.outbox.store.states import POISON_AFTER, Action, OnUnsure, State
 from fast_part import examples

@@ -697,7 +697,7 @@ def test_a_backup_is_opened_without_a_warning_and_has_everything(
 ) -> None:
     store.put([new_mail(b"Subject: x\r\n\r\nhello\r\n", key="k", id="a")])
     store.put([new_mail(b"y" * 1_500_000, id="b")])
-    store._stage(new_mail(b"half", id="c"))
+    store._staging.stage(new_mail(b"half", id="c"))
     store.backup(path.with_name("backup.db"))
 
     copy = SqliteStore(path.with_name("backup.db"))
@@ -817,7 +817,7 @@ def test_what_is_wrong_is_found(outbox: Outbox, kind: str) -> None:
     store = outbox._store
     assert isinstance(store, SqlStore)
     store.put([new_mail(id="a"), new_mail(id="b")])
-    store._stage(new_mail(id="on its way"))
+    store._staging.stage(new_mail(id="on its way"))
     assert outbox.check() == []
 
     store._write(lambda line: line.execute(WRONG[kind]))

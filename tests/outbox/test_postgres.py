@@ -27,8 +27,8 @@ from courriel.outbox.store.postgres.server import PostgresServer
 from courriel.outbox.store.postgres.store import PostgresStore
 from courriel.outbox.store.sql.statements import script, statements
 from courriel.outbox.store.states import State
-from courriel.outbox.work import worker
 from courriel.outbox.work.sending import batch
+from courriel.outbox.work.serving import lane_service
 from outbox import doomed
 from outbox.conftest import claim, message, new_mail, settled
 from outbox.test_deaths import check, finish
@@ -95,9 +95,9 @@ def wait_for_more(sandbox: Sandbox, letters: int) -> None:
 def test_the_server_is_killed_under_load_and_nothing_is_lost(
     own: Postgres, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "lease_of_claim", lambda way: doomed.LEASE)
+    monkeypatch.setattr(lane_service, "lease_of_claim", lambda way: doomed.LEASE)
     monkeypatch.setattr(batch, "_MARGIN", 0.3)
-    monkeypatch.setattr(worker, "answer_limit", lambda way: doomed.ANSWER)
+    monkeypatch.setattr(lane_service, "answer_limit", lambda way: doomed.ANSWER)
     url = own.url(own.new_database())
     tickets: list[Ticket] = []
     troubles: list[errors.OutboxError] = []

@@ -343,7 +343,7 @@ def test_a_plan_that_was_made_while_the_tables_were_empty_reads_no_whole_table(s
 @pytest.fixture
 def together(store: PostgresStore) -> Iterator[Callable[[Sequence[NewMail]], list[Future[list[str]]]]]:
     """Puts mails by a caller each, who all have come before the first one may write."""
-    group = store._group
+    group = store._joint.group
     with ThreadPoolExecutor(64) as pool:
 
         def put(mails: Sequence[NewMail]) -> list[Future[list[str]]]:
@@ -360,7 +360,7 @@ def together(store: PostgresStore) -> Iterator[Callable[[Sequence[NewMail]], lis
 def lots(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many callers each commit was for."""
     sizes: list[int] = []
-    group, real = store._group, store._group._write
+    group, real = store._joint.group, store._joint.group._write
 
     def write(lot: Sequence[Any]) -> None:
         sizes.append(len(lot))
@@ -450,13 +450,13 @@ def test_a_lot_has_its_limits(together: Any, lots: list[int], monkeypatch: pytes
 
 def test_puts_go_on_after_a_fork_while_somebody_was_writing(store: PostgresStore) -> None:
     """The thread that wrote is not in the child; its lock would be held there for ever."""
-    old = store._group
+    old = store._joint.group
     with old._writing:
-        store._process -= 1  # as it is in a child
+        store._joint._process -= 1  # as it is in a child
 
         store.put([new_mail(id="a")])
 
-    assert store._group is not old
+    assert store._joint.group is not old
     assert ids_in(store) == {"a"}
 
 

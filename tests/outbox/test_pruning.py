@@ -186,11 +186,9 @@ def test_old_mails_are_found_by_an_index_and_not_among_all_that_ended(store: Sto
 
     def explain(line: SqlConnection) -> str:
         if engine == "sqlite":
-            return "".join(
-                row[3] for row in line.execute(f"EXPLAIN QUERY PLAN {store._says['old']}", values).fetchall()
-            )
+            return "".join(row[3] for row in line.execute(f"EXPLAIN QUERY PLAN {store._sql['old']}", values).fetchall())
         line.execute("SET LOCAL enable_seqscan = off")
-        return "".join(row[0] for row in line.execute(f"EXPLAIN {store._says['old']}", values).fetchall())
+        return "".join(row[0] for row in line.execute(f"EXPLAIN {store._sql['old']}", values).fetchall())
 
     plan = store._write(explain)
 

@@ -21,7 +21,7 @@ from courriel.outbox.rate import RateState, in_lane
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.jobs import Claimed, Slots
 from courriel.outbox.store.sqlite.store import SqliteStore
-from courriel.outbox.work.held_slots import HeldSlots
+from courriel.outbox.work.serving.held_slots import HeldSlots
 from courriel.session.pool.throttle import Rate
 from fast_part import examples
 from outbox.conftest import message, new_mail, settled
@@ -246,7 +246,7 @@ def test_slots_are_renewed_before_a_mail_begins_late(
     put(paced, 10, "1/s")
     slots = claimed(paced).slots
     assert slots is not None
-    monkeypatch.setattr("courriel.outbox.work.held_slots.monotonic", clock)
+    monkeypatch.setattr("courriel.outbox.work.serving.held_slots.monotonic", clock)
     held = HeldSlots(paced, slots, clock.now)
     assert held.may_begin()
 

@@ -257,8 +257,8 @@ def test_a_fork_waits_until_nothing_is_being_written(store: SqliteStore) -> None
 def test_a_child_of_a_fork_that_could_not_wait_refuses_to_go_on(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_file, "_PATIENCE", 0.1)
-    assert store._file._pen.take(1)
+    monkeypatch.setattr(sqlite_file, "PATIENCE", 0.1)
+    assert store._file._group.take(1)
     child = os.fork()
     if not child:
         try:
@@ -267,7 +267,7 @@ def test_a_child_of_a_fork_that_could_not_wait_refuses_to_go_on(
             os._exit(0)
         finally:
             os._exit(2)
-    store._file._pen.give_back()
+    store._file._group.give_back()
     _, status = os.waitpid(child, 0)
     store.put([new_mail()])
 
@@ -401,7 +401,7 @@ def queue_of(store: SqliteStore) -> threading.Semaphore:
             super().appendleft(write)
             arrived.release()
 
-    store._file._pen._waiting = Queue(store._file._pen._waiting)  # type: ignore[assignment]
+    store._file._group._waiting = Queue(store._file._group._waiting)  # type: ignore[assignment]
     return arrived
 
 
@@ -567,7 +567,7 @@ def test_a_caller_that_was_called_and_has_gone_keeps_nobody_waiting(
     gone: group_commit.Write[object] = group_commit.Write(lambda connection: None)
 
     def leave_a_wish() -> None:
-        store._file._pen._waiting.appendleft(gone)
+        store._file._group._waiting.appendleft(gone)
 
     results = together(store, lambda: store.put([new_mail()]), leave_a_wish)
 

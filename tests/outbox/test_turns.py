@@ -15,11 +15,11 @@ from courriel.model.submission import Submission
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.facts import Query
 from courriel.outbox.store.jobs import Job
-from courriel.outbox.store.sql.store import at_once
+from courriel.outbox.store.sql.claiming import at_once
 from courriel.outbox.store.states import State
 from courriel.outbox.wakeup import Wakeup
-from courriel.outbox.work import due_lanes
-from courriel.outbox.work.due_lanes import DueLanes
+from courriel.outbox.work.serving import due_lanes
+from courriel.outbox.work.serving.due_lanes import DueLanes
 from fast_part import examples
 from outbox.conftest import claim, new_mail, settled
 from servers.daemon import wait_until
@@ -214,8 +214,8 @@ def test_lanes_are_served_by_priority_and_none_starves(store: Store, monkeypatch
 
     due = lanes.look(fresh=True)
     assert due.lanes == ("first", "second", "usual", "calm")
-    assert lanes.turn_of(due, 0) == due.lanes
-    assert lanes.turn_of(due, 1) == ("second", "first", "calm", "usual")
+    assert lanes.order_for(due, 0) == due.lanes
+    assert lanes.order_for(due, 1) == ("second", "first", "calm", "usual")
     now[0] += 1
     lanes.serves("first")
     assert lanes.look(fresh=True).lanes == ("second", "first", "usual", "calm")

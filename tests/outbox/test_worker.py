@@ -36,6 +36,8 @@ from courriel.outbox.work import worker as worker_module
 from courriel.outbox.work.sending import batch, outcomes, result_writer
 from courriel.outbox.work.sending.ahead import MOST, Ahead
 from courriel.outbox.work.sending.batch import Batch
+from courriel.outbox.work.serving import lane_service
+from inside import keeper_of
 from outbox.conftest import claim, each_time, message, new_mail
 from servers.daemon import wait_until
 
@@ -693,7 +695,7 @@ def test_the_keeper_cuts_who_waits_too_long(outbox: Outbox, sandbox: Sandbox, mo
     monkeypatch.setattr(lease_keeper, "_TICK", 0.05)
     sandbox.answer("message", "silence")
     server = Server("127.0.0.1", sandbox.port, Security.NONE, timeouts=Timeouts(message=1000))
-    monkeypatch.setattr("courriel.outbox.work.worker.answer_limit", lambda way: 0.2)
+    monkeypatch.setattr("courriel.outbox.work.serving.lane_service.answer_limit", lambda way: 0.2)
     with SmtpSession(server) as session:
         ticket = outbox.put(message(1), via=session)
 
@@ -758,7 +760,7 @@ def test_a_lease_is_extended_by_progress_and_by_nothing_else(outbox: Outbox, mon
     assert ours.before_end(jobs[0])
     asked: list[tuple[list[str], float]] = []
     monkeypatch.setattr(store, "extend", lambda jobs, *, lease: asked.append(([job.id for job in jobs], lease)))
-    looker = outbox.worker()._keeper
+    looker = keeper_of(outbox)
     looker.watch(ours)
 
     now[0] += 31
@@ -776,7 +778,7 @@ def test_what_waits_is_leased_for_a_minute_more_than_the_longest_silence() -> No
         "127.0.0.1", 25, Security.NONE, timeouts=Timeouts(greeting=200, hello=90, data=80, sender=80, recipient=80)
     )
 
-    assert worker_module.lease_of_claim(SmtpSession(server)) == 260
+    assert lane_service.lease_of_claim(SmtpSession(server)) == 260
 
 
 # Many recipients.

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, TypeVar
 
+from courriel import errors
 from courriel.dialogue.flow import Ask, Connect, Fetch, Flow, HangUp, Receive, ReceivePending, Secure, Send, Want
+from courriel.dialogue.server.dialogue import ServerDialogue
 from courriel.dialogue.server.handler import Delivery, ServerConfig, ServerHandler, ServerSession
+from courriel.dialogue.server.imap.dialogue import ImapServerDialogue
 from courriel.dialogue.server.pop3 import Pop3ServerDialogue
 from courriel.dialogue.server.smtp import SmtpServerDialogue
 from courriel.model.server import Dialect
@@ -14,6 +17,9 @@ from courriel.model.server import Dialect
 T = TypeVar("T")
 Cut = Literal["whole", "line", "byte"]
 CUTS: tuple[Cut, ...] = ("whole", "line", "byte")
+
+
+SERVED: dict[Dialect, type[ServerDialogue]] = {Dialect.POP3: Pop3ServerDialogue, Dialect.IMAP: ImapServerDialogue}
 
 
 class KeepingHandler(ServerHandler):
@@ -35,10 +41,10 @@ class Served:
         self.session = ServerSession(note=lambda who, text: self.notes.append(f"{who}: {text}"))
         self.output = bytearray()
         self.bursts = 0
+        self.turns = 0  # left to others
         self.secured = 0
         self.ending = ""
-        serving = Pop3ServerDialogue if config.dialect is Dialect.POP3 else SmtpServerDialogue
-        self.flow = serving(handler, config, self.session).serve()
+        self.flow = SERVED.get(config.dialect, SmtpServerDialogue)(handler, config, self.session).serve()
 
     @property
     def lines(self) -> list[str]:
@@ -57,7 +63,10 @@ class Served:
         try:
             want = next(self.flow)
             while True:
-                want = self.flow.send(self._satisfy(want, waiting))
+                if isinstance(want, ReceivePending) and want.seconds and not waiting:
+                    want = self.flow.throw(errors.ConnectionFailed("the client hung up"))
+                else:
+                    want = self.flow.send(self._satisfy(want, waiting))
         except StopIteration:
             self.ending = self.ending or ("left" if waiting else "heard it all")
         return self
@@ -66,18 +75,60 @@ class Served:
         match want:
             case Send(data):
                 self.output += data
-                self.bursts += 1
+                self.bursts += bool(data)
+                self.turns += not data
             case Receive():
                 return waiting.pop(0) if waiting else b""
             case Secure():
                 self.secured += 1
             case HangUp():
                 self.ending = "cut"
+            case ReceivePending(_, seconds) if seconds:
+                return waiting.pop(0)
             case ReceivePending():
                 pass
             case Connect() | Fetch():
                 raise AssertionError("a server does not ask for this")
         return b""
+
+
+class Visitor:
+    """A client of one server flow, among others: it says something, and hears what is answered by then."""
+
+    def __init__(self, flow: Flow[None]) -> None:
+        self._flow = flow
+        self._heard = bytearray()
+        self.gone = False
+        self._want: Want | None = next(flow)
+        self._go_on()
+
+    def say(self, octets: bytes) -> bytes:
+        """Say this; what the server says until it waits for more."""
+        self._advance(octets)
+        return self.hear()
+
+    def hear(self) -> bytes:
+        """What the server has said since."""
+        self._go_on()
+        heard = bytes(self._heard)
+        self._heard.clear()
+        return heard
+
+    def wake(self) -> bytes:
+        """End the wait of IDLE, as a change of the folder does; what the server says."""
+        assert isinstance(self._want, ReceivePending)
+        return self.say(b"")
+
+    def _go_on(self) -> None:
+        while isinstance(self._want, Send):
+            self._heard += self._want.data
+            self._advance(b"")
+
+    def _advance(self, answer: bytes) -> None:
+        try:
+            self._want = self._flow.send(answer)
+        except StopIteration:
+            self.gone, self._want = True, None
 
 
 def portions(data: bytes, cut: Cut) -> list[bytes]:

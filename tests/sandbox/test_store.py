@@ -149,7 +149,11 @@ def test_mailboxes_are_those_of_the_envelope(captured: CapturedMail) -> None:
     ]  # fmt: skip
     assert [each.number for each in captured.page("CLEO@example.org")] == [3, 2]
 
-    captured.remove([2, 3])
+    put(captured, "a@b.c", ["Bob@example.org", "bob@example.org"], b"Subject: twice\r\n\r\n")
+    captured.mark([5], seen=True)
+    assert captured.mailboxes()[0] == ("bob@example.org", 3, 1)
+
+    captured.remove([2, 3, 5])
 
     assert captured.mailboxes() == [("bob@example.org", 1, 0), ("bob@example.organic", 1, 1)]
 

@@ -12,6 +12,7 @@ import pytest
 
 import courriel
 from courriel import Message, Sandbox
+from courriel.sandbox.store.index import SearchIndex
 from courriel.types import CapturedMessage, WebSettings
 
 
@@ -88,6 +89,20 @@ def test_latest_is_of_a_recipient_and_of_a_search(sandbox: Sandbox, page: httpx.
     assert page.get("/api/mails/latest?to=nobody@example.org").status_code == 404
 
 
+def test_mails_are_indexed_before_anybody_searches(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    added = threading.Event()
+    add = SearchIndex._add  # noqa: SLF001 - when the index takes a mail is seen nowhere else
+
+    def seen(index: SearchIndex, mail: CapturedMessage) -> None:
+        add(index, mail)
+        added.set()
+
+    monkeypatch.setattr(SearchIndex, "_add", seen)
+    send(sandbox, "x")
+
+    assert added.wait(30)
+
+
 def test_waiting_ends_with_the_mail_that_fits(sandbox: Sandbox, page: httpx.Client) -> None:
     with ThreadPoolExecutor(1) as beside:
         waiting = beside.submit(page.get, "/api/wait?to=bob@example.org&subject=second&timeout=20")
@@ -154,6 +169,23 @@ def test_a_mail_may_be_put_in(sandbox: Sandbox, page: httpx.Client) -> None:
     assert letter.recipients == ("bob@example.org", "eve@example.org")
     assert page.post("/api/mails", content=b"no mail at all").status_code == 400
     assert page.post("/api/mails?to=a@b.c%0d%0ax", content=b"Subject: x\n\n").status_code == 400
+
+
+def test_what_the_page_puts_in_and_removes_is_seen_by_those_who_read(sandbox: Sandbox, page: httpx.Client) -> None:
+    send(sandbox, "first")
+    account = courriel.Password("bob@example.org", "any")
+    with courriel.ImapSession(sandbox.imap_server(), account) as reader:
+        reader.select("INBOX")
+        page.post("/api/mails", content=b"From: ada@example.org\nTo: bob@example.org\nSubject: put in\n\nx\n")
+        page.delete("/api/mails/1")
+        reader.noop()
+        assert [letter.subject for letter in reader] == ["put in"]
+
+    with courriel.PopSession(sandbox.pop_server(), account) as box:
+        assert [letter.subject for letter in box] == ["put in"]
+    page.delete("/api/mails")
+    with courriel.PopSession(sandbox.pop_server(), account) as box:
+        assert list(box) == []
 
 
 def test_a_failure_of_the_table_is_played_once(sandbox: Sandbox, page: httpx.Client) -> None:

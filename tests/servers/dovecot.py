@@ -23,6 +23,9 @@ from .ports import LOOPBACK, free_ports
 
 PROGRAMS = ("/usr/sbin/dovecot", "/usr/lib/dovecot/imap", "/usr/lib/dovecot/pop3", "/usr/lib/dovecot/lmtp")
 
+TOKENS_ONLY = ("XOAUTH2", "OAUTHBEARER")
+"""Mechanisms of a server that takes nothing but OAuth, as Microsoft 365 and Google do."""
+
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "XOAUTH2", "OAUTHBEARER")
 
 OWNER = "nobody"
@@ -79,6 +82,10 @@ userdb {{
   args = username_format=%u {folder}/users
 }}
 
+protocol imap {{
+  mail_plugins = imap_zlib
+}}
+
 service auth {{
   unix_listener {folder}/sasl {{
     mode = 0666
@@ -86,6 +93,8 @@ service auth {{
 }}
 service imap-login {{
   chroot =
+  # One process for all connections: another one would not know the TLS sessions of the first.
+  service_count = 0
   inet_listener imap {{
     port = {imap_port}
   }}
@@ -153,14 +162,17 @@ class Dovecot:
 
 
 @contextlib.contextmanager
-def dovecot(authority: Authority, *, introspection: str = "") -> Generator[Dovecot]:
+def dovecot(
+    authority: Authority, *, introspection: str = "", mechanisms: tuple[str, ...] = MECHANISMS
+) -> Generator[Dovecot]:
     """Run a Dovecot, with a certificate of this authority, for as long as the block lasts.
 
-    It verifies tokens by their key, or asks at the address `introspection` about each (RFC 7662).
+    It offers these mechanisms, and so does a Postfix that asks it. It verifies tokens by their key, or asks at the
+    address `introspection` about each (RFC 7662).
     """
     need(*PROGRAMS, as_root=True)
     tokens = ASKED_ABOUT.format(url=introspection) if introspection else TOKENS
-    started = start_somewhere(lambda: _start(authority, tokens))
+    started = start_somewhere(lambda: _start(authority, tokens, mechanisms))
     with started.daemon:
         yield started
 
@@ -180,7 +192,7 @@ def access_token(account: Account = ADA, *, lifetime: float = 3600, key: bytes =
 # The steps.
 
 
-def _start(authority: Authority, tokens: str) -> Dovecot:
+def _start(authority: Authority, tokens: str, mechanisms: tuple[str, ...]) -> Dovecot:
     folder = private_folder("dovecot")
     names = ("imap_port", "imaps_port", "pop_port", "pops_port", "lmtp_port")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
@@ -194,7 +206,7 @@ def _start(authority: Authority, tokens: str) -> Dovecot:
             folder=folder,
             certificate=authority.certificate,
             key=authority.key,
-            mechanisms=" ".join(MECHANISMS).lower(),
+            mechanisms=" ".join(mechanisms).lower(),
             domain=DOMAIN,
             **ports,
         ),

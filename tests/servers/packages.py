@@ -27,6 +27,11 @@ PACKAGES = {
     "/usr/lib/dovecot/pop3": "dovecot-pop3d",
     "/usr/lib/dovecot/lmtp": "dovecot-lmtpd",
     "/usr/bin/swaks": "swaks libnet-ssleay-perl",
+    "/usr/bin/s-nail": "s-nail",
+    "/usr/bin/fetchmail": "fetchmail",
+    "/usr/bin/curl": "curl",
+    "/usr/bin/javac": "default-jdk-headless",
+    "/usr/share/java/jakarta-mail.jar": "libjakarta-mail-java",
     "/usr/bin/systemd-analyze": "systemd",
     "/usr/bin/chromium": "chromium",
     "/usr/sbin/nsd": "nsd",
@@ -35,6 +40,8 @@ PACKAGES = {
     "/usr/sbin/danted": "dante-server",
     "/usr/bin/tinyproxy": "tinyproxy-bin",
     "/usr/sbin/squid": "squid",
+    "/usr/bin/uwsgi-core": "uwsgi-core",
+    "/usr/lib/uwsgi/plugins/python3_plugin.so": "uwsgi-plugin-python3",
 }
 """The programs that we start, and the Debian packages that bring them."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from courriel import AsyncImapSession, ImapSession, Server
 from courriel.model.credentials import Credentials
 from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter
-from courriel.session.imap.awaited_watch import AsyncWatch
+from courriel.session.imap.awaited_watch import AsyncWatching
 from courriel.session.imap.letters import Letters
 
 
@@ -88,7 +88,7 @@ class AwaitingMailbox:
             given = act(*arguments, **options)
             if isinstance(given, AsyncLetters):
                 return Found(self.runner, self.runner.run(_looked_for(given)))
-            if isinstance(given, AsyncWatch):
+            if isinstance(given, AsyncWatching):
                 return Watching(self.runner, self.runner.run(given.begin()))
             return self.runner.run(given) if inspect.iscoroutine(given) else given
 
@@ -112,7 +112,7 @@ class Found:
 class Watching:
     """Iterator over new letters."""
 
-    def __init__(self, runner: asyncio.Runner, watch: AsyncWatch) -> None:
+    def __init__(self, runner: asyncio.Runner, watch: AsyncWatching[Any]) -> None:
         self._runner, self.watch = runner, watch
 
     def __getattr__(self, name: str) -> Any:
@@ -121,7 +121,7 @@ class Watching:
     def __iter__(self) -> Watching:
         return self
 
-    def __next__(self) -> AsyncMailboxLetter:
+    def __next__(self) -> Any:
         try:
             return self._runner.run(_next(self.watch))
         except StopAsyncIteration:
@@ -146,7 +146,7 @@ async def _following(coming: AsyncIterator[Any]) -> Any:
     return await anext(coming)
 
 
-async def _next(watch: AsyncWatch) -> AsyncMailboxLetter:
+async def _next(watch: AsyncWatching[Any]) -> Any:
     return await anext(watch)
 
 

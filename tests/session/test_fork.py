@@ -298,7 +298,7 @@ def test_a_lock_that_a_thread_held_does_not_hold_up_the_child(sandbox: Sandbox, 
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with inside.lock_of(pool), contexts.making, server_memory.lock, inside.line_of(session).turn:
+        with inside.lock_of(pool), contexts.making, server_memory.lock, inside.line_of(session).guard:
             held.set()
             done.wait(PATIENCE)
 

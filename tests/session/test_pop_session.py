@@ -527,7 +527,7 @@ def test_mail_does_not_leave_by_a_server_for_reading() -> None:
 def test_two_callers_at_a_time_are_refused(box: MeetBox) -> None:
     ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\nC: NOOP\nS: +OK\n")
 
-    with inside.line_of(ada.session).turn, pytest.raises(errors.UsageError, match="busy"):
+    with inside.line_of(ada.session).guard, pytest.raises(errors.UsageError, match="busy"):
         ada.noop()
     ada.noop()
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import re
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -584,6 +586,22 @@ def test_a_list_takes_its_fields_alone(opened: Call) -> None:
             letter.header("X-Ticket")
     assert session.content(letter).endswith(b"hey")
     assert letter.header("x-ticket") == "42"
+
+
+@pytest.mark.parametrize("extent", [{}, {"listing": True}, {"whole": True}])
+def test_a_letter_leaves_memory_with_its_last_user(opened: Call, extent: dict[str, bool]) -> None:
+    session = opened(imap_server(UID_SEARCH="* SEARCH 1\n{tag} OK", UID_FETCH=listing))
+    (letter,) = session.search(**extent)
+
+    assert letter.subject == "one"
+    assert not any(getattr(value, "__self__", None) is letter for value in vars(letter).values())
+    if isinstance(session, BlockingMailbox):  # the other one keeps the result of its last task
+        seen = weakref.ref(letter)
+        gc.disable()
+        del letter
+        left = seen()
+        gc.enable()
+        assert left is None
 
 
 def test_everything_and_the_fields_of_a_list_are_not_asked_for_together(opened: Call) -> None:

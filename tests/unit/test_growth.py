@@ -21,8 +21,20 @@ from courriel.network.connecting.proxy.environment import is_excepted
 from courriel.reply import EnhancedCode
 from courriel.wire.html.to_text import text_of
 from courriel.wire.imap import dates, folder_names, syntax
+from courriel.wire.imap.login_syntax import NoCommand, counted_at_end, read_command
 from courriel.wire.imap.parser import ImapParser
+from courriel.wire.imap.sort_keys import base_subject
+from courriel.wire.imap.thread_results import read_sorted, read_threads
 from courriel.wire.imap.values import read_values
+from courriel.wire.imap_server.arguments import Arguments
+from courriel.wire.imap_server.envelope import envelope
+from courriel.wire.imap_server.fetch_items import read_items
+from courriel.wire.imap_server.letter_tree import LetterContent
+from courriel.wire.imap_server.list_patterns import ListPattern
+from courriel.wire.imap_server.number_sets import NumberSet
+from courriel.wire.imap_server.search_keys import read_program
+from courriel.wire.imap_server.sections import octets_of, read_section
+from courriel.wire.imap_server.structure import structure
 from courriel.wire.mime.headers import encoded_words, text_field
 from courriel.wire.parse.addresses import received_addresses
 from courriel.wire.parse.charsets.decoding import decoded
@@ -37,6 +49,7 @@ from courriel.wire.sasl import client_mechanisms, server_mechanisms
 from courriel.wire.smtp import client_syntax as smtp
 from courriel.wire.smtp import parameters
 from courriel.wire.smtp.server_syntax import Objection
+from courriel.wire.text_end import TextEnd
 from steps import counting, grows_evenly
 
 UNITS = [
@@ -72,7 +85,7 @@ def refused(act: Callable[[str], object]) -> Callable[[str], None]:
     """What raises our own errors for what it is handed, and nothing else."""
 
     def refuse(text: str) -> None:
-        with suppress(errors.CourrielError, Objection):
+        with suppress(errors.CourrielError, Objection, NoCommand):
             act(text)
 
     return refuse
@@ -133,6 +146,22 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "base64": lambda text: unpacked(octets(text), "base64", ignored),
     "quoted-printable": lambda text: unpacked(octets(text), "quoted-printable", ignored),
     "uuencode": lambda text: unpacked(octets(f"begin 644 a\r\n{text}"), "x-uuencode", ignored),
+    "a letter's tree by IMAP": lambda text: structure(LetterContent(octets(text)), extended=True),
+    "a multipart's tree by IMAP": lambda text: structure(
+        LetterContent(octets(f"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n{text}")), extended=True
+    ),
+    "a structure's parameters by IMAP": lambda text: structure(
+        LetterContent(octets(f"Content-Type: text/plain; {text}\r\n\r\nx")), extended=True
+    ),
+    "an envelope by IMAP": lambda text: envelope(LetterContent(octets(f"From: {text}\r\n\r\n")).tree.header),
+    "header fields by IMAP": lambda text: octets_of(
+        LetterContent(octets(f"Subject: {text}\r\n\r\n")), read_section("HEADER.FIELDS (SUBJECT)")
+    ),
+    "a section by IMAP": refused(read_section),
+    "a pattern of LIST": refused(lambda text: ListPattern("", text).matches("a" * 50)),
+    "a set of numbers": refused(lambda text: NumberSet(text).among([1, 2, 3])),
+    "a search": refused(lambda text: read_program(Arguments.read((octets(text),)))),
+    "what to fetch": refused(lambda text: read_items(Arguments.read((octets(f"({text}"),)).value("it"))),
     "replies of SMTP": refused(lambda text: smtp.take_replies(bytearray(octets(f"250-{text}\r\n250 ok\r\n")))),
     "lines of SMTP": refused(lambda text: smtp.take_replies(bytearray(octets(text)))),
     "capabilities of SMTP": refused(
@@ -151,6 +180,12 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "counted octets of IMAP": refused(lambda text: syntax.counted_at_end(octets(text))),
     "numbers of IMAP": refused(lambda text: syntax.read_uid_set(octets(text), 1000)),
     "capabilities of IMAP": syntax.capabilities,
+    "an order of IMAP": refused(lambda text: read_sorted((octets(text),))),
+    "conversations of IMAP": refused(lambda text: read_threads((octets(f"(1 {text}"),))),
+    "a base subject": base_subject,
+    "a login of IMAP": refused(lambda text: read_command([octets(f"a LOGIN {text}")])),
+    "a literal announced to us": lambda text: counted_at_end(octets(f"a {{{text}")),
+    "the end of a text": lambda text: (TextEnd().find(octets(text)), TextEnd().is_doubtful(octets(text))),
     "values of IMAP": refused(lambda text: read_values((octets(text),))),
     "a letter of IMAP": refused(lambda text: events(octets(f"* 1 FETCH (UID 1 {text}\r\n"))),
     "folders of IMAP": refused(lambda text: events(octets(f'* LIST () "/" {text}\r\n'))),

@@ -19,7 +19,7 @@ import courriel.wlangage as wl
 from courriel import Outbox, Sandbox
 from courriel.outbox.store.states import State
 from courriel.wlangage.sending import spool_functions
-from courriel.wlangage.spool import lane_of, spool
+from courriel.wlangage.spool import key_of, lane_of, spool
 from wlangage.post_office import PostOffice
 
 HOST = "127.0.0.1"
@@ -47,7 +47,7 @@ def sandbox() -> Any:
 
 def ended(number: int) -> State:
     """Wait until a mail is finished."""
-    return spool.outbox.get(f"{number:032x}").wait(20).state
+    return spool.outbox.get(key=key_of(number)).wait(20).state
 
 
 def test_a_mail_is_in_the_outbox_when_the_call_returns_and_its_number_tells_what_became_of_it(sandbox: Sandbox) -> None:
@@ -125,7 +125,7 @@ def test_a_mail_that_was_canceled_or_held_is_an_error_in_words(sandbox: Sandbox)
     spool.outbox.pause("ada")
     fill()
     wl.EmailEnvoieMessage("ada")
-    ticket = spool.outbox.get(f"{wl.Email.IdentifiantMail:032x}")
+    ticket = spool.outbox.get(key=key_of(wl.Email.IdentifiantMail))
 
     assert ticket.hold()
     assert wl.EmailEtat(wl.Email.IdentifiantMail) == wl.emailErreur
@@ -170,7 +170,7 @@ DIES = """
 import os
 import re
 from courriel.wlangage import *
-from courriel.wlangage.spool import spool
+from courriel.wlangage.spool import key_of, spool
 
 EmailOuvreSessionSMTP("ada@example.org", "secret", "127.0.0.1", {port}, emailAsynchrone)
 spool.outbox.pause("ada-40example.org")  # nothing leaves before we die
@@ -243,7 +243,7 @@ def test_a_mail_that_may_have_left_is_not_said_to_have_reached_nobody(
     fill()
     assert wl.EmailEnvoieMessage("ada")
     ended(number := wl.Email.IdentifiantMail)
-    sent = spool.outbox.get(f"{number:032x}").info
+    sent = spool.outbox.get(key=key_of(number)).info
     results = {"bob@example.org": (550, "5.1.1", "no such user", 0.0)} if refused else {}
     unsure = replace(sent, state=state, unsure=1, results=results, why="expired")
     monkeypatch.setattr(spool_functions, "_mail_of", lambda _: unsure)

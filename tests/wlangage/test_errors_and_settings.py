@@ -144,6 +144,26 @@ def test_a_new_time_out_reaches_the_sessions_that_are_open(office: PostOffice) -
     assert not variable.EnvoieMessage(mail)
 
 
+def test_without_a_mode_an_issuer_that_the_system_does_not_know_is_looked_up_in_the_bundled_roots(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certifi = pytest.importorskip("certifi")
+    monkeypatch.setattr(certifi, "where", lambda: str(authority.file))
+    monkeypatch.setenv("SSL_CERT_DIR", str(authority.folder / "nothing-here"))
+    stranger = authority.folder / "stranger.pem"
+    type(authority.authority)().cert_pem.write_to_path(str(stranger))
+    monkeypatch.setenv("SSL_CERT_FILE", str(stranger))
+
+    with PostOffice(context=authority.server(HOST), security="tls").open() as office:
+        assert wl.EmailOuvreSessionSMTP("ada", HOST, office.port, wl.Faux, wl.OptionSSL)
+        assert "certifi" in wl.ErreurInfo()
+        assert not wl.ErreurDétectée
+    # A certificate for another name opens by neither.
+    with PostOffice(context=authority.server("other.example"), security="tls").open() as office:
+        assert not wl.EmailOuvreSessionSMTP("ada", HOST, office.port, wl.Faux, wl.OptionSSL)
+        assert wl.ErreurInfo(wl.errCode) == "CERT-WRONG-NAME"
+
+
 def test_the_mode_selects_the_ca_store(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     certifi = pytest.importorskip("certifi")
     monkeypatch.setattr(certifi, "where", lambda: str(authority.file))
@@ -157,6 +177,7 @@ def test_the_mode_selects_the_ca_store(authority: Authority, monkeypatch: pytest
             return wl.EmailOuvreSessionSMTP("ada", HOST, office.port, wl.Faux, wl.OptionSSL)
 
     assert wl.EmailParamètre(wl.emailParamètreMode) == 0
+    assert wl.EmailParamètre(wl.emailParamètreMode, 0) == 0
     assert not opened()
     assert wl.ErreurInfo(wl.errCode) == "CERT-UNKNOWN-ISSUER"
     assert "EmailParameter(emailParameterMode, 1)" in wl.ErreurInfo(wl.errComplet)

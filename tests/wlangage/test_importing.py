@@ -184,7 +184,7 @@ def test_a_page_of_nothing_but_beginnings_is_read_in_time(site: Path) -> None:
     assert wl.EmailImporteHTML(page(site, "<img " * 20_000 + "<img x='" * 20_001))
 
 
-@pytest.mark.parametrize("arguments", [(), (1,), ("a", "b"), (Email(),)])
+@pytest.mark.parametrize("arguments", [(), (1,), ("a", 2), ("a", "b", "c"), (Email(),)])
 def test_a_page_with_arguments_that_fit_no_form_is_raised(arguments: tuple[object, ...]) -> None:
     with pytest.raises(wl.ErreurWLangage):
         wl.EmailImporteHTML(*arguments)

@@ -67,7 +67,7 @@ def test_every_form_of_the_arguments_says_the_same(
         (("ada", None), {}),
         (("ada", 25), {}),
         (("ada", HOST, wl.Vrai), {}),
-        (("ada", "secret", HOST, "25"), {}),
+        (("ada", "secret", HOST, "smtp"), {}),
         (("ada", "secret", HOST, 25, 0, 0, 0), {}),
         (("ada", "secret", HOST, 25, wl.Faux, 3), {}),
         (("ada", "secret", HOST, 25, wl.Faux, wl.Vrai), {}),

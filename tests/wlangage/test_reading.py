@@ -480,7 +480,7 @@ def test_a_variable_for_sending_does_not_read(sandbox: Sandbox) -> None:
         lambda: wl.EmailOuvreSessionPOP3(BOB),
         lambda: wl.EmailOuvreSessionPOP3(BOB, "secret"),
         lambda: wl.EmailOuvreSessionPOP3(BOB, "", "127.0.0.1"),
-        lambda: wl.EmailOuvreSessionPOP3(BOB, "secret", "127.0.0.1", "110"),
+        lambda: wl.EmailOuvreSessionPOP3(BOB, "secret", "127.0.0.1", "pop3"),
         lambda: wl.EmailOuvreSessionIMAP(BOB, 7, "127.0.0.1"),
         lambda: wl.EmailOuvreSessionIMAP(BOB, "secret", "127.0.0.1", 143, 99),
         wl.EmailOuvreSession,

@@ -21,11 +21,24 @@ TYPES = {
     "emailSessionIMAP": wl.emailSessionIMAP,
 }
 
+SAME = {
+    "ConfirmationLecture": "DispositionNotification",
+    "MessageID": "ID",
+    "TexteBrut": "Message",
+    "AsynchronousEmailIdentifier": "IdentifiantMail",
+}
+"""Properties of the variable's type that are those of the structure under another name."""
+
 
 @pytest.mark.parametrize("home", TYPES)
 def test_the_table_of_names_and_the_type_know_the_same_properties(home: str) -> None:
     kind = TYPES[home]
-    by_table = {name: row.french for row in names.of_type(home) if row.kind == "property" for name in row.spellings}
+    by_table = {
+        name: SAME.get(row.french, row.french)
+        for row in names.of_type(home)
+        if row.kind == "property"
+        for name in row.spellings
+    }
 
     by_type = {name: getattr(kind, name).name for name in dir(kind) if isinstance(getattr(kind, name), Property)}
 

@@ -26,7 +26,15 @@ _COMMANDS = {
         "Lance un serveur d'entraînement sur cette machine.", "Starts a practice server on this machine."
     ),
     "demo": Bilingual("Montre la bibliothèque en action.", "Demonstrates the library."),
+    "wlangage": Bilingual(
+        "Exécute un programme WLangage, ou le traduit en Python.",
+        "Runs a WLangage program, or translates it to Python.",
+    ),
     "login": Bilingual("Se connecte chez Microsoft ou Google.", "Logs in at Microsoft or Google."),
+    "oauth-bridge": Bilingual(
+        "Relie à OAuth les programmes qui ne connaissent qu'un mot de passe.",
+        "Connects programs that know a password only to OAuth.",
+    ),
     "config": Bilingual("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
     "providers": Bilingual(
         "Montre les fournisseurs connus, leurs serveurs et leurs limites.",
@@ -42,11 +50,15 @@ _COMMANDS = {
 }
 
 
-_IN_FOLDERS = ("config", "doctor", "inbox", "login", "outbox", "providers", "sandbox", "send", "worker")
+_IN_FOLDERS = (
+    "config", "doctor", "inbox", "login", "oauth_bridge", "outbox", "providers", "sandbox", "send", "wlangage",
+    "worker",
+)  # fmt: skip
 
 
 def _load(name: str) -> click.Command:
     # One module for each command, imported on use.
+    name = name.replace("-", "_")
     command: click.Command = import_module(
         f"courriel.cli.{name}.command" if name in _IN_FOLDERS else f"courriel.cli.{name}"
     ).command

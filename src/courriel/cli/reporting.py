@@ -293,6 +293,7 @@ def _empty_object() -> dict[str, object]:
         "notes": [],
         "message_id": None,
         "file": None,
+        "preview_url": None,
         "sysexit": OK,
     }
 

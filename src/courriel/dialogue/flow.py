@@ -7,6 +7,7 @@ the transcript.
 
     Connect         open a connection (again)           result: our own address on it, as ASCII
     Secure          start TLS now                       result: the peer's certificate (DER), b"" when it has none
+    Compress        compress from now on, both ways     result: b""
     Remember        store the TLS session               result: b""
     Ask             write bytes, then read              result: as for Receive
     Send            write bytes                         result: b""
@@ -55,6 +56,14 @@ class Secure:
     """Start TLS now. Bytes already received are an attack: check before yielding this."""
 
     stage: Stage = "secure"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Compress:
+    """Compress from now on, in both directions (RFC 4978); `received` are octets that are compressed already."""
+
+    received: bytes
+    stage: Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +185,17 @@ class HangUp:
 
 
 Want: TypeAlias = (
-    Connect | Secure | Remember | Ask | Send | Receive | ReceivePending | Probe | Fetch | AskEndGuard | HangUp
+    Connect
+    | Secure
+    | Compress
+    | Remember
+    | Ask
+    | Send
+    | Receive
+    | ReceivePending
+    | Probe
+    | Fetch
+    | AskEndGuard
+    | HangUp
 )
 Flow: TypeAlias = "Generator[Want, bytes, T]"

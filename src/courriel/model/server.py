@@ -118,11 +118,11 @@ class Server:
     means the strongest offered. Credentials are never sent unencrypted to another machine unless
     `allow_clear_credentials` says so. With `binary` files are sent without base64 where the server offers BINARYMIME
     and CHUNKING (RFC 3030): a quarter fewer octets. With `chunking` messages are sent by BDAT where the server offers
-    CHUNKING; without, always by DATA, for servers and proxies that offer it without supporting it. `proxy`
-    is what the server is reached through. For staging: with `redirect_to` every mail goes to this one address, with
-    `allowlist` (addresses and domains) to these alone; with both, the mail of others goes to the one address.
-    `security` and `dialect` may be given as words, "starttls". Raises InvalidServer for a value of a wrong type or
-    kind.
+    CHUNKING; without, always by DATA, for servers and proxies that offer it without supporting it. With `compress`
+    an IMAP session is compressed where the server offers that (COMPRESS=DEFLATE, RFC 4978). `proxy` is what the server
+    is reached through. For staging: with `redirect_to` every mail goes to this one address, with `allowlist` (addresses
+    and domains) to these alone; with both, the mail of others goes to the one address. `security` and `dialect` may be
+    given as words, "starttls". Raises InvalidServer for a value of a wrong type or kind.
     """
 
     host: str
@@ -138,6 +138,7 @@ class Server:
     dialect: Dialect = Dialect.SMTP
     binary: bool = False
     chunking: bool = True
+    compress: bool = False
     proxy: Proxy | None = None
     redirect_to: Address | None = None
     allowlist: tuple[str, ...] | None = None
@@ -190,7 +191,7 @@ class Server:
             self._check_proxy(self.proxy)
         if self.redirect_to is not None or self.allowlist is not None:
             self._check_recipients()
-        for name in ("allow_clear_credentials", "binary"):
+        for name in ("allow_clear_credentials", "binary", "compress"):
             if not isinstance(getattr(self, name), bool):
                 raise errors.InvalidServer(f"{name}: True or False, not {safely_shown(getattr(self, name))}")
 

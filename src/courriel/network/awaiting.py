@@ -17,6 +17,7 @@ from courriel.dialogue.flow import (
     RECEIVE,
     Ask,
     AskEndGuard,
+    Compress,
     Connect,
     Fetch,
     Flow,
@@ -64,11 +65,11 @@ class Line(FlowRunner):
         """
         if not opening:
             refuse_if_broken(self)
-        with self.turn:
+        with self.guard:
             return await self.proceed(flow, opening=opening)
 
     async def proceed(self, flow: Flow[T], *, opening: bool = False) -> T:
-        """Run a flow as a part of a longer call: the caller holds the `turn` lock already."""
+        """Run a flow as a part of a longer call: the caller holds the `guard` already."""
         if self.inherited and not opening:
             refuse_if_inherited(self)
         self._clock.start_call()
@@ -90,10 +91,20 @@ class Line(FlowRunner):
             self._arrivals = None
             self._note("hung up")
 
+    def hand_over(self) -> ReceiveBuffer:
+        """The open connection, for a caller that reads and writes octets itself; no flow runs on it any more.
+
+        Raises ConnectionFailed when there is none.
+        """
+        arrivals, _ = self._connection("mailbox")
+        self._alarm.cancel()
+        self.broken = True
+        return arrivals
+
     def _after_fork(self) -> None:
         """Drop the parent's connection; this object may reconnect, in an event loop of its own."""
         forks.keep_for_ever(self._arrivals, self._alarm, self._flow, self._over)
-        self.turn = BusyGuard()
+        self.guard = BusyGuard()
         self._alarm = self._new_alarm()
         self._waits, self._flow, self._over = False, None, None
         arrivals, self._arrivals = self._arrivals, None
@@ -135,6 +146,8 @@ class Line(FlowRunner):
                 return await self._connect()
             case Secure():
                 return await self._secure()
+            case Compress(received, stage):
+                self._compress(received, stage)
             case Remember():
                 self._remember()
             case Fetch(source, refused):
@@ -235,6 +248,13 @@ class Line(FlowRunner):
         self.tls_version = line.version() or ""
         self._note(f"secured by {self.tls_version}")
         return contexts.finish(line, self.server.trust, str(self.server))
+
+    def _compress(self, received: bytes, stage: Stage) -> None:
+        from courriel.network.deflated import DeflatedBuffer  # noqa: PLC0415 - by option only
+
+        arrivals, _ = self._connection(stage)
+        self._arrivals = DeflatedBuffer(arrivals, received)
+        self._note("compressed by DEFLATE")
 
     def _remember(self) -> None:
         from courriel.network.tls import contexts  # noqa: PLC0415

@@ -8,6 +8,7 @@ from courriel import errors
 from courriel.dialogue.flow import (
     Ask,
     AskEndGuard,
+    Compress,
     Connect,
     Fetch,
     Flow,
@@ -66,11 +67,11 @@ class Line(BaseLine):
         """
         if not opening:
             refuse_if_broken(self)
-        with self.turn:
+        with self.guard:
             return self.proceed(flow, opening=opening)
 
     def proceed(self, flow: Flow[T], *, opening: bool = False) -> T:
-        """Run a flow as a part of a longer call: the caller holds the `turn` lock already."""
+        """Run a flow as a part of a longer call: the caller holds the `guard` already."""
         if self.inherited and not opening:
             refuse_if_inherited(self)
         self._clock.start_call()
@@ -90,7 +91,7 @@ class Line(BaseLine):
         """
         if self.broken:
             refuse_if_broken(self)
-        self.turn.take()
+        self.guard.take()
         heard: list[bytes | Exception] = []
         flow: Flow[T] | None = None
         try:
@@ -107,7 +108,7 @@ class Line(BaseLine):
         finally:
             if flow is not None:
                 flow.close()
-            self.turn.release()
+            self.guard.release()
 
     def _say(self, script: Script[T], heard: list[bytes | Exception]) -> Reply | None:
         """Say a script, and return the last reply; None at the first unusual answer, which is the last one `heard`."""
@@ -164,7 +165,7 @@ class Line(BaseLine):
 
     def _after_fork(self) -> None:
         """Drop the parent's connection; this object may reconnect."""
-        self.turn = BusyGuard()  # a thread of the parent may have held it, and does not exist here
+        self.guard = BusyGuard()  # a thread of the parent may have held it, and does not exist here
         line, self._socket = self._socket, None
         if line is not None:
             self.broken = self.inherited = True
@@ -193,6 +194,8 @@ class Line(BaseLine):
                 return self._connect()
             case Secure():
                 return self._secure()
+            case Compress(received, stage):
+                self._compress(received, stage)
             case Remember():
                 self._remember()
             case Fetch(source, refused):
@@ -254,6 +257,12 @@ class Line(BaseLine):
         self.tls_version = secured.version() or ""
         self._note(f"secured by {self.tls_version}")
         return contexts.finish(secured, self.server.trust, str(self.server))
+
+    def _compress(self, received: bytes, stage: Stage) -> None:
+        from courriel.network.deflated import DeflatedSocket  # noqa: PLC0415 - by option only
+
+        self._socket = DeflatedSocket(self._open_socket(stage), received)
+        self._note("compressed by DEFLATE")
 
     def _remember(self) -> None:
         from courriel.network.tls import contexts  # noqa: PLC0415

@@ -179,7 +179,7 @@ class BaseLine:
         self.broken = True  # until a flow connects
         self.inherited = False  # from the parent process, by a fork
         self.tls_version = ""
-        self.turn = BusyGuard()
+        self.guard = BusyGuard()
         self._transcript = transcript
         self._clock = Deadlines(server)
 

@@ -14,6 +14,7 @@ from courriel._dataclass import dataclass
 from courriel.dialogue.flow import (
     Ask,
     AskEndGuard,
+    Compress,
     Connect,
     Fetch,
     Flow,
@@ -40,8 +41,11 @@ _HANDSHAKE = 30  # seconds
 _DRIP = 0.1  # seconds between two octets of a server that drips
 _LINGER = 1  # seconds for the client to read our last reply before the connection is aborted
 _BACKLOG = 4096  # connections waiting to be accepted; the system may allow fewer
-_BUSY = b"421 4.7.0 Too many connections, try again later\r\n"
-_BUSY_POP = b"-ERR [SYS/TEMP] Too many connections, try again later\r\n"
+_BUSY = {
+    Dialect.SMTP: b"421 4.7.0 Too many connections, try again later\r\n",
+    Dialect.POP3: b"-ERR [SYS/TEMP] Too many connections, try again later\r\n",
+    Dialect.IMAP: b"* BYE [UNAVAILABLE] Too many connections, try again later\r\n",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class ListenAddress:
 
 
 class Listener:
-    """SMTP, LMTP or POP3 server on several ports, by the dialect of its configuration, on one event loop.
+    """SMTP, LMTP, POP3 or IMAP server on several ports, by the dialect of its configuration, on one event loop.
 
     `on_session` is called with each session when it begins. `context` makes the TLS context, for the first TLS client.
     After `close` no task and no socket is left.
@@ -151,12 +155,13 @@ class ServedConnection(ReceiveBuffer):
         self._listener.connections.add(self)
         if crowded:
             if not self._tls:
-                self.transport.write(_BUSY_POP if self._listener.config.dialect is Dialect.POP3 else _BUSY)
+                self.transport.write(_BUSY.get(self._listener.config.dialect, _BUSY[Dialect.SMTP]))
             self.transport.close()
             return
         transcript = Transcript()
         host, port, *_ = transport.get_extra_info("peername")
         self._session = ServerSession(peer=f"{host}:{port}", note=transcript.write, noted=transcript)
+        self._session.wake = partial(_wake, asyncio.get_running_loop(), self.wake)
         self._session.note("*", f"{self._session.peer} came")
         self._listener.add_session(ServedSession(self._session, transcript))
         self._task = asyncio.get_running_loop().create_task(self._serve(), name="courriel guest")
@@ -199,6 +204,10 @@ class ServedConnection(ReceiveBuffer):
             from courriel.dialogue.server.pop3 import Pop3ServerDialogue  # noqa: PLC0415 - only for POP3 servers
 
             return Pop3ServerDialogue(handler, config, self._session).serve()
+        if config.dialect is Dialect.IMAP:
+            from courriel.dialogue.server.imap.dialogue import ImapServerDialogue  # noqa: PLC0415 - only for IMAP servers
+
+            return ImapServerDialogue(handler, config, self._session).serve()
         return SmtpServerDialogue(handler, config, self._session).serve()
 
     def _leave(self, task: asyncio.Task[None] | None = None) -> None:
@@ -234,19 +243,30 @@ class ServedConnection(ReceiveBuffer):
         match want:
             case Send(data):
                 assert self.transport is not None
+                if not data:
+                    await asyncio.sleep(0)  # the other sessions have their turn
                 if self._fault is not None and self._fault.drip:
                     await self._drip(data)
                 else:
                     self.transport.write(data)
-                await self.room(self._seconds(want.stage))
+                await self.room(min(self._seconds(want.stage), self._listener.config.limits.patience))
             case Receive(stage, more):
                 self._cut_if_due()
                 if not more:
                     self._patience = monotonic() + self._listener.config.limits.seconds(stage)
-                left = min(self._patience, self._deadline) - monotonic()
-                if left <= 0:
-                    raise TimeoutError  # also for a client that sends without pause
-                await self.arrival(left)
+                while True:
+                    left = min(self._patience, self._deadline) - monotonic()
+                    if left <= 0:
+                        raise TimeoutError  # also for a client that sends without pause
+                    await self.arrival(left)
+                    if self.data or self.ended:
+                        return self._counted(self.take())
+                    # Somebody has woken this session, which waits for its client alone.
+            case ReceivePending(_, seconds) if seconds:
+                # Nothing may come between the look of the flow and this wait, or a wake would be lost.
+                await self.arrival(min(seconds, self._deadline - monotonic()))
+                if self.ended and not self.data:
+                    raise ConnectionResetError("the client hung up")
                 return self._counted(self.take())
             case ReceivePending():
                 # One loop iteration, so that data already in the socket is read.
@@ -256,7 +276,7 @@ class ServedConnection(ReceiveBuffer):
                 await self._secure()
             case HangUp():
                 self._hang_up()
-            case Ask() | Connect() | Fetch() | Probe() | AskEndGuard() | Remember():
+            case Ask() | Compress() | Connect() | Fetch() | Probe() | AskEndGuard() | Remember():
                 raise errors.LocalProtocolError(f"a server does not {type(want).__name__.lower()}")
         return b""
 
@@ -333,6 +353,12 @@ class ServedConnection(ReceiveBuffer):
             while not self.ended:
                 await self.arrival(ends - monotonic())
                 self.data.clear()
+
+
+def _wake(loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
+    """Call `wake` in its loop, from any thread; when the loop is closed nobody waits."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(wake)
 
 
 def _because(cause: OSError, error: errors.CourrielError) -> errors.CourrielError:

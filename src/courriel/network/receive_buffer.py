@@ -26,7 +26,7 @@ class ReceiveBuffer(asyncio.BufferedProtocol):
         self.lost: Exception | None = None
         self.transport: asyncio.Transport | None = None
         self.tell: Callable[[], None] | None = None  # called in the loop's own callback: no loop iteration is lost
-        self._line = line
+        self.line = line
         self._space = memoryview(bytearray(_SPACE))
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
@@ -74,8 +74,8 @@ class ReceiveBuffer(asyncio.BufferedProtocol):
 
     def drop(self) -> None:
         """Close our descriptor of an inherited connection; its transport is part of the parent's event loop."""
-        if self._line is not None:
-            forks.drop(self._line)
+        if self.line is not None:
+            forks.drop(self.line)
 
     @property
     def crowded(self) -> bool:
@@ -84,10 +84,10 @@ class ReceiveBuffer(asyncio.BufferedProtocol):
 
     def may_hold_more(self) -> bool:
         """Whether the socket may hold data, or the end of the stream, that the loop has not read yet."""
-        if self._line is None or not _SOCKET_SHOWS:
+        if self.line is None or not _SOCKET_SHOWS:
             return True
         try:
-            _ = self._line.recv(1, socket.MSG_PEEK)
+            _ = self.line.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
             return False
         except OSError:

@@ -27,7 +27,7 @@ class TimedSocket:
     def __init__(self, line: socket.socket, *, secured: bool = False) -> None:
         self.raw = line
         self.early = bytearray()  # data received while writing
-        self._secured = secured
+        self.secured = secured
         self._kernel_keeps_time = _KERNEL_KEEPS_TIME and not secured  # SO_RCVTIMEO in use
         self._kernel_waits = 0.0  # seconds: the current SO_RCVTIMEO
         self._at_once = socket.MSG_DONTWAIT if self._kernel_keeps_time else 0
@@ -127,7 +127,7 @@ class TimedSocket:
 
     def _is_silent(self) -> bool:
         """Whether no data has arrived; asks the system, since an exception each time costs more."""
-        if self._secured:
+        if self.secured:
             secured: ssl.SSLSocket = self.raw  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
             if secured.pending():
                 return False

@@ -10,7 +10,7 @@ from functools import partial
 from inspect import iscoroutinefunction
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
 from courriel import errors
 from courriel.network import forks
@@ -139,6 +139,7 @@ class AsyncOutbox:
         max_size: int = MAX_SIZE,
         allow_secret_references: bool = False,
         create: bool = True,
+        shared: bool = False,
     ) -> None:
         self._make = partial(
             Outbox,
@@ -147,6 +148,7 @@ class AsyncOutbox:
             elsewhere=elsewhere,
             max_size=max_size,
             create=create,
+            shared=shared,
             allow_secret_references=allow_secret_references,
         )
         self._threads = ThreadPoolExecutor(_THREADS, "courriel outbox")
@@ -256,6 +258,11 @@ class AsyncOutbox:
     async def prune(self, *, sent: Moment = None, failed: Moment = None) -> int:
         """Delete old mails; see Outbox.prune."""
         return await self._ask(partial(self._outbox.prune, sent=sent, failed=failed))
+
+    @staticmethod
+    def schema(engine: Literal["sqlite", "postgresql"], version: int = 100) -> Sequence[str]:
+        """SQL statements that make the tables, for migrations; see Outbox.schema."""
+        return Outbox.schema(engine, version)
 
     async def check(self) -> Sequence[IntegrityFinding]:
         """Search the outbox for damage; see Outbox.check."""

@@ -13,23 +13,24 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from courriel import errors
-from courriel._lazy_re import expression
 from courriel.model.checks.shown import safely_shown
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox import checks
-from courriel.outbox.encoding import Moment, PutTerms, seconds_from_now, written
+from courriel.outbox.encoding import Moment, seconds_from_now, written
 from courriel.outbox.lanes import Lanes
 from courriel.outbox.listeners import Event, Listeners, TicketListener, checked_function
+from courriel.outbox.putting.storing import encoded, store_mails
 from courriel.outbox.putting.terms import IfKnown, check_if_known, check_keys, moment_of, portions, terms_of
 from courriel.outbox.questions import Confirm
 from courriel.outbox.rate import in_lane
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.facts import Count, IntegrityFinding, LaneInfo, MailInfo, Query
-from courriel.outbox.store.jobs import KnownMail, NewMail
-from courriel.outbox.store.opening import _POSTGRESQL, _file_name, store_at
+from courriel.outbox.store.jobs import NewMail
+from courriel.outbox.store.lookup import find_mail
+from courriel.outbox.store.opening import POSTGRESQL, file_name, store_at
 from courriel.outbox.store.pruning import Pruning
 from courriel.outbox.store.states import State
 from courriel.outbox.ticket import Ticket
@@ -57,8 +58,6 @@ if TYPE_CHECKING:
 MAX_SIZE = 50 * 1024 * 1024
 """Octets of the largest accepted mail: more than servers take, and less than harms a database."""
 
-_BEGINNING = expression(r"[0-9a-f]{8,31}")
-
 
 class Outbox:
     """Durable queue of mails: on disk when `put` returns, sent by a worker, in this process or in another.
@@ -71,19 +70,26 @@ class Outbox:
     program has put it: write access to the outbox is then enough to choose the server that gets the secret. Without
     `create` a missing outbox is an error, and nothing is created or changed by opening. Use it by `with`, or call
     `close()`. Raises UsageError, OutboxError.
+
+    `place` may also be a connection of your own (sqlite3, psycopg 3) to a database that has the tables: then `put`,
+    look-ups and tickets work in your transaction and open nothing, and there is no worker. With `shared` the SQLite
+    file is an application's, whose migrations made the tables (`schema`): its journal and permissions stay as they are,
+    and nothing is created.
     """
 
     def __init__(
         self,
-        place: str | os.PathLike[str] | Store | None = None,
+        place: str | os.PathLike[str] | Store | object | None = None,
         *,
         ways: Mapping[str, Via | Transport] | None = None,
         elsewhere: bool = False,
         max_size: int = MAX_SIZE,
         allow_secret_references: bool = False,
         create: bool = True,
+        shared: bool = False,
     ) -> None:
         for name, value in (
+            ("shared", shared),
             ("elsewhere", elsewhere),
             ("create", create),
             ("allow_secret_references", allow_secret_references),
@@ -91,7 +97,7 @@ class Outbox:
             checks.flag(name, value)
         max_size = checks.whole("max_size", max_size, "octets", most=2**62)
         self._ways = Lanes({} if ways is None else ways, elsewhere=elsewhere, allow_references=allow_secret_references)
-        self._store = store_at(place, create=create)
+        self._store = store_at(place, create=create, shared=shared)
         self._max_size = max_size
         self._listeners = Listeners()
         self._bell = Wakeup()
@@ -146,9 +152,9 @@ class Outbox:
         check_if_known(if_known)
         check_several(messages)
         check_keys(messages, keys)
-        lane, terms = self._ways.lane(via), terms_of(wanted)
+        mails_to_put = encoded(messages, keys, self._ways.lane(via), terms_of(wanted), self._max_size)
         tickets: list[Ticket] = []
-        for mails in portions(self._written(messages, keys, lane, terms)):
+        for mails in portions(mails_to_put):
             tickets += self._keep(mails, conn, if_known)
         return tickets
 
@@ -159,19 +165,7 @@ class Outbox:
 
         A prefix has eight digits at least. Raises UsageError for one that several ids have.
         """
-        if (id is None) is (key is None):
-            raise errors.UsageError("get: the id of a mail, or its key")
-        checks.text("id", id) if key is None else checks.text("key", key)
-        found = self._store.find(id=id, key=key)
-        if found is None and id is not None and _BEGINNING.fullmatch(id):
-            begun = self._store.begin_with(id)
-            if len(begun) > 1:
-                raise errors.UsageError(f"the ids of several mails begin with {id}: give more digits")
-            found = self._store.find(id=begun[0]) if begun else None
-        if found is None:
-            what = f"key {key!r}" if id is None else id
-            raise errors.TicketNotFound(f"there is no mail {what} in {self._store.place}")
-        return self._ticket(found.id)
+        return self._ticket(find_mail(self._store, id, key).id)
 
     def list(
         self,
@@ -291,6 +285,18 @@ class Outbox:
 
     # Maintenance.
 
+    @staticmethod
+    def schema(engine: Literal["sqlite", "postgresql"], version: int = 100) -> Sequence[str]:
+        """SQL statements that make the tables of this version out of those of the version before, 100 out of nothing.
+
+        For the migrations of an application that has the outbox in its own database; they do not change any more once
+        they are released. Each is executed by itself, without parameters, in one transaction. Raises UsageError for an
+        unknown engine or version.
+        """
+        from courriel.outbox.store.schema import schema_of
+
+        return schema_of(engine, version)
+
     def check(self) -> Sequence[IntegrityFinding]:
         """Search the outbox for damage, and for contents and mails without each other. Empty when there is none.
 
@@ -303,7 +309,7 @@ class Outbox:
 
         Raises UsageError for an existing file, OutboxFull, OutboxError.
         """
-        self._store.backup(Path(_file_name(path)).absolute())
+        self._store.backup(Path(file_name(path)).absolute())
 
     @staticmethod
     def restore(
@@ -317,11 +323,11 @@ class Outbox:
         """
         from courriel.outbox.store.sqlite.backup import restore
 
-        if isinstance(place, str) and place.startswith(_POSTGRESQL):
+        if isinstance(place, str) and place.startswith(POSTGRESQL):
             raise errors.UsageError(
                 f"{safely_shown(place)}: a PostgreSQL database is restored by its own means: pg_restore, psql"
             )
-        return restore(Path(_file_name(backup)), Path(_file_name(place)), nothing_sent_since=nothing_sent_since)
+        return restore(Path(file_name(backup)), Path(file_name(place)), nothing_sent_since=nothing_sent_since)
 
     def compact(self) -> tuple[int, int]:
         """Return free pages of the file to the disk (SQLite); its size in octets before and after.
@@ -440,35 +446,9 @@ class Outbox:
     # The steps.
 
     def _keep(self, mails: Sequence[NewMail], conn: object, if_known: IfKnown) -> Sequence[Ticket]:
-        """Store mails, and compare those with known keys after the transaction."""
-        known: dict[str, tuple[NewMail, KnownMail]] = {}
-
-        def note(mail: NewMail, before: KnownMail) -> None:
-            known[mail.id] = mail, before
-
-        ids = self._store.put(mails, conn, known=note if if_known == "refuse" else None)
-        self._bell.ring()
-        if known:
-            from courriel.outbox.putting.same_mail import check_same
-
-            for mail, before in known.values():
-                check_same(mail, before)
+        """Store mails, and return their tickets."""
+        ids = store_mails(self._store, mails, conn, if_known, stored=self._bell.ring)
         return [self._ticket(ident, existed=ident != mail.id) for ident, mail in zip(ids, mails, strict=True)]
 
     def _ticket(self, ident: str, *, existed: bool = False) -> Ticket:
         return Ticket(ident, self._store, self._bell, existed=existed)
-
-    def _written(
-        self, messages: Iterable[Sendable], keys: Iterable[str] | None, lane: str, terms: PutTerms
-    ) -> Iterator[NewMail]:
-        if keys is None:
-            for message in messages:
-                yield written(message, lane, None, terms, self._max_size)
-            return
-        try:
-            for message, key in zip(messages, keys, strict=True):
-                yield written(message, lane, key, terms, self._max_size)
-        except ValueError as wrong:
-            if isinstance(wrong, errors.CourrielError):
-                raise
-            raise errors.UsageError("put_many: one key for each message") from wrong

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
@@ -48,11 +49,11 @@ class KeptMail(Protocol):
         ...
 
     def mark(self, numbers: Iterable[int], *, seen: bool) -> None:
-        """Write whether these were seen."""
+        """Write whether these mails were seen."""
         ...
 
     def close(self) -> None:
-        """Give it back."""
+        """Close the place: no mail is kept there any more."""
         ...
 
 
@@ -70,6 +71,11 @@ class CapturedMail:
         """Number of letters dropped because there were too many."""
         self.revision = 0
         """Number of changes so far: arrivals, removals, marks."""
+        self.on_arrival: list[Callable[[CapturedMessage], None]] = []
+        """Called with each letter that arrived, in the thread that brought it, when nothing is locked any more."""
+        self.on_removal: list[Callable[[Sequence[int]], None]] = []
+        """Called likewise with the numbers of letters that are gone: removed, dropped, cleared."""
+        self._gone: list[int] = []
         self._kept: KeptMail | None = None
         self._held = 0
         self._letters: dict[int, CapturedMessage] = {}
@@ -130,10 +136,11 @@ class CapturedMail:
     def mailboxes(self) -> list[tuple[str, int, int]]:
         """Recipients, each with the number of its letters and of those not seen, in order of the alphabet."""
         with self._changed:
-            return sorted(
-                (address, len(numbers), sum(number not in self._seen for number in numbers))
-                for address, numbers in self._boxes.items()
+            seen = Counter(
+                address for number in self._seen for address in set(map(str.lower, self._letters[number].recipients))
             )
+            counted = ((address, len(numbers)) for address, numbers in self._boxes.items())
+            return sorted((address, count, count - seen[address]) for address, count in counted)
 
     def count(self, mailbox: str | None = None) -> int:
         """Number of letters, of one mailbox or of all."""
@@ -167,6 +174,8 @@ class CapturedMail:
             self._number = number
             self._enter(letter)
             self._drop_oldest()
+        for told in self.on_arrival:
+            told(letter)
         return letter
 
     def remove(self, numbers: Iterable[int]) -> int:
@@ -266,8 +275,11 @@ class CapturedMail:
             self.revision += 1
             self._changed.notify_all()
             waiting = tuple(self._waiting)
+            gone, self._gone = self._gone, []
         for loop, event in waiting:
             loop.call_soon_threadsafe(event.set)
+        for told in self.on_removal if gone else ():
+            told(gone)
 
     def _enter(self, letter: CapturedMessage) -> None:
         self._letters[letter.number] = letter
@@ -299,6 +311,7 @@ class CapturedMail:
                     box.pop(number, None)
                     if not box:
                         del self._boxes[recipient.lower()]
+        self._gone += numbers
         if numbers and self._kept is not None:
             self._kept.remove(numbers)
 

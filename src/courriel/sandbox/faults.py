@@ -8,13 +8,16 @@ from fnmatch import fnmatchcase
 from threading import Lock
 
 from courriel import errors
-from courriel.dialogue.server.handler import Answer, Disconnect, DuringData, LineFault, Stall
+from courriel.dialogue.server.handler import Answer, Disconnect, DuringData, LineFault, Quirk, Stall
 from courriel.reply import Reply
 from courriel.sandbox import weather
 from courriel.sandbox.weather import STAGES, Weather
+from courriel.wire.imap_server.quirks import QUIRKS
 
 _LINE = re.compile(r"([2-5][0-9][0-9])(?:[ -](.*))?")
 _STATUS = re.compile(r"(\+OK|-ERR)(?: (.*))?")  # in POP3
+_TAGGED = re.compile(r"(?:[A-Za-z]{0,3}[0-9]+ |\* )?(OK|NO|BAD|BYE) (.*)")  # in IMAP
+_CODES = {"OK": 200, "NO": 550, "BAD": 500, "BYE": 421}
 
 
 @dataclass(slots=True)
@@ -66,7 +69,13 @@ class Faults:
         self._append(Fault(stage, script, when.lower(), nth - 1, times, label or str(answer)))
 
     def play(self, name: str, *, when: str = "", nth: int = 1, times: int | None = None) -> None:
-        """Add the bad weather of this name, or of this id in the failure table. Raises UsageError."""
+        """Add the bad weather of this name, of this id in the failure table, or this quirk of IMAP servers.
+
+        Raises UsageError.
+        """
+        if name in QUIRKS:
+            self._play_quirk(name, when=when, nth=nth, times=times)
+            return
         found = weather.by_name(name)
         if found is None:
             known = ", ".join(weather.NAMES)
@@ -128,13 +137,19 @@ class Faults:
                 return fault
         return None
 
-    def _append(self, fault: Fault) -> None:
+    def _append(self, *faults: Fault) -> None:
         with self._lock:
-            self._faults.append(fault)
+            self._faults.extend(faults)
+
+    def _play_quirk(self, name: str, *, when: str, nth: int, times: int | None) -> None:
+        quirk = QUIRKS[name]
+        answer: Answer = read_answer(quirk.instead) if quirk.instead else Quirk(name)
+        commands = (when,) if when else quirk.commands
+        self._append(*(Fault("mailbox", answer, command.lower(), nth - 1, times, name) for command in commands))
 
 
 def read_answer(text: str | bytes) -> Reply | bytes | Disconnect | Stall:
-    """Parse a reply: "550 5.1.1 no" (or several lines), "-ERR no", "hang up", "silence"; bytes stay bytes."""
+    """Parse a reply: "550 5.1.1 no" (or several lines), "-ERR no", "NO no", "hang up", "silence"; bytes stay bytes."""
     if isinstance(text, bytes):
         return text
     if text == "hang up":
@@ -143,12 +158,14 @@ def read_answer(text: str | bytes) -> Reply | bytes | Disconnect | Stall:
         return Stall()
     if status := _STATUS.fullmatch(text):
         return Reply(200 if status[1] == "+OK" else 500, (status[2] or "",))
+    if tagged := _TAGGED.fullmatch(text):
+        return Reply(_CODES[tagged[1]], (tagged[2],))
     lines = [_LINE.fullmatch(line) for line in text.splitlines()]
     codes = {line[1] for line in lines if line}
     if None in lines or len(codes) != 1:
         raise errors.UsageError(
-            f'{text!r} is not an answer; write "550 5.1.1 no such user" (in POP3 "-ERR [IN-USE] locked"), "hang up" or'
-            ' "silence", or give bytes'
+            f'{text!r} is not an answer; write "550 5.1.1 no such user" (in POP3 "-ERR [IN-USE] locked", in IMAP "NO'
+            ' [UNAVAILABLE] later"), "hang up" or "silence", or give bytes'
         )
     return Reply(int(codes.pop()), tuple(line[2] or "" for line in lines if line))
 

@@ -1,4 +1,4 @@
-"""Decisions of the practice server: faults first, then storage."""
+"""Server handler of the sandbox, for all protocols: faults first, then storage."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from weakref import WeakKeyDictionary
 
 from courriel.dialogue.server.handler import Answer, Delivery, LineFault, Maildrop, ServerHandler, ServerSession
+from courriel.dialogue.server.mail_store import MailAccount
 from courriel.reply import Reply
 from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.faults import Faults, asked_by, script_of
@@ -14,6 +15,7 @@ from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.mailboxes import Mailboxes
 from courriel.sandbox.weather import Weather
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
+from courriel.wire.smtp.server_syntax import Objection
 
 
 class SandboxHandler(ServerHandler):
@@ -98,6 +100,12 @@ class SandboxHandler(ServerHandler):
 
     def open_mailbox(self, session: ServerSession, user: str) -> Maildrop | Answer | None:
         return self._mailboxes.open(user)
+
+    def open_account(self, session: ServerSession, user: str) -> MailAccount | Answer | None:
+        try:
+            return self._mailboxes.account(user)
+        except Objection as full:
+            return full.reply
 
     def mailbox(self, session: ServerSession, verb: str) -> Answer | None:
         return self._faults.decide("mailbox", (verb,))

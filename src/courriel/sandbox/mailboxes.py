@@ -1,47 +1,84 @@
-"""POP3 mailboxes of the sandbox, one for each recipient."""
+"""Mailboxes of the sandbox, one for each recipient, read by POP3 and IMAP."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from threading import Lock
+from collections.abc import Iterable, Sequence
+from threading import RLock
 
 from courriel.dialogue.server.handler import Maildrop
 from courriel.reply import Reply
+from courriel.sandbox.accounts import Account
 from courriel.sandbox.captured import CapturedMail
+from courriel.sandbox.folders import SharedFolder, Space
 from courriel.sandbox.letter import CapturedMessage
+from courriel.wire.imap_server.letter_tree import LetterContent
+from courriel.wire.smtp.server_syntax import Objection
 
 _IN_USE = Reply(400, ("[IN-USE] Somebody else has this mailbox open",))
+_ACCOUNTS = 10_000  # any login is accepted, and each name has an account
 
 
 class Mailboxes:
-    """Mailboxes by user name: an address has its letters, a name without @ those of every such local part.
+    """Accounts by user name: an address has its letters, a name without @ those of every such local part.
 
-    Deleting removes a letter from this mailbox; the practice server still lists it.
+    Deleting removes a letter from this mailbox; the practice server still lists it. A letter that the server dropped,
+    because there were too many, is dropped here too.
     """
 
-    def __init__(self, captured: CapturedMail) -> None:
+    def __init__(self, captured: CapturedMail, space: Space | None = None) -> None:
         self._captured = captured
-        self._deleted: dict[str, set[str]] = {}
+        self._lock = RLock()
+        self._space = space or Space()
+        self._accounts: dict[str, Account] = {}
+        self._delivered: dict[int, list[tuple[SharedFolder, int]]] = {}  # where each letter lies, by its number
+        self._dropped = 0  # letters that the server had dropped when it was looked last
         self._open: set[str] = set()
-        self._lock = Lock()
+
+    def account(self, user: str) -> Account:
+        """Account of a user, made at the first login with the letters received so far. Raises Objection."""
+        name = user.lower()
+        with self._lock:
+            account = self._accounts.get(name)
+            if account is None:
+                if len(self._accounts) >= _ACCOUNTS:
+                    raise Objection(552, "[LIMIT] There are too many mailboxes")
+                account = self._accounts[name] = Account(self._lock, self._space)
+                self._fill(account, name)
+            return account
+
+    def arrived(self, letter: CapturedMessage) -> None:
+        """Deliver a letter into the accounts of its recipients, and drop those that the server has dropped."""
+        with self._lock:
+            content = LetterContent(letter.content)
+            accounts = [account for name in _names_of(letter) if (account := self._accounts.get(name))]
+            places = [(account.inbox, _deliver(account, letter, content)) for account in accounts]
+            self._delivered[letter.number] = places
+            if self._captured.dropped == self._dropped:
+                return
+            self._dropped = self._captured.dropped
+            oldest = next((each.number for each in self._captured.letters), letter.number + 1)
+            while (first := next(iter(self._delivered), oldest)) < oldest:
+                self.forget((first,))
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Remove letters that the server lists no more, by their numbers; sessions that have them open see them go."""
+        with self._lock:
+            for number in numbers:
+                for folder, uid in self._delivered.pop(number, ()):
+                    _ = folder.remove((uid,))
 
     def open(self, user: str) -> Maildrop | Reply:
-        """Open a mailbox exclusively, until it is released (RFC 1939 8)."""
+        """Open a mailbox for POP3, exclusively until it is released (RFC 1939 8)."""
         name = user.lower()
+        try:
+            inbox = self.account(name).inbox
+        except Objection as full:
+            return full.reply
         with self._lock:
             if name in self._open:
                 return _IN_USE
             self._open.add(name)
-            gone = self._deleted.get(name, set())
-        letters = [letter for letter in self._captured.letters if _is_for(letter, name)]
-        return _OpenMailbox(
-            self, name, [(_uid(letter), letter.content) for letter in letters if _uid(letter) not in gone]
-        )
-
-    def remove(self, name: str, uids: Sequence[str]) -> None:
-        """Delete letters from one mailbox."""
-        with self._lock:
-            self._deleted.setdefault(name, set()).update(uids)
+            return _OpenMailbox(self, name, inbox)
 
     def release(self, name: str) -> None:
         """Unlock a mailbox after its session."""
@@ -49,34 +86,52 @@ class Mailboxes:
             self._open.discard(name)
 
     def clear(self) -> None:
-        """Restore deleted letters; open sessions go on."""
+        """Remove all letters, and folders that were made; open sessions go on."""
         with self._lock:
-            self._deleted.clear()
+            accounts = list(self._accounts.values())
+            self._delivered.clear()
+        for account in accounts:
+            account.clear()
+
+    # The steps.
+
+    def _fill(self, account: Account, name: str) -> None:
+        """Deliver what was received before the account was made."""
+        for letter in self._captured.letters:
+            if name in _names_of(letter):
+                uid = _deliver(account, letter, LetterContent(letter.content))
+                self._delivered.setdefault(letter.number, []).append((account.inbox, uid))
 
 
 class _OpenMailbox(Maildrop):
-    """One open mailbox."""
+    """INBOX of one account, as it was when POP3 opened it."""
 
-    def __init__(self, mailboxes: Mailboxes, name: str, letters: Sequence[tuple[str, bytes]]) -> None:
-        super().__init__(letters)
+    def __init__(self, mailboxes: Mailboxes, name: str, inbox: SharedFolder) -> None:
+        letters = inbox.letters()
+        self._uids = {letter.key: letter.uid for letter in letters}
+        super().__init__([(letter.key, letter.content.raw) for letter in letters])
         self._mailboxes = mailboxes
         self._name = name
+        self._inbox = inbox
 
     def remove(self, uids: Sequence[str]) -> None:
-        self._mailboxes.remove(self._name, uids)
+        """Remove letters from the folder; a session that reads by IMAP sees them go."""
+        _ = self._inbox.remove([self._uids[key] for key in uids])
 
     def release(self) -> None:
         self._mailboxes.release(self._name)
 
 
-# The steps.
-
-
-def _is_for(letter: CapturedMessage, name: str) -> bool:
+def _names_of(letter: CapturedMessage) -> set[str]:
+    """User names whose mailboxes a letter is for."""
     recipients = [recipient.lower() for recipient in letter.recipients]
-    return name in (recipients if "@" in name else [recipient.rpartition("@")[0] for recipient in recipients])
+    return {*recipients, *(recipient.rpartition("@")[0] for recipient in recipients)}
 
 
-def _uid(letter: CapturedMessage) -> str:
+def _deliver(account: Account, letter: CapturedMessage, content: LetterContent) -> int:
+    return account.inbox.add(content, (), letter.received, _key(letter), charged=False).uid
+
+
+def _key(letter: CapturedMessage) -> str:
     """Unique id of a letter, unique across restarts too (RFC 1939 7)."""
     return f"{letter.received:%Y%m%dT%H%M%S%f}-{letter.number}"

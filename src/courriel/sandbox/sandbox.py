@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from courriel import errors
 from courriel._dataclass import replace
-from courriel.dialogue.server.handler import (
-    ServerConfig,
-    ServerLimits,
-)
+from courriel.dialogue.server.handler import ServerConfig, ServerLimits
 from courriel.model.server import Dialect, Security, Server
 from courriel.model.trust import Trust
 from courriel.network import forks
@@ -53,8 +50,8 @@ class Sandbox:
             courriel.send(message, via=sandbox.url)
             letter = sandbox.wait_for(to="bob@example.org")
 
-    Received mail can be read by POP3 (`pop_url`, `PopSession(sandbox.pop_server(), …)`): each recipient has a mailbox,
-    with the address as user name.
+    Received mail can be read by POP3 (`pop_url`, `PopSession(sandbox.pop_server(), …)`) and by IMAP (`imap_url`,
+    `ImapSession(sandbox.imap_server(), …)`): each recipient has a mailbox, with the address as user name.
 
     The system chooses the ports unless they are given. With `folder` each mail is also written to a file, and with
     `data` the mails are kept in a database in that folder, so that they are there after a restart. Any login is
@@ -73,6 +70,8 @@ class Sandbox:
         tls_port: int = 0,
         pop_port: int = 0,
         pops_port: int = 0,
+        imap_port: int = 0,
+        imaps_port: int = 0,
         folder: str | Path | None = None,
         users: Mapping[str, str] | None = None,
         require_login: bool = False,
@@ -95,6 +94,8 @@ class Sandbox:
         self.tls_port = tls_port
         self.pop_port = pop_port
         self.pops_port = pops_port
+        self.imap_port = imap_port
+        self.imaps_port = imaps_port
         self._terms = ServerConfig(
             name="sandbox.localhost",
             dialect=Dialect.LMTP if lmtp else Dialect.SMTP,
@@ -109,6 +110,8 @@ class Sandbox:
         self._web = web or WebSettings()
         self._page: WebServer | None = None
         self._mailboxes = Mailboxes(self._captured)
+        self._captured.on_arrival.append(self._mailboxes.arrived)
+        self._captured.on_removal.append(self._mailboxes.forget)
         self._faults = Faults()
         self._handler = SandboxHandler(self._captured, self._mailboxes, self._faults, users, self._preview)
         self._sessions: deque[ServedSession] = deque(maxlen=_SESSIONS)
@@ -159,6 +162,21 @@ class Sandbox:
         return f"pops://{self._host_port(self.pops_port)}?ca={_quoted(self.ca)}"
 
     @property
+    def imap_url(self) -> str:
+        """URL for reading by IMAP, without TLS."""
+        return f"imap://{self._host_port(self.imap_port)}?tls=none"
+
+    @property
+    def imap_starttls_url(self) -> str:
+        """URL of the same port with STARTTLS. Raises MissingExtra."""
+        return f"imap+starttls://{self._host_port(self.imap_port)}?ca={_quoted(self.ca)}"
+
+    @property
+    def imaps_url(self) -> str:
+        """URL for reading by IMAP, with TLS from the first byte. Raises MissingExtra."""
+        return f"imaps://{self._host_port(self.imaps_port)}?ca={_quoted(self.ca)}"
+
+    @property
     def ready_lines(self) -> dict[str, str]:
         """Settings to paste, by the name of the framework: Django, Flask, Node, PHP, Rails, WINDEV."""
         from courriel.sandbox.ready_lines import ready_lines
@@ -189,6 +207,10 @@ class Sandbox:
     def pop_server(self, security: Security = Security.NONE) -> Server:
         """The POP3 server as a value, for `PopSession`."""
         return self._server(self.pops_port if security is Security.TLS else self.pop_port, security, Dialect.POP3)
+
+    def imap_server(self, security: Security = Security.NONE) -> Server:
+        """The IMAP server as a value, for `ImapSession`."""
+        return self._server(self.imaps_port if security is Security.TLS else self.imap_port, security, Dialect.IMAP)
 
     # Received mail.
 
@@ -255,12 +277,13 @@ class Sandbox:
     ) -> None:
         """
         Set the server's reply at a stage, from now on: connect, greeting, hello, secure, authenticate, sender,
-        recipient, data, message or goodbye; in POP3 also mailbox and letter.
+        recipient, data, message or goodbye; in POP3 and IMAP also mailbox and letter.
 
-        `answer` is a reply ("550 5.1.1 no such user"; in POP3 "-ERR [SYS/TEMP] come back later"), "hang up" (close the
-        connection), "silence" (never answer), or bytes sent unchanged. `when` limits it to an address at sender,
-        recipient and message, a name at hello ("CAPA" in POP3), a mechanism at authenticate, a command at mailbox, a
-        unique id at letter; `*` matches anything. It applies from the `nth` match on, `times` times, by default without
+        `answer` is a reply ("550 5.1.1 no such user"; in POP3 "-ERR [SYS/TEMP] come back later", in IMAP "NO
+        [UNAVAILABLE] come back later"), "hang up" (close the connection), "silence" (never answer), or bytes sent
+        unchanged. `when` limits it to an address at sender, recipient and message, a name at hello ("CAPA" in POP3,
+        "CAPABILITY" in IMAP), a mechanism at authenticate, a command at mailbox ("UID FETCH"), a unique id at letter;
+        `*` matches anything. It applies from the `nth` match on, `times` times, by default without
         limit. `within`, at "data" and "letter": in the middle of the content. Raises UsageError.
         """
         self._faults.add(stage, answer, when=when, nth=nth, times=times, within=within)
@@ -271,7 +294,8 @@ class Sandbox:
 
     def play(self, name: str, *, when: str = "", nth: int = 1, times: int | None = None) -> None:
         """Make bad weather: a record of the failure table, such as GMAIL-BAD-CREDENTIALS, or a name such as
-        cut-after-dot, certificate-expired, drip, rate-limit-3 (docs/sandbox.md has all). Raises UsageError.
+        cut-after-dot, certificate-expired, drip, rate-limit-3 (docs/sandbox.md has all), or a quirk of IMAP servers
+        such as IMAP-NIL-BODY (docs/sandbox-imap.md). Raises UsageError.
         """
         self._faults.play(name, when=when, nth=nth, times=times)
 
@@ -324,6 +348,8 @@ class Sandbox:
             self.port, self.tls_port = await self._listen(self._terms, self.port, self.tls_port)
             reading = replace(self._terms, dialect=Dialect.POP3)
             self.pop_port, self.pops_port = await self._listen(reading, self.pop_port, self.pops_port)
+            reading = replace(self._terms, dialect=Dialect.IMAP)
+            self.imap_port, self.imaps_port = await self._listen(reading, self.imap_port, self.imaps_port)
             if self.web_port is not None:
                 self._open_page(self.web_port)
         except BaseException:
@@ -352,9 +378,15 @@ class Sandbox:
 
     def _addresses(self) -> dict[str, str]:
         """URLs of what listens, by name; those with TLS only where it is offered."""
-        found = {"smtp": self.url, "pop": self.pop_url}
+        found = {"smtp": self.url, "pop": self.pop_url, "imap": self.imap_url}
         if self._terms.starttls:
-            found |= {"starttls": self.starttls_url, "tls": self.tls_url, "pops": self.pops_url, "ca": str(self.ca)}
+            found |= {
+                "starttls": self.starttls_url,
+                "tls": self.tls_url,
+                "pops": self.pops_url,
+                "imaps": self.imaps_url,
+                "ca": str(self.ca),
+            }
         return found
 
     def _preview(self, letter: CapturedMessage) -> str:

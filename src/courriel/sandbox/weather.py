@@ -142,7 +142,7 @@ _REFUSE = re.compile(r"refuse-(message-)?([45][0-5][0-9])")
 _RATE = re.compile(r"rate-limit-([1-9][0-9]{0,5})")
 _CUT = re.compile(r"cut-at-([1-9][0-9]{0,8})")
 _AT = re.compile(r"(hang-up|silence)-at-([a-z0-9]+)")
-_LINE = re.compile(r"[2-5][0-9][0-9](?:[ -].*)?|\+OK.*|-ERR.*")
+_LINE = re.compile(r"[2-5][0-9][0-9](?:[ -].*)?|\+OK.*|-ERR.*|(?:[A-Za-z]{0,3}[0-9]+ |\* )?(?:OK|NO|BAD|BYE) .*")
 _ENHANCED = {"550": "5.1.1", "551": "5.1.6", "552": "5.2.2", "450": "4.2.1", "452": "4.2.2", "554": "5.7.1"}
 
 

@@ -21,8 +21,9 @@ _HERE = ("127.0.0.1", "::1", "localhost")
 
 @dataclass(frozen=True)
 class WebSettings:
-    """Who may use the page. On another address than loopback it needs a `password`, or the word `open_to_all`.
+    """Settings of the page: who may use it.
 
+    On another address than loopback it needs a `password`, or the word `open_to_all`.
     `hosts` are names by which browsers may ask for it, besides those of loopback and the address itself: any other
     name is refused, because a stranger's page may have it lead here.
     """

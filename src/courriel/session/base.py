@@ -55,7 +55,7 @@ class BaseSession:
     @property
     def busy(self) -> bool:
         """Whether a call is running, in any thread or task: another one would raise UsageError meanwhile."""
-        return self._known.turn.taken
+        return self._known.guard.taken
 
     def hang_up(self) -> None:
         """Close the connection at once, from any thread; the call that uses it fails, and may be in doubt."""

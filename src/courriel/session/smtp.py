@@ -199,7 +199,7 @@ class SmtpSession(_Session):
         refuse_if_broken(self._line)
         sender = stream_on(self._dialogue, window)
         supply = Supply(messages, on_refused)
-        with self._line.turn:
+        with self._line.guard:
             try:
                 while not supply.ended or sender.in_hand:
                     if not (supply.pauses and sender.in_hand):
@@ -330,7 +330,7 @@ class AsyncSmtpSession(_Session):
         refuse_if_broken(self._line)
         sender = stream_on(self._dialogue, window)
         supply = AsyncSupply(messages, on_refused)
-        with self._line.turn:
+        with self._line.guard:
             try:
                 while not supply.ended or sender.in_hand:
                     if not (supply.pauses and sender.in_hand):

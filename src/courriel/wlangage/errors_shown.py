@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 from courriel import failures
 from courriel.errors import CourrielError
@@ -19,13 +19,18 @@ T = TypeVar("T")
 F = TypeVar("F")
 
 
-def email_call(failed: F) -> Callable[[Callable[P, T]], Callable[P, T | F]]:
-    """Decorator of WLangage functions: clears the last error, and returns `failed` on a new one."""
+def email_call(failed: F, *, keeps: bool = False) -> Callable[[Callable[P, T]], Callable[P, T | F]]:
+    """Decorator of WLangage functions: clears the last error, and returns `failed` on a new one.
+
+    With `keeps` the last error stays unless there is a new one: after a send that failed a program closes the session,
+    and then asks ErreurInfo.
+    """
 
     def dress(function: Callable[P, T]) -> Callable[P, T | F]:
         @wraps(function)
         def call(*arguments: P.args, **named: P.kwargs) -> T | F:
-            here().problem = None
+            if not keeps:
+                here().problem = None
             try:
                 return function(*arguments, **named)
             except ErreurWLangage:
@@ -72,21 +77,7 @@ def ErreurInfo(Information: str = Detail.MESSAGE) -> str:
     problem = here().problem
     if problem is None:
         return ""
-    match Information:
-        case Detail.MESSAGE:
-            return problem.message(program_state.spoken)
-        case Detail.COMPLET:
-            return problem.complete(program_state.spoken)
-        case Detail.CODE:
-            return problem.code
-        case Detail.REPLY:
-            return problem.reply
-        case _:
-            pass
-    raise ErreurWLangage(
-        f"ErreurInfo prend errMessage, errCode, errComplet ou errReply, et non {Information!r}",
-        f"ErrorInfo takes errMessage, errCode, errFullDetails or errReply, not {Information!r}",
-    )
+    return _information(problem, Information, "ErreurInfo", "ErrorInfo")
 
 
 def Erreur(*Texte: object) -> None:
@@ -98,6 +89,25 @@ def Erreur(*Texte: object) -> None:
     print(*Texte, sep="\n", file=sys.stderr)
 
 
+def ExceptionInfo(Information: str = Detail.MESSAGE) -> str:
+    """Information on the exception that is being handled, as ErreurInfo has it of an error; empty outside of a handler.
+
+    In Python it is called in an `except` clause: `except ErreurWLangage: Trace(ExceptionInfo())`.
+    """
+    error = sys.exc_info()[1]
+    if not isinstance(error, CourrielError):
+        return ""
+    return _information(Problem.of(error), Information, "ExceptionInfo", "ExceptionInfo")
+
+
+def ErreurPropage() -> NoReturn:
+    """Raise the last error of this thread or task as an exception, so that the calling code may handle it."""
+    problem = here().problem
+    if problem is None or not problem.is_error:
+        raise ErreurWLangage("ErreurPropage : il n'y a pas d'erreur", "ErrorPropagate: there is no error")
+    raise ErreurWLangage(problem.message("fr"), problem.message("en"))
+
+
 def LangueErreur(Langue: Language) -> None:
     """Set the language of all texts, in all threads: "fr" or "en". The default is the locale's."""
     if Langue not in ("fr", "en"):
@@ -106,3 +116,25 @@ def LangueErreur(Langue: Language) -> None:
         )
     program_state.language = Langue
     failures.speak(Langue)
+
+
+# The steps.
+
+
+def _information(problem: Problem, information: str, french: str, english: str) -> str:
+    """One part of the data of an error."""
+    match information:
+        case Detail.MESSAGE:
+            return problem.message(program_state.spoken)
+        case Detail.COMPLET:
+            return problem.complete(program_state.spoken)
+        case Detail.CODE:
+            return problem.code
+        case Detail.REPLY:
+            return problem.reply
+        case _:
+            pass
+    raise ErreurWLangage(
+        f"{french} prend errMessage, errCode, errComplet ou errReply, et non {information!r}",
+        f"{english} takes errMessage, errCode, errFullDetails or errReply, not {information!r}",
+    )

@@ -12,7 +12,7 @@ from _thread import RLock, allocate_lock, get_ident
 from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from weakref import WeakSet, ref
 
 from courriel.failures import Language, language
@@ -21,7 +21,8 @@ from courriel.wlangage.problem import ErreurWLangage, Problem
 if TYPE_CHECKING:
     from asyncio import Task
 
-    from courriel import SmtpSession, Timeouts, Trust
+    from courriel import Server, SmtpSession, Timeouts, Trust
+    from courriel.types import Credentials
     from courriel.wlangage.mailboxes.open_mailbox import OpenMailbox
 
 Owner: TypeAlias = "int | ref[Task[object]]"
@@ -44,6 +45,14 @@ class Half(Protocol):
 
     def renew_turn(self) -> None:
         """Renew the lock, in a process that was just forked."""
+        ...
+
+
+class Redirection(Protocol):
+    """Other servers in the place of those that a program names."""
+
+    def place_of(self, request: Any) -> tuple[Server, Credentials | None]:
+        """The server and the login in the place of those of a Request."""
         ...
 
 
@@ -81,8 +90,10 @@ class ProgramState:
     """State of the whole program."""
 
     def __init__(self) -> None:
-        self.mode = 0
+        self.mode: int | None = None
+        """emailParamètreMode; None before the program sets it: the system's store, then the bundled authorities."""
         self.language: Language | None = None
+        self.elsewhere: Redirection | None = None
         self._seconds: float | None = None
         self._sending: dict[str, OpenSession] = {}
         self._reading: dict[str, OpenMailbox] = {}

@@ -40,7 +40,9 @@ def EmailLitTimeOut() -> float:
 def EmailParamètre(Paramètre: int, Valeur: int | None = None) -> int:
     """Set or read emailParamètreMode; returns it: 0 for the system's CA certificates, 1 for the bundled ones (certifi).
 
-    It applies to sessions opened afterwards. Mode 1 needs `pip install "courriel[bundled]"`.
+    It applies to sessions opened afterwards. Mode 1 needs `pip install "courriel[bundled]"`. Before it is set both are
+    used: a certificate whose issuer the system's store does not know, and the bundled authorities do, opens with a
+    warning; one that is expired, distrusted or for another name never does.
     """
     if Paramètre is not Parameter.MODE:
         raise ErreurWLangage(
@@ -54,7 +56,7 @@ def EmailParamètre(Paramètre: int, Valeur: int | None = None) -> int:
                 f"emailParameterMode is 0 (store of the system) or 1 (bundled authorities), not {Valeur!r}",
             )
         program_state.mode = Valeur
-    return program_state.mode
+    return program_state.mode or 0
 
 
 @email_call(False)
@@ -75,6 +77,11 @@ def NetOuvreAccèsDistant(*arguments: object) -> bool:
         "This machine has no route to the network: check the cable, the Wi-Fi or the VPN.",
         hint_id="NETWORK-UNREACHABLE",
     )
+
+
+def NetFermeAccèsDistant(*arguments: object) -> bool:
+    """Do nothing, and return Vrai: NetOuvreAccèsDistant dialled no modem."""
+    return True
 
 
 # The steps.

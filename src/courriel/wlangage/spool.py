@@ -12,6 +12,7 @@ import atexit
 import re
 import time
 from _thread import allocate_lock
+from secrets import randbits
 from typing import TYPE_CHECKING
 
 from courriel.failures import Text
@@ -19,7 +20,7 @@ from courriel.wlangage.problem import Problem
 from courriel.wlangage.program_state import OpenSession, here, program_state
 
 if TYPE_CHECKING:
-    from courriel import Outbox, SmtpSession, Ticket
+    from courriel import Outbox, SmtpSession
     from courriel.types import Sendable, Worker
 
 _PATIENCE = 30.0  # seconds that closing waits for mails due; the rest stays on disk
@@ -98,9 +99,14 @@ class SpooledSession(OpenSession):
         self.lane = lane_of(name or smtp.server.host)
         spool.begin(self.lane, smtp)
 
-    def put(self, message: Sendable, **envelope: object) -> Ticket:
-        """Put one mail into the outbox, on disk on return. Raises OutboxError, UsageError."""
-        return spool.outbox.put(message, via=self.lane, on_refused="abandon", **envelope)  # type: ignore[arg-type]
+    def put(self, message: Sendable, **envelope: object) -> int:
+        """Put one mail into the outbox, on disk on return, and return its number. Raises OutboxError, UsageError.
+
+        The number fits an integer of eight octets with a sign, as programs declare it; it is the mail's key.
+        """
+        number = randbits(62) + 1
+        _ = spool.outbox.put(message, via=self.lane, on_refused="abandon", key=key_of(number), **envelope)  # type: ignore[arg-type]
+        return number
 
     def close(self) -> None:
         """Wait for mails due, up to the time-out; the rest stays on disk, with a notice in ErreurInfo."""
@@ -124,6 +130,11 @@ class SpooledSession(OpenSession):
                     f"by courriel worker with a profile named {self.lane}.",
                 )
             )
+
+
+def key_of(number: int) -> str:
+    """The key in the outbox of the mail of a number."""
+    return f"wlangage:{number}"
 
 
 def lane_of(name: str) -> str:

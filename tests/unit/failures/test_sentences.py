@@ -22,6 +22,9 @@ PAIRS: dict[str, str] = tomllib.loads((SOURCE / "failures" / "french.toml").read
 FOR_PROGRAMMERS = (  # programming errors, which users do not see
     "compose/",
     "outbox/aio.py",
+    "dialogue/server/imap/",
+    "wire/imap_server/",
+    "outbox/store/postgres/joined.py",
     "outbox/store/postgres/store.py",
     "outbox/store/sqlite/store.py",
     "sandbox/",
@@ -38,6 +41,8 @@ def test_every_sentence_that_users_meet_has_its_french() -> None:
         "{}{} a écrit :",
         "courriel config trust",
         "BDAT {} LAST",
+        "[COPYUID {} {} {}] ",
+        "NO SELECT Unsafe Login. Please contact kefu@188.com for help",
         "{}, {} {} {} {}:{}:{} {}",
     }
     missing = {

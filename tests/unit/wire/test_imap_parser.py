@@ -43,8 +43,8 @@ c1 OK [COPYUID 1 1:2 3] done\r
 """
 
 
-def read(data: bytes, *cuts: int, limits: ReadLimits | None = None) -> list[Event]:
-    """All events of octets that arrive in these pieces."""
+def read(data: bytes, *cuts: int, limits: ReadLimits | None = None, patient: bool = False) -> list[Event]:
+    """All events of octets that arrive in these pieces; who is `patient` waits for letters in the usual form."""
     parser = ImapParser(limits or ReadLimits())
     events: list[Event] = []
     places = [0, *sorted(cuts), len(data)]
@@ -52,14 +52,14 @@ def read(data: bytes, *cuts: int, limits: ReadLimits | None = None) -> list[Even
         if start == end:
             continue
         parser.add(data[start:end])
-        letters: list[Fetched] = []
-        parser.letters(letters)
-        events.extend(letters)
-        while (event := parser.next()) is not None:
-            events.append(event)
-            letters = []
-            parser.letters(letters)
+        while True:
+            letters: list[Fetched] = []
+            begun = parser.letters(letters)
             events.extend(letters)
+            event = None if begun and patient else parser.next()
+            if event is None:
+                break
+            events.append(event)
     assert parser.empty
     return events
 
@@ -83,14 +83,32 @@ def test_a_conversation_is_read() -> None:
     ]
 
 
+@pytest.mark.parametrize("patient", [False, True])
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
-def test_pieces_of_one_size_give_the_same_events(size: int) -> None:
-    assert read(CONVERSATION, *range(size, len(CONVERSATION), size)) == read(CONVERSATION)
+def test_pieces_of_one_size_give_the_same_events(size: int, patient: bool) -> None:
+    assert read(CONVERSATION, *range(size, len(CONVERSATION), size), patient=patient) == read(CONVERSATION)
 
 
-@given(st.lists(st.integers(0, len(CONVERSATION)), max_size=8))
-def test_any_cut_gives_the_same_events(cuts: list[int]) -> None:
-    assert read(CONVERSATION, *cuts) == read(CONVERSATION)
+@given(st.lists(st.integers(0, len(CONVERSATION)), max_size=8), st.booleans())
+def test_any_cut_gives_the_same_events(cuts: list[int], patient: bool) -> None:
+    assert read(CONVERSATION, *cuts, patient=patient) == read(CONVERSATION)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"* 1 FETCH (UID 1 BODY[] {70000}\r\nab",  # it is taken piece by piece
+        b"* 1 FETCH (BODY[] {7}\r\nab",
+        b"* 1 FETCH (UID 1 BODY[] {7}\r\nabcdefg xy",
+        b"* 1 FETCH (UID 1 UID 2 BODY[] {2}\r\nab)\r\n",
+        b"* 1 FETCH (UID 1 BODY[] {101}\r\nab",
+    ],
+)
+def test_nobody_waits_for_what_is_no_small_letter_in_the_usual_form(data: bytes) -> None:
+    parser = ImapParser(ReadLimits(letter=100 if b"{101}" in data else 100_000))
+    parser.add(data)
+
+    assert not parser.letters([])
 
 
 ATOMS = st.text(

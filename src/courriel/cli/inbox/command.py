@@ -21,6 +21,8 @@ WORDS = Bilingual(
 )
 EXAMPLES = (
     "courriel inbox imaps://ada@imap.example.org list --unseen",
+    "courriel inbox imaps://ada@imap.example.org list --sort subject,-date",
+    "courriel inbox imaps://ada@imap.example.org list --threads --since 2026-11-01",
     "courriel inbox imaps://ada@imap.example.org show 1204",
     Bilingual(
         "courriel inbox imaps://ada@imap.example.org part 1204 2 --to facture.pdf",
@@ -38,6 +40,7 @@ EXAMPLES = (
 )
 ACTIONS = ("list", "show", "save", "part", "watch", "folders", "sync")
 _NUMBERED = ("show", "save", "part")
+_KEYS = ("received", "date", "sender", "to", "cc", "subject", "size")
 
 
 USAGE = Bilingual(
@@ -64,6 +67,12 @@ USAGE = Bilingual(
         fr="Seulement ceux arrivés ce jour-là ou après.", en="Only those received on this day or later.")  # fmt: skip
 @option("--last", type=click.IntRange(min=1), default=50, value=Bilingual("NOMBRE", "COUNT"),
         fr="Nombre maximal de messages énumérés (50).", en="Largest number of letters to list (50).")  # fmt: skip
+@option("--sort", value=Bilingual("CLÉS", "KEYS"),
+        fr="Ordre de list : date, received, sender, to, cc, subject, size, à virgules ; un - devant l'une l'inverse.",
+        en="Order of list: date, received, sender, to, cc, subject, size, with commas; a - in front reverses one.",
+)  # fmt: skip
+@option("--threads", is_flag=True, fr="list par conversations : chaque réponse sous ce à quoi elle répond.",
+        en="list by conversations: each answer below what it answers.")  # fmt: skip
 @option("--to", "target", value=Bilingual("CHEMIN", "PATH"),
         fr="Dossier où save écrit, par défaut le dossier courant ; nouveau fichier où part écrit.",
         en="Folder for save, by default the current one; new file for part.")  # fmt: skip
@@ -87,6 +96,8 @@ def command(
     subject: str | None,
     since: object,
     last: int,
+    sort: str | None,
+    threads: bool,
     target: str | None,
     mark: str | None,
     timeout: float | None,
@@ -107,12 +118,30 @@ def command(
         _check_part(numbers, target)
     if mark is not None and action != "sync":
         raise click.UsageError(say("--mark ne va qu'avec sync", "--mark goes with sync alone"))
-    wanted = LetterSelection(folder=folder, unseen=unseen, sender=sender, subject=subject, since=since, last=last)
+    if (sort is not None or threads) and action != "list":
+        raise click.UsageError(
+            say("--sort et --threads ne vont qu'avec list", "--sort and --threads go with list alone")
+        )
+    if sort is not None and threads:
+        raise click.UsageError(say("--sort ou --threads, pas les deux", "--sort or --threads, not both"))
+    keys = tuple(key.strip() for key in (sort or "").split(",") if key.strip())
+    _check_sort(keys)
+    wanted = LetterSelection(
+        folder=folder, unseen=unseen, sender=sender, subject=subject, since=since, last=last, sort=keys, threads=threads
+    )
     reader = InboxReader(manner, url, wanted, timeout=timeout, transcript=transcript)
     return reader.run(action, numbers, target, mark)
 
 
 # The steps.
+
+
+def _check_sort(keys: tuple[str, ...]) -> None:
+    """Raise UsageError for an unknown key, before a connection is made."""
+    for key in keys:
+        if key.removeprefix("-") not in _KEYS:
+            listed = ", ".join(_KEYS)
+            raise click.UsageError(say(f"--sort : {listed}, et non {key}", f"--sort: {listed}, not {key}"))
 
 
 def _check_part(numbers: tuple[int, ...], target: str | None) -> None:

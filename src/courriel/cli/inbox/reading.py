@@ -24,9 +24,10 @@ from courriel.types import ChangeKind
 
 if TYPE_CHECKING:
     from courriel.cli.command import GlobalOptions
-    from courriel.types import FolderLetter, LetterPart, PopLetter, Watch
+    from courriel.types import FolderLetter, LetterPart, PopLetter, ThreadedLetter, Watch
 
 _NOT_FOUND = 66
+_DEEPEST = 20  # levels of a conversation that are indented: a terminal has eighty columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class LetterSelection:
     subject: str | None = None
     since: object = None
     last: int = 50
+    sort: tuple[str, ...] = ()
+    threads: bool = False
 
     def search(self) -> dict[str, Any]:
         """The options as arguments of `search`."""
@@ -56,6 +59,7 @@ class Found:
     size: int
     flags: tuple[str, ...] | None = None
     received: datetime.datetime | None = None
+    answers: ThreadedLetter | None = None
 
 
 class InboxReader:
@@ -107,20 +111,34 @@ class InboxReader:
         if timeout is not None and route.server is not None:
             route = replace(route, server=replace(route.server, timeouts=Timeouts.silence(timeout)))
         box = mailbox(route, transcript=self._transcript)
-        if isinstance(box, PopSession) and (self._wanted.search() or self._wanted.folder):
+        wanted = self._wanted
+        if isinstance(box, PopSession) and (wanted.search() or wanted.folder or wanted.sort or wanted.threads):
             raise click.UsageError(
                 say(
-                    "POP3 ne sait ni chercher ni ouvrir un dossier : --last, ou une URL imaps://",
-                    "POP3 can neither search nor open a folder: --last, or an imaps:// URL",
+                    "POP3 ne sait ni chercher, ni trier, ni ouvrir un dossier : --last, ou une URL imaps://",
+                    "POP3 can neither search nor sort nor open a folder: --last, or an imaps:// URL",
                 )
             )
         return box
 
     def _list(self) -> Iterator[Found]:
         if isinstance(self._box, ImapSession):
-            return map(_found_in_folder, self._box.search(**self._wanted.search(), listing=True)[-self._wanted.last :])
+            return self._list_folder(self._box)
         count = len(self._box)
         return (_found_in_maildrop(self._box[index]) for index in range(max(0, count - self._wanted.last), count))
+
+    def _list_folder(self, box: ImapSession) -> Iterator[Found]:
+        """The last letters, in the order of the folder, in another one, or by conversations."""
+        wanted = self._wanted
+        if wanted.threads:
+            threads = box.threads(**wanted.search())[-wanted.last :]
+            threaded = {each.uid: each for thread in threads for each in thread.letters}
+            found = {each.uid: _found_in_folder(each) for each in box.fetch(threaded, listing=True)}
+            return (replace(found[uid], answers=each) for uid, each in threaded.items() if uid in found)
+        letters = box.search(**wanted.search(), listing=True, sort=wanted.sort, last=wanted.last)
+        if letters.sorted_by == "here":
+            self._report.aside(say("trié ici : le serveur ne sait pas trier", "sorted here: the server cannot sort"))
+        return map(_found_in_folder, letters)
 
     def _for_each(self, numbers: Iterable[int], action: Callable[[Found], None]) -> None:
         for number in numbers:
@@ -147,7 +165,8 @@ class InboxReader:
         mark = " " if found.flags is None or "seen" in found.flags else "•"
         sender = visible(str(found.letter.sender or "?"))[:30]
         subject = visible(found.letter.subject) or say("(sans objet)", "(no subject)")
-        self._report.line(f"{found.number:>6} {mark} {day}  {sender:<30}  {subject}")
+        level = "  " * min(found.answers.level, _DEEPEST) if found.answers else ""
+        self._report.line(f"{found.number:>6} {mark} {day}  {sender:<30}  {level}{subject}")
 
     def _show(self, found: Found) -> None:
         letter = found.letter.load()
@@ -278,6 +297,7 @@ def _found_in_maildrop(letter: PopLetter) -> Found:
 
 def _letter_object(found: Found) -> dict[str, object]:
     letter = found.letter
+    threaded = {"answers": found.answers.parent or None, "level": found.answers.level} if found.answers else {}
     return {
         "number": found.number,
         "date": letter.date.isoformat() if letter.date else None,
@@ -288,6 +308,7 @@ def _letter_object(found: Found) -> dict[str, object]:
         "message_id": letter.message_id or None,
         "size": found.size,
         "flags": None if found.flags is None else list(found.flags),
+        **threaded,
     }
 
 

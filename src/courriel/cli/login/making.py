@@ -10,6 +10,7 @@ from courriel import errors
 from courriel._dataclass import replace
 from courriel.cli.i18n import say, visible
 from courriel.cli.reporting import Report
+from courriel.delivery.login_routes import USUAL_SERVERS, route_of
 from courriel.delivery.oauth import diagnosis, sources, store
 from courriel.failures import spoken
 
@@ -19,16 +20,6 @@ if TYPE_CHECKING:
     from courriel.delivery.oauth.answers import TokenAnswer
     from courriel.delivery.oauth.grants import OAuthClient
     from courriel.delivery.oauth.login import StoredLogin
-
-_SERVERS = {
-    "microsoft": (
-        "smtp+starttls://smtp.office365.com",
-        "imaps://outlook.office365.com",
-        "pops://outlook.office365.com",
-    ),
-    "google": ("smtps://smtp.gmail.com", "imaps://imap.gmail.com", "pops://pop.gmail.com"),
-}
-"""Servers of the provider; the first one is tried."""
 
 
 class LoginMaker:
@@ -44,7 +35,7 @@ class LoginMaker:
     def make(self, login: StoredLogin, secret: str) -> int:
         """Log in; returns the exit status. `secret` is the reference to the application's secret."""
         login = self._with_secret(login, secret)
-        urls = [self._route_to_use(login, each) for each in self._servers or _SERVERS[login.provider]]
+        urls = [route_of(login, each) for each in self._servers or USUAL_SERVERS[login.provider]]
         login = login.with_tokens(self._tokens(login), time.time())
         found = diagnosis.findings(login, time.time())
         for each in found:
@@ -82,22 +73,6 @@ class LoginMaker:
                 )  # fmt: skip
             return replace(login, client_secret=where.read(user=login.client_id, host=login.provider))
         return replace(login, secret_reference=reference)
-
-    def _route_to_use(self, login: StoredLogin, server: str) -> Route:
-        """The route to paste: the server, the user, the mechanism, and the login's name."""
-        from courriel import Route
-        from courriel.delivery.secrets import SecretReference
-
-        route = Route.parse(server)
-        assert route.server is not None
-        local, _, domain = login.mailbox.rpartition("@")
-        user = local if domain and "%" not in local else login.mailbox
-        return replace(
-            route,
-            server=replace(route.server, auth=("xoauth2",)),
-            user=user,
-            password=SecretReference("login", login.name),
-        )
 
     def _tokens(self, login: StoredLogin) -> TokenAnswer:
         if login.grant in ("program", "service-account"):

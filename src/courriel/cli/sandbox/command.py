@@ -38,6 +38,8 @@ _PORT = click.IntRange(0, 65535)
         en="Port for TLS from the first byte; default: any free port.")  # fmt: skip
 @option("--pop-port", type=_PORT, default=0, value="PORT", fr="Port pour lire par POP3 ; par défaut un port libre.",
         en="Port for reading by POP3; default: any free port.")  # fmt: skip
+@option("--imap-port", type=_PORT, default=0, value="PORT", fr="Port pour lire par IMAP ; par défaut un port libre.",
+        en="Port for reading by IMAP; default: any free port.")  # fmt: skip
 @option("--web-port", type=_PORT, value="PORT",
         fr="Port de la page ; par défaut 8025 s'il est libre. 0 : un port libre.",
         en="Port of the page; default: 8025 if it is free. 0: any free port.")  # fmt: skip
@@ -73,6 +75,7 @@ def command(
     port: int | None,
     tls_port: int,
     pop_port: int,
+    imap_port: int,
     web_port: int | None,
     no_web: bool,
     allow_host: tuple[str, ...],
@@ -91,9 +94,9 @@ def command(
 
     most, octets = kept(keep)
     plan = Plan(
-        host=host, port=port, tls_port=tls_port, pop_port=pop_port, web_port=web_port, web=not no_web,
-        hosts=allow_host, without_password=no_password, data=data, most=most, octets=octets, folder=folder,
-        users=dict(map(_user, user)) or None, relay=relay, play=play, once=once,
+        host=host, port=port, tls_port=tls_port, pop_port=pop_port, imap_port=imap_port, web_port=web_port,
+        web=not no_web, hosts=allow_host, without_password=no_password, data=data, most=most, octets=octets,
+        folder=folder, users=dict(map(_user, user)) or None, relay=relay, play=play, once=once,
     )  # fmt: skip
     return watch(manner, plan)
 

@@ -1,4 +1,4 @@
-"""What `courriel sandbox` prints when it begins: the page, URLs to paste, lines for frameworks."""
+"""Introduction of `courriel sandbox` on the terminal: the page, URLs to paste, lines for frameworks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def introduce(report: Report, sandbox: Sandbox, plan: Plan, folder: str | None) 
     if report.values(
         {
             "event": "open", "url": sandbox.url, "starttls_url": starttls, "tls_url": tls, "pop_url": sandbox.pop_url,
-            "pops_url": existing(lambda: sandbox.pops_url), "ca": existing(lambda: str(sandbox.ca)), "web_url": page,
+            "pops_url": existing(lambda: sandbox.pops_url), "imap_url": sandbox.imap_url,
+            "imaps_url": existing(lambda: sandbox.imaps_url), "ca": existing(lambda: str(sandbox.ca)), "web_url": page,
             "password": plan.password or None, "folder": folder, "data": plan.data, "users": list(plan.users or ()),
         }
     ):  # fmt: skip
@@ -85,15 +86,14 @@ def _warn(report: Report, plan: Plan, page: str | None) -> None:
 
 def _print_reading(report: Report, sandbox: Sandbox, plan: Plan) -> None:
     # The mailbox of one recipient, as an example.
-    read = sandbox.pop_url.replace("://", "://bob%40example.org:secret@")
-    report.line(
-        say(
-            f"  à lire     {read}  (le nom est l'adresse du destinataire)",
-            f"  to read    {read}  (the name is the recipient's address)",
-        )
-        if not plan.users
-        else say(f"  à lire     {sandbox.pop_url}", f"  to read    {sandbox.pop_url}")
+    by_pop, by_imap = sandbox.pop_url, sandbox.imap_url
+    if not plan.users:
+        by_pop, by_imap = (url.replace("://", "://bob%40example.org:secret@") for url in (by_pop, by_imap))
+    whose = (
+        "" if plan.users else say("  (le nom est l'adresse du destinataire)", "  (the name is the recipient's address)")
     )
+    report.line(say(f"  à lire     {by_pop}", f"  to read    {by_pop}"))
+    report.line(f"             {by_imap}{whose}")
     known = ", ".join(plan.users or ())
     report.line(
         say(

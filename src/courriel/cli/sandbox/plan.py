@@ -1,4 +1,4 @@
-"""What a practice server of the command line is to be: addresses, ports, what it keeps, who may look."""
+"""Plan of a practice server, made of the options: addresses, ports, what it keeps, who may look."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Plan:
     port: int | None
     tls_port: int
     pop_port: int
+    imap_port: int
     web_port: int | None
     web: bool
     hosts: tuple[str, ...]
@@ -72,6 +73,7 @@ class Plan:
             _usual(self.host, USUAL_SMTP) if self.port is None else self.port,
             tls_port=self.tls_port,
             pop_port=self.pop_port,
+            imap_port=self.imap_port,
             folder=folder,
             users=self.users,
             keep=self.most,

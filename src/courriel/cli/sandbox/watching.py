@@ -133,7 +133,7 @@ def _taken(plan: Plan) -> tuple[str, int]:
         (option, port)
         for option, port in (
             ("--smtp-port", plan.port), ("--tls-port", plan.tls_port), ("--pop-port", plan.pop_port),
-            ("--web-port", plan.web_port),
+            ("--imap-port", plan.imap_port), ("--web-port", plan.web_port),
         )
         if port
     ]  # fmt: skip

@@ -153,7 +153,7 @@ def forget(name: str) -> None:
             ) from None
         except OSError as failed:
             raise _unstorable(name, failed) from failed
-        keyring = _keyring()
+        keyring = usable_keyring()
         if keyring is not None:
             try:
                 keyring.delete_password(_SERVICE, name)
@@ -286,7 +286,7 @@ def _unlock(file: int) -> None:
 # The keyring.
 
 
-def _keyring() -> ModuleType | None:
+def usable_keyring() -> ModuleType | None:
     """The keyring when it can hold something: neither absent, nor the `fail` or `null` back end, nor refused by us."""
     if os.environ.get("COURRIEL_KEYRING", "") == "0":
         return None
@@ -303,7 +303,7 @@ def _keyring() -> ModuleType | None:
 
 def _to_keyring(name: str, login: StoredLogin) -> bool:
     """Put the secrets into the keyring; False when it is absent, locked, or refuses (Windows takes 2,560 bytes)."""
-    keyring = _keyring()
+    keyring = usable_keyring()
     if keyring is None:
         return False
     try:
@@ -318,7 +318,7 @@ def _to_keyring(name: str, login: StoredLogin) -> bool:
 
 
 def _from_keyring(name: str) -> dict[str, str]:
-    keyring = _keyring()
+    keyring = usable_keyring()
     if keyring is None:
         raise _unreadable(name, "its tokens are in a keyring that is not there now")
     try:

@@ -7,6 +7,9 @@ Settings files of the project, the user and the machine: locations and contents.
     from = "Ada <ada@example.org>"
     outbox = "outbox.db"                        # location of the outbox; relative to this file
 
+    [bridge]                                    # user names of `courriel oauth-bridge`, with one URL or several
+    ada = "smtp+starttls://ada@smtp.example.org?auth=xoauth2&password=login:ada"
+
     [profiles.billing]
     url = "orange:billing@orange.fr"
     password = "env:BILLING_PASSWORD"           # in a project's file only with consent
@@ -109,6 +112,7 @@ class Settings:
     profiles: dict[str, Profile] = field(default_factory=dict)
     outbox: str = ""
     source: str = ""
+    bridge: dict[str, tuple[Profile, ...]] = field(default_factory=dict)
     consent: str = ""
     """Source of the consent to use the file ("COURRIEL_TRUST"); empty where none was needed or given."""
 
@@ -160,6 +164,15 @@ def named_outbox() -> tuple[str, str] | None:
         if found.outbox:
             return found.outbox, found.source
     return None
+
+
+def bridge_routes() -> dict[str, list[Route]]:
+    """User names of `courriel oauth-bridge` and their routes, of the first file with some. Raises UsageError."""
+    for location in LOCATIONS:
+        found = location()
+        if found.bridge:
+            return {name: [each.route() for each in ways] for name, ways in found.bridge.items()}
+    return {}
 
 
 def machine_file() -> Path | None:
@@ -225,7 +238,8 @@ def _settings(path: Path, *, limited: bool) -> Settings | None:
     if path.name == "pyproject.toml":
         table = _table(path, "tool.courriel", _section(table))
     project = path.parent if limited and not consent else None
-    return Settings(_profiles(file, table, project), _outbox(path, table, project), str(path), consent)
+    profiles = _profiles(file, table, project)
+    return Settings(profiles, _outbox(path, table, project), str(path), _bridge(file, table, project), consent)
 
 
 def _section(table: Mapping[str, object]) -> object:
@@ -305,9 +319,20 @@ def _parsed(path: Path, raw: bytes) -> dict[str, object]:
         raise wrong(path, f"it cannot be read ({type(broken).__name__})") from None
 
 
+def _bridge(file: SettingsFile, table: dict[str, object], project: Path | None) -> dict[str, tuple[Profile, ...]]:
+    """The user names of the bridge, each with its ways to the provider."""
+    found: dict[str, tuple[Profile, ...]] = {}
+    for name, given in _table(file.path, "bridge", table.get("bridge", {})).items():
+        urls = [given] if isinstance(given, str) else given
+        if not isinstance(urls, list) or not urls or not all(isinstance(url, str) for url in urls):
+            raise wrong(file.path, f"bridge.{name} is a URL in quotes, or a list of them")
+        found[name] = tuple(_profile(file, f"bridge.{name}", {"url": url}, project) for url in urls)
+    return found
+
+
 def _profiles(file: SettingsFile, table: dict[str, object], project: Path | None) -> dict[str, Profile]:
     path = file.path
-    _check_keys(path, "", table, (*KEYS, DEFAULT, "profiles", "outbox"))
+    _check_keys(path, "", table, (*KEYS, DEFAULT, "profiles", "outbox", "bridge"))
     found: dict[str, Profile] = {}
     own = {key: table[key] for key in KEYS if key in table}
     if own and DEFAULT in table:

@@ -335,6 +335,8 @@ def _server_options(server: Server, login: bool) -> Iterator[tuple[str, str]]:
         yield "binary", "1"
     if not server.chunking:
         yield "chunking", "0"
+    if server.compress and server.dialect is Dialect.IMAP:
+        yield "compress", "1"
 
 
 def _proxy_options(proxy: Proxy, password: SecretReference | None, *, reveal: bool) -> Iterator[tuple[str, str]]:

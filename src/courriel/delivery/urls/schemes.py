@@ -67,6 +67,7 @@ SERVER_OPTIONS = (
     "allow_clear_credentials",
     "binary",
     "chunking",
+    "compress",
     "pool",
     "rate",
     "max_messages",
@@ -77,6 +78,7 @@ SERVER_OPTIONS = (
 POOL_OPTIONS = ("pool", "rate", "max_messages")
 """Limits for sending: sessions at once, messages per time, messages per session."""
 SENDING_OPTIONS = ("ehlo", "from", "binary", "chunking", *POOL_OPTIONS, "redirect_to", "allowlist")
+IMAP_OPTIONS = ("compress",)
 READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in SENDING_OPTIONS)
 SEVERAL = ("ca", "pin")
 
@@ -116,6 +118,14 @@ WORDS = {
     Security.NONE: "no protection",
     Security.OPPORTUNISTIC: "STARTTLS where it is offered",
 }
+
+
+def usable_options(dialect: Dialect) -> tuple[str, ...]:
+    """Options that a URL of this protocol may have."""
+    if dialect is Dialect.IMAP:
+        return READING_OPTIONS
+    usable = READING_OPTIONS if dialect is Dialect.POP3 else SERVER_OPTIONS
+    return tuple(name for name in usable if name not in IMAP_OPTIONS)
 
 
 def every_scheme() -> list[str]:

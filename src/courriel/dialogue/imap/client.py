@@ -132,8 +132,10 @@ class ImapDialogue(ImapLetters):
 
     # Waiting.
 
-    def idle(self, seconds: float) -> Flow[bool]:
+    def idle(self, seconds: float, *, any_change: bool = False) -> Flow[bool]:
         """Wait for new letters in the folder by IDLE (RFC 2177), at most that many seconds; return whether any came.
+
+        With `any_change` flags and removals count, too, since the folder was selected.
 
         Letters announced in any answer since the last search count: one that arrives during a search is not in its
         result, and is announced only once. Raises NotSupported where the server lacks IDLE.
@@ -142,14 +144,14 @@ class ImapDialogue(ImapLetters):
             raise errors.NotSupported("the server knows no IDLE", capability="IDLE", stage="mailbox")
         _ = self.place
         yield from self.settle()
-        if self.exchange.news:
+        if self._has_news(any_change):
             return True
         yield from self._begin_to_idle()
         self.exchange.take_news("mailbox")
-        if not self.exchange.news:
+        if not self._has_news(any_change):
             yield from self.exchange.linger("mailbox", seconds)
         yield from self.settle()
-        return self.exchange.news
+        return self._has_news(any_change)
 
     def settle(self, following: object = None) -> Flow[None]:
         """Read everything that is on its way, so that the next answer belongs to the next command."""
@@ -189,6 +191,9 @@ class ImapDialogue(ImapLetters):
         if found is None:
             raise errors.UsageError(f"letter {uid} is no longer in {place[0]!r}")
         return found, answer
+
+    def _has_news(self, any_change: bool) -> bool:
+        return self.exchange.stirred if any_change else self.exchange.news
 
     def _begin_to_idle(self) -> Flow[None]:
         """Send IDLE; the server waits for DONE then. Raises CommandRefused."""

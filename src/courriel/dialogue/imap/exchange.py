@@ -32,6 +32,7 @@ class ImapExchange:
         self.limits = limits
         self.counts_freely = 0  # longest literal that may be sent without waiting (LITERAL+, LITERAL-), in octets
         self.news = False  # new letters were announced since the last search (EXISTS, RECENT)
+        self.stirred = False  # any change was announced since the folder was selected: letters, flags, removals
         self.parser = ImapParser(limits)
         self._number = 0
         self._running = False  # whether the time limit of an answer is running
@@ -135,9 +136,12 @@ class ImapExchange:
             self._take_notice(event, stage)
         return event
 
-    def letters_here(self, found: list[Fetched], stage: Stage) -> None:
-        """Take the letters that have been received, in the usual form, up to any other response."""
-        self._parsed(lambda: self.parser.letters(found), stage)
+    def letters_here(self, found: list[Fetched], stage: Stage) -> bool:
+        """Take the letters that have been received, in the usual form, up to any other response.
+
+        True when the next one has begun in that form: more of it is to be received.
+        """
+        return self._parsed(lambda: self.parser.letters(found), stage)
 
     def sizes_here(self, stage: Stage) -> list[tuple[int, int]]:
         """Take the UIDs and sizes that have been received, in the usual form, up to any other response."""
@@ -183,13 +187,17 @@ class ImapExchange:
         if not self.idle or (yield ReceivePending(stage)):
             raise errors.RemoteProtocolError("the server spoke before the line was secure", stage=stage)
 
+    def take_rest(self) -> bytes:
+        """Remove and return all octets that were received and not read."""
+        return self.parser.take_rest()
+
     def reset(self) -> None:
         """Reset the state for a new connection."""
         self.parser.clear()
         self.pour_into(None)
         self._restart()
         self.counts_freely = 0
-        self.news = False
+        self.news = self.stirred = False
 
     def learn(self, capabilities: dict[str, str]) -> None:
         """Take over the capabilities that change how commands are sent."""
@@ -225,9 +233,13 @@ class ImapExchange:
             self._alive, self._running = self._alive + 1, False
         if isinstance(event, Untagged):
             if event.name in ("EXISTS", "RECENT"):
-                self.news = True
+                self.news = self.stirred = True
+            elif event.name in ("EXPUNGE", "VANISHED"):
+                self.stirred = True
             elif event.name == "BYE":
                 refuse_goodbye(event.status, stage)
+        elif not event.has_letter_data:
+            self.stirred = True
 
     def _check_unsolicited(self, stage: Stage) -> None:
         """Check that only untagged responses ("* …") have arrived before a command."""

@@ -182,14 +182,15 @@ class LetterStream:
         before = len(self._results)
         while True:
             sizes = self._asked[0].sizes
+            begun = False
             if sizes is None:
                 found: list[Fetched] = []
-                exchange.letters_here(found, "letter")
+                begun = exchange.letters_here(found, "letter")
                 self._take(found)
             else:
                 known = self._asked[0].known
-                sizes.update((uid, size) for uid, size in exchange.sizes_here("letter") if uid in known)
-            event = exchange.event_here("letter")
+                sizes.update({uid: size for uid, size in exchange.sizes_here("letter") if uid in known})
+            event = None if begun else exchange.event_here("letter")
             if isinstance(event, Fetched):
                 self._assign(event)
             elif isinstance(event, Tagged):
@@ -207,18 +208,18 @@ class LetterStream:
         """Letters in the usual form: as a rule they come in the order in which they were asked for."""
         if not found:
             return
-        batch, results = self._asked[0], self._results
-        order, got = batch.uids, batch.got
-        for each in found:
-            uid = each.uid
-            if batch.next < len(order) and uid == order[batch.next] and batch.sizes is None and not batch.early:
-                got[uid] = each
-                batch.next += 1
-                results.append(each)
-            else:
+        batch = self._asked[0]
+        uids = [each.uid for each in found]
+        end = batch.next + len(uids)
+        if uids == batch.uids[batch.next : end] and batch.sizes is None and not batch.early:
+            batch.got.update(zip(uids, found, strict=True))
+            batch.next = end
+            self._results += found
+        else:
+            for each in found:
                 self._assign(each)
         if self._dropped:
-            results.clear()
+            self._results.clear()
 
     def _assign(self, each: Fetched) -> None:
         """A letter in another form, in another order, or nobody's."""
@@ -240,10 +241,11 @@ class LetterStream:
         self._asked.remove(batch)
         self._octets -= batch.octets
         if batch.sizes is not None:
-            self._sized.extend((uid, batch.sizes[uid]) for uid in batch.uids if uid in batch.sizes)
-            missing = [uid for uid in batch.uids if uid not in batch.sizes]
+            sizes = batch.sizes
+            self._sized.extend([(uid, sizes[uid]) for uid in batch.uids if uid in sizes])
+            missing = [uid for uid in batch.uids if uid not in sizes]
         else:
-            missing = batch.missing
+            missing = [] if answer.status.word == "OK" else batch.missing
             self._results.extend(batch.ready(all_of_them=True))
         if self._dropped:
             self._results.clear()
@@ -259,7 +261,7 @@ class LetterStream:
 class _Batch:
     """Letters of one command."""
 
-    __sbatches__ = ("__dict__", "early", "got", "next", "octets", "sizes", "tag", "uids")
+    __slots__ = ("__dict__", "early", "got", "next", "octets", "sizes", "tag", "uids")
 
     def __init__(self, tag: bytes, uids: list[int], octets: int, sizes: dict[int, int] | None) -> None:
         self.tag, self.uids, self.octets = tag, uids, octets

@@ -181,7 +181,7 @@ class ImapFolders(ImapConnection):
         if answer.status.word != "OK":
             raise errors.CommandRefused(reply_of(answer.status), stage="mailbox")
         # The counts in the answer to SELECT are no change.
-        self.exchange.news = False
+        self.exchange.news = self.exchange.stirred = False
         return answer
 
     def _reset(self) -> None:

@@ -17,6 +17,7 @@ from courriel.wire.imap.fetched import Fetched, flags_in
 from courriel.wire.imap.search_results import found_in
 
 _AT_A_TIME = 200  # UIDs in one command: some servers refuse longer lines
+_LISTED = 8  # octets at least, that a letter takes in a list of large folders
 _NEIGHBOURS = 2000  # the same for mostly consecutive UIDs, which are written as ranges
 
 
@@ -30,17 +31,25 @@ class ImapLetters(ImapFolders):
 
         Raises CommandRefused, and NotSupported when the server cannot search for other characters than ASCII.
         """
+        answer = yield from self.search_for(wanted, b"(ALL)" if "ESEARCH" in self.capabilities else b"")
+        uids: set[int] = set()
+        for response in answer.named("SEARCH", "ESEARCH"):
+            # No more than could be listed one by one: `1:4294967295` is short.
+            uids.update(_read(response.name, response.pieces, self.exchange.limits.line // _LISTED))
+        # `n:*` includes the last letter even when its UID is lower.
+        return tuple(sorted(uid for uid in uids if wanted.above is None or uid > wanted.above))
+
+    def search_for(self, wanted: Search, result: bytes) -> Flow[Answer]:
+        """Search, and ask for this `result` (RFC 4731), such as (ALL); b"" for the usual list.
+
+        Raises CommandRefused, NotSupported.
+        """
         words = search_arguments.arguments(wanted)
-        if b"X-GM-RAW" in words and "X-GM-EXT-1" not in self.capabilities:
-            raise errors.NotSupported(
-                "search: gmail is in the words of Gmail, and the server is another one",
-                capability="X-GM-EXT-1",
-                stage="mailbox",
-            )
+        self.check_search(words)
         _ = yield from self.select_something()
         yield from self.settle()
         self.exchange.news = False
-        shape = (b"RETURN", b"(ALL)") if "ESEARCH" in self.capabilities else ()
+        shape = (b"RETURN", result) if result else ()
         # Where UTF-8 is switched on it is not named, and CHARSET is an error (RFC 6855 3).
         utf8 = search_arguments.needs_charset(words) and not self.in_utf8
         language = (b"CHARSET", b"UTF-8") if utf8 else ()
@@ -51,17 +60,16 @@ class ImapLetters(ImapFolders):
                 capability="CHARSET",
                 stage="mailbox",
             )
-        _ = judge(answer, "mailbox")
-        uids: set[int] = set()
-        for response in answer.named("SEARCH", "ESEARCH"):
-            uids.update(_read(response.name, response.pieces, self.exchange.limits.line))
-        # `n:*` includes the last letter even when its UID is lower.
-        return tuple(sorted(uid for uid in uids if wanted.above is None or uid > wanted.above))
+        return judge(answer, "mailbox")
 
     def flags_of_all(self, uids: bytes, modifier: bytes) -> Flow[dict[int, frozenset[str]]]:
         """Flags of these letters in our spelling, as far as the modifier, such as (CHANGEDSINCE 7), selects them."""
         words = (b"UID", b"FETCH", uids, b"(FLAGS)", *([modifier] if modifier else []))
+        yield from self.settle()
+        stirred = self.exchange.stirred
         answer = yield from self.ask("mailbox", *words)
+        # Flags that were asked for are no change; one that is announced among them is in the result.
+        self.exchange.stirred = stirred or any(answer.named("EXISTS", "EXPUNGE", "VANISHED"))
         return flags_in(each for each in answer.untagged if isinstance(each, Fetched))
 
     # Changing.
@@ -138,6 +146,15 @@ class ImapLetters(ImapFolders):
                 return Filed(folder)
 
     # The steps.
+
+    def check_search(self, words: Sequence[bytes]) -> None:
+        """Refuse a search in the words of Gmail at another server. Raises NotSupported."""
+        if b"X-GM-RAW" in words and "X-GM-EXT-1" not in self.capabilities:
+            raise errors.NotSupported(
+                "search: gmail is in the words of Gmail, and the server is another one",
+                capability="X-GM-EXT-1",
+                stage="mailbox",
+            )
 
     def writable(self) -> Flow[Selection]:
         selection = yield from self.select_something()

@@ -8,6 +8,8 @@ Changes of a folder since a mark: by QRESYNC or CONDSTORE (RFC 7162), or by comp
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 from courriel import errors
@@ -70,21 +72,23 @@ def changes_since(dialogue: ImapLetters, folder: str, mark: SyncMark | None) -> 
 
 def _by_answer(dialogue: ImapLetters, mark: SyncMark, modseq: int, answer: Answer) -> Flow[FolderChanges]:
     """QRESYNC: the answer to SELECT has everything but letters that came and were not announced by FETCH."""
-    known = set(mark.uids)
+    # Sets of all letters are not made here: of a hundred thousand that are known, a few have changed.
+    ordered = sorted(mark.uids)
     flags = _flags_of(answer)
+    known = {uid for uid in flags if ordered[(place := bisect_left(ordered, uid)) : place + 1] == [uid]}
     gone: set[int] = set()
     for vanished in answer.named("VANISHED"):
         words = b"".join(vanished.pieces[::2]).split()
         if words:
             # Servers may list letters that nobody has known: they are left out before they are counted.
-            gone.update(syntax.known_in_set(words[-1], known))
+            gone.update(syntax.known_in_set(words[-1], ordered))
     new = {uid for uid in flags if uid not in known}
-    last = max(known | new, default=0)
+    last = max(ordered[-1] if ordered else 0, max(new, default=0))
     selection = dialogue.selected
     if selection is None or selection.uid_next is None or selection.uid_next > last + 1:
         # Letters may have come that the answer does not tell of.
-        new |= set((yield from dialogue.search(Search(above=last))))
-    return _compared(mark, modseq, (known - gone) | new, flags)
+        new.update(uid for uid in (yield from dialogue.search(Search(above=last))) if uid > last)
+    return _changed(mark, modseq, ordered, known, new, gone, flags)
 
 
 def _by_numbers(dialogue: ImapLetters, mark: SyncMark, modseq: int) -> Flow[FolderChanges]:
@@ -118,11 +122,26 @@ def _compared(
     stored: tuple[tuple[int, frozenset[str]], ...] = (),
 ) -> FolderChanges:
     known = set(mark.uids)
+    return _changed(mark, modseq, sorted(known), known, uids - known, known - uids, flags, stored)
+
+
+def _changed(
+    mark: SyncMark,
+    modseq: int,
+    ordered: list[int],
+    known: set[int],
+    new: set[int],
+    gone: set[int],
+    flags: dict[int, frozenset[str]],
+    stored: tuple[tuple[int, frozenset[str]], ...] = (),
+) -> FolderChanges:
+    """Changes, told by what is new and what is gone; `known` has all UIDs of `ordered` that `flags` has, or more."""
+    left = filterfalse(gone.__contains__, ordered) if gone else ordered
     return FolderChanges(
-        new=tuple(sorted(uids - known)),
-        changed=tuple(sorted((uid, words) for uid, words in flags.items() if uid in known and uid in uids)),
-        gone=tuple(sorted(known - uids)),
-        mark=SyncMark(mark.uid_validity, tuple(sorted(uids)), modseq, stored),
+        new=tuple(sorted(new)),
+        changed=tuple(sorted((uid, words) for uid, words in flags.items() if uid in known and uid not in gone)),
+        gone=tuple(sorted(gone)),
+        mark=SyncMark(mark.uid_validity, tuple(sorted([*left, *new])), modseq, stored),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from courriel.dialogue.flow import Flow, HangUp, Receive, Send
-from courriel.dialogue.server.handler import Answer, Disconnect, DuringData, ServerSession, Stall
+from courriel.dialogue.server.handler import Answer, Disconnect, DuringData, Quirk, ServerSession, Stall
 from courriel.errors import Stage
 from courriel.reply import Reply
 from courriel.wire.smtp.client_syntax import printable
@@ -87,7 +87,7 @@ class ServerConnection:
 
     def answer(self, answer: Answer | None, stage: Stage, usual: Reply | None) -> Flow[bool]:
         """Send the handler's answer, or else the usual one; return whether it was positive."""
-        if answer is None or isinstance(answer, DuringData):
+        if answer is None or isinstance(answer, DuringData | Quirk):
             if usual is not None:
                 self.write(usual)
             return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Mapping
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 from courriel import errors
 from courriel.dialogue.flow import Flow, ReceivePending, Secure
@@ -76,12 +76,7 @@ class ServerDialogue(ABC):
             return
         if is_http(line):
             # A web page can make a browser post to any port: the body would be commands that deliver a mail.
-            self.session.note("C", "(HTTP)")
-            self.session.add_finding(
-                "http", "somebody spoke HTTP to this port: the session was ended before any of it was taken"
-            )
-            yield from self._refuse_connection("4.7.0", "This is not a web server")
-            raise ReplyBuffer
+            yield from self._refuse_http()
         try:
             verb, argument = read_command(line)
             if verb not in self._commands:
@@ -142,6 +137,14 @@ class ServerDialogue(ABC):
             yield from self._connection.flush("goodbye")
         except errors.CourrielError:
             return
+
+    def _refuse_http(self) -> Flow[NoReturn]:
+        self.session.note("C", "(HTTP)")
+        self.session.add_finding(
+            "http", "somebody spoke HTTP to this port: the session was ended before any of it was taken"
+        )
+        yield from self._refuse_connection("4.7.0", "This is not a web server")
+        raise ReplyBuffer
 
     def _may_log_in(self) -> bool:
         return bool(self._config.mechanisms) and (self.session.secured or not self._config.login_needs_tls)

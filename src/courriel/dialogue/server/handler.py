@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from courriel._dataclass import dataclass, field
+from courriel.dialogue.server.mail_store import MailAccount
 from courriel.errors import Stage
 from courriel.model.server import Dialect
 from courriel.reply import Reply
@@ -28,6 +29,7 @@ class ServerLimits:
     sessions: int = 200  # at a time; further clients get 421
     patience: float = 300  # seconds of silence between two commands (RFC 5321 4.5.3.2.7)
     content_patience: float = 180  # seconds of silence within a message
+    idle: float = 1800  # seconds of silence in an open mailbox, while IDLE waits too (RFC 9051 5.4, RFC 1939 3)
     session: float = 3600  # seconds of a whole session
 
     def __post_init__(self) -> None:
@@ -37,6 +39,8 @@ class ServerLimits:
 
     def seconds(self, stage: Stage) -> float:
         """Longest silence at a stage, in seconds."""
+        if stage == "mailbox":
+            return self.idle
         return self.content_patience if stage == "message" else self.patience
 
 
@@ -88,8 +92,16 @@ class LineFault:
     cut_at: int | None = None
 
 
-Answer: TypeAlias = "Reply | bytes | Disconnect | Stall | DuringData"
+@dataclass(frozen=True, slots=True)
+class Quirk:
+    """Scripted behaviour for IMAP: answer as usual, with the quirk of a real server (`wire/imap_server/quirks.py`)."""
+
+    name: str
+
+
+Answer: TypeAlias = "Reply | bytes | Disconnect | Stall | DuringData | Quirk"
 """Scripted answer in place of the usual reply; bytes are sent unchanged, valid or not."""
+ANSWERS = (Reply, bytes, Disconnect, Stall, DuringData, Quirk)
 
 
 class Maildrop:
@@ -155,6 +167,8 @@ class ServerSession:
         self.findings: list[Finding] = []
         self.failures: list[Exception] = []
         """Exceptions of the handler; the client got 451, the owner of the server may log them."""
+        self.wake: Callable[[], None] = _nobody
+        """Ends the wait of this session for what its client says, on any thread: something has happened."""
         self._note = note
 
     def note(self, direction: Literal["C", "S", "*"], text: str) -> None:
@@ -186,7 +200,7 @@ class ServerHandler:
         """Greeting."""
 
     def hello(self, session: ServerSession, name: str) -> Answer | None:
-        """EHLO, HELO, LHLO with the client's name, or CAPA."""
+        """EHLO, HELO, LHLO with the client's name, or CAPA, CAPABILITY."""
 
     def secure(self, session: ServerSession) -> Answer | None:
         """STARTTLS or STLS."""
@@ -217,11 +231,18 @@ class ServerHandler:
     def open_mailbox(self, session: ServerSession, user: str) -> Maildrop | Answer | None:
         """Mailbox of a user who has logged in (POP3); None when there is none, an answer when it cannot be opened."""
 
+    def open_account(self, session: ServerSession, user: str) -> MailAccount | Answer | None:
+        """Folders of a user who has logged in (IMAP); None when there are none, an answer when they cannot be had."""
+
     def mailbox(self, session: ServerSession, verb: str) -> Answer | None:
-        """Command about the mailbox as a whole, or DELE."""
+        """Command about the mailbox as a whole, or DELE; in IMAP any command behind the login (`UID FETCH` is one)."""
 
     def letter(self, session: ServerSession, uid: str) -> Answer | None:
-        """RETR or TOP of one letter."""
+        """RETR or TOP of one letter, FETCH of its text; `uid` is the unique id of POP3."""
 
     def goodbye(self, session: ServerSession) -> Answer | None:
-        """QUIT."""
+        """QUIT, LOGOUT."""
+
+
+def _nobody() -> None:
+    """Wake nobody: the default of a session without a connection."""

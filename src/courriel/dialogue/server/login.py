@@ -25,16 +25,29 @@ def log_in(
 
     `admit` may refuse a user whose login was proved.
     """
+    mechanism = argument.partition(" ")[0].upper()
+    answer = None
+    if mechanism in config.mechanisms:
+        answer = connection.decide(lambda: handler.authenticate(connection.session, mechanism))
+    # A scripted answer is sent after the last answer of the client, as the refusal of a wrong password is.
+    claim = yield from read_claim(connection, handler, config, argument)
+    yield from conclude(connection, config, claim, answer, admit)
+
+
+def read_claim(
+    connection: ServerConnection, handler: ServerHandler, config: ServerConfig, argument: str
+) -> Flow[Claim]:
+    """Run the mechanism that the argument of AUTH names; whether the claim is proved is for the caller to tell.
+
+    Raises Objection.
+    """
     word, *initial = argument.split()
     mechanism = word.upper()
     if mechanism not in config.mechanisms:
         raise Objection(504, "5.5.4 This way to log in is not offered")
     if len(initial) > 1 or (initial and mechanism == "CRAM-MD5"):
         raise Objection(501, "5.5.4 AUTH takes a mechanism, and an answer where the client speaks first")
-    answer = connection.decide(lambda: handler.authenticate(connection.session, mechanism))
-    # A scripted answer is sent after the last answer of the client, as the refusal of a wrong password is.
-    claim = yield from _run_mechanism(connection, handler, config, mechanism, initial[0] if initial else None)
-    yield from conclude(connection, config, claim, answer, admit)
+    return (yield from _run_mechanism(connection, handler, config, mechanism, initial[0] if initial else None))
 
 
 def conclude(

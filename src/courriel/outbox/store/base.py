@@ -65,7 +65,7 @@ class Store(Protocol):
     def claim(self, lane: str, most: int, *, lease: float, holder: str) -> Claimed:
         """Lease up to `most` mails for `lease` seconds; expired leases are recovered first.
 
-        The order is priority, then due time. Mails whose lease expired before keep their turn, but are leased apart
+        The order is priority, then due time. Mails whose lease expired before keep their place, but are leased apart
         from the others, and one by one from the second expiry on: a mail that kills its workers takes few others with
         it.
         """

@@ -69,18 +69,18 @@ class GroupCommit:
 
         An exception of the function undoes only this write. Raises OutboxError, OutboxFull, OutboxUncertain.
         """
-        wish = cast("Write[object]", Write(act))
-        self._waiting.append(wish)
-        while not wish.done:
+        write = cast("Write[object]", Write(act))
+        self._waiting.append(write)
+        while not write.done:
             if self.take(0):
                 try:
-                    if not wish.done:
-                        self._write_for_all(wish, transaction)
+                    if not write.done:
+                        self._write_for_all(write, transaction)
                 finally:
                     self.give_back()
             else:
-                wish.wait()
-        return cast("T", wish.outcome())
+                write.wait()
+        return cast("T", write.outcome())
 
     def take(self, seconds: float) -> bool:
         """Block all writes of other threads; False when the lock was not free for so many seconds."""
@@ -95,33 +95,33 @@ class GroupCommit:
     # The steps.
 
     def _write_for_all(self, own: Write[object], transaction: Transaction) -> None:
-        wishes = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST))]
-        if own not in wishes:
-            wishes.append(own)
+        writes = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST))]
+        if own not in writes:
+            writes.append(own)
             self._waiting.remove(own)
-        served = [wish for wish in wishes if wish is not own]
+        served = [write for write in writes if write is not own]
         try:
-            if len(wishes) > 1 and _write_together(wishes, transaction):
-                wishes = []
-            while wishes:
-                wishes = _attempt(wishes, transaction)
-            for wish in served:
-                wish.call()
+            if len(writes) > 1 and _write_together(writes, transaction):
+                writes = []
+            while writes:
+                writes = _attempt(writes, transaction)
+            for write in served:
+                write.call()
         except BaseException:
             # This caller was interrupted while writing for others: the next one does what is not done.
-            self._waiting.extendleft(wish for wish in reversed(wishes) if not wish.done and wish is not own)
+            self._waiting.extendleft(write for write in reversed(writes) if not write.done and write is not own)
             raise
 
 
-def _write_together(wishes: list[Write[object]], transaction: Transaction) -> bool:
+def _write_together(writes: list[Write[object]], transaction: Transaction) -> bool:
     """Run all writes in one transaction, the usual case; False when one failed and nothing was written."""
     begun = acted = False
 
     def all_of_them(connection: sqlite3.Connection) -> None:
         nonlocal begun, acted
         begun = True
-        for wish in wishes:
-            wish.result = wish.act(connection)
+        for write in writes:
+            write.result = write.act(connection)
             if not connection.in_transaction:
                 raise errors.OutboxError("it took the whole transaction down")
         acted = True
@@ -133,47 +133,47 @@ def _write_together(wishes: list[Write[object]], transaction: Transaction) -> bo
             return False
         if not isinstance(failed, errors.OutboxError):
             raise
-        for wish in wishes:
-            wish.error = failed
-    for wish in wishes:
-        wish.done = True
+        for write in writes:
+            write.error = failed
+    for write in writes:
+        write.done = True
     return True
 
 
-def _attempt(wishes: list[Write[object]], transaction: Transaction) -> list[Write[object]]:
+def _attempt(writes: list[Write[object]], transaction: Transaction) -> list[Write[object]]:
     """Run each write by a savepoint of its own; return those to repeat because one undid the whole transaction."""
     fallen: list[Write[object]] = []
 
     def all_of_them(connection: sqlite3.Connection) -> None:
-        for wish in wishes:
-            if len(wishes) > 1:
-                connection.execute("SAVEPOINT wish")
-            _grant(wish, connection)
+        for write in writes:
+            if len(writes) > 1:
+                connection.execute("SAVEPOINT courriel_write")
+            _run(write, connection)
             if not connection.in_transaction:
-                fallen.append(wish)
+                fallen.append(write)
                 return
-            if len(wishes) > 1:
-                if wish.error is not None:
-                    connection.execute("ROLLBACK TO wish")
-                connection.execute("RELEASE wish")
-            elif wish.error is not None:
+            if len(writes) > 1:
+                if write.error is not None:
+                    connection.execute("ROLLBACK TO courriel_write")
+                connection.execute("RELEASE courriel_write")
+            elif write.error is not None:
                 connection.execute("ROLLBACK")
 
     try:
         transaction(all_of_them)
     except errors.OutboxError as failed:
-        for wish in wishes:
-            wish.error = wish.error or failed
-    rest = [wish for wish in wishes if fallen and wish not in fallen]
-    for wish in wishes:
-        wish.done = wish not in rest
-        if not wish.done:
-            wish.error = None
+        for write in writes:
+            write.error = write.error or failed
+    rest = [write for write in writes if fallen and write not in fallen]
+    for write in writes:
+        write.done = write not in rest
+        if not write.done:
+            write.error = None
     return rest
 
 
-def _grant(wish: Write[object], connection: sqlite3.Connection) -> None:
+def _run(write: Write[object], connection: sqlite3.Connection) -> None:
     try:
-        wish.result = wish.act(connection)
+        write.result = write.act(connection)
     except Exception as failed:  # noqa: BLE001 - raised again in the caller of this write
-        wish.error = failed
+        write.error = failed

@@ -75,7 +75,7 @@ class Presence:
         _present.add(self)
 
     def _begin(self) -> None:
-        self._turn = Lock()
+        self._mutex = Lock()
         self._worker: WorkerInfo | None = None
         self._lock: WorkerLock | None = None
         self._workers = 0
@@ -88,7 +88,7 @@ class Presence:
         A failing outbox does not prevent the start: the worker is registered by `enlist` later, and until then its
         death cannot be proved, so that its leases decide.
         """
-        with self._turn:
+        with self._mutex:
             if self._worker is None:
                 ident = f"{socket.gethostname()}:{os.getpid()}/{uuid4().hex}"
                 lock = WorkerLock.make(self._store.beside, ident)
@@ -106,13 +106,13 @@ class Presence:
 
     def leave(self, *, clean: bool) -> None:
         """Record that a worker has stopped. Without `clean` it may still be sending, and the lock is kept."""
-        with self._turn:
+        with self._mutex:
             self._workers -= 1
             self._pinned = self._pinned or not clean
 
     def end(self) -> None:
         """Remove this process's row when the outbox is closed, unless a worker still runs."""
-        with self._turn:
+        with self._mutex:
             if self._worker is None or self._workers or self._pinned:
                 return
             with suppress(errors.OutboxError):  # then another worker detects its end by the lock file

@@ -11,7 +11,7 @@ from threading import Lock
 from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.store.database import open_database
-from courriel.sandbox.store.query import Query
+from courriel.sandbox.store.query import MailQuery
 from courriel.sandbox.structure import parts_of
 from courriel.wire.parse.letter import Letter
 
@@ -20,7 +20,7 @@ _AT_ONCE = 200  # mails indexed under one lock, so that a search waits no longer
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundMails:
     """One page of a search, and how many mails were found in all."""
 
     letters: tuple[CapturedMessage, ...]
@@ -39,29 +39,10 @@ class SearchIndex:
 
     def catch_up(self) -> None:
         """Index what arrived since the last time, and forget what was removed."""
-        while self._catch_up_with_some():
+        while self.catch_up_with_some():
             pass
 
-    def search(self, query: Query, *, mailbox: str | None = None, start: int = 0, most: int = 50) -> Found:
-        """Mails that match, the newest first. Everything that arrived before the call is looked at."""
-        self.catch_up()
-        numbers, count = self._numbers(query, mailbox, start, most)
-        letters = tuple(letter for number in numbers if (letter := self._captured.get(number)) is not None)
-        return Found(letters, count)
-
-    def numbers(self, query: Query, *, mailbox: str | None = None) -> list[int]:
-        """Numbers of all mails that match, the newest first."""
-        self.catch_up()
-        return self._numbers(query, mailbox, 0, -1)[0]
-
-    def close(self) -> None:
-        """Close the index; it cannot be used any more."""
-        with self._lock:
-            self._database.close()
-
-    # The steps.
-
-    def _catch_up_with_some(self) -> bool:
+    def catch_up_with_some(self) -> bool:
         """Index some mails; returns whether there may be more."""
         with self._lock:
             revision = self._captured.revision
@@ -83,6 +64,25 @@ class SearchIndex:
                 self._revision = revision
                 return False
             return True
+
+    def search(self, query: MailQuery, *, mailbox: str | None = None, start: int = 0, most: int = 50) -> FoundMails:
+        """Mails that match, the newest first. Everything that arrived before the call is looked at."""
+        self.catch_up()
+        numbers, count = self._numbers(query, mailbox, start, most)
+        letters = tuple(letter for number in numbers if (letter := self._captured.get(number)) is not None)
+        return FoundMails(letters, count)
+
+    def numbers(self, query: MailQuery, *, mailbox: str | None = None) -> list[int]:
+        """Numbers of all mails that match, the newest first."""
+        self.catch_up()
+        return self._numbers(query, mailbox, 0, -1)[0]
+
+    def close(self) -> None:
+        """Close the index; it cannot be used any more."""
+        with self._lock:
+            self._database.close()
+
+    # The steps.
 
     def _add(self, letter: CapturedMessage) -> None:
         # Parsed apart from the letter's own: what was read of a mail nobody opens is not kept.
@@ -111,22 +111,18 @@ class SearchIndex:
             [(recipient.lower(), letter.number) for recipient in letter.recipients],
         )
 
-    def _numbers(self, query: Query, mailbox: str | None, start: int, most: int) -> tuple[list[int], int]:
+    def _numbers(self, query: MailQuery, mailbox: str | None, start: int, most: int) -> tuple[list[int], int]:
         where, values = _condition(query, mailbox)
+        # All numbers in one statement: counting apart would search twice.
+        statement = f"SELECT number FROM facts {where} ORDER BY number DESC"  # noqa: S608
         with self._lock:
             try:
-                if query.seen is not None:
-                    everything = self._all(f"SELECT number FROM facts {where} ORDER BY number DESC", values)  # noqa: S608
-                    fitting = [each for each in everything if self._captured.is_seen(each) == query.seen]
-                    return fitting[start : start + most if most >= 0 else None], len(fitting)
-                statement = f"SELECT number FROM facts {where} ORDER BY number DESC LIMIT ? OFFSET ?"  # noqa: S608
-                numbers = self._all(statement, (*values, most, start))
-                if start == 0 and 0 <= len(numbers) < most:
-                    return numbers, len(numbers)
-                (count,) = self._all(f"SELECT count(*) FROM facts {where}", values)  # noqa: S608
+                found = self._all(statement, values)
             except sqlite3.OperationalError:
                 return [], 0  # an expression that the index cannot read finds nothing
-            return numbers, count
+        if query.seen is not None:
+            found = [each for each in found if self._captured.is_seen(each) == query.seen]
+        return found[start : start + most if most >= 0 else None], len(found)
 
     def _all(self, statement: str, values: Sequence[object]) -> list[int]:
         return [row[0] for row in self._database.execute(statement, tuple(values))]
@@ -135,7 +131,7 @@ class SearchIndex:
 # The steps.
 
 
-def _condition(query: Query, mailbox: str | None) -> tuple[str, list[object]]:
+def _condition(query: MailQuery, mailbox: str | None) -> tuple[str, list[object]]:
     """Make the WHERE of a search from the words of `query.py`; values of the search itself are bound."""
     parts: list[str] = []
     values: list[object] = []

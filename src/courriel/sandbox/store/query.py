@@ -26,7 +26,7 @@ _IS = {"unread": False, "unseen": False, "read": True, "seen": True, "nonlu": Fa
 
 
 @dataclass(frozen=True)
-class Query:
+class MailQuery:
     """Parsed search. `words` are expressions of the index that must all be found, `without` those that must not."""
 
     words: tuple[str, ...] = ()
@@ -42,10 +42,10 @@ class Query:
     @property
     def empty(self) -> bool:
         """Whether it asks for nothing, so that every mail is found."""
-        return self == Query()
+        return self == MailQuery()
 
 
-def read_query(text: str) -> Query:
+def read_query(text: str) -> MailQuery:
     """Parse a search; words that make no sense are in `remarks`. Never raises, and is linear in the text."""
     words: list[str] = []
     without: list[str] = []
@@ -75,7 +75,7 @@ def read_query(text: str) -> Query:
             expression = _expression(f"{found['key']}:{value}" if key else value, whole=whole)
             if expression:
                 (without if negated else words).append(expression)
-    return Query(tuple(words), tuple(without), tuple(conditions), tuple(flags), seen, tuple(remarks))
+    return MailQuery(tuple(words), tuple(without), tuple(conditions), tuple(flags), seen, tuple(remarks))
 
 
 # The steps.

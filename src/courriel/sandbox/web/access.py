@@ -1,4 +1,4 @@
-"""Who may use the page: by which names of this machine, from which pages, with which password."""
+"""Access to the page: by which names of this machine, from which pages, with which password."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Rules of access. `hosts` are names by which the page may be asked for, besides those of loopback."""
+    """Access rules of a page. `hosts` are names by which the page may be asked for, besides those of loopback."""
 
     hosts: frozenset[str] = frozenset()
     password: str = ""

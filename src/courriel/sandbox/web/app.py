@@ -63,7 +63,7 @@ VIEWS = [
 
 
 def application(site: Site) -> ASGIApp:
-    """The application of one site, with its guard before everything else."""
+    """ASGI application of one site, with its guard before everything else."""
     from courriel.sandbox.web.pages.routes import PAGES
 
     routes = [*OWN, *MAILPIT, *VIEWS, *PAGES, Route("/api/{rest:path}", own.no_such_address)]

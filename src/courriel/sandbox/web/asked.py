@@ -1,4 +1,4 @@
-"""What a request asks for: its site, its mail, its numbers, each checked."""
+"""Values of a request: its site, its mail, its numbers, each checked."""
 
 from __future__ import annotations
 

@@ -54,6 +54,7 @@ class WebServer:
         self._thread = LoopThread("courriel page")
         try:
             self._serving = self._thread.run(self._start())
+            site.start()
         except BaseException:
             self._thread.close()
             self._socket.close()

@@ -1,11 +1,11 @@
-"""What the page and the API know of their server: its mails, its faults, its sessions, its addresses."""
+"""Server as its page and its API see it: mails, faults, sessions, addresses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event, Lock, Thread
 
 from courriel.network.listening import ServedSession
 from courriel.sandbox.captured import CapturedMail
@@ -14,6 +14,8 @@ from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.store.index import SearchIndex
 from courriel.sandbox.web.access import Access
 from courriel.sandbox.web.summary import Summaries
+
+_QUIET = 1.0  # seconds without a change, after which mails are indexed
 
 ADDRESS = "/m/{number}"
 """Path of one mail in the page."""
@@ -37,6 +39,7 @@ class Site:
     closing: Event = field(default_factory=Event)
     _lock: Lock = field(default_factory=Lock)
     _index: SearchIndex | None = None
+    _indexing: Thread | None = None
 
     @property
     def index(self) -> SearchIndex:
@@ -46,11 +49,28 @@ class Site:
                 self._index = SearchIndex(self.captured, self.data / "search.db" if self.data else None)
             return self._index
 
+    def start(self) -> None:
+        """Index in the background, whenever no mail has come for a second: the first search is not to wait for all."""
+        self._indexing = Thread(target=self._keep_up, name="courriel index", daemon=True)
+        self._indexing.start()
+
     def close(self) -> None:
         """End what waits here, and close the index."""
         self.closing.set()
         self.captured.wake()
+        if self._indexing is not None:
+            self._indexing.join()
         with self._lock:
             if self._index is not None:
                 self._index.close()
                 self._index = None
+
+    # The steps.
+
+    def _keep_up(self) -> None:
+        """Index what arrived, in portions, as long as nothing else arrives."""
+        last = -1
+        while not self.closing.wait(_QUIET):
+            quiet, last = self.captured.revision == last, self.captured.revision
+            while quiet and self.index.catch_up_with_some() and not self.closing.is_set():
+                quiet = self.captured.revision == last

@@ -17,7 +17,7 @@ _READ = 4000  # characters of the text that the snippet is made from
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a list shows of a mail; addresses are those of the header, `recipients` those of the envelope."""
+    """Line of a list about a mail; addresses are those of the header, `recipients` those of the envelope."""
 
     number: int
     sender: tuple[str, str]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -22,12 +22,14 @@ from courriel.model.received.folder import Filed, Folder, FolderPosition, Folder
 from courriel.model.received.limits import ReadLimits
 from courriel.model.received.part import LetterPart
 from courriel.model.received.search import Search
+from courriel.model.received.sorting import LetterOrder, LetterThread, algorithm, letter_order
 from courriel.model.received.sync import SyncMark
 from courriel.model.server import Server
 from courriel.network.transcripts.transcript import Transcript
 from courriel.network.waking.awaiting import AsyncWakeableLine
 from courriel.session.imap.append import Putable
 from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter
+from courriel.session.imap.letters import FoundLetters
 from courriel.session.imap.mailbox import (
     INBOX,
     ImapLetterRefs,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from courriel.session.imap.awaited_watch import AsyncWatch
+    from courriel.session.imap.change_watch import AsyncChangeWatch
     from courriel.session.imap.sync import AsyncSync
 
 T = TypeVar("T")
@@ -133,11 +136,28 @@ class AsyncImapSession(ImapMailboxState):
     # Finding and reading.
 
     def search(
-        self, search: Search | None = None, /, *, whole: bool = False, listing: bool = False, **wanted: Any
+        self,
+        search: Search | None = None,
+        /,
+        *,
+        whole: bool = False,
+        listing: bool = False,
+        sort: str | Sequence[str] = (),
+        last: int | None = None,
+        skip: int = 0,
+        **wanted: Any,
     ) -> AsyncLetters:
         """Letters that match all criteria; see ImapSession.search. Nothing is sent before they are awaited."""
         _ = extent_of(whole=whole, listing=listing)
-        return AsyncLetters(self, partial(self._find, as_search(search, wanted)), whole=whole, listing=listing)
+        found = partial(self._find, as_search(search, wanted), letter_order(sort, last, skip))
+        return AsyncLetters(self, found, whole=whole, listing=listing)
+
+    async def threads(
+        self, search: Search | None = None, /, *, by: str = "references", **wanted: Any
+    ) -> list[LetterThread]:
+        """Conversations of the letters that match all criteria; see ImapSession.threads."""
+        threads, _ = await self._run(self._threads(as_search(search, wanted), algorithm(by)))
+        return threads
 
     def fetch(self, letters: AsyncImapLetterRefs, *, whole: bool = False, listing: bool = False) -> AsyncLetters:
         """Letters of the selected folder by UID, as `search` returns them."""
@@ -252,8 +272,8 @@ class AsyncImapSession(ImapMailboxState):
             changes = await self._run(changes_since(self._dialogue, name, since))
             place = self._dialogue.place
 
-            async def known() -> tuple[tuple[str, int], tuple[int, ...]]:
-                return place, changes.new
+            async def known() -> FoundLetters:
+                return place, changes.new, ""
 
             return changes, AsyncLetters(self, known)
 
@@ -279,6 +299,27 @@ class AsyncImapSession(ImapMailboxState):
         )  # fmt: skip
         return AsyncWatch(self, self._line, state, self._finish_first)
 
+    def watch_changes(
+        self,
+        *folders: str,
+        since: SyncMark | Mapping[str, SyncMark] | None = None,
+        renew: float = 540,
+        poll: float = 60,
+        turn: float = 60,
+        patience: float = 3600,
+        start_again: bool = False,
+    ) -> AsyncChangeWatch:
+        """Iterator over changes of folders; see ImapSession.watch_changes."""
+        from courriel.session.imap.change_state import ChangeState  # noqa: PLC0415 - only for watching
+        from courriel.session.imap.change_watch import AsyncChangeWatch, marks_of, watched  # noqa: PLC0415
+
+        names = watched(folders)
+        state = ChangeState(
+            self._dialogue, names, marks_of(since, names), renew=renew, poll=poll, turn=turn, patience=patience,
+            start_again=start_again,
+        )  # fmt: skip
+        return AsyncChangeWatch(self, self._line, state, self._finish_first)
+
     async def wait_for_news(self, seconds: float) -> bool:
         """Wait for changes in the selected folder, for at most `seconds`; see ImapSession.wait_for_news."""
         return await self._run(self._idle(seconds))
@@ -295,11 +336,11 @@ class AsyncImapSession(ImapMailboxState):
         self._unfinished = task
         task.add_done_callback(_ignore_result)
 
-    async def _find(self, search: Search) -> tuple[tuple[str, int], tuple[int, ...]]:
-        return await self._run(self._search(search))
+    async def _find(self, search: Search, order: LetterOrder) -> FoundLetters:
+        return await self._run(self._search(search, order))
 
-    async def _resolve(self, letters: AsyncImapLetterRefs) -> tuple[tuple[str, int], tuple[int, ...]]:
-        return await self._run(self._identify(letters))
+    async def _resolve(self, letters: AsyncImapLetterRefs) -> FoundLetters:
+        return (*await self._run(self._identify(letters)), "")
 
     async def _finish(self) -> None:
         task, self._unfinished = self._unfinished, None

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Seque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from courriel import errors
-from courriel.session.imap.letters import FolderLetter, LetterSequence
+from courriel.session.imap.letters import FolderLetter, FoundLetters, LetterSequence
 from courriel.wire.parse.letter import AsyncLetter
 
 if TYPE_CHECKING:
@@ -43,14 +43,13 @@ class AsyncMailboxLetter(FolderLetter, AsyncLetter):
         super().__init__(
             header=data.header or _not_loaded, whole=whole if loaded and whole is not None else _not_loaded, size=size
         )
-        self._fetch = self._fetch_content
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.uid} in {self.folder!r}, {self.size:,} octets>"
 
     # The steps.
 
-    async def _fetch_content(self) -> bytes:
+    async def _awaited_whole(self) -> bytes:
         return await self._session.content_of(self)
 
 
@@ -60,7 +59,7 @@ class AsyncLetters(LetterSequence):
     def __init__(
         self,
         session: AsyncLetterSource,
-        find: Callable[[], Awaitable[tuple[tuple[str, int], tuple[int, ...]]]],
+        find: Callable[[], Awaitable[FoundLetters]],
         *,
         whole: bool = False,
         listing: bool = False,

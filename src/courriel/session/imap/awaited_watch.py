@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from courriel import errors
 from courriel.model.received.folder import FolderPosition
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from courriel.session.imap.watch_state import WatchState
 
 
-class AsyncWatch:
-    """Iterator over new letters: `async for letter in session.watch()`; see Watch.
+T = TypeVar("T")
 
-    A wait that is cancelled (`asyncio.timeout` around `anext`) loses nothing, and the session stays open.
-    """
+
+class AsyncWatching(Generic[T]):
+    """Iterator over what happens in folders, for asyncio; see Watching."""
 
     def __init__(
         self,
@@ -39,20 +39,8 @@ class AsyncWatch:
         self._woken = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None  # goes on when the wait for it is cancelled
 
-    @property
-    def folder(self) -> str:
-        """Name of the folder."""
-        return self._state.folder
-
-    @property
-    def mark(self) -> FolderPosition:
-        """Position reached in the folder. Raises UsageError before the watch began."""
-        if self._loop is None:
-            raise errors.UsageError("this watch has not begun yet: use `async with`, or `async for`")
-        return self._state.mark
-
     async def begin(self) -> Self:
-        """Select the folder now: letters that arrive from this moment on are new."""
+        """Select the folder now: what happens from this moment on is new."""
         if self._loop is None:
             if not self._session.usable:
                 await self._session.open()
@@ -74,12 +62,12 @@ class AsyncWatch:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> AsyncMailboxLetter:
+    async def __anext__(self) -> T:
         await self.begin()
         state = self._state
         while not state.stopped:
             if state.ready:
-                return AsyncMailboxLetter(self._session, state.folder_id, state.take())
+                return self._take()
             await self._wait_for_look()
         raise StopAsyncIteration
 
@@ -92,6 +80,10 @@ class AsyncWatch:
         self.close()
 
     # The steps.
+
+    def _take(self) -> T:
+        """The next result of what was fetched."""
+        raise NotImplementedError
 
     async def _wait_for_look(self) -> None:
         """Wait for the current look at the folder, or for a new one; it goes on when this wait is cancelled."""
@@ -117,7 +109,9 @@ class AsyncWatch:
             if not opened:
                 await self._session.open()
             opened = True
-            if not await self._line.run(self._state.fetch_new()) and not self._state.stopped:
+            found = await self._line.run(self._state.fetch_new())
+            self._state.answered()
+            if not found and not self._state.stopped:
                 await self._wait_for_news()
         except errors.CourrielError as lost:
             if not self._state.stopped:
@@ -143,3 +137,27 @@ class AsyncWatch:
     def _wake(self) -> None:
         self._woken.set()
         self._line.wake()
+
+
+class AsyncWatch(AsyncWatching[AsyncMailboxLetter]):
+    """Iterator over new letters: `async for letter in session.watch()`; see Watch.
+
+    A wait that is cancelled (`asyncio.timeout` around `anext`) loses nothing, and the session stays open.
+    """
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder."""
+        return self._state.folder
+
+    @property
+    def mark(self) -> FolderPosition:
+        """Position reached in the folder. Raises UsageError before the watch began."""
+        if self._loop is None:
+            raise errors.UsageError("this watch has not begun yet: use `async with`, or `async for`")
+        return self._state.mark
+
+    # The steps.
+
+    def _take(self) -> AsyncMailboxLetter:
+        return AsyncMailboxLetter(self._session, self._state.folder_id, self._state.take())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, overload
+from typing import TYPE_CHECKING, Protocol, TypeAlias, overload
 
 from courriel import errors
+from courriel._cached import cached_property
 from courriel.dialogue.imap.fetching import LISTING_FIELDS
 from courriel.model.received.folder import FolderPosition
 from courriel.wire.imap.dates import read_date
@@ -114,14 +114,19 @@ class MailboxLetter(FolderLetter):
     another folder is selected, LetterTooLarge, LetterRefused, and what ends a session.
     """
 
+    _header_apart = True
+
     def __init__(self, session: LetterSource, folder_id: tuple[str, int], data: Fetched) -> None:
+        # Without `Letter.__init__`, which would take as long as all the rest: a search makes thousands of letters.
         self.folder_id, self.uid, self._fetched, self._session = folder_id, data.uid, data, session
         whole = data.sections.get("BODY[]") or data.whole
         if whole:
-            super().__init__(whole=whole)
+            self._whole = whole
             return
         # A text that is empty or missing, of a letter that has octets, is asked for once more on access.
-        super().__init__(header=data.header or self._fetch_header, whole=self._fetch, size=data.size or 0)
+        if header := data.header:
+            self._top = header
+        self._said_size = data.size or 0
 
     @cached_property
     def attachments(self) -> tuple[ReceivedAttachment, ...]:
@@ -156,17 +161,21 @@ class MailboxLetter(FolderLetter):
             raise errors.UsageError(f"letter {self.uid} is no longer in {self.folder!r}")
         return found
 
-    def _fetch(self) -> bytes:
+    def _missing_whole(self) -> bytes:
         return self._session.content_of(self)
 
-    def _fetch_header(self) -> bytes:
+    def _missing_header(self) -> bytes:
         return self._session.header_of(self)
+
+
+FoundLetters: TypeAlias = "tuple[tuple[str, int], tuple[int, ...], str]"
+"""Folder of letters, their UIDs, and who sorted them; see `LetterSequence.sorted_by`."""
 
 
 class LetterSequence:
     """UIDs of letters in one folder, in order: what both kinds of search results have."""
 
-    _found: tuple[tuple[str, int], tuple[int, ...]] | None = None
+    _found: FoundLetters | None = None
 
     @property
     def folder_id(self) -> tuple[str, int]:
@@ -178,6 +187,11 @@ class LetterSequence:
         """UIDs of the letters."""
         return self._known()[1]
 
+    @property
+    def sorted_by(self) -> str:
+        """Sorter of the letters: "server", or "here" where it has no SORT; "" for the order of the folder."""
+        return self._known()[2]
+
     def __len__(self) -> int:
         return len(self.uids)
 
@@ -186,7 +200,7 @@ class LetterSequence:
 
     # The steps.
 
-    def _known(self) -> tuple[tuple[str, int], tuple[int, ...]]:
+    def _known(self) -> FoundLetters:
         """Folder and UIDs. Raises UsageError before the search was awaited."""
         if self._found is None:
             raise errors.UsageError("these letters have not been looked for yet: await them, or use `async for`")
@@ -194,7 +208,9 @@ class LetterSequence:
 
 
 class Letters(LetterSequence, Sequence[MailboxLetter]):
-    """Search result: a sequence of letters by ascending UID; its length is known, letters are fetched as needed.
+    """Search result: a sequence of letters; its length is known, letters are fetched as needed.
+
+    They are in the order of their UIDs, or in the one that was asked for; see `sorted_by`.
 
     A letter that was expunged meanwhile is left out. Each iteration fetches again, so that flags are current.
     """
@@ -204,12 +220,13 @@ class Letters(LetterSequence, Sequence[MailboxLetter]):
         session: LetterSource,
         folder_id: tuple[str, int],
         uids: Sequence[int],
+        sorted_by: str = "",
         *,
         whole: bool = False,
         listing: bool = False,
     ) -> None:
         self._session = session
-        self._found = folder_id, tuple(uids)
+        self._found = folder_id, tuple(uids), sorted_by
         self.whole, self.listing = whole, listing
 
     def __iter__(self) -> Iterator[MailboxLetter]:
@@ -227,7 +244,9 @@ class Letters(LetterSequence, Sequence[MailboxLetter]):
     def __getitem__(self, index: int | slice) -> MailboxLetter | Letters:
         """One letter by its index (UsageError when it no longer exists), or a part by a slice."""
         if isinstance(index, slice):
-            return Letters(self._session, self.folder_id, self.uids[index], whole=self.whole, listing=self.listing)
+            return Letters(
+                self._session, self.folder_id, self.uids[index], self.sorted_by, whole=self.whole, listing=self.listing
+            )
         for letter in self._session.read(self.folder_id, (self.uids[index],), whole=self.whole, listing=self.listing):
             return letter
         raise errors.UsageError(f"letter {self.uids[index]} is no longer in {self.folder_id[0]!r}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from courriel import errors
 from courriel.dialogue.flow import Flow
-from courriel.dialogue.imap import account
+from courriel.dialogue.imap import account, sorting
 from courriel.dialogue.imap.client import ImapDialogue
 from courriel.dialogue.imap.fetching import Extent
 from courriel.dialogue.imap.folders import INBOX
@@ -18,13 +18,14 @@ from courriel.model.received.folder import Filed, Folder, FolderStatus, Selectio
 from courriel.model.received.limits import ReadLimits
 from courriel.model.received.part import LetterPart
 from courriel.model.received.search import Search, checked_uids
+from courriel.model.received.sorting import LetterOrder, LetterThread
 from courriel.model.server import Dialect, Server
 from courriel.network.transcripts.imap import ImapTranscript
 from courriel.network.transcripts.transcript import Transcript, log_if_wanted
 from courriel.session import server_memory
 from courriel.session.base import BaseSession
 from courriel.session.imap.append import Putable, octets_of
-from courriel.session.imap.letters import FolderLetter, LetterSequence
+from courriel.session.imap.letters import FolderLetter, FoundLetters, LetterSequence
 from courriel.wire.imap import syntax
 from courriel.wire.parse.apart import content_of
 from courriel.wire.parse.letter import Letter
@@ -68,6 +69,11 @@ class ImapMailboxState(BaseSession):
     def selected(self) -> Selection | None:
         """The selected folder."""
         return self._dialogue.selected if self.usable else None
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the open session is compressed (`Server(compress=True)`, where the server offers it)."""
+        return self._dialogue.compressed if self.usable else False
 
     def hang_up(self) -> None:
         """Close the connection without LOGOUT, from any thread: a waiting call raises ConnectionFailed."""
@@ -122,10 +128,19 @@ class ImapMailboxState(BaseSession):
 
     # Finding and reading.
 
-    def _search(self, search: Search) -> Flow[tuple[tuple[str, int], tuple[int, ...]]]:
-        """Folder and UIDs of the letters that match."""
-        uids = yield from self._dialogue.search(search)
-        return self._dialogue.place, uids
+    def _search(self, search: Search, order: LetterOrder) -> Flow[FoundLetters]:
+        """Folder and UIDs of the letters that match, and who sorted them."""
+        if order.keys:
+            uids, sorted_by = yield from sorting.sort(self._dialogue, search, order.keys)
+            return self._dialogue.place, order.part_of(uids), sorted_by
+        if order.last is not None:
+            uids = yield from sorting.last(self._dialogue, search, order.last, order.skip)
+        else:
+            uids = yield from self._dialogue.search(search)
+        return self._dialogue.place, uids, ""
+
+    def _threads(self, search: Search, by: str) -> Flow[tuple[list[LetterThread], str]]:
+        return sorting.threads(self._dialogue, search, by)
 
     def _find_message(self, message_id: str, folder: str | None) -> Flow[tuple[int, ...]]:
         """UIDs of the letters with exactly this Message-ID."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from courriel.model.received.folder import Filed, Folder, FolderPosition, Folder
 from courriel.model.received.limits import ReadLimits
 from courriel.model.received.part import LetterPart
 from courriel.model.received.search import Search
+from courriel.model.received.sorting import LetterThread, algorithm, letter_order
 from courriel.model.received.sync import SyncMark
 from courriel.model.server import Server
 from courriel.network.transcripts.transcript import Transcript
@@ -37,6 +38,7 @@ from courriel.session.saving import SaveTarget, saving
 if TYPE_CHECKING:
     from typing import Self
 
+    from courriel.session.imap.change_watch import ChangeWatch
     from courriel.session.imap.sync import Sync
     from courriel.session.imap.watch import Watch
 
@@ -137,18 +139,39 @@ class ImapSession(ImapMailboxState):
     # Finding and reading.
 
     def search(
-        self, search: Search | None = None, /, *, whole: bool = False, listing: bool = False, **wanted: Any
+        self,
+        search: Search | None = None,
+        /,
+        *,
+        whole: bool = False,
+        listing: bool = False,
+        sort: str | Sequence[str] = (),
+        last: int | None = None,
+        skip: int = 0,
+        **wanted: Any,
     ) -> Letters:
         """Letters that match all criteria, for example `search(unseen=True, since=date(2026, 11, 1))`.
 
         The criteria are those of Search; a Search may be given instead. With `whole` letters are fetched with their
         content, some megabytes ahead, which is much faster for reading all of it; with `listing` only with the header
         fields that a list needs (sender, recipients, subject, date, ids), which is faster for thousands of them: the
-        others are fetched on first access. Raises UsageError for an invalid value, before a byte is sent.
+        others are fetched on first access. `sort` is "date", "-date" for the latest first, or several of
+        "received", "date", "sender", "to", "cc", "subject", "size"; a server without SORT has the fields of all letters
+        fetched and sorted here (`sorted_by`). `last` is the most letters, the last ones of the order without the very
+        last `skip`: for pages of a large folder. Raises UsageError for an invalid value, before a byte is sent.
         """
         _ = extent_of(whole=whole, listing=listing)
-        found = self._line.run(self._search(as_search(search, wanted)))
+        order = letter_order(sort, last, skip)
+        found = self._line.run(self._search(as_search(search, wanted), order))
         return Letters(self, *found, whole=whole, listing=listing)
+
+    def threads(self, search: Search | None = None, /, *, by: str = "references", **wanted: Any) -> list[LetterThread]:
+        """Conversations of the letters that match all criteria, which are those of `search`; see LetterThread.
+
+        `by` is "references" (the ids that answers refer to) or "orderedsubject" (subjects alone). A server without
+        THREAD has the fields of all letters fetched, and they are put together here by the same rules (RFC 5256).
+        """
+        return self._line.run(self._threads(as_search(search, wanted), algorithm(by)))[0]
 
     def __iter__(self) -> Iterator[MailboxLetter]:
         """Iterate over the letters of the selected folder, by default INBOX, headers fetched many at a time."""
@@ -334,6 +357,33 @@ class ImapSession(ImapMailboxState):
             start_again=start_again,
         )  # fmt: skip
         return Watch(self, self._line, state)
+
+    def watch_changes(
+        self,
+        *folders: str,
+        since: SyncMark | Mapping[str, SyncMark] | None = None,
+        renew: float = 540,
+        poll: float = 60,
+        turn: float = 60,
+        patience: float = 3600,
+        start_again: bool = False,
+    ) -> ChangeWatch:
+        """Iterator that waits for changes of folders, by default of INBOX: new letters, new flags, letters gone.
+
+        It is `sync` again and again: after the marks `since`, or from now on. It waits by IDLE in the first folder; the
+        others are synchronised every `turn` seconds, by the same session: several sessions may share many folders. The
+        first one is synchronised when a change is announced, every `renew` seconds anyway, and on a new connection.
+        The other arguments are those of `watch`. The folders are selected for reading only.
+        """
+        from courriel.session.imap.change_state import ChangeState  # noqa: PLC0415 - only for watching
+        from courriel.session.imap.change_watch import ChangeWatch, marks_of, watched  # noqa: PLC0415
+
+        names = watched(folders)
+        state = ChangeState(
+            self._dialogue, names, marks_of(since, names), renew=renew, poll=poll, turn=turn, patience=patience,
+            start_again=start_again,
+        )  # fmt: skip
+        return ChangeWatch(self, self._line, state)
 
     def wait_for_news(self, seconds: float, bell: ThreadWakeup | None = None) -> bool:
         """Wait for changes in the selected folder, for at most `seconds`; return whether there was one.

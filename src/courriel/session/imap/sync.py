@@ -24,13 +24,14 @@ class ChangeKind(Enum):
 class Change:
     """Change of one letter in a folder: it is new, its flags have changed, or it is gone.
 
-    `flags` are those that it has now. A new one comes as `letter`, with its header.
+    `flags` are those that it has now. A new one comes as `letter`, with its header. `folder` is the name of its folder.
     """
 
     kind: ChangeKind
     uid: int
     flags: frozenset[str] = frozenset()
     letter: FolderLetter | None = None
+    folder: str = ""
 
 
 class Sync:
@@ -45,9 +46,9 @@ class Sync:
 
     def __iter__(self) -> Iterator[Change]:
         changes, letters = self._find()
-        yield from _known_letters(changes)
+        yield from _known_letters(changes, letters.folder_id[0])
         for letter in letters:
-            yield Change(ChangeKind.NEW, letter.uid, letter.flags, letter)
+            yield Change(ChangeKind.NEW, letter.uid, letter.flags, letter, letter.folder)
         self.mark = changes.mark
 
 
@@ -62,18 +63,18 @@ class AsyncSync:
 
     async def __aiter__(self) -> AsyncIterator[Change]:
         changes, letters = await self._find()
-        for change in _known_letters(changes):
+        for change in _known_letters(changes, (await letters).folder_id[0]):
             yield change
         async for letter in letters:
-            yield Change(ChangeKind.NEW, letter.uid, letter.flags, letter)
+            yield Change(ChangeKind.NEW, letter.uid, letter.flags, letter, letter.folder)
         self.mark = changes.mark
 
 
 # The steps.
 
 
-def _known_letters(changes: FolderChanges) -> Iterator[Change]:
+def _known_letters(changes: FolderChanges, folder: str) -> Iterator[Change]:
     for uid in changes.gone:
-        yield Change(ChangeKind.GONE, uid)
+        yield Change(ChangeKind.GONE, uid, folder=folder)
     for uid, flags in changes.changed:
-        yield Change(ChangeKind.CHANGED, uid, flags)
+        yield Change(ChangeKind.CHANGED, uid, flags, folder=folder)

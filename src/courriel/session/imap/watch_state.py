@@ -107,6 +107,10 @@ class WatchState:
         """The session is open, and answers."""
         self._lost_since, self._pause = None, 0.0
 
+    def answered(self) -> None:
+        """The session was opened and has answered: a server that hangs up on every wait may do so for years."""
+        self._lost_since = None
+
     def bear(self, lost: errors.CourrielError, *, opened: bool) -> float:
         """Seconds to pause before the next attempt to connect. Raises an error that another attempt would not cure."""
         now = monotonic()

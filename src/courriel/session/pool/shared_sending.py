@@ -183,7 +183,7 @@ class SharedSending(PoolBase[AsyncSmtpSession]):
         assert waiter.slot is not None
         sender = BatchSender(session._dialogue, window=WINDOW, ahead=_AHEAD)
         try:
-            with session._line.turn:
+            with session._line.guard:
                 while self._fill_batch(sender, session, waiter.slot):
                     begun = monotonic()
                     try:

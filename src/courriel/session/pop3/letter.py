@@ -18,6 +18,7 @@ class _PopLetterState(Letter):
     connection_id: int
     """Number of the connection on which `number` is valid."""
     _failure: errors.CourrielError | None = None
+    _header_apart = True
 
     def keep(self, result: bytes | errors.CourrielError, *, head: bool = False) -> None:
         """Store what was fetched; an error is raised on access to the content, a failed header is fetched again."""
@@ -48,7 +49,6 @@ class PopLetter(_PopLetterState):
     """
 
     def __init__(self, session: PopSession, number: int, connection_id: int) -> None:
-        super().__init__(header=self._fetched_head, whole=self._fetched)
         self.number, self.connection_id = number, connection_id
         self._session = session
 
@@ -69,14 +69,14 @@ class PopLetter(_PopLetterState):
 
     # The steps.
 
-    def _fetched(self) -> bytes:
+    def _missing_whole(self) -> bytes:
         if self._failure is not None:
             raise self._failure
         self._session.fetch(self)
         assert isinstance(self._whole, bytes)
         return self._whole
 
-    def _fetched_head(self) -> bytes:
+    def _missing_header(self) -> bytes:
         self._session.fetch_head(self)
         return self.raw if not isinstance(self._top, bytes) else self._top
 
@@ -89,7 +89,6 @@ class AsyncPopLetter(_PopLetterState, AsyncLetter):
     """
 
     def __init__(self, session: AsyncPopSession, number: int, connection_id: int) -> None:
-        super().__init__(header=self._no_head, whole=self._not_loaded)
         self.number, self.connection_id = number, connection_id
         self._session = session
 
@@ -112,12 +111,12 @@ class AsyncPopLetter(_PopLetterState, AsyncLetter):
 
     # The steps.
 
-    def _not_loaded(self) -> bytes:
+    def _missing_whole(self) -> bytes:
         if self._failure is not None:
             raise self._failure
         raise errors.UsageError(f"letter {self.number} is not here yet: await letter.load() first")
 
-    def _no_head(self) -> bytes:
+    def _missing_header(self) -> bytes:
         if self._failure is not None:
             raise self._failure
         raise errors.UsageError(f"the head of letter {self.number} is not here yet: await letter.load_head() first")

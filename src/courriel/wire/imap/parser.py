@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import chain
 from typing import TypeAlias
 
 from courriel._dataclass import dataclass
@@ -132,23 +133,39 @@ class ImapParser:
         """Octets that are not consumed, up to 80."""
         return self._data[self._at : self._at + 80]
 
+    def take_rest(self) -> bytes:
+        """Remove and return all octets that are not consumed: they are no responses of this connection."""
+        rest, self._data = self._data[self._at :], b""
+        self._at = self._looked = 0
+        return rest
+
     @property
     def expected(self) -> int:
         """Octets of a literal that are still to come."""
         return self._left or 0
 
-    def letters(self, found: list[Fetched]) -> None:
-        """Take the letters that are here as a whole, in the usual form, up to anything else."""
+    def letters(self, found: list[Fetched]) -> bool:
+        """Take the letters that are here as a whole, in the usual form, up to anything else.
+
+        True when the next one has begun in that form, and is small enough to wait until all of it is here: `next` would
+        take it too, in many more steps.
+        """
         if self._pieces or self._left is not None or self.pour is not None:
-            return
+            return False
         data, at = self._data, self._at
+        here, begun = len(data), False
         match, largest = _LETTER.match, self._limits.letter
         before, name, section = len(found), "", b""
         while (usual := match(data, at)) is not None:
             uid, flags, size, date, part, length = usual.groups()
             start = usual.end()
             end = start + int(length)
-            if not data.startswith(b")\r\n", end) or uid is None or end - start > largest:
+            if uid is None or end - start > largest:
+                break
+            if end + 3 > here:
+                begun = end - at < _SMALL
+                break
+            if not data.startswith(b")\r\n", end):
                 break
             if data.count(b"UID ", at, start) != 1:
                 break  # two of them may contradict each other
@@ -160,6 +177,7 @@ class ImapParser:
         if at != self._at:
             self._count(at - self._at, len(found) - before)
             self._at = self._looked = at
+        return begun
 
     def sizes(self) -> list[tuple[int, int]]:
         """Take the UIDs and sizes that are here, in the usual form, up to anything else."""
@@ -168,7 +186,8 @@ class ImapParser:
         block = _SIZES.match(self._data, self._at)
         if block is None:
             return []
-        found = [(int(uid), int(size)) for uid, size in _SIZE.findall(block[0])]
+        numbers = map(int, chain.from_iterable(_SIZE.findall(block[0])))
+        found = list(zip(numbers, numbers, strict=True))
         self._count(block.end() - self._at, len(found))
         self._at = self._looked = block.end()
         return found

@@ -32,6 +32,8 @@ FLAGS = {
     "recent": "\\Recent",
 }
 """Names in this package for the system flags; any other flag is a keyword."""
+SYSTEM_FLAGS = tuple(flag for word, flag in FLAGS.items() if word != "recent")
+"""System flags that a client may set; only the server sets \\Recent."""
 _WORDS = {flag.lower(): word for word, flag in FLAGS.items()}
 
 
@@ -150,9 +152,11 @@ def read_uid_set(words: bytes, limit: int) -> list[int]:
     return found
 
 
-def known_in_set(words: bytes, known: set[int]) -> set[int]:
-    """Known UIDs that stand in `1:3,7`, however large its ranges are. Raises RemoteProtocolError."""
-    ordered = sorted(known)
+def known_in_set(words: bytes, ordered: Sequence[int]) -> set[int]:
+    """Known UIDs, in ascending order, that stand in `1:3,7`, however large its ranges are.
+
+    Raises RemoteProtocolError.
+    """
     found: set[int] = set()
     for piece in words.split(b","):
         match = _RANGE.fullmatch(piece)

@@ -24,9 +24,11 @@ DEEPEST = 100
 """Levels of lists; the deepest mails in the wild have some ten."""
 _MOST = 200_000  # values in one response
 
-# A section may hold spaces and brackets: `BODY[1.2.HEADER.FIELDS (DATE FROM)]<0>`. No "[" stands in it.
+# A section may hold spaces and brackets: `BODY[1.2.HEADER.FIELDS (DATE FROM)]<0>` (in commands `<0.100>`). No "["
+# stands in it.
 _TOKEN = re.compile(
-    rb'[ \t]*(?:([()])|"((?:[^"\\]|\\.)*+)"|((?:BODY|BINARY)(?:\.\w+)?\[[^\[\]\r\n]*\](?:<\d+>)?|[^ \t()"][^ \t()]*))',
+    rb'[ \t]*(?:([()])|"((?:[^"\\]|\\.)*+)"'
+    rb'|((?:BODY|BINARY)(?:\.\w+)?\[[^\[\]\r\n]*\](?:<\d+(?:\.\d+)?>)?|[^ \t()"][^ \t()]*))',
     re.IGNORECASE | re.DOTALL,
 )
 _BLANK = re.compile(rb"[ \t]*\Z")

@@ -23,15 +23,21 @@ _LITERAL = expression(r"\[[^\[\]<>\"\s]{1,100}\]")
 _TEXT = expression(r'[^"<>,;:()\[\]=\\]++|\\.|.', 16)
 _IN_COMMENT = expression(r"[^()\\]++|\\.|.", 16)
 _PAIR = expression(r"\\(.)", 16)
-# One address in the usual form, which needs no interpretation.
-_USUAL = expression(r"(?:([A-Za-z0-9]+(?: [A-Za-z0-9]+)*+) )?+<([A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)>")
+# One address in a usual form, which needs no interpretation: in brackets, behind its name or behind that in quotes, or
+# alone.
+_USUAL = expression(
+    r"(?:(?:([A-Za-z0-9]++(?: [A-Za-z0-9]++)*+) |\"([A-Za-z0-9.,_'-]++(?: [A-Za-z0-9.,_'-]++)*+)\" )?+"
+    r"<([A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)>"
+    r"|([A-Za-z0-9._+-]+@[A-Za-z0-9.-]+))"
+)
 _SCHEME = expression(r"(?:mailto|smtp):", 2)  # IGNORECASE
 
 
 def received_addresses(value: str, report_defect: ReportDefect) -> tuple[ReceivedAddress, ...]:
     """Parse the addresses of a value whose encoded words are not decoded yet, so that none of them counts as syntax."""
     if usual := _USUAL.fullmatch(value):
-        return (ReceivedAddress(usual[1] or "", usual[2]),)
+        name, quoted, spec, alone = usual.groups()
+        return (ReceivedAddress(name or quoted or "", spec or alone),)
     list_ = _List(report_defect)
     for kind, token in _tokens(value):
         if len(list_.found) >= MOST_ADDRESSES:

@@ -28,10 +28,14 @@ _ZONES = {
 
 # The form of today, which needs no interpretation (RFC 5322 3.3).
 _USUAL = expression(
-    r"(?:[A-Z][a-z]{2}, )?(\d\d?) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (\d{4}) (\d\d):(\d\d):(\d\d) "
-    r"([+-]\d{4})",
+    r"(?:[A-Z][a-z]{2}, )?(\d\d?) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (\d{4}) "
+    r"((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d) ([+-](?:[01]\d|2[0-3]))([0-5]\d)",
     re.ASCII,
 )
+_DIGITS = {
+    "Jan": "01", "Feb": "02", "Mar": "03", "Apr": "04", "May": "05", "Jun": "06", "Jul": "07", "Aug": "08", "Sep": "09",
+    "Oct": "10", "Nov": "11", "Dec": "12",
+}  # fmt: skip
 _COMMENT = expression(r"\([^()]{0,100}\)")
 _TIME = expression(
     r"(?<![\d.])(\d{1,2})[:.](\d{1,2})(?:[:.](\d{1,2}))?(?:[.,]\d{1,9})?(?:\s*([AP])\.?M\b\.?)?(?![\d.])",
@@ -66,14 +70,10 @@ def moment_of(value: str) -> datetime | None:
 # The steps.
 
 
-def _of_today(day: str, month: str, year: str, hour: str, minute: str, second: str, zone: str) -> datetime | None:
-    seconds = int(second)
+def _of_today(day: str, month: str, year: str, time: str, hours: str, minutes: str) -> datetime | None:
+    """Moment of a date in the usual form, read by the standard library's C; None when there is no such day."""
     try:
-        offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:]))
-        return datetime(
-            int(year), _MONTHS[month.lower()], int(day), int(hour), int(minute), seconds if seconds != 60 else 59,
-            tzinfo=timezone(-offset if zone[0] == "-" else offset),
-        )  # fmt: skip
+        return datetime.fromisoformat(f"{year}-{_DIGITS[month]}-{day:0>2}T{time}{hours}:{minutes}")
     except ValueError:
         return None
 

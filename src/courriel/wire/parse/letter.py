@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from functools import cached_property
 from typing import TypeVar
 
+from courriel._cached import cached_property
 from courriel._lazy_re import expression
 from courriel.errors import UsageError
 from courriel.model.received.address import ReceivedAddress
@@ -49,6 +49,14 @@ class Letter:
     server's data of a letter (its number, its flags).
     """
 
+    # Defaults of the class: a listing makes thousands of letters, and reads three properties of each.
+    _whole: bytes | Callable[[], bytes] | None = None
+    _top: bytes | Callable[[], bytes] | None = None
+    _said_size: int | None = None
+    _defects: dict[str, None] | None = None
+    _header_apart = False
+    """Whether a header that is not in memory is fetched alone; else it comes with the letter."""
+
     def __init__(
         self,
         *,
@@ -58,9 +66,10 @@ class Letter:
     ) -> None:
         """Octets in memory, or callables that fetch them; see `parse` and `partial`."""
         self._whole = whole
-        self._top = header
-        self._said_size = size
-        self._defects: dict[str, None] = {}
+        if header is not None:
+            self._top, self._header_apart = header, True
+        if size is not None:
+            self._said_size = size
 
     @classmethod
     def parse(cls: type[AnyLetter], raw: bytes | bytearray | memoryview) -> AnyLetter:
@@ -99,16 +108,16 @@ class Letter:
     def raw(self) -> bytes:
         """All octets of the letter, exactly as the server sent them."""
         if not isinstance(self._whole, bytes):
-            self._whole = bytes(self._whole())
+            self._whole = bytes(self._missing_whole() if self._whole is None else self._whole())
         return self._whole
 
     @property
     def raw_header(self) -> bytes:
         """Octets of the header, with or without the empty line after it; of the whole letter when that is in memory."""
-        if isinstance(self._whole, bytes) or self._top is None:
+        if isinstance(self._whole, bytes) or not self._header_apart:
             return self.raw
         if not isinstance(self._top, bytes):
-            self._top = bytes(self._top())
+            self._top = bytes(self._missing_header() if self._top is None else self._top())
         return self._top
 
     @property
@@ -132,7 +141,7 @@ class Letter:
     @cached_property
     def subject(self) -> str:
         """Decoded subject, "" when there is none."""
-        return self.header("subject")
+        return readable(self._value("subject"), self._note)
 
     @cached_property
     def sender(self) -> ReceivedAddress | None:
@@ -212,7 +221,7 @@ class Letter:
         _ = self.headers, self.sender, self.to, self.cc, self.reply_to, self.date, self.message_id, self.text, self.html
         for each in self.attachments:
             _ = each.size
-        return tuple(self._defects)
+        return tuple(self._defects or ())
 
     def __repr__(self) -> str:
         if self.loaded:
@@ -224,6 +233,17 @@ class Letter:
         return Letter.parse, (self.raw,)
 
     # The steps.
+
+    # A session's letters override these two. A callable of the letter's own would be a cycle, and keep its octets until
+    # the garbage collector comes by.
+
+    def _missing_whole(self) -> bytes:
+        """Fetch all octets of the letter."""
+        raise NotImplementedError
+
+    def _missing_header(self) -> bytes:
+        """Fetch the header."""
+        raise NotImplementedError
 
     @cached_property
     def _data(self) -> bytes:
@@ -244,7 +264,7 @@ class Letter:
 
     @property
     def _header(self) -> Header:
-        return self._opened[0] if self.loaded or self._top is None else self._header_alone
+        return self._header_alone if self._header_apart and not self.loaded else self._opened[0]
 
     @cached_property
     def _leaves(self) -> list[Leaf]:
@@ -254,9 +274,12 @@ class Letter:
         return value_of(self._header.first(name), self._note)
 
     def _named(self, name: str) -> tuple[ReceivedAddress, ...]:
+        values = self._header.all(name)
+        if len(values) == 1:
+            return received_addresses(value_of(values[0], self._note), self._note)
         return tuple(
             each
-            for value in self._header.all(name)[:_MOST_REPEATS]
+            for value in values[:_MOST_REPEATS]
             for each in received_addresses(value_of(value, self._note), self._note)
         )
 
@@ -264,6 +287,8 @@ class Letter:
         return tuple(_ID.findall(one_line(self._value(name), self._note))[:MOST_IDS])
 
     def _note(self, defect: str) -> None:
+        if self._defects is None:
+            self._defects = {}
         if len(self._defects) < MOST_DEFECTS:
             self._defects.setdefault(defect)
 
@@ -292,9 +317,14 @@ class AsyncLetter(Letter):
     # As `Letter.load`, awaited.
     async def load(self: AnyAsyncLetter) -> AnyAsyncLetter:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         """Fetch the missing octets, once, and return the letter itself: from now on it needs no session."""
-        if not self.loaded and self._fetch is not None:
-            self._whole = bytes(await self._fetch())
+        if not self.loaded:
+            octets = await self._awaited_whole()
+            self._whole = self._whole if octets is None else bytes(octets)
         return self
+
+    async def _awaited_whole(self) -> bytes | None:
+        """Fetch all octets of the letter; None where nothing fetches them."""
+        return None if self._fetch is None else await self._fetch()
 
 
 # The steps.

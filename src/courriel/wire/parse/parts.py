@@ -35,8 +35,11 @@ class Leaf:
 
 def leaves(data: bytes, header: Header, start: int, report_defect: ReportDefect) -> list[Leaf]:
     """Parts of a mail whose body begins at `start`, as slices of `data`; nothing is copied."""
+    label = part_info_of(header, "text/plain", report_defect)
+    if not label.is_multipart:
+        return [Leaf(label, start, len(data))]
     walk = _Walk(data, report_defect)
-    walk.enter(part_info_of(header, "text/plain", report_defect), start)
+    walk.enter(label, start)
     walk.go(start)
     return walk.found
 

@@ -23,6 +23,7 @@ _WHITE = b" \t\r\n"
 _FOREIGN = bytes(octet for octet in range(256) if octet not in _ALPHABET and octet != 0x3D)
 _SOUND = _ALPHABET + b"=" + _WHITE
 _STRANGE = expression(rb"[^A-Za-z0-9+/= \t\r\n]")
+_AS_IT_IS = ("", "7bit", "8bit", "binary")
 _NO_LETTER = expression(r"[^a-z0-9]+")
 
 
@@ -33,6 +34,10 @@ def unpacked(octets: bytes, encoding: str, report_defect: ReportDefect) -> bytes
 
 def unpacked_slice(data: bytes, start: int, end: int, encoding: str, report_defect: ReportDefect) -> bytes:
     """Decode a part of `data`. Besides the result, nothing of its size is held in memory."""
+    if encoding in _AS_IT_IS:
+        return data[start:end]
+    if encoding == "quoted-printable" and end - start <= BLOCK:
+        return a2b_qp(data[start:end])
     content = BytesIO()
     for block in unpacked_blocks(data, start, end, encoding, report_defect):
         _ = content.write(block)

@@ -25,6 +25,8 @@ _CONTROL = expression("[\0-\x1f\x7f-\x9f\ud800-\udfff]")
 
 def value_of(octets: bytes, report_defect: ReportDefect) -> str:
     """Value of a field as text, its encoded words not decoded: for fields with a grammar."""
+    if octets.isascii() and b"\x1b" not in octets and len(octets) <= LONGEST_VALUE:
+        return octets.decode("ascii")
     if len(octets) > LONGEST_VALUE:
         report_defect(f"a header field is longer than {LONGEST_VALUE} octets; the rest of it was left out")
         octets = octets[:LONGEST_VALUE]

@@ -33,6 +33,9 @@ class ImapMailbox(OpenMailbox):
     def letter(self, key: int) -> Letter:
         return self._lazy(self.session.fetch(key)[0])
 
+    def size(self, key: int) -> int:
+        return self.session.fetch(key)[0].size
+
     def all(self, fetching: Fetching) -> Iterator[Letter]:
         unseen = True if fetching is Fetching.NON_LU else None
         letters = self.session.search(deleted=False, unseen=unseen, whole=fetching is Fetching.COMPLET)
@@ -64,9 +67,11 @@ class ImapMailbox(OpenMailbox):
     # The steps.
 
     def _lazy(self, letter: MailboxLetter) -> Letter:
-        from courriel import Letter
+        from courriel.wlangage.mailboxes.arrival import DatedLetter
 
-        return Letter.partial(letter.raw_header, self.in_turn(lambda: self._whole(letter)), size=letter.size)
+        lazy = DatedLetter.partial(letter.raw_header, self.in_turn(lambda: self._whole(letter)), size=letter.size)
+        lazy.arrived = letter.received
+        return lazy
 
     def _later(self, uid: int) -> Letter:
         """A mail of which nothing has been fetched."""

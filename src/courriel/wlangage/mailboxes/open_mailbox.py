@@ -110,6 +110,10 @@ class OpenMailbox(ABC):
         """One mail, whose parts are fetched on first access."""
 
     @abstractmethod
+    def size(self, key: int) -> int:
+        """Octets of one mail, as the server tells them."""
+
+    @abstractmethod
     def all(self, fetching: Fetching) -> Iterator[Letter]:
         """All mails not deleted, with the parts selected by `fetching`."""
 

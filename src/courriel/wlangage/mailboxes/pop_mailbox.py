@@ -33,6 +33,9 @@ class PopMailbox(OpenMailbox):
     def letter(self, key: int) -> Letter:
         return self._lazy(self.session[key - 1])
 
+    def size(self, key: int) -> int:
+        return self.session[key - 1].size
+
     def all(self, fetching: Fetching) -> Iterator[Letter]:
         if fetching is Fetching.NON_LU:
             raise ErreurWLangage(

@@ -4,24 +4,66 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from courriel.errors import AuthenticationRefused, InvalidServer, NotSupported
+from courriel.errors import AuthenticationRefused, InvalidServer, NotSupported, TlsFailed
 from courriel.failures import Text
 from courriel.wlangage.problem import Impossible, Problem, shown
 from courriel.wlangage.program_state import OpenSession, here, program_state
 from courriel.wlangage.structures.constants import SessionOption
 
 if TYPE_CHECKING:
-    from courriel import Server, SmtpSession
+    from courriel import Server, SmtpSession, Trust
+    from courriel.types import Credentials
     from courriel.wlangage.mailboxes.open_mailbox import OpenMailbox
     from courriel.wlangage.opening.request import Request
 
 
 def connect(request: Request) -> OpenSession | OpenMailbox:
     """Connect and log in; warnings for the program's author are in ErreurInfo afterwards."""
-    return _open_to_send(request) if request.protocol == "SMTP" else _open_to_read(request)
+    try:
+        return _connected(request, None)
+    except TlsFailed as failed:
+        if failed.hint_id != "CERT-UNKNOWN-ISSUER" or program_state.mode is not None or not _have_bundled():
+            raise
+        return _with_bundled_roots(request, failed)
 
 
 # The steps.
+
+
+def _connected(request: Request, trust: Trust | None) -> OpenSession | OpenMailbox:
+    """Connect with these authorities, None for those of emailParamètreMode."""
+    return _open_to_send(request, trust) if request.protocol == "SMTP" else _open_to_read(request, trust)
+
+
+def _have_bundled() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("certifi") is not None
+
+
+def _with_bundled_roots(request: Request, failed: TlsFailed) -> OpenSession | OpenMailbox:
+    """Connect by the bundled authorities, since the system's store does not know the issuer; with a warning.
+
+    The page of EmailOuvreSessionSMTP: since version 23 Update 1 the mode that suits the session is chosen by itself.
+    Raises the first error when the bundled ones do not know it either.
+    """
+    from courriel import Trust
+
+    try:
+        opened = _connected(request, Trust.bundled())
+    except TlsFailed as again:
+        raise (failed if again.hint_id == failed.hint_id else again) from None
+    here_too = here().problem
+    notice = Text(
+        f"Attention : le magasin du système ne connaît pas l'autorité qui a signé le certificat de {request.host} ; "
+        "les autorités fournies (certifi) la connaissent, et la session est ouverte.",
+        f"Beware: the system's store does not know the authority that signed the certificate of {request.host}; the "
+        "bundled authorities (certifi) do, and the session is open.",
+    )
+    others = () if here_too is None else (here_too.headline, *here_too.notices)
+    here().problem = Problem.notice(notice, *others)
+    return opened
+
 
 _IN_CLEAR = {"PLAIN", "LOGIN", "USER", "XOAUTH2", "OAUTHBEARER"}
 """SASL mechanisms that send the secret itself."""
@@ -30,12 +72,12 @@ _OF_THE_PAGE = ("PLAIN", "LOGIN")
 """SASL mechanisms that WLangage programs rely on."""
 
 
-def _open_to_send(request: Request) -> OpenSession:
+def _open_to_send(request: Request, trust: Trust | None) -> OpenSession:
     from courriel import SmtpSession
 
-    server = _server(request)
+    server, credentials = _place_of(request, trust)
     notices: list[Text] = []
-    session = SmtpSession(server, request.credentials)
+    session = SmtpSession(server, credentials)
     try:
         _ = session.open()
         _mind_the_clear_line(server, (session.mechanism,), notices)
@@ -43,7 +85,7 @@ def _open_to_send(request: Request) -> OpenSession:
         _mind_the_clear_line(server, refused.tried, notices)
         if not request.may_go_without_login:
             raise
-        session = _as_the_page_has_it(server, request, refused, notices)
+        session = _as_the_page_has_it(server, credentials, refused, notices)
     except NotSupported as lacking:
         if not (request.may_go_without_login and lacking.hint_id == "AUTH-NOT-OFFERED"):
             raise
@@ -64,18 +106,18 @@ def _spooled(session: SmtpSession, request: Request) -> OpenSession:
         raise
 
 
-def _open_to_read(request: Request) -> OpenMailbox:
+def _open_to_read(request: Request, trust: Trust | None) -> OpenMailbox:
     from courriel import ImapSession, PopSession
     from courriel.wlangage.mailboxes.imap_mailbox import ImapMailbox
     from courriel.wlangage.mailboxes.pop_mailbox import PopMailbox
 
-    server = _server(request)
+    server, credentials = _place_of(request, trust)
     notices: list[Text] = []
     try:
         if request.protocol == "IMAP":
-            session: ImapSession | PopSession = ImapSession(server, request.credentials).open()
+            session: ImapSession | PopSession = ImapSession(server, credentials).open()
         else:
-            session = PopSession(server, request.credentials).open()
+            session = PopSession(server, credentials).open()
         _mind_the_clear_line(server, (session.mechanism,), notices)
     except AuthenticationRefused as refused:
         _mind_the_clear_line(server, refused.tried, notices)
@@ -85,7 +127,17 @@ def _open_to_read(request: Request) -> OpenMailbox:
     return ImapMailbox(session) if isinstance(session, ImapSession) else PopMailbox(session)
 
 
-def _server(request: Request) -> Server:
+def _place_of(request: Request, trust: Trust | None) -> tuple[Server, Credentials | None]:
+    """The server and the login of a request, or those in their place."""
+    if program_state.elsewhere is not None:
+        from courriel._dataclass import replace
+
+        server, credentials = program_state.elsewhere.place_of(request)
+        return replace(server, timeouts=program_state.timeouts), credentials
+    return _server(request, trust), request.credentials
+
+
+def _server(request: Request, trust: Trust | None) -> Server:
     from courriel import Dialect, Security, Server
 
     security = {
@@ -105,7 +157,7 @@ def _server(request: Request) -> Server:
             request.host,
             request.port,
             security,
-            trust=program_state.trust,
+            trust=trust or program_state.trust,
             timeouts=program_state.timeouts,
             allow_clear_credentials=True,
             dialect=Dialect[request.protocol],
@@ -119,7 +171,7 @@ def _server(request: Request) -> Server:
 
 
 def _as_the_page_has_it(
-    server: Server, request: Request, refused: AuthenticationRefused, notices: list[Text]
+    server: Server, credentials: Credentials | None, refused: AuthenticationRefused, notices: list[Text]
 ) -> SmtpSession:
     """Try LOGIN and PLAIN after a stronger mechanism failed, also where courriel itself stops.
 
@@ -136,7 +188,7 @@ def _as_the_page_has_it(
         raise refused
     if not untried:
         return _without_login(server, refused.tried, notices)
-    session = SmtpSession(replace(server, auth=tuple(untried)), request.credentials)
+    session = SmtpSession(replace(server, auth=tuple(untried)), credentials)
     try:
         _ = session.open()
     except AuthenticationRefused as again:

@@ -91,12 +91,12 @@ def EmailOuvreSession(Session: object = None, *more: object, **named: object) ->
     return True
 
 
-@email_call(None)
+@email_call(None, keeps=True)
 def EmailFermeSession(Session: object) -> None:
     """Close a session, by its name (for sending and reading) or its variable.
 
     In POP3 this makes deletions final; ErreurDétectée is set when the server could not carry them out. A name that is
-    not open sets ErreurDétectée, and raises no exception.
+    not open sets ErreurDétectée, and raises no exception. Otherwise ErreurInfo still tells of the call before.
     """
     if isinstance(Session, SessionVariable):
         if not _leave(Session):

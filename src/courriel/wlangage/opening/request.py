@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from courriel._dataclass import dataclass
+from courriel._lazy_re import expression
 from courriel.wlangage.authenticating.token import AuthToken
 from courriel.wlangage.opening.session_variable import (
     SessionVariable,
@@ -19,6 +20,8 @@ from courriel.wlangage.structures.names import unaccented
 
 if TYPE_CHECKING:
     from courriel.types import Credentials, TokenFetch
+
+_DIGITS = expression(r"[0-9]{1,5}")
 
 Protocol: TypeAlias = Literal["SMTP", "POP3", "IMAP"]
 
@@ -70,7 +73,7 @@ def read_arguments(arguments: tuple[object, ...], named: dict[str, object]) -> t
     variable = emailSessionSMTP(
         Nom=name,
         AdresseServeur=given["AdresseServeurSMTP"],
-        Port=given.get("NuméroPortSMTP", 25),
+        Port=_port(given.get("NuméroPortSMTP", 25)),
         Asynchrone=given.get("ModeAsynchrone", False),
         Option=given.get("Option", SessionOption.DÉFAUT),
     )
@@ -215,11 +218,19 @@ class _Form:
 
 
 def _holds_password(arguments: tuple[object, ...]) -> bool:
-    """Whether the password, which may be left out, is given: an integer in third place is the port."""
-    return len(arguments) > 2 and not isinstance(arguments[2], int)
+    """Whether the password, which may be left out, is given: a port in third place is the port, and not the server.
+
+    A string of digits is a port too; no server has such a name.
+    """
+    return len(arguments) > 2 and not (
+        isinstance(arguments[2], int) or (isinstance(arguments[2], str) and _DIGITS.fullmatch(arguments[2]))
+    )
 
 
 def _port(value: object) -> int:
+    """A port; a string of digits in its place is one, as programs read it from their settings."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     raise ErreurWLangage("le port est un entier", "the port is an integer")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from courriel.wlangage.program_state import Half
 from courriel.wlangage.structures.constants import SessionOption
-from courriel.wlangage.structures.properties import NotThat, Property, Structure, flag, number, text
+from courriel.wlangage.structures.properties import NotThat, Property, Structure, flag, port, text
+
+if TYPE_CHECKING:
+    from courriel.wlangage.structures.email import EmailVariable
 
 
 def _secret() -> Property[object, object]:
@@ -27,7 +33,7 @@ class SessionVariable(Structure):
     MotDePasse = Password = _secret()
     Option = _option()
     JetonAuth = AuthToken = _secret()
-    Port = number()
+    Port = port(0)
 
     def __init__(self, **values: object) -> None:
         super().__init__(**values)
@@ -52,6 +58,16 @@ class SessionVariable(Structure):
     StartSession = OuvreSession
     CloseSession = FermeSession
 
+    def __iter__(self) -> Iterator[EmailVariable]:
+        """The mails of an open session for reading, oldest first: `POUR TOUT unMail DE MaSession`.
+
+        Headers are fetched at once, the rest of each mail when it is touched. Raises ErreurWLangage for a session that
+        is not open, or only sends.
+        """
+        from courriel.wlangage.reading.functions import EmailRécupèreTout
+
+        return iter(EmailRécupèreTout(self) or ())
+
 
 class emailSessionSMTP(SessionVariable):
     """A session for sending, by its properties; methods `OuvreSession`, `EnvoieMessage` and `FermeSession`.
@@ -64,7 +80,7 @@ class emailSessionSMTP(SessionVariable):
     __slots__ = ()
     wlangage_type = "emailSessionSMTP"
 
-    Port = number(25)
+    Port = port(25)
     Asynchrone = Asynchronous = flag()
 
     def EnvoieMessage(self, *arguments: object) -> bool:
@@ -86,7 +102,7 @@ class emailSessionPOP3(SessionVariable):
     __slots__ = ()
     wlangage_type = "emailSessionPOP3"
 
-    Port = number(110)
+    Port = port(110)
 
 
 class emailSessionIMAP(SessionVariable):
@@ -95,7 +111,7 @@ class emailSessionIMAP(SessionVariable):
     __slots__ = ()
     wlangage_type = "emailSessionIMAP"
 
-    Port = number(143)
+    Port = port(143)
 
 
 def session_option(value: object) -> SessionOption:

@@ -91,26 +91,33 @@ def EmailLitMessage(Session: object, *arguments: object) -> bool:
 
     Faux, with an error, for a number out of range, and for a deleted mail (POP3).
     """
-    match arguments:
-        case (int(number),) if not isinstance(number, bool):
-            email = Email
-        case (EmailVariable() as email, int(number)) if not isinstance(number, bool):
-            pass
-        case _:
-            raise ErreurWLangage(
-                "attendu : EmailLitMessage(Session [, Email], Numéro), le numéro étant un entier",
-                "expected: EmailReadMessage(Session [, Email], Number), the number being an integer",
-            )
+    email, number = _email_and_number(arguments, "EmailLitMessage", "EmailReadMessage")
     mailbox = mailbox_of(Session)
     with mailbox:
-        keys = mailbox.keys()
-        if not 1 <= number <= len(keys):
-            raise Impossible(
-                f"Il n'y a pas de message n° {number} : la boîte en contient {len(keys)}.",
-                f"There is no mail number {number}: the mailbox holds {len(keys)}.",
-            )
-        show(mailbox, keys[number - 1], email, fill)
+        show(mailbox, _key_of(mailbox, number), email, fill)
     return True
+
+
+@email_call(False)
+def EmailLitEntêteMessage(Session: object, *arguments: object) -> bool:
+    """Read only the header of the mail of this number; see EmailLitMessage.
+
+    EmailLitEntêteMessage(Session [, Email], Numéro)
+    """
+    email, number = _email_and_number(arguments, "EmailLitEntêteMessage", "EmailReadMessageHeader")
+    mailbox = mailbox_of(Session)
+    with mailbox:
+        show(mailbox, _key_of(mailbox, number), email, fill_header)
+    return True
+
+
+@email_call(0)
+def EmailTailleMessage(Session: object, Numéro: int) -> int:
+    """Octets of the mail of this number, as the server tells them, without fetching it; 0 with an error."""
+    _, number = _email_and_number((Numéro,), "EmailTailleMessage", "EmailMsgSize")
+    mailbox = mailbox_of(Session)
+    with mailbox:
+        return mailbox.size(_key_of(mailbox, number))
 
 
 @email_call(None)
@@ -185,6 +192,32 @@ def show(mailbox: OpenMailbox, key: int | None, email: EmailVariable, into: _Fil
     into(email, mailbox.go_to(key))
     mailbox.shown = email
     return True
+
+
+def _email_and_number(arguments: tuple[object, ...], french: str, english: str) -> tuple[EmailVariable, int]:
+    """The structure and the number, of which the structure may be left out."""
+    match arguments:
+        case (int(number),) if not isinstance(number, bool):
+            return Email, number
+        case (EmailVariable() as email, int(number)) if not isinstance(number, bool):
+            return email, number
+        case _:
+            pass
+    raise ErreurWLangage(
+        f"attendu : {french}(Session [, Email], Numéro), le numéro étant un entier",
+        f"expected: {english}(Session [, Email], Number), the number being an integer",
+    )
+
+
+def _key_of(mailbox: OpenMailbox, number: int) -> int:
+    """The key of the mail of a number, from 1. Raises Impossible when there is none."""
+    keys = mailbox.keys()
+    if not 1 <= number <= len(keys):
+        raise Impossible(
+            f"Il n'y a pas de message n° {number} : la boîte en contient {len(keys)}.",
+            f"There is no mail number {number}: the mailbox holds {len(keys)}.",
+        )
+    return keys[number - 1]
 
 
 def _fetching(option: object) -> Fetching:

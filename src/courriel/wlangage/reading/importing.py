@@ -43,25 +43,28 @@ def EmailImporteHTML(*arguments: object) -> bool:
     """Import an HTML file into the mail, with its local images; Vrai when all of them could be read.
 
         EmailImporteHTML([Email,] FichierHTML)
+        EmailImporteHTML([Email,] TexteHTML, Dossier)
 
-    Images in the folder of the page or below are attached, and referenced by the HTML; others (on the web, in other
-    folders) are left unchanged. Faux when the page or an image is missing; then nothing is changed.
+    The second form takes the HTML itself, and the folder of its images. Images in the folder of the page or below are
+    attached, and referenced by the HTML; others (on the web, in other folders) are left unchanged. Faux when the page
+    or an image is missing; then nothing is changed.
     """
     match arguments:
         case (str() | os.PathLike() as page,):
             email: EmailVariable = Email
         case (EmailVariable() as email, str() | os.PathLike() as page):
             pass
+        case (str() as page, str() | os.PathLike() as folder):
+            return _import_html(Email, page, Path(folder))
+        case (EmailVariable() as email, str() as page, str() | os.PathLike() as folder):
+            return _import_html(email, page, Path(folder))
         case _:
             raise ErreurWLangage(
-                "attendu : EmailImporteHTML([Email,] FichierHTML), le chemin d'un fichier",
-                "expected: EmailImportHTML([Email,] HTMLFile), the path of a file",
+                "attendu : EmailImporteHTML([Email,] FichierHTML), ou EmailImporteHTML([Email,] TexteHTML, Dossier)",
+                "expected: EmailImportHTML([Email,] HTMLFile), or EmailImportHTML([Email,] HTMLText, Folder)",
             )
     path = Path(page)
-    html, images = _with_images(_text(_read(path)), path.parent, len(email.Attache))
-    email.HTML = html
-    email.Attache.extend(images)
-    return True
+    return _import_html(email, _text(_read(path)), path.parent)
 
 
 @email_call(False)
@@ -74,7 +77,9 @@ def EmailSauveFichierAttaché(*arguments: object) -> bool:
     numbered when a file of that name exists. Otherwise it is the complete path of the file, which is overwritten when
     it exists, since the program chose it. The session is optional, and ignored.
     """
-    given = arguments[1:] if arguments and _is_session(arguments) else arguments
+    # An attachment itself stands for its name.
+    named = tuple(each.Nom if isinstance(each, emailAttache) else each for each in arguments)
+    given = named[1:] if named and _is_session(named) else named
     match given:
         case (str(name), str() | os.PathLike() as where):
             email: EmailVariable = Email
@@ -90,6 +95,14 @@ def EmailSauveFichierAttaché(*arguments: object) -> bool:
 
 
 # The steps.
+
+
+def _import_html(email: EmailVariable, page: str, folder: Path) -> bool:
+    """Put HTML and the images of its folder into a mail."""
+    html, images = _with_images(page, folder, len(email.Attache))
+    email.HTML = html
+    email.Attache.extend(images)
+    return True
 
 
 def _read(path: Path) -> bytes:

@@ -9,6 +9,7 @@ from courriel.errors import CourrielError
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.problem import Impossible, Problem
 from courriel.wlangage.program_state import here, program_state
+from courriel.wlangage.structures.constants import MailPriority, Sensitivity
 
 if TYPE_CHECKING:
     from courriel import Letter, ReceivedAddress
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 
 HEADER = frozenset((
     "Expéditeur", "AdresseExpéditeur", "Destinataire", "NbDestinataire", "Cc", "NbCc", "Cci", "NbCci", "Sujet", "ID",
-    "AccuséRéception", "DispositionNotification", "DateRéception",
+    "AccuséRéception", "DispositionNotification", "DateRéception", "Priorité", "Confidentialité", "Référence", "Entête",
 ))  # fmt: skip
 """Properties filled from the header."""
-CONTENT = frozenset(("Message", "HTML", "Attache", "NbAttache", "Source"))
+CONTENT = frozenset(("Message", "HTML", "Attache", "NbAttache", "AttachIdentifier", "Source"))
 """Properties filled from the content."""
 
 _HEADER, _CONTENT = "<header>", "<content>"  # keys for halves not fetched yet; never names of properties
@@ -98,6 +99,8 @@ def _fetch(email: EmailVariable, half: str, fill_half: Callable[[EmailVariable, 
 
 
 def _fill_header(email: EmailVariable, letter: Letter) -> None:
+    from courriel.wlangage.mailboxes.arrival import arrival_of
+
     sender = letter.sender
     if sender is not None:
         email.Expéditeur = sender.name or sender.spec
@@ -110,7 +113,11 @@ def _fill_header(email: EmailVariable, letter: Letter) -> None:
     email.NbCci = len(email.Cci)
     email.Sujet = letter.subject
     email.ID = letter.message_id
-    email.DateRéception = letter.date
+    email.DateRéception = arrival_of(letter)
+    email.Priorité = _priority(letter)
+    email.Confidentialité = _SENSITIVITIES.get(letter.header("Sensitivity").strip().casefold(), Sensitivity.NORMAL)
+    email.Référence = " ".join(letter.references)
+    email.Entête = letter.raw_header.decode("utf-8", "replace")
     email.AccuséRéception = bool(letter.header("Return-Receipt-To"))
     email.DispositionNotification = bool(letter.header("Disposition-Notification-To"))
 
@@ -127,6 +134,25 @@ def _fill_content(email: EmailVariable, letter: Letter) -> None:
         for each in letter.attachments
     ]
     email.NbAttache = len(email.Attache)
+    email.AttachIdentifier = [each.content_id for each in letter.attachments]
+
+
+_SENSITIVITIES = {
+    "personal": Sensitivity.PERSONNEL,
+    "private": Sensitivity.PRIVÉ,
+    "company-confidential": Sensitivity.CONFIDENTIEL,
+}
+
+
+def _priority(letter: Letter) -> MailPriority:
+    """The priority by X-Priority or Importance."""
+    number = letter.header("X-Priority").strip()[:1]
+    importance = letter.header("Importance").strip().casefold()
+    if number in ("1", "2") or (not number and importance == "high"):
+        return MailPriority.HAUTE
+    if number in ("4", "5") or (not number and importance == "low"):
+        return MailPriority.BASSE
+    return MailPriority.NORMALE
 
 
 def _texts(people: Iterable[ReceivedAddress]) -> list[str]:

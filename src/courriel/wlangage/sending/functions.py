@@ -11,7 +11,6 @@ from courriel.wlangage.problem import ErreurWLangage
 from courriel.wlangage.program_state import OpenSession
 from courriel.wlangage.sending.message import message_of, recipients_of, sender_of
 from courriel.wlangage.sending.sources import build_source, ready_file, send_options, source_of
-from courriel.wlangage.sending.spool_functions import number_of
 from courriel.wlangage.spool import SpooledSession
 from courriel.wlangage.structures.constants import SendOption
 from courriel.wlangage.structures.email import Email, EmailVariable
@@ -33,7 +32,7 @@ def EmailEnvoieMessage(Session: object, *arguments: object) -> bool:
     """
     session = sender_half(Session)
     email, options = _email_and_options(arguments)
-    message = message_of(email)
+    message = message_of(email, _name_of(Session))
     if options & SendOption.HEADER_BCC:
         email.Source = source_of(email, options)
     # Set before sending: it identifies the mail if the result is in doubt.
@@ -47,7 +46,7 @@ def EmailEnvoie(Session: object, NomFichier: str | os.PathLike[str]) -> bool:
     """Send a file with a complete mail, unchanged; sender and recipients come from the structure `Email`."""
     session = sender_half(Session)
     to, cc, bcc = recipients_of(Email)
-    sender = sender_of(Email)
+    sender = sender_of(Email, _name_of(Session))
     message = ready_file(NomFichier)
     Email.ID = message.message_id
     _send(session, Email, message, sender=sender, to=(*to, *cc, *bcc))
@@ -71,6 +70,11 @@ def EmailRAZ() -> None:
 # The steps.
 
 
+def _name_of(session: object) -> str:
+    """The name of a session, which is its user's."""
+    return session if isinstance(session, str) else str(getattr(session, "Nom", ""))
+
+
 def _email_and_options(arguments: tuple[object, ...]) -> tuple[EmailVariable, SendOption]:
     """The optional arguments, told apart by their types."""
     match arguments:
@@ -92,7 +96,7 @@ def _email_and_options(arguments: tuple[object, ...]) -> tuple[EmailVariable, Se
 
 def _send(session: OpenSession, email: EmailVariable, message: Sendable, **envelope: object) -> None:
     if isinstance(session, SpooledSession):
-        email.IdentifiantMail = number_of(session.put(message, **envelope).id)
+        email.IdentifiantMail = session.put(message, **envelope)
         return
     with session.turn:
         session.smtp.send(message, on_refused="abandon", **envelope)  # type: ignore[arg-type]

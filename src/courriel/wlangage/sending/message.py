@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from courriel.errors import CourrielError, InvalidAddress
 from courriel.wlangage.problem import Impossible, shown
+from courriel.wlangage.structures.constants import MailPriority, Sensitivity
 
 if TYPE_CHECKING:
     from courriel import Address, Attachment, Message
@@ -16,11 +18,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def message_of(email: EmailVariable) -> Message:
-    """The message of the structure. Raises Impossible for the first invalid property."""
+def message_of(email: EmailVariable, session: str = "") -> Message:
+    """The message of the structure. Raises Impossible for the first invalid property.
+
+    `session` is the name of the session that sends it: without a sender it is the sender, when it is an address.
+    """
     from courriel import Message
 
-    origin = sender_of(email)
+    origin = sender_of(email, session)
     to, cc, bcc = recipients_of(email)
     files = [_attachment(each, rank) for rank, each in enumerate(_limited(email.Attache, email.NbAttache), 1)]
     try:
@@ -36,16 +41,23 @@ def message_of(email: EmailVariable) -> Message:
             read_receipt=email.DispositionNotification,
             # A read receipt has priority over a delivery report.
             delivery_receipt=email.AccuséRéception and not email.DispositionNotification,
+            priority=_PRIORITIES[email.Priorité],
+            headers=[("Sensitivity", _SENSITIVITIES[email.Confidentialité])] if email.Confidentialité else (),
+            references=email.Référence.split(),
+            in_reply_to=email.Référence.split()[-1:],
         )
     except CourrielError as wrong:
         raise _message_error(wrong) from wrong
 
 
-def sender_of(email: EmailVariable) -> Address:
-    """The sender: AdresseExpéditeur with Expéditeur as display name, or Expéditeur alone."""
+def sender_of(email: EmailVariable, session: str = "") -> Address:
+    """The sender: AdresseExpéditeur with Expéditeur as display name, Expéditeur alone, or the session's name."""
     from courriel import Address
 
     if not (email.Expéditeur or email.AdresseExpéditeur):
+        if "@" in session:
+            with suppress(InvalidAddress):
+                return Address.parse(session)
         raise Impossible(
             "L'expéditeur manque : renseignez Email.Expéditeur.",
             "The sender is missing: set Email.Sender.",
@@ -82,6 +94,12 @@ def recipients_of(email: EmailVariable) -> tuple[list[Address], list[Address], l
 
 # The steps.
 
+_PRIORITIES: dict[int, str] = {MailPriority.HAUTE: "high", MailPriority.NORMALE: "normal", MailPriority.BASSE: "low"}
+_SENSITIVITIES: dict[int, str] = {
+    Sensitivity.PERSONNEL: "Personal",
+    Sensitivity.PRIVÉ: "Private",
+    Sensitivity.CONFIDENTIEL: "Company-Confidential",
+}
 _FIELDS = {
     "subject": ("Email.Sujet", "Email.Subject"),
     "text": ("Email.Message", "Email.Message"),

@@ -8,7 +8,7 @@ from courriel import errors
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.problem import ErreurWLangage, Impossible, Problem
 from courriel.wlangage.program_state import here
-from courriel.wlangage.spool import spool
+from courriel.wlangage.spool import key_of, spool
 from courriel.wlangage.structures.constants import Status
 
 if TYPE_CHECKING:
@@ -31,18 +31,13 @@ def EmailEtat(IdentifiantMail: object) -> Status:
     return Status.ERREUR
 
 
-def number_of(ident: str) -> int:
-    """The outbox id as a WLangage number."""
-    return int(ident, 16)
-
-
 # The steps.
 
 
 def _mail_of(number: object) -> MailInfo:
     if isinstance(number, int) and not isinstance(number, bool) and number > 0:
         try:
-            return spool.outbox.get(f"{number:032x}").info
+            return spool.outbox.get(key=key_of(number)).info
         except errors.TicketNotFound:
             pass
     raise ErreurWLangage(

@@ -131,6 +131,47 @@ emailAdresseRefusée = Verdict.REFUSÉE
 emailAdresseErreur = Verdict.ERREUR
 
 
+class MailPriority(IntEnum):
+    """Priorities of a mail; the values are those of X-Priority, 3 being the normal one."""
+
+    HAUTE = 1
+    NORMALE = 3
+    BASSE = 5
+
+
+emailHighPriority = MailPriority.HAUTE
+emailNormalPriority = MailPriority.NORMALE
+emailLowPriority = MailPriority.BASSE
+
+
+class Sensitivity(IntEnum):
+    """Confidentiality of a mail, written as Sensitivity (RFC 4021, section 2.1.55)."""
+
+    NORMAL = 0
+    PERSONNEL = 1
+    PRIVÉ = 2
+    CONFIDENTIEL = 3
+
+
+emailPersonal = Sensitivity.PERSONNEL
+emailPrivate = Sensitivity.PRIVÉ
+emailCompanyConfidential = Sensitivity.CONFIDENTIEL
+
+emailNone = False
+emailAll = True
+
+
+class Architecture(IntEnum):
+    """Architectures of the program that sends mail on a desktop."""
+
+    BITS_32 = 32
+    BITS_64 = 64
+
+
+arch32 = Architecture.BITS_32
+arch64 = Architecture.BITS_64
+
+
 class ResponseType(IntEnum):
     """Response types of OAuth2Paramètres; the token itself in the address of the redirect is not among them."""
 

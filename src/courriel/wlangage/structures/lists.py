@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import TypeVar
 
-from courriel.wlangage.problem import ErreurWLangage
+from courriel.wlangage.problem import ErreurWLangage, UnknownProperty
 
 T = TypeVar("T")
 
@@ -52,6 +53,22 @@ class WList(list[T]):
 
     Count = Occurrence
 
+    def Supprime(self, place: int) -> None:
+        """Remove the item of a place."""
+        del self[place]
+
+    def SupprimeTout(self) -> None:
+        """Remove all items."""
+        self.clear()
+
+    Delete, DeleteAll = Supprime, SupprimeTout
+
+    def __getattr__(self, name: str) -> object:
+        near = get_close_matches(name, _NAMES, 1, 0.6)
+        fr = f" ; vouliez-vous dire {near[0]} ?" if near else ""
+        en = f"; did you mean {near[0]}?" if near else ""
+        raise UnknownProperty(f"une liste n'a pas de membre {name}{fr}", f"a list has no member {name}{en}")
+
     # The steps.
 
     def _known(self, index: object) -> int:
@@ -61,6 +78,9 @@ class WList(list[T]):
                 f"place {index} d'une liste qui en a {len(self)}", f"place {index} of a list that has {len(self)}"
             )
         return index
+
+
+_NAMES = ("Ajoute", "Add", "Supprime", "Delete", "SupprimeTout", "DeleteAll", "Occurrence", "Count")
 
 
 def _from_one(index: object) -> int:

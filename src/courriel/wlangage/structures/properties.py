@@ -112,6 +112,15 @@ def number(default: int = 0) -> Property[int, int]:
     return Property(lambda: default, as_number)
 
 
+def port(default: int) -> Property[int, int | str]:
+    """A port; a string of digits is taken too, as programs read it from their settings."""
+    return Property(lambda: default, lambda value: as_number(int(value) if _is_port(value) else value))  # type: ignore[call-overload]
+
+
+def _is_port(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 5
+
+
 def moment() -> Property[datetime | None, datetime | None]:
     """A datetime property, None by default."""
     return Property(lambda: None, _as_moment)

@@ -33,7 +33,7 @@ def mixed(*lines: bytes, boundary: bytes = b"b") -> bytes:
 def test_folded_lines_are_one_value() -> None:
     header, body = read_header(b"A: one\r\n two\r\nB:three\r\n\r\nbody", 0, lambda line: False, Heard())
 
-    assert header == Header((("A", b"one two"), ("B", b"three")))
+    assert header == Header([(b"A", b"one two"), (b"B", b"three")])
     assert body == 25
     assert header.all("a") == [b"one two"]
     assert header.first("c") == b""
@@ -87,7 +87,7 @@ def test_a_line_that_only_begins_like_a_boundary_is_text() -> None:
 def test_a_boundary_that_begins_the_whole_is_one() -> None:
     heard = Heard()
 
-    found = leaves(b"--b\n\none\n--b--", Header((("Content-Type", b"multipart/x; boundary=b"),)), 0, heard)
+    found = leaves(b"--b\n\none\n--b--", Header([(b"Content-Type", b"multipart/x; boundary=b")]), 0, heard)
 
     assert [(leaf.start, leaf.end, leaf.within) for leaf in found] == [(5, 8, "multipart/x")]
     assert heard == []

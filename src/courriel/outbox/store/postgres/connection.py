@@ -84,7 +84,8 @@ class PostgresConnection:
 
     def execute(self, statement: str, values: Any = None, /) -> psycopg.Cursor[TupleRow]:
         """Execute a statement, not prepared by name: behind PgBouncer the next one may be in another session."""
-        cursor = self.connection.cursor(row_factory=tuple_row)
+        cursor = psycopg.Cursor(self.connection, row_factory=tuple_row)  # a caller's may make cursors of another kind
+        cursor.adapters.register_loader("json", TextLoader)
         return cursor.execute(statement.encode(), values, prepare=False)
 
     def execute_each(self, said: Sequence[tuple[str, Any]]) -> list[int]:

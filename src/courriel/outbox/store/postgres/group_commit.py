@@ -82,25 +82,25 @@ class PutGroup:
     # The steps.
 
     def _write_for_all(self, own: PendingPut) -> None:
-        lot = self._lot(own)
+        group = self._next_group(own)
         try:
-            self._write(lot)
+            self._write(group)
         except BaseException:
-            for each in lot:
+            for each in group:
                 each.doubtful = True
             raise
         finally:
-            for each in lot:
+            for each in group:
                 each.done = True
-            for each in lot:
+            for each in group:
                 if each is not own:
                     each.call()
 
-    def _lot(self, own: PendingPut) -> list[PendingPut]:
+    def _next_group(self, own: PendingPut) -> list[PendingPut]:
         """The calls that have waited longest, as many as fit, and the caller's own."""
         self._waiting.remove(own)
-        lot, size = [own], own.size
-        while self._waiting and len(lot) < _MOST_PUTS and size + self._waiting[0].size <= _MOST_OCTETS:
-            lot.append(self._waiting.popleft())
-            size += lot[-1].size
-        return lot
+        group, size = [own], own.size
+        while self._waiting and len(group) < _MOST_PUTS and size + self._waiting[0].size <= _MOST_OCTETS:
+            group.append(self._waiting.popleft())
+            size += group[-1].size
+        return group

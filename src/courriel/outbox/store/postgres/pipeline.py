@@ -61,7 +61,7 @@ class Statement:
         return [value for value, _ in each], [form for _, form in each]
 
 
-Said: TypeAlias = "tuple[Statement, Mapping[str, object]]"
+BoundStatement: TypeAlias = "tuple[Statement, Mapping[str, object]]"
 
 
 class RefusedError(Exception):
@@ -93,7 +93,7 @@ class PipelineSession:
         """Whether unexpected data has arrived: nearly always the server's closing message."""
         return bool(self._wait(0.0, False))
 
-    def run(self, said: Sequence[Said], *, prepare: bool) -> list[PGresult]:
+    def run(self, said: Sequence[BoundStatement], *, prepare: bool) -> list[PGresult]:
         """Run statements as one transaction, and return a result for each.
 
         Raises RefusedError; UnfinishedError; OperationalError when certainly nothing was committed. The connection is

@@ -28,7 +28,13 @@ from courriel.outbox.store.postgres.connection import (
     in_our_words,
     psycopg,
 )
-from courriel.outbox.store.postgres.pipeline import NOT_PREPARED, PipelineSession, RefusedError, Said, Statement
+from courriel.outbox.store.postgres.pipeline import (
+    NOT_PREPARED,
+    BoundStatement,
+    PipelineSession,
+    RefusedError,
+    Statement,
+)
 from courriel.outbox.store.sql.statements import script
 from courriel.outbox.store.sql.versions import ERA, FIRST_VERSION, check_era, era_of
 from courriel.outbox.store.states import MISSING
@@ -109,13 +115,13 @@ class PostgresServer:
 
         Raises OutboxUncertain when it is unknown whether it was written.
         """
-        return self._repeated(lambda line: self._transact(line, begin, act))
+        return self._repeated(lambda db: self._transact(db, begin, act))
 
     def read(self, act: Callable[[PostgresConnection], T]) -> T:
         """Run a function on the committed state."""
         return self._repeated(act)
 
-    def at_once(self, said: Sequence[Said], *, wait: str = "30s", durably: bool = True) -> list[Answer]:
+    def at_once(self, said: Sequence[BoundStatement], *, wait: str = "30s", durably: bool = True) -> list[Answer]:
         """Run a transaction in one round trip; `wait` is the lock timeout.
 
         Raises RefusedError when the server refused a statement and nothing was written: the same statements one by one,
@@ -145,7 +151,7 @@ class PostgresServer:
 
     def name_now(self) -> str:
         """Name of the outbox, as its tables say it now: they may have been restored, or made anew."""
-        self.name = self.read(lambda line: str(line.last("SELECT name FROM outbox_version")[0]))
+        self.name = self.read(lambda db: str(db.last("SELECT name FROM outbox_version")[0]))
         return self.name
 
     @property
@@ -204,13 +210,13 @@ class PostgresServer:
                     raise _DiedBeforeError(*failed.args) from failed
                 raise
 
-    def _transact(self, line: PostgresConnection, begin: str, act: Callable[[PostgresConnection], T]) -> T:
-        check_era(self.place, line.last(begin)[0], FIRST_VERSION + len(UPGRADES))
-        result = act(line)
+    def _transact(self, db: PostgresConnection, begin: str, act: Callable[[PostgresConnection], T]) -> T:
+        check_era(self.place, db.last(begin)[0], FIRST_VERSION + len(UPGRADES))
+        result = act(db)
         try:
-            said = line.execute("COMMIT").statusmessage
+            said = db.execute("COMMIT").statusmessage
         except psycopg.OperationalError as failed:
-            if not line.connection.closed:
+            if not db.connection.closed:
                 raise
             raise self.uncertain() from failed
         if said != "COMMIT":
@@ -259,22 +265,22 @@ class PostgresServer:
 
     def _prepare(self) -> str:
         with in_our_words(self.place), self._connection() as (connection, _):
-            line = PostgresConnection(connection)
-            self._check_server(line)
-            if not self._is_current(line):
-                if not self._create and self._version(line) < FIRST_VERSION:
+            db = PostgresConnection(connection)
+            self._check_server(db)
+            if not self._is_current(db):
+                if not self._create and self._version(db) < FIRST_VERSION:
                     raise errors.OutboxError(f"{self.place}: there is no outbox there", hint_id=MISSING)
-                self._make_tables(line)
-            self._check_tables(line)
-            return str(line.last("SELECT name FROM outbox_version")[0])
+                self._make_tables(db)
+            self._check_tables(db)
+            return str(db.last("SELECT name FROM outbox_version")[0])
 
-    def _check_server(self, line: PostgresConnection) -> None:
-        version, encoding, fsync, pages, standby, process = line.last(
+    def _check_server(self, db: PostgresConnection) -> None:
+        version, encoding, fsync, pages, standby, process = db.last(
             "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),"
             " current_setting('fsync'), current_setting('full_page_writes'), pg_is_in_recovery(), pg_backend_pid()"
         )
         # A pooler gives its clients a process id of its own, for cancelling.
-        self._prepares = process == line.connection.pgconn.backend_pid
+        self._prepares = process == db.connection.pgconn.backend_pid
         if version < _OLDEST:
             raise errors.OutboxError(
                 f"{self.place}: PostgreSQL {version // 10_000} is too old for an outbox: 13 or newer"
@@ -296,34 +302,34 @@ class PostgresServer:
                 extra={"action": "outbox_pages"},
             )
 
-    def _check_tables(self, line: PostgresConnection) -> None:
-        lost = line.execute(
+    def _check_tables(self, db: PostgresConnection) -> None:
+        lost = db.execute(
             "SELECT relname FROM pg_class WHERE relpersistence <> 'p' AND oid IN"
             " ('outbox_mail'::regclass, 'outbox_body'::regclass, 'outbox_lane'::regclass)"
         ).fetchall()
         if lost:
             raise errors.OutboxError(f"{self.place}: {lost[0][0]} is not a logged table: a crash would empty it")
 
-    def _is_current(self, line: PostgresConnection) -> bool:
+    def _is_current(self, db: PostgresConnection) -> bool:
         """Check the version of the tables without a lock, so that a start with current tables waits for no other
         process.
         """
-        return self._version(line) >= FIRST_VERSION + len(UPGRADES)
+        return self._version(db) >= FIRST_VERSION + len(UPGRADES)
 
-    def _make_tables(self, line: PostgresConnection) -> None:
+    def _make_tables(self, db: PostgresConnection) -> None:
         """Create the tables, or upgrade them; of several processes that start together one does it."""
-        line.execute(_BEGIN_MAKING)
+        db.execute(_BEGIN_MAKING)
         # A lock of this transaction and not of the session, which may not be ours alone.
-        line.execute("SELECT pg_advisory_xact_lock(%(number)s)", {"number": _UPGRADING})
-        following = self._version(line) + 1
+        db.execute("SELECT pg_advisory_xact_lock(%(number)s)", {"number": _UPGRADING})
+        following = self._version(db) + 1
         for step, name in enumerate(("postgres", *UPGRADES)[following - FIRST_VERSION :], start=following):
-            line.execute(script(name))
-            line.execute("UPDATE outbox_version SET version = %(step)s", {"step": step})
-        line.execute("COMMIT")
+            db.execute(script(name))
+            db.execute("UPDATE outbox_version SET version = %(step)s", {"step": step})
+        db.execute("COMMIT")
 
-    def _version(self, line: PostgresConnection) -> int:
+    def _version(self, db: PostgresConnection) -> int:
         """Version of the tables, or the one before the first for none. Raises OutboxError for another era."""
-        version = _version(line)
+        version = _version(db)
         if version is None:
             return FIRST_VERSION - 1
         check_era(self.place, version, FIRST_VERSION + len(UPGRADES))
@@ -345,11 +351,11 @@ def _session_on(connection: Connection) -> PipelineSession:
     return connection.pipelines
 
 
-def _version(line: PostgresConnection) -> int | None:
+def _version(db: PostgresConnection) -> int | None:
     # From pg_class, and not to_regclass(): a session caches the lookup of a name for a while, and
     # would miss tables that another process has created while it waited for the lock.
     visible = "SELECT 1 FROM pg_class WHERE relname = 'outbox_version' AND pg_table_is_visible(oid)"
-    return int(line.last(_VERSION)[0]) if line.execute(visible).fetchone() else None
+    return int(db.last(_VERSION)[0]) if db.execute(visible).fetchone() else None
 
 
 def _roll_back(connection: Connection) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import islice
 from typing import TypeVar
 from uuid import uuid4
 
@@ -17,37 +14,33 @@ from courriel.outbox.store.chunks import LARGE
 from courriel.outbox.store.facts import Activity, LaneInfo
 from courriel.outbox.store.jobs import Claimed, Job, Known, LeaseTerms, NewMail, Recovered, Settlement
 from courriel.outbox.store.postgres.connection import (
-    Connection,
     PostgresConnection,
     all_translated,
     in_our_words,
-    psycopg,
     translated,
 )
-from courriel.outbox.store.postgres.group_commit import PendingPut, PutGroup
-from courriel.outbox.store.postgres.pipeline import RefusedError, Said, Statement, UnfinishedError
+from courriel.outbox.store.postgres.joined import checked_connection
+from courriel.outbox.store.postgres.joint_puts import JointPuts
+from courriel.outbox.store.postgres.pipeline import BoundStatement, RefusedError, Statement, UnfinishedError
 from courriel.outbox.store.postgres.server import BEGIN_LIGHTLY, DURABLY, PostgresServer
 from courriel.outbox.store.postgres.values import (
     CARRIED,
     LaneLook,
-    PutStatements,
     claim_values,
     done_in,
-    id_in,
     is_limited,
     leases_of,
-    new_in,
     numbered,
 )
-from courriel.outbox.store.sql import rows
+from courriel.outbox.store.sql import claiming, rows
 from courriel.outbox.store.sql.connection import SqlConnection, Values
-from courriel.outbox.store.sql.store import SqlStore, portions
+from courriel.outbox.store.sql.staging import portions
+from courriel.outbox.store.sql.store import SqlStore
 from courriel.outbox.store.states import POISON_AFTER, State
 
 T = TypeVar("T")
 _AT_ONCE = 1024 * 1024  # octets of a put in one round trip; a larger one is staged, so that no other waits for it
 _OF_LANE = 8  # columns of a lane in the statement `look`
-_KEY_WAIT = "100ms"  # for another put of the same key; after it this put waits alone, and not its whole group
 
 _SAID_AT_ONCE = (
     *("put_mail", "put_mails", "put_body", "put_body_of_key", "id_of_key"),
@@ -61,9 +54,6 @@ SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', '
        set_config('jit', 'off', true)
 """
 
-_NO_TRANSACTION = psycopg.pq.TransactionStatus.IDLE
-_FAILED_TRANSACTION = psycopg.pq.TransactionStatus.INERROR
-
 
 class PostgresStore(SqlStore):
     """Storage of mails in a PostgreSQL database, for any number of worker machines. The clock is the server's.
@@ -75,9 +65,9 @@ class PostgresStore(SqlStore):
 
     def __init__(self, url: str, *, create: bool = True) -> None:
         self._server = PostgresServer(url, create=create)
-        self._says = all_translated()
-        self._statements = {name: Statement(self._says[name]) for name in _SAID_AT_ONCE}
-        self._start_group()
+        self._sql = all_translated()
+        self._statements = {name: Statement(self._sql[name]) for name in _SAID_AT_ONCE}
+        self._joint = JointPuts(self._server, self._statements)
         self._lanes_known: set[str] = set()
 
     @property
@@ -89,29 +79,27 @@ class PostgresStore(SqlStore):
 
     def put(self, mails: Sequence[NewMail], conn: object = None, *, known: Known | None = None) -> list[str]:
         """See Store.put; `conn` is a psycopg.Connection to the same database."""
-        joined = None if conn is None else self._joined(conn)
+        joined = None if conn is None else checked_connection(conn, self._server)
         # Before, and separately: a new lane within a caller's transaction would block all other puts into it.
         self._know_lanes({mail.lane for mail in mails})
         if joined is None:
             return self._put_with_others(mails, known)
         with in_our_words(self.place), joined.transaction():
-            line = PostgresConnection(joined)
-            line.execute(DURABLY)
-            return self._put(line, mails, known)
+            db = PostgresConnection(joined)
+            db.execute(DURABLY)
+            return self._put(db, mails, known)
 
     def _know_lanes(self, names: set[str]) -> None:
         if new := sorted(names - self._lanes_known):
-            self._write(lambda line: self._done(line, "put_lane", [{"lane": name} for name in new]))
+            self._write(lambda db: self._done(db, "put_lane", [{"lane": name} for name in new]))
             self._lanes_known.update(new)
 
     def _put_with_others(self, mails: Sequence[NewMail], known: Known | None) -> list[str]:
         """Write in one commit with simultaneous puts; large mails, and those of a refused group, are written alone."""
         if sum(mail.size for mail in mails) > _AT_ONCE:
-            with self._staged(mails) as staged:
-                return self._write(lambda line: self._put(line, mails, known, staged))
-        if os.getpid() != self._process:
-            self._start_group()  # the thread that was writing for others does not exist in this child process
-        pending = self._group.put(mails)
+            with self._staging.staged(mails, self._is_known) as staged:
+                return self._write(lambda db: self._put(db, mails, known, staged))
+        pending = self._joint.put(mails)
         if pending.error is not None:
             raise pending.error
         if pending.doubtful or len(pending.kept) != len(mails):
@@ -125,66 +113,13 @@ class PostgresStore(SqlStore):
         ids.
         """
         try:
-            return self._write(lambda line: self._put(line, mails, known, again=doubtful))
+            return self._write(lambda db: self._put(db, mails, known, again=doubtful))
         except errors.OutboxUncertain:
             raise
         except errors.OutboxError as failed:
             if doubtful:
                 raise self._server.uncertain() from failed
             raise
-
-    def _start_group(self) -> None:
-        self._process, self._group = os.getpid(), PutGroup(self._put_lot)
-
-    def _put_lot(self, lot: Sequence[PendingPut]) -> None:
-        """Write the mails of several calls in one round trip and one commit."""
-        said = [each for pending in lot for each in self._said_by(pending)]
-        if not said:
-            return
-        insert = self._insert([each.row for each in said])
-        try:
-            inserted, *answers = self._server.at_once(
-                [insert, *[one for each in said for one in each.rest]], wait=_KEY_WAIT
-            )
-        except RefusedError:
-            return
-        except UnfinishedError as broken:
-            for pending in lot:
-                pending.doubtful = not broken.hangs
-                pending.error = self._server.uncertain() if broken.hangs else None
-            return
-        except errors.OutboxError as failed:
-            for pending in lot:
-                pending.error = failed
-            return
-        new = new_in(inserted, said)
-        rest = iter(answers)
-        for each in said:
-            ident = id_in(list(islice(rest, len(each.rest))), each.mail, new)
-            if ident is None:  # a mail of the same key is being pruned: put again, except those that are stored
-                each.pending.doubtful = True
-            each.pending.kept.append(ident or "")
-
-    def _insert(self, mails: Sequence[Values]) -> Said:
-        """One statement for all mails, so that the counters are updated once; it returns the ids of the new ones."""
-        if len(mails) == 1:
-            return self._statements["put_mail"], mails[0]
-        # A microsecond between due times keeps the order of the call.
-        numbered = [{"n": number - len(mails), **values} for number, values in enumerate(mails)]
-        return self._statements["put_mails"], {"mails": json.dumps(numbered)}
-
-    def _said_by(self, pending: PendingPut) -> list[PutStatements]:
-        try:
-            return [self._said_of(mail, pending) for mail in pending.mails]
-        except Exception:  # noqa: BLE001 - raised again in its own caller, when it puts alone
-            return []
-
-    def _said_of(self, mail: NewMail, pending: PendingPut) -> PutStatements:
-        body = self._statements["put_body" if mail.key is None else "put_body_of_key"]
-        rest: list[Said] = [(body, piece) for lot in portions(mail) for piece in lot]
-        if mail.key is not None:
-            rest.append((self._statements["id_of_key"], {"key": mail.key}))
-        return PutStatements(pending, mail, rows.mail_values(mail), rest)
 
     def _tell_known(self, ids: Sequence[str], mails: Sequence[NewMail], known: Known) -> None:
         for ident, mail in zip(ids, mails, strict=True):
@@ -195,64 +130,43 @@ class PostgresStore(SqlStore):
 
     def _put(
         self,
-        line: SqlConnection,
+        db: SqlConnection,
         mails: Sequence[NewMail],
         known: Known | None = None,
         staged: frozenset[str] = frozenset(),
         *,
         again: bool = False,
     ) -> list[str]:
-        assert isinstance(line, PostgresConnection)
+        assert isinstance(db, PostgresConnection)
         values = [rows.mail_values(mail) for mail in mails]
-        said = self._says["put_mail_again" if again else "put_mail"]
-        changed = line.execute_each([(said, each) for each in values])
+        said = self._sql["put_mail_again" if again else "put_mail"]
+        changed = db.execute_each([(said, each) for each in values])
         new = [mail for mail, count in zip(mails, changed, strict=True) if count]
-        small = [piece for mail in new if mail.size <= LARGE for lot in portions(mail) for piece in lot]
-        line.execute_each([(self._says["put_body"], piece) for piece in small])
+        small = [piece for mail in new if mail.size <= LARGE for portion in portions(mail) for piece in portion]
+        db.execute_each([(self._sql["put_body"], piece) for piece in small])
         for mail, count in zip(mails, changed, strict=True):
             if mail.size > LARGE:
-                self._put_large(line, mail, is_new=bool(count), staged=mail.id in staged)
+                self._put_large(db, mail, is_new=bool(count), staged=mail.id in staged)
         told = zip(mails, changed, strict=True)
-        find = self._says["id_of_mail" if again else "id_of_key"]
-        return [mail.id if count else self._id_of(line, find, mail, known) for mail, count in told]
+        find = self._sql["id_of_mail" if again else "id_of_key"]
+        return [mail.id if count else self._id_of(db, find, mail, known) for mail, count in told]
 
-    def _put_large(self, line: SqlConnection, mail: NewMail, *, is_new: bool, staged: bool) -> None:
+    def _put_large(self, db: SqlConnection, mail: NewMail, *, is_new: bool, staged: bool) -> None:
         if staged and is_new:
-            self._take_staged(line, mail.id)
+            self._staging.take(db, mail.id)
         elif staged:
-            self._unstage(mail.id, line)
+            self._staging.delete(mail.id, db)
         elif is_new:
-            for lot in portions(mail):
-                self._done(line, "put_body", lot)
+            for portion in portions(mail):
+                self._done(db, "put_body", portion)
 
-    def _id_of(self, line: SqlConnection, find: str, mail: NewMail, known: Known | None) -> str:
-        row = line.execute(find, {"id": mail.id, "key": mail.key}).fetchone()
+    def _id_of(self, db: SqlConnection, find: str, mail: NewMail, known: Known | None) -> str:
+        row = db.execute(find, {"id": mail.id, "key": mail.key}).fetchone()
         if row is None:
             raise errors.OutboxError(f"{self.place}: the mail of this key is being forgotten: put it again")
-        if known is not None and row[0] != mail.id and (before := self._known(line, mail.key)) is not None:
+        if known is not None and row[0] != mail.id and (before := self._known(db, mail.key)) is not None:
             known(mail, before)
         return str(row[0])
-
-    def _joined(self, conn: object) -> Connection:
-        """The caller's connection, within a transaction of the caller. Raises UsageError for another database or
-        schema.
-        """
-        if not isinstance(conn, psycopg.Connection):
-            raise errors.UsageError(
-                f"conn: a psycopg.Connection to {self.place}, not {type(conn).__module__}.{type(conn).__name__}"
-            )
-        if conn.closed or conn.info.transaction_status == _FAILED_TRANSACTION:
-            raise errors.UsageError("conn: its transaction has failed, or it is closed; nothing can be put there")
-        if conn.autocommit and conn.info.transaction_status == _NO_TRANSACTION:
-            raise errors.UsageError("conn: begin a transaction first; this connection commits each statement alone")
-        with in_our_words(self.place):
-            line = PostgresConnection(conn)
-            there = line.last("SELECT to_regclass('outbox_version') IS NOT NULL")[0]
-            name = line.last("SELECT name FROM outbox_version")[0] if there else None
-            # The tables may have been made anew since.
-            if name is None or name not in (self._server.name, self._server.name_now()):
-                raise errors.UsageError(f"conn: another database, or schema, than that of the outbox, {self.place}")
-        return conn
 
     # Working.
 
@@ -287,12 +201,12 @@ class PostgresStore(SqlStore):
         try:
             answers = self._server.at_once(self._settlement_of(each))
         except RefusedError:
-            return self._write(lambda line: self._done(line, "settle", each))
+            return self._write(lambda db: self._done(db, "settle", each))
         except UnfinishedError as broken:
             raise self._server.uncertain() from broken
         return done_in(answers[0], each) if each else []
 
-    def _settlement_of(self, each: Sequence[Values]) -> list[Said]:
+    def _settlement_of(self, each: Sequence[Values]) -> list[BoundStatement]:
         """One statement for all settlements, so that the counters are updated once."""
         if len(each) == 1:
             return [(self._statements["settle_if_plain"], each[0])]
@@ -308,18 +222,18 @@ class PostgresStore(SqlStore):
         look, claimed = self._go_on_at_once((), lane, most, terms, durably=False)
         if claimed is not None:
             return claimed
-        look = look or self._read(lambda line: self._look(line, lane))
+        look = look or self._read(lambda db: self._look(db, lane))
         if not look.worth:
             return Claimed(lane=look.lane)
-        return self._write_lightly(lambda line: self._claim(line, look, most, terms))
+        return self._write_lightly(lambda db: self._claim(db, look, most, terms))
 
     def go_on(self, settlements: Sequence[Settlement], lane: str, most: int, terms: LeaseTerms) -> Claimed:
         """See Store.go_on."""
 
-        def act(line: SqlConnection) -> Claimed:
-            settled, look = self._settle(line, settlements), self._look(line, lane)
-            claimed = self._claim(line, look, most, terms) if look.worth else Claimed(lane=look.lane)
-            marked = self._mark_first(line, claimed.jobs, terms)
+        def act(db: SqlConnection) -> Claimed:
+            settled, look = self._settle(db, settlements), self._look(db, lane)
+            claimed = self._claim(db, look, most, terms) if look.worth else Claimed(lane=look.lane)
+            marked = self._mark_first(db, claimed.jobs, terms)
             return replace(claimed, settled=tuple(settled), marked=marked)
 
         _, claimed = self._go_on_at_once(settlements, lane, most, terms)
@@ -333,9 +247,9 @@ class PostgresStore(SqlStore):
         """
         each = [rows.settlement_values(settled) for settled in settlements]
         claim = claim_values(lane, most, terms)
-        # Who goes on does not ask whether something is due: there is more to plan, and to begin, than to do.
+        # A worker that goes on does not ask whether mails are due: planning that query costs more than an empty claim.
         look_at_lane = "look" if self._server.prepares and not durably else "look_briefly"
-        said: list[Said] = [
+        said: list[BoundStatement] = [
             (self._statements[look_at_lane], {"lane": lane}),
             *self._settlement_of(each),
             (self._statements["claim_if_plain"], claim),
@@ -363,7 +277,7 @@ class PostgresStore(SqlStore):
         if damaged:
             token = str(leased[0][2])
             with suppress(errors.OutboxError):  # the next claim finds them unreadable again
-                unreadable = self._write(lambda line: self._set_aside(line, damaged, token))
+                unreadable = self._write(lambda db: self._hold_unreadable(db, damaged, token))
         done = tuple(done_in(settled[0], each)) if settled else ()
         marks = {row[1] for row in found.rows if row[-2] == State.IN_FLIGHT}
         marked = sum(job.id in marks for job in jobs)
@@ -376,7 +290,7 @@ class PostgresStore(SqlStore):
         lease.
         """
         with suppress(errors.OutboxError):
-            self._write(lambda line: line.execute(self._says["unclaim"], claim))
+            self._write(lambda db: db.execute(self._sql["unclaim"], claim))
 
     def _all_at_once(self, name: str, each: Sequence[Values], *, durably: bool = True) -> list[bool]:
         """Run a repeatable statement for all mails in one round trip; for each, whether it changed the row."""
@@ -387,34 +301,37 @@ class PostgresStore(SqlStore):
             said = [(self._statements[f"{name}_all"], {"mails": numbered(each)})]
             (answer,) = self._server.at_once(said, durably=durably)
         except RefusedError:
-            return write(lambda line: self._done(line, name, each))
+            return write(lambda db: self._done(db, name, each))
         except UnfinishedError as broken:
             if broken.hangs:
                 raise self._server.uncertain() from broken
-            return write(lambda line: self._done(line, name, each))
+            return write(lambda db: self._done(db, name, each))
         return done_in(answer, each)
 
-    def _claim(self, line: SqlConnection, look: LaneLook, most: int, terms: LeaseTerms) -> Claimed:
-        values = {"lane": look.lane.name, "holder": terms.holder, "token": uuid4().hex, "poison": POISON_AFTER}
-        found = line.execute(self._says["recover"], values).fetchall() if look.late else []
+    def _claim(self, db: SqlConnection, look: LaneLook, most: int, terms: LeaseTerms) -> Claimed:
+        values = {"lane": look.lane.name, "holder": terms.holder, "token": uuid4().hex, "lease": terms.lease}
+        found = db.execute(self._sql["recover"], values | {"poison": POISON_AFTER}).fetchall() if look.late else []
         recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
         # The row of a lane is locked only where claims are counted: otherwise workers claim concurrently.
-        known, room = self._room(line, values, most) if is_limited(look.lane) else (look.lane, most)
-        rate, room = self._rate(line, values, known, room)
+        known, room = look.lane, most
+        if is_limited(known):
+            known, room = claiming.lane_and_room(db, self._sql, values, most)
+        rate, room = self._rate(db, values, known, room)
         leased: list[rows.Row] = []
         if room:
             # Mails recovered just now are suspects, too.
-            leased = self._rows_leased(line, values, terms, room, suspects=look.suspects or bool(recovered))
-        slots, wait = self._take_slots(line, values, rate, len(leased), room) if rate else (None, None)
-        jobs, broken = self._jobs(line, leased)
-        unreadable = self._set_aside(line, broken, str(values["token"])) if broken else ()
+            suspects = look.suspects or bool(recovered)
+            leased = claiming.lease_due(db, self._sql, values, room, suspects=suspects)
+        slots, wait = self._take_slots(db, values, rate, len(leased), room) if rate else (None, None)
+        jobs, broken = self._jobs(db, leased)
+        unreadable = self._hold_unreadable(db, broken, str(values["token"])) if broken else ()
         return Claimed(tuple(jobs), recovered, unreadable, known, slots=slots, wait=wait)
 
-    def _look(self, line: SqlConnection, lane: str) -> LaneLook:
+    def _look(self, db: SqlConnection, lane: str) -> LaneLook:
         values = {"lane": lane}
-        row = line.execute(self._says["lane_as_it_is"], values).fetchone()
-        calm, suspects = line.execute(self._says["is_anything_due"], values).fetchone()
-        late = line.execute(self._says["is_anything_late"], values).fetchone()[0]
+        row = db.execute(self._sql["lane_as_it_is"], values).fetchone()
+        calm, suspects = db.execute(self._sql["is_anything_due"], values).fetchone()
+        late = db.execute(self._sql["is_anything_late"], values).fetchone()[0]
         return LaneLook(rows.lane_of(row) if row else LaneInfo(lane), calm or suspects, late, suspects)
 
     def activity(self, window: float, most: int) -> Activity:
@@ -422,28 +339,28 @@ class PostgresStore(SqlStore):
         rows.
         """
 
-        def look(line: SqlConnection) -> Activity:
-            line.execute(_BY_INDEX)
-            return self._activity(line, window, most)
+        def look(db: SqlConnection) -> Activity:
+            db.execute(_BY_INDEX)
+            return self._activity(db, window, most)
 
         return self._write_lightly(look)
 
-    def _jobs(self, line: SqlConnection, found: Sequence[rows.Row]) -> tuple[list[Job], list[tuple[object, str]]]:
+    def _jobs(self, db: SqlConnection, found: Sequence[rows.Row]) -> tuple[list[Job], list[tuple[object, str]]]:
         small = [row[1] for row in found if rows.is_small(row, CARRIED)]
-        bodies = dict(line.execute(self._says["small_bodies"], {"ids": small}).fetchall()) if small else {}
+        bodies = dict(db.execute(self._sql["small_bodies"], {"ids": small}).fetchall()) if small else {}
         return rows.jobs_of(found, bodies, CARRIED)
 
-    def _done(self, line: SqlConnection, name: str, each: Sequence[Values]) -> list[bool]:
-        assert isinstance(line, PostgresConnection)
-        return [count == 1 for count in line.execute_each([(self._says[name], values) for values in each])]
+    def _done(self, db: SqlConnection, name: str, each: Sequence[Values]) -> list[bool]:
+        assert isinstance(db, PostgresConnection)
+        return [count == 1 for count in db.execute_each([(self._sql[name], values) for values in each])]
 
-    def _tidy(self, line: SqlConnection) -> None:
-        super()._tidy(line)
-        line.execute(self._says["fold_counts"])
+    def _tidy(self, db: SqlConnection) -> None:
+        super()._tidy(db)
+        db.execute(self._sql["fold_counts"])
 
-    def _forget(self, line: SqlConnection, mails: Sequence[str], bodies: Sequence[str]) -> None:
-        line.execute(self._says["forget_bodies"], {"ids": list(bodies)})
-        line.execute(self._says["forget_mails"], {"ids": list(mails)})
+    def _forget(self, db: SqlConnection, mails: Sequence[str], bodies: Sequence[str]) -> None:
+        db.execute(self._sql["forget_bodies"], {"ids": list(bodies)})
+        db.execute(self._sql["forget_mails"], {"ids": list(mails)})
 
     def _in_words(self, statement: str) -> str:
         return translated(statement)

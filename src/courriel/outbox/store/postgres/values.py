@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence, Set
-from typing import NamedTuple
+from collections.abc import Sequence
 from uuid import uuid4
 
 from courriel._dataclass import dataclass
 from courriel.outbox.store.facts import LaneInfo
-from courriel.outbox.store.jobs import Job, LeaseTerms, NewMail
-from courriel.outbox.store.postgres.group_commit import PendingPut
-from courriel.outbox.store.postgres.pipeline import Said
+from courriel.outbox.store.jobs import Job, LeaseTerms
 from courriel.outbox.store.postgres.server import Answer
 from courriel.outbox.store.sql.connection import Values
 
@@ -32,30 +29,6 @@ class LaneLook:
     def worth(self) -> bool:
         """Whether a claim would change anything."""
         return self.late or (self.due and not self.lane.stopped and self.lane.paused <= 0)
-
-
-class PutStatements(NamedTuple):
-    """Statements that put one mail: the parameters of its row, and the statements that follow."""
-
-    pending: PendingPut
-    mail: NewMail
-    row: Values
-    rest: Sequence[Said]
-
-
-def new_in(inserted: Answer, said: Sequence[PutStatements]) -> set[str]:
-    """Ids of the mails that were inserted, from the result of `_insert`."""
-    if len(said) == 1:
-        return {said[0].mail.id} if inserted.changed else set()
-    return {str(ident) for (ident,) in inserted.rows}
-
-
-def id_in(answers: Sequence[Answer], mail: NewMail, new: Set[str]) -> str | None:
-    """Id under which a mail is stored, from the results of its statements and the ids of new mails."""
-    if mail.id in new:
-        return mail.id
-    found = answers[-1].rows if mail.key is not None else ()
-    return str(found[0][0]) if found else None
 
 
 def numbered(each: Sequence[Values]) -> str:

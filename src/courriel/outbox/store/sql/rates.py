@@ -23,7 +23,7 @@ _PRIORITIES, _USUAL = (0, 1, 2), 1  # a row that was edited may have any
 class SqlRates(ABC):
     """Part of SqlStore for rates. Every transaction locks the row of a lane before its slots."""
 
-    _says: Mapping[str, str]
+    _sql: Mapping[str, str]
 
     @abstractmethod
     def _read(self, act: Callable[[SqlConnection], T]) -> T:
@@ -39,7 +39,7 @@ class SqlRates(ABC):
 
     def due_lanes(self) -> list[DueLane]:
         """See Store.due_lanes."""
-        found = self._read(lambda line: line.execute(self._says["due_lanes"], self._now()).fetchall())
+        found = self._read(lambda db: db.execute(self._sql["due_lanes"], self._now()).fetchall())
         lanes: dict[str, DueLane] = {}
         for name, gap, tat, per, free, prio in found:
             before = lanes.get(name)
@@ -52,70 +52,70 @@ class SqlRates(ABC):
     def renew_slots(self, slots: Slots) -> Slots | None:
         """See Store.renew_slots."""
 
-        def act(line: SqlConnection) -> Slots | None:
+        def act(db: SqlConnection) -> Slots | None:
             values: dict[str, object] = {"lane": slots.lane, "until": slots.until, "mails": slots.mails} | self._now()
-            row = line.execute(self._says["lane"], values).fetchone()
-            line.execute(self._says["leave_slots"], values)
-            line.execute(self._says["forget_slot"], values)
+            row = db.execute(self._sql["lane"], values).fetchone()
+            db.execute(self._sql["leave_slots"], values)
+            db.execute(self._sql["forget_slot"], values)
             gap = float(row[6] or slots.per) if row else slots.per
-            state = self._state(line, values, gap, slots.per)
-            return self._put_slots(line, values, state, slots.mails) if state.most - state.used >= slots.mails else None
+            state = self._state(db, values, gap, slots.per)
+            return self._put_slots(db, values, state, slots.mails) if state.most - state.used >= slots.mails else None
 
         return self._write_lightly(act)
 
     def leave_slots(self, slots: Slots, *, used: int, ago: float) -> None:
         """See Store.leave_slots."""
 
-        def act(line: SqlConnection) -> None:
+        def act(db: SqlConnection) -> None:
             values: dict[str, object] = {"lane": slots.lane, "until": slots.until, "mails": slots.mails} | self._now()
-            line.execute(self._says["free_lane"], values)
-            line.execute(self._says["leave_slots"], values)
-            line.execute(self._says["forget_slot"], values)
+            db.execute(self._sql["free_lane"], values)
+            db.execute(self._sql["leave_slots"], values)
+            db.execute(self._sql["forget_slot"], values)
             if used:
-                until = rate.rounded_up(self._moment(line, values) - ago, slots.per)
-                line.execute(self._says["take_slots"], values | {"until": until, "mails": used})
+                until = rate.rounded_up(self._moment(db, values) - ago, slots.per)
+                db.execute(self._sql["take_slots"], values | {"until": until, "mails": used})
 
         self._write_lightly(act)
 
     # Steps of a claim.
 
-    def _rate(self, line: SqlConnection, values: Values, lane: LaneInfo, room: int) -> tuple[RateState | None, int]:
+    def _rate(self, db: SqlConnection, values: Values, lane: LaneInfo, room: int) -> tuple[RateState | None, int]:
         """Rate state of a locked lane, and the number of mails that may be claimed under it."""
         if not lane.gap or not room:
             return None, room
         per = lane.per or lane.gap
-        line.execute(self._says["forget_slots"], {**values, "per": per})
-        state = self._state(line, values, lane.gap, per)
+        db.execute(self._sql["forget_slots"], {**values, "per": per})
+        state = self._state(db, values, lane.gap, per)
         return state, state.room(room)
 
     def _take_slots(
-        self, line: SqlConnection, values: Values, state: RateState, claimed: int, room: int
+        self, db: SqlConnection, values: Values, state: RateState, claimed: int, room: int
     ) -> tuple[Slots | None, float]:
         """Take slots for the claimed mails; return them, and the seconds until the next mail may leave."""
         tat, free = state.after(claimed, room)
         if claimed or free or rate.is_beyond(state.tat, state.gap):
-            line.execute(self._says["pace_lane"], {**values, "tat": tat, "free": free})
-        slots = self._put_slots(line, values, state, claimed) if claimed else None
+            db.execute(self._sql["pace_lane"], {**values, "tat": tat, "free": free})
+        slots = self._put_slots(db, values, state, claimed) if claimed else None
         return slots, max(0.0, tat, free)
 
-    def _state(self, line: SqlConnection, values: Values, gap: float, per: float) -> RateState:
-        row = line.execute(self._says["slots"], {**values, "per": per}).fetchone()
+    def _state(self, db: SqlConnection, values: Values, gap: float, per: float) -> RateState:
+        row = db.execute(self._sql["slots"], {**values, "per": per}).fetchone()
         tat, used, oldest, newest = row
         state = RateState(gap, per, tat, int(used or 0), oldest, newest)
         if newest is None or not rate.is_beyond(newest, state.good_for):
             return state
         # The clock was set back. The slots count as taken now, and not for as long as the clock jumped.
-        until = self._moment(line, values) + state.good_for
-        line.execute(self._says["forget_later_slots"], {**values, "until": until})
-        kept = line.execute(self._says["slots"], {**values, "per": per}).fetchone()[1]
+        until = self._moment(db, values) + state.good_for
+        db.execute(self._sql["forget_later_slots"], {**values, "until": until})
+        kept = db.execute(self._sql["slots"], {**values, "per": per}).fetchone()[1]
         later = {**values, "until": until, "mails": state.used - int(kept or 0)}
-        line.execute(self._says["take_slots"], later)
+        db.execute(self._sql["take_slots"], later)
         return replace(state, oldest=min(oldest, state.good_for), newest=state.good_for)
 
-    def _put_slots(self, line: SqlConnection, values: Values, state: RateState, mails: int) -> Slots:
-        until = self._moment(line, values) + state.good_for
-        line.execute(self._says["take_slots"], {**values, "until": until, "mails": mails})
+    def _put_slots(self, db: SqlConnection, values: Values, state: RateState, mails: int) -> Slots:
+        until = self._moment(db, values) + state.good_for
+        db.execute(self._sql["take_slots"], {**values, "until": until, "mails": mails})
         return Slots(str(values["lane"]), mails, until, state.good_for, state.per)
 
-    def _moment(self, line: SqlConnection, values: Values) -> float:
-        return float(line.execute(self._says["moment"], values).fetchone()[0])
+    def _moment(self, db: SqlConnection, values: Values) -> float:
+        return float(db.execute(self._sql["moment"], values).fetchone()[0])

@@ -91,13 +91,13 @@ def query_values(query: Query) -> dict[str, object]:
 
 
 def jobs_of(rows: Iterable[Row], bodies: Mapping[str, bytes], most: int) -> tuple[list[Job], list[tuple[Any, str]]]:
-    """Jobs from the rows of `claim`, in their turn; `bodies` has the contents of up to `most` octets.
+    """Jobs from the rows of `claim`, in the order of the queue; `bodies` has the contents of up to `most` octets.
 
     Also the rows that cannot be read: the id of each, and the reason.
     """
     jobs: list[Job] = []
     unreadable: list[tuple[Any, str]] = []
-    for row in sorted(rows, key=turn):
+    for row in sorted(rows, key=queue_order):
         try:
             jobs.append(_job(row, bodies, most))
         except _BROKEN:
@@ -105,7 +105,7 @@ def jobs_of(rows: Iterable[Row], bodies: Mapping[str, bytes], most: int) -> tupl
     return jobs, unreadable
 
 
-def turn(row: Row) -> tuple[Any, ...]:
+def queue_order(row: Row) -> tuple[Any, ...]:
     """Sort key of claimed mails: priority, due time, id."""
     return row[4], row[0], row[1]
 

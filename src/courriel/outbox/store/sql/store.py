@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import count, islice
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from courriel import errors
-from courriel.outbox.store.chunks import CHUNK, LARGE
+from courriel.outbox.store.chunks import LARGE
 from courriel.outbox.store.facts import Activity, Count, IntegrityFinding, LaneInfo, MailInfo, Query, Taken, WorkerInfo
-from courriel.outbox.store.jobs import Job, KnownMail, LeaseTerms, NewMail, Pruned, Recovered, Settlement
-from courriel.outbox.store.sql import rows
+from courriel.outbox.store.jobs import Job, KnownMail, LeaseTerms, Pruned, Recovered, Settlement
+from courriel.outbox.store.sql import claiming, rows
 from courriel.outbox.store.sql.connection import SqlConnection, T, Values
+from courriel.outbox.store.sql.paging import page_statement
 from courriel.outbox.store.sql.rates import SqlRates
-from courriel.outbox.store.sql.statements import in_order
+from courriel.outbox.store.sql.staging import Staging
 from courriel.outbox.store.standing import Standing
 from courriel.outbox.store.states import DAMAGED, POISON_AFTER, Action, State
 
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-Pieces = Sequence[Values]
-"""Parameters of `put_body`, for the chunks that are inserted together."""
-
-_AT_A_TIME = LARGE // CHUNK
-_OUT_OF_HAND = (State.READY, State.HELD, State.SENT, State.FAILED, State.CANCELED)
-_SORTED = 5000  # mails that are sorted faster than they are found by lane in another index
-_LOWEST = 2  # the last priority
 _TICK = 0.001  # seconds: the shortest duration reported
 _PAGE = 200  # mails read at a time: a long read would keep the database from removing old row versions
 
@@ -39,7 +32,7 @@ _PAGE = 200  # mails read at a time: a long read would keep the database from re
 class SqlStore(SqlRates, ABC):
     """The part of a Store that is the same for every engine; an engine adds its transactions, `put` and `claim`."""
 
-    _says: Mapping[str, str]
+    _sql: Mapping[str, str]
 
     @property
     @abstractmethod
@@ -66,122 +59,73 @@ class SqlStore(SqlRates, ABC):
         """Time of the store's clock as a statement parameter, for an engine without its own clock."""
         return {}
 
-    # Putting. A large content is staged in short transactions of its own, and counts from the mail's transaction on.
+    # Putting.
 
-    @contextmanager
-    def _staged(self, mails: Sequence[NewMail]) -> Generator[frozenset[str]]:
-        """Stage large contents, and yield the ids of their mails; the contents are deleted when the put fails."""
-        begun: list[str] = []
-        try:
-            for mail in mails:
-                if mail.size > LARGE and not self._is_known(mail.key):
-                    begun.append(mail.id)
-                    self._stage(mail)
-            yield frozenset(begun)
-        except BaseException:
-            for ident in begun:
-                with suppress(errors.OutboxError):  # deleted later by _sweep
-                    self._write_lightly(partial(self._unstage, ident))
-            raise
+    @property
+    def _staging(self) -> Staging:
+        # Made for each use: kept, it would be a cycle, and a store that nobody closes would stay open.
+        return Staging(self.place, self._sql, self._write_lightly, self._done, self._now)
 
     def _is_known(self, key: str | None) -> bool:
         return key is not None and self.find(key=key) is not None
-
-    def _stage(self, mail: NewMail) -> None:
-        """Write a content in transactions of its own, before its mail.
-
-        A power cut may undo them until the transaction of the mail, which syncs the same log.
-        """
-        for number, pieces in enumerate(portions(mail)):
-            values = {"mail": mail.id} | self._now()
-
-            def act(
-                line: SqlConnection, first: bool = not number, pieces: Pieces = pieces, values: Values = values
-            ) -> None:
-                if first:
-                    line.execute(self._says["stage"], values)
-                self._done(line, "put_body", pieces)
-
-            self._write_lightly(act)
-
-    def _take_staged(self, line: SqlConnection, ident: str) -> None:
-        """Assign a staged content to its mail. Raises OutboxError when it was swept up because it took too long."""
-        if not line.execute(self._says["unstage"], {"mail": ident}).rowcount:
-            raise errors.OutboxError(f"{self.place}: its content was an hour on the way here: put it again")
-
-    def _unstage(self, ident: str, line: SqlConnection) -> None:
-        """Delete a staged content that has no mail."""
-        if line.execute(self._says["unstage"], {"mail": ident}).rowcount:
-            line.execute(self._says["forget_body"], {"id": ident})
-
-    def _sweep(self, line: SqlConnection) -> bool:
-        """Delete some pieces of an abandoned content; False when there is none."""
-        found = line.execute(self._says["stale"], self._now()).fetchone()
-        if found is None:
-            return False
-        values = {"mail": found[0], "pieces": _AT_A_TIME}
-        line.execute(self._says["condemn"], values)
-        if line.execute(self._says["forget_pieces"], values).rowcount < _AT_A_TIME:
-            line.execute(self._says["unstage_condemned"], values)
-        return True
 
     # Working.
 
     def mark(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
         """See Store.mark."""
-        return self._write(lambda line: self._each(line, "mark", jobs, lease))
+        return self._write(lambda db: self._each(db, "mark", jobs, lease))
 
     def advance(
         self, settlements: Sequence[Settlement], marks: Sequence[tuple[Job, float]]
     ) -> tuple[list[bool], list[bool]]:
         """See Store.advance."""
-        return self._write(lambda line: (self._settle(line, settlements), self._leased(line, "mark", marks)))
+        return self._write(lambda db: (self._settle(db, settlements), self._leased(db, "mark", marks)))
 
-    def _mark_first(self, line: SqlConnection, jobs: Sequence[Job], terms: LeaseTerms) -> int:
+    def _mark_first(self, db: SqlConnection, jobs: Sequence[Job], terms: LeaseTerms) -> int:
         """Mark as many of the claimed mails as the terms say; return how many.
 
         The worker goes on at once, so only an envelope lies between this mark and the first end.
         """
         if terms.mark is None or any(job.lost for job in jobs):
             return 0
-        return sum(self._each(line, "mark", jobs[: terms.ahead], terms.mark))
+        return sum(self._each(db, "mark", jobs[: terms.ahead], terms.mark))
 
     def extend(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
         """See Store.extend."""
-        return self._write_lightly(lambda line: self._each(line, "extend", jobs, lease))
+        return self._write_lightly(lambda db: self._each(db, "extend", jobs, lease))
 
-    def _each(self, line: SqlConnection, name: str, jobs: Sequence[Job], lease: float) -> list[bool]:
-        return self._leased(line, name, [(job, lease) for job in jobs])
+    def _each(self, db: SqlConnection, name: str, jobs: Sequence[Job], lease: float) -> list[bool]:
+        return self._leased(db, name, [(job, lease) for job in jobs])
 
-    def _leased(self, line: SqlConnection, name: str, leases: Sequence[tuple[Job, float]]) -> list[bool]:
+    def _leased(self, db: SqlConnection, name: str, leases: Sequence[tuple[Job, float]]) -> list[bool]:
         now = self._now()
-        return self._done(line, name, [{"id": job.id, "token": job.token, "lease": each} | now for job, each in leases])
+        return self._done(db, name, [{"id": job.id, "token": job.token, "lease": each} | now for job, each in leases])
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """See Store.settle."""
 
-        return self._write(lambda line: self._settle(line, settlements))
+        return self._write(lambda db: self._settle(db, settlements))
 
-    def _settle(self, line: SqlConnection, settlements: Sequence[Settlement]) -> list[bool]:
+    def _settle(self, db: SqlConnection, settlements: Sequence[Settlement]) -> list[bool]:
         now = self._now()
-        return self._done(line, "settle", [rows.settlement_values(settled) | now for settled in settlements])
+        return self._done(db, "settle", [rows.settlement_values(settled) | now for settled in settlements])
 
     def told(self, ids: Sequence[str]) -> None:
         """See Store.told."""
-        self._write_lightly(lambda line: self._done(line, "told", [{"id": ident} for ident in ids]))
+        self._write_lightly(lambda db: self._done(db, "told", [{"id": ident} for ident in ids]))
 
-    def _known(self, line: SqlConnection, key: str | None) -> KnownMail | None:
+    def _known(self, db: SqlConnection, key: str | None) -> KnownMail | None:
         """The stored mail with this key, within the transaction that found the key."""
-        row = line.execute(self._says["known"], {"key": key}).fetchone()
+        row = db.execute(self._sql["known"], {"key": key}).fetchone()
         if row is None:
             return None
-        chunks = line.execute(self._says["whole_body"], {"id": row[0]}).fetchall()
+        chunks = db.execute(self._sql["whole_body"], {"id": row[0]}).fetchall()
         return rows.known_of(row, b"".join([bytes(chunk) for (chunk,) in chunks]))
 
-    def _done(self, line: SqlConnection, name: str, each: Sequence[Values]) -> list[bool]:
+    def _done(self, db: SqlConnection, name: str, each: Sequence[Values]) -> list[bool]:
         """Run a statement for each set of values; for each, whether it changed its one row."""
-        statement = self._says[name]
-        return [line.execute(statement, values).rowcount == 1 for values in each]
+        statement = self._sql[name]
+        return [db.execute(statement, values).rowcount == 1 for values in each]
 
     # Worker processes.
 
@@ -193,61 +137,61 @@ class SqlStore(SqlRates, ABC):
     def enlist(self, worker: WorkerInfo) -> None:
         """See Store.enlist."""
         values = {"id": worker.id, "folder": worker.folder, "inode": worker.inode, "process": worker.process}
-        self._write_lightly(lambda line: line.execute(self._says["enlist"], values | self._now()))
+        self._write_lightly(lambda db: db.execute(self._sql["enlist"], values | self._now()))
 
     def workers(self) -> list[WorkerInfo]:
         """See Store.workers."""
-        found = self._read(lambda line: line.execute(self._says["workers"], self._now()).fetchall())
+        found = self._read(lambda db: db.execute(self._sql["workers"], self._now()).fetchall())
         return [WorkerInfo(*row) for row in found]
 
     def resign(self, id: str) -> bool:  # noqa: A002
         """See Store.resign."""
-        return self._write_lightly(lambda line: line.execute(self._says["resign"], {"id": id}).rowcount == 1)
+        return self._write_lightly(lambda db: db.execute(self._sql["resign"], {"id": id}).rowcount == 1)
 
     def take_over(self, id: str, *, wait: float) -> list[Recovered]:  # noqa: A002
         """See Store.take_over."""
         values = {"holder": id, "wait": wait, "poison": POISON_AFTER} | self._now()
-        found = self._write(lambda line: line.execute(self._says["take_over"], values).fetchall())
+        found = self._write(lambda db: db.execute(self._sql["take_over"], values).fetchall())
         return [Recovered(str(ident), State(state), why) for ident, state, why in found]
 
     def taken(self, id: str = "") -> list[Taken]:  # noqa: A002
         """See Store.taken."""
         values = {"id": id} | self._now()
-        return [Taken(*row) for row in self._read(lambda line: line.execute(self._says["taken"], values).fetchall())]
+        return [Taken(*row) for row in self._read(lambda db: db.execute(self._sql["taken"], values).fetchall())]
 
     # Reading, and actions of a person.
 
     def edit(self, id: str, action: Action) -> bool:  # noqa: A002
         """See Store.edit."""
 
-        def act(line: SqlConnection) -> bool:
+        def act(db: SqlConnection) -> bool:
             values: dict[str, object] = {"id": id} | self._now()
             if action == "retry_failed":
-                values["rcpts"] = rows.names_written(self._not_accepted(line, id))
+                values["rcpts"] = rows.names_written(self._not_accepted(db, id))
             # A mail of which no recipient can be read is not sent to nobody.
-            if values.get("rcpts") != "[]" and line.execute(self._says[action], values).rowcount:
+            if values.get("rcpts") != "[]" and db.execute(self._sql[action], values).rowcount:
                 return True
-            if line.execute(self._says["find"], {"id": id, "key": None}).fetchone() is None:
+            if db.execute(self._sql["find"], {"id": id, "key": None}).fetchone() is None:
                 raise errors.TicketNotFound(f"there is no mail {id} in {self.place}")
             return False
 
         return self._write(act)
 
-    def _not_accepted(self, line: SqlConnection, ident: str) -> list[str]:
+    def _not_accepted(self, db: SqlConnection, ident: str) -> list[str]:
         """The recipients that no server has accepted a mail for."""
-        row = line.execute(self._says["find"], {"id": ident, "key": None}).fetchone()
+        row = db.execute(self._sql["find"], {"id": ident, "key": None}).fetchone()
         standings = rows.info_of(row).standings if row else {}
         return [name for name, standing in standings.items() if standing is not Standing.ACCEPTED]
 
     def begin_with(self, beginning: str) -> list[str]:
         """See Store.begin_with."""
         values = {"first": beginning, "last": f"{beginning}g"}  # ids are hexadecimal
-        found = self._read(lambda line: line.execute(self._says["begin_with"], values).fetchall())
+        found = self._read(lambda db: db.execute(self._sql["begin_with"], values).fetchall())
         return [str(ident) for (ident,) in found]
 
     def find(self, *, id: str | None = None, key: str | None = None) -> MailInfo | None:  # noqa: A002
         """See Store.find."""
-        row = self._read(lambda line: line.execute(self._says["find"], {"id": id, "key": key}).fetchone())
+        row = self._read(lambda db: db.execute(self._sql["find"], {"id": id, "key": key}).fetchone())
         return rows.info_of(row) if row else None
 
     def read(self, query: Query) -> Iterator[MailInfo]:
@@ -256,33 +200,19 @@ class SqlStore(SqlRates, ABC):
         left = query.most if query.most is not None else sys.maxsize
         while left > 0:
             values["most"] = min(left, _PAGE)
-            page = self._read(lambda line: line.execute(self._pages(line, query), values).fetchall())
+            page = self._read(lambda db: db.execute(self._page(db, query), values).fetchall())
             yield from map(rows.info_of, page)
             if len(page) < _PAGE:
                 return
             left -= len(page)
             values["created"], values["id"] = page[-1][:2]
 
-    def _pages(self, line: SqlConnection, query: Query) -> str:
-        """The statement that reads a page by an index; a lane is searched in the states where the counters find its
-        mails.
-        """
-        if query.news:
-            return self._says["read_news"]
-        if query.unsure and query.state in (None, State.READY, State.SENT):
-            return self._says["read_unsure"]
-        states = [state for state in _OUT_OF_HAND if query.state in (None, state)]
-        parts = [("read_in_hand", -1 if query.state is None else int(query.state))]
-        if query.lane:
-            found = dict(line.execute(self._says["counts_of"], {"lane": query.lane}).fetchall())
-            parts += [(_of_a_lane(state, found[state]), int(state)) for state in states if state in found]
-        else:
-            parts += [("read_state", int(state)) for state in states]
-        return self._in_words(in_order(tuple(parts)))
+    def _page(self, db: SqlConnection, query: Query) -> str:
+        return self._in_words(page_statement(db, self._sql, query))
 
     def counts(self) -> list[Count]:
         """See Store.counts."""
-        found = self._read(lambda line: line.execute(self._says["counts"]).fetchall())
+        found = self._read(lambda db: db.execute(self._sql["counts"]).fetchall())
         counts: dict[tuple[str, State], Count] = {}
         for lane, stored, mails, oldest, unsure in found:
             state = rows.state_of(stored)
@@ -296,12 +226,12 @@ class SqlStore(SqlRates, ABC):
 
     def activity(self, window: float, most: int) -> Activity:
         """See Store.activity."""
-        return self._read(lambda line: self._activity(line, window, most))
+        return self._read(lambda db: self._activity(db, window, most))
 
-    def _activity(self, line: SqlConnection, window: float, most: int) -> Activity:
+    def _activity(self, db: SqlConnection, window: float, most: int) -> Activity:
         values = {"window": window, "most": most} | self._now()
-        sent, since = line.execute(self._says["sent_lately"], values).fetchone()
-        error = line.execute(self._says["last_error"]).fetchone()
+        sent, since = db.execute(self._sql["sent_lately"], values).fetchone()
+        error = db.execute(self._sql["last_error"]).fetchone()
         # The whole window counts, unless the sample is shorter.
         seconds = window if sent < most else max(since, _TICK)
         return Activity(sent, seconds, *(error or ()))
@@ -316,75 +246,75 @@ class SqlStore(SqlRates, ABC):
 
     def _chunk(self, mail: str, seq: int) -> bytes | None:
         values = {"mail": mail, "seq": seq}
-        row = self._read(lambda line: line.execute(self._says["chunk"], values).fetchone())
+        row = self._read(lambda db: db.execute(self._sql["chunk"], values).fetchone())
         return row[0] if row else None
 
     def lanes(self) -> list[LaneInfo]:
         """See Store.lanes."""
-        found = self._read(lambda line: line.execute(self._says["lanes"], self._now()).fetchall())
+        found = self._read(lambda db: db.execute(self._sql["lanes"], self._now()).fetchall())
         return [rows.lane_of(row) for row in found]
 
     def set_lane(self, name: str, changes: Mapping[str, object]) -> LaneInfo:
         """See Store.set_lane."""
 
-        def act(line: SqlConnection) -> LaneInfo:
+        def act(db: SqlConnection) -> LaneInfo:
             values: dict[str, object] = {"lane": name} | self._now()
-            line.execute(self._says["put_lane"], values)
-            lane = rows.changed(rows.lane_of(line.execute(self._says["lane"], values).fetchone()), changes)
+            db.execute(self._sql["put_lane"], values)
+            lane = rows.changed(rows.lane_of(db.execute(self._sql["lane"], values).fetchone()), changes)
             values |= {"stopped": int(lane.stopped), "cap": lane.cap, "gap": lane.gap, "per": lane.per}
-            line.execute(self._says["set_lane"], values)
+            db.execute(self._sql["set_lane"], values)
             if changes.get("stopped") is False:
-                line.execute(self._says["lane_works"], values)
-            return rows.lane_of(line.execute(self._says["lane"], values).fetchone())
+                db.execute(self._sql["lane_works"], values)
+            return rows.lane_of(db.execute(self._sql["lane"], values).fetchone())
 
         return self._write(act)
 
     def lane_failed(self, name: str, *, fails: int, pause: float, why: str) -> None:
         """See Store.lane_failed."""
         values = {"lane": name, "fails": fails, "pause": pause, "why": why} | self._now()
-        self._write_lightly(lambda line: line.execute(self._says["lane_failed"], values))
+        self._write_lightly(lambda db: db.execute(self._sql["lane_failed"], values))
 
     def note_error(self, name: str, why: str) -> None:
         """See Store.note_error."""
         values = {"lane": name, "why": why} | self._now()
-        self._write_lightly(lambda line: line.execute(self._says["note_error"], values))
+        self._write_lightly(lambda db: db.execute(self._sql["note_error"], values))
 
     def lane_works(self, name: str) -> None:
         """See Store.lane_works."""
-        self._write_lightly(lambda line: line.execute(self._says["lane_works"], {"lane": name}))
+        self._write_lightly(lambda db: db.execute(self._sql["lane_works"], {"lane": name}))
 
     def prune(self, *, sent: float, failed: float, most: int) -> Pruned:
         """See Store.prune."""
         ages = {State.SENT: sent, State.CANCELED: sent, State.FAILED: failed}
 
-        def act(line: SqlConnection) -> Pruned:
-            if self._sweep(line):
+        def act(db: SqlConnection) -> Pruned:
+            if self._staging.sweep(db):
                 return Pruned(0, more=True)
             old: list[tuple[str, Any]] = []
             for state, age in ages.items():
                 if len(old) < most:
                     values = {"state": int(state), "age": age, "most": most - len(old)} | self._now()
-                    old += line.execute(self._says["old"], values).fetchall()
+                    old += db.execute(self._sql["old"], values).fetchall()
             if not old:
-                self._tidy(line)
+                self._tidy(db)
                 return Pruned(0, more=False)
             few, large = _few(old)
             for ident in large:
-                line.execute(self._says["condemn"], {"mail": ident})
-            self._forget(line, few, bodies=[ident for ident in few if ident not in large])
+                db.execute(self._sql["condemn"], {"mail": ident})
+            self._forget(db, few, bodies=[ident for ident in few if ident not in large])
             return Pruned(len(few), more=True)
 
         return self._write_lightly(act)
 
-    def _forget(self, line: SqlConnection, mails: Sequence[str], bodies: Sequence[str]) -> None:
+    def _forget(self, db: SqlConnection, mails: Sequence[str], bodies: Sequence[str]) -> None:
         for ident in bodies:
-            line.execute(self._says["forget_body"], {"id": ident})
+            db.execute(self._sql["forget_body"], {"id": ident})
         for ident in mails:
-            line.execute(self._says["forget_mail"], {"id": ident})
+            db.execute(self._sql["forget_mail"], {"id": ident})
 
-    def _tidy(self, line: SqlConnection) -> None:
+    def _tidy(self, db: SqlConnection) -> None:
         """Delete rows that are not needed any more, apart from old mails."""
-        line.execute(self._says["forget_workers"], self._now())
+        db.execute(self._sql["forget_workers"], self._now())
 
     # Maintenance.
 
@@ -393,7 +323,7 @@ class SqlStore(SqlRates, ABC):
         found: list[IntegrityFinding] = []
         for kind in ("incomplete", "orphan", "lane", "value", "counters"):
             try:
-                number, example = self._read(partial(self._find, self._says[f"find_{kind}"]))
+                number, example = self._read(partial(self._find, self._sql[f"find_{kind}"]))
             except errors.OutboxError as failed:
                 if failed.hint_id != DAMAGED:
                     raise
@@ -403,8 +333,8 @@ class SqlStore(SqlRates, ABC):
         return found
 
     @staticmethod
-    def _find(asked: str, line: SqlConnection) -> tuple[int, object]:
-        number, example = line.execute(asked).fetchone()
+    def _find(asked: str, db: SqlConnection) -> tuple[int, object]:
+        number, example = db.execute(asked).fetchone()
         return int(number), example
 
     def backup(self, path: Path) -> None:
@@ -417,67 +347,13 @@ class SqlStore(SqlRates, ABC):
         """See Store.compact; refused for an engine that compacts by itself."""
         raise errors.UsageError(f"{self.place}: PostgreSQL uses the room again by itself (autovacuum)")
 
-    # Steps of a claim.
+    # Steps of a claim; see also `claiming`.
 
-    def _room(self, line: SqlConnection, values: Values, most: int) -> tuple[LaneInfo, int]:
-        """Read a lane, and how many of its mails may be claimed now; the row is locked where the engine can."""
-        row = line.execute(self._says["lane"], values).fetchone()
-        if row is None:
-            return LaneInfo(""), most
-        lane = rows.lane_of(row)
-        busy = 0
-        if lane.fails or lane.cap is not None:
-            busy = int(line.execute(self._says["count_busy"], values).fetchone()[0])
-        return lane, rows.room_for(lane, busy, most)
-
-    def _set_aside(
-        self, line: SqlConnection, unreadable: Sequence[tuple[Any, str]], token: str
+    def _hold_unreadable(
+        self, db: SqlConnection, unreadable: Sequence[tuple[Any, str]], token: object
     ) -> tuple[Recovered, ...]:
         """Hold the claimed mails of this token whose rows cannot be read, so that the others are sent."""
-        held: list[Recovered] = []
-        for ident, why in unreadable:
-            values = {"id": ident, "why": why, "token": token} | self._now()
-            if line.execute(self._says["set_aside"], values).rowcount:
-                held.append(Recovered(str(ident), State.HELD, why))
-        return tuple(held)
-
-    def _rows_leased(
-        self, line: SqlConnection, values: Values, terms: LeaseTerms, most: int, *, suspects: bool = True
-    ) -> list[rows.Row]:
-        """Lease up to `most` mails by priority and due time.
-
-        Mails with an expired lease keep their turn, but are claimed apart from the others; `suspects=False` says that
-        there are none.
-        """
-        values = {**values, "lease": terms.lease}
-        first = line.execute(self._says["first_suspect"], values).fetchone() if suspects else None
-        if first is None:
-            return self._claim_calm(line, values, most)
-        priority, lost, due = first
-        if found := self._claim_calm(line, values, most, before=(priority, due)):
-            return found
-        alike = {**values, "prio": priority, "lost": lost, "most": at_once(lost, most)}
-        # None when another worker was faster: then the others need not wait.
-        return line.execute(self._says["claim_suspect"], alike).fetchall() or self._claim_calm(line, values, most)
-
-    def _claim_calm(
-        self, line: SqlConnection, values: Values, most: int, before: tuple[int, float] | None = None
-    ) -> list[rows.Row]:
-        """Lease mails without an expired lease; with `before`, those of a turn before this priority and time."""
-        found: list[rows.Row] = []
-        last, until = before or (_LOWEST, None)
-        for priority in range(last + 1):
-            if len(found) < most:
-                limit = until if priority == last else None
-                more = {**values, "prio": priority, "most": most - len(found), "until": limit}
-                found += line.execute(self._says["claim"], more).fetchall()
-        return found
-
-
-def _of_a_lane(state: State, mails: int) -> str:
-    if state is State.READY:
-        return "read_ready" if mails <= _SORTED else "read_state"
-    return "read_state" if state is State.SENT else "read_ended"
+        return claiming.hold_unreadable(db, self._sql, unreadable, {"token": token} | self._now())
 
 
 def _few(old: Sequence[tuple[str, Any]]) -> tuple[list[str], frozenset[str]]:
@@ -497,19 +373,3 @@ def _few(old: Sequence[tuple[str, Any]]) -> tuple[list[str], frozenset[str]]:
             octets += size
         few.append(ident)
     return few, frozenset(large)
-
-
-def portions(mail: NewMail) -> Iterator[Pieces]:
-    """Split a content into portions that fit into memory, and into a transaction for which others wait."""
-    pieces = ({"mail": mail.id, "seq": seq, "chunk": chunk} for seq, chunk in enumerate(mail.chunks))
-    while lot := list(islice(pieces, _AT_A_TIME)):
-        yield lot
-
-
-def at_once(lost: int, most: int) -> int:
-    """Number of mails with so many expired leases that are claimed together, where `most` others would be.
-
-    After one expiry a mail was most likely only in the batch of the mail that killed its worker: a quarter of a batch
-    goes together. After the second each goes alone, so that the next death names the culprit.
-    """
-    return max(1, most // 4) if lost == 1 else 1

@@ -8,22 +8,19 @@ that syncs at each commit, and one for what a power cut may undo. A forked proce
 
 from __future__ import annotations
 
-import atexit
 import logging
-import os
 import sqlite3
-import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Lock, RLock
 from typing import NoReturn
-from weakref import WeakSet
 
 from courriel import errors
 from courriel.outbox.store.group_commit import GroupCommit
 from courriel.outbox.store.sql.rows import text_of
-from courriel.outbox.store.sqlite import filesystem, tables, wal
+from courriel.outbox.store.sqlite import filesystem, open_files, tables, wal
+from courriel.outbox.store.sqlite.connecting import PATIENCE, connected
 from courriel.outbox.store.sqlite.content_check import ContentCheck, leave_open, new_mark, replaced
 from courriel.outbox.store.sqlite.lockfile import LockFile, identity
 from courriel.outbox.store.sqlite.translated import (
@@ -37,28 +34,28 @@ from courriel.outbox.store.sqlite.translated import (
 from courriel.outbox.store.states import MISSING
 
 logger = logging.getLogger("courriel.outbox")
-_PATIENCE = 30.0  # seconds to wait for connections without our lock file (an application with the same database)
 _AT_ONCE = 64 * 1024 * 1024  # octets that may be rewritten while others wait: a second or two
-_open: WeakSet[SqliteFile] = WeakSet()
-_left_behind: list[object] = []  # connections of a parent process: never closed here, which would release its locks
 
 
 class SqliteFile:
     """One database file, created with its tables when missing, and readable only by its owner.
 
-    Without `create` a file that is no outbox is an error, and opening creates no tables and changes no mode. Raises
+    Without `create` a file that is no outbox is an error, and opening creates no tables and changes no mode. A `shared`
+    file is an application's: it keeps its journal, and no mark of ours is written into it. Raises
     UsageError for a location where no database is safe, OutboxError for a file that cannot be opened.
     """
 
-    def __init__(self, path: Path, *, create: bool = True) -> None:
-        self._create = create
+    def __init__(self, path: Path, *, create: bool = True, shared: bool = False) -> None:
+        self._create = create and not shared
+        self._shared = shared
+        create = self._create
         if not create and not path.exists():
             raise errors.OutboxError(f"{path}: there is no outbox there", hint_id=MISSING)
         filesystem.check_engine()
         with in_our_words(path):
             self.path = filesystem.check_place(path)
         self._name = str(self.path)
-        self._warned = self._at_rest = self._made = False
+        self._warned = self._at_rest = self._made = self._has_log = False
         self.lacks_log = False
         """Whether the file was copied, or lost its log, while it was open; recorded in the file (`opened`)."""
         self._copying = Lock()
@@ -68,9 +65,9 @@ class SqliteFile:
         self._trouble = ""
         self._any_text = False
         self._identity: tuple[int, int] | None = None  # of the open file, to detect that it was moved
-        self._light_turn = RLock()
+        self._light_lock = RLock()
         self._begin()
-        _open.add(self)
+        open_files.add(self)
         self._connect()
 
     # Transactions.
@@ -78,7 +75,7 @@ class SqliteFile:
     def write(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function in a durable transaction, together with simultaneous writes; see GroupCommit.write."""
         with in_our_words(self.path):
-            return self._with_any_text(lambda: self._pen.write(act, self._durably))
+            return self._with_any_text(lambda: self._group.write(act, self._durably))
 
     def _durably(self, act: Callable[[sqlite3.Connection], None]) -> None:
         _, connection, lock = self._ready()
@@ -87,7 +84,7 @@ class SqliteFile:
 
     def write_lightly(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function in a transaction that a power cut may undo."""
-        with in_our_words(self.path), self._light_turn:
+        with in_our_words(self.path), self._light_lock:
             return self._with_any_text(lambda: self._transact_lightly(act))
 
     def _transact_lightly(self, act: Callable[[sqlite3.Connection], T]) -> T:
@@ -97,7 +94,7 @@ class SqliteFile:
 
     def read(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function on the committed state."""
-        with in_our_words(self.path), self._light_turn:
+        with in_our_words(self.path), self._light_lock:
             self._ready()
             self._check_in_place()
             return self._with_any_text(lambda: act(self._ready()[0]))
@@ -123,7 +120,7 @@ class SqliteFile:
 
         After large writes this spares the next commit the checkpoint, for which a put would wait.
         """
-        with in_our_words(self.path), self._light_turn:
+        with in_our_words(self.path), self._light_lock:
             connection, _, lock = self._ready()
             with lock:
                 self._check_in_place()
@@ -131,7 +128,7 @@ class SqliteFile:
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _transact(self, connection: sqlite3.Connection, act: Callable[[sqlite3.Connection], T]) -> T:
-        if not self._start(connection):
+        if not self._start(connection) and not self._shared:
             self._mark_opened(connection)
         result = rolled_back_on_failure(connection, lambda: act(connection))
         if connection.in_transaction:
@@ -155,6 +152,10 @@ class SqliteFile:
             if is_full(failed) and not connection.in_transaction:
                 # The commit record is written last, and found no room; SQLite has rolled the transaction back.
                 raise disk_full(self.path) from failed
+            if self._shared and failed.sqlite_errorname == "SQLITE_BUSY":
+                # A reader of the application has kept the file for longer than we wait (in a rollback journal).
+                connection.execute("ROLLBACK")
+                raise
             self._give_up(connection, failed)
 
     def _mark_opened(self, connection: sqlite3.Connection) -> None:
@@ -214,7 +215,7 @@ class SqliteFile:
             self._ready()
             self._check_in_place()
             self._check_content()
-            reader = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
+            reader = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
             try:
                 reader.execute("VACUUM INTO ?", (str(path),))
             finally:
@@ -225,10 +226,10 @@ class SqliteFile:
 
         Others wait meanwhile, and so a large rewrite is refused while others have the file open. Raises OutboxError.
         """
-        with in_our_words(self.path), self._light_turn:
+        with in_our_words(self.path), self._light_lock:
             _, connection, lock = self._ready()
-            if not self._pen.take(_PATIENCE):
-                raise errors.OutboxError(f"{self.path}: others have been writing for {_PATIENCE:.0f} s")
+            if not self._group.take(PATIENCE):
+                raise errors.OutboxError(f"{self.path}: others have been writing for {PATIENCE:.0f} s")
             try:
                 with lock:
                     self._check_in_place()
@@ -240,7 +241,7 @@ class SqliteFile:
                         tables.vacuum(connection)
                     return before, self.path.stat().st_size
             finally:
-                self._pen.give_back()
+                self._group.give_back()
 
     def _vacuum_alone(self) -> None:
         """Rewrite on the only open connection; the next use opens ours again. Raises OutboxError."""
@@ -257,7 +258,7 @@ class SqliteFile:
 
     def reopen(self) -> None:
         """Open new connections after a failure or `close`; does nothing where nothing is wrong."""
-        with self._light_turn:
+        with self._light_lock:
             if self._trouble or self._closed:
                 self.close()
                 self._begin()
@@ -266,7 +267,7 @@ class SqliteFile:
 
     def close(self) -> None:
         """Close the file; the last process to close moves the log into the file."""
-        with self._light_turn:
+        with self._light_lock:
             self._closed = True
             self._let_go()
 
@@ -279,7 +280,7 @@ class SqliteFile:
                 self._lock.close()
             else:
                 # The garbage collector may have interrupted the owner of the lock: waiting for it would never end.
-                _left_behind.extend((self._durable, self._light))
+                open_files.keep_for_ever(self._durable, self._light)
 
     def at_exit(self) -> None:
         """Keep the end of the interpreter, which closes connections, from writing a log into a replaced file."""
@@ -290,41 +291,40 @@ class SqliteFile:
     def _begin(self) -> None:
         self._closed = False
         self._trouble = ""
-        self._pen = GroupCommit()
-        self._light_turn = RLock()
+        self._group = GroupCommit()
+        self._light_lock = RLock()
         self._lock: LockFile | None = None
         self._durable = self._light = None
         self._content, self._replaced = ContentCheck(self.path), False
 
-    # A child process must not inherit an open connection: SQLite in the child would rely on locks
-    # that the system has not given it. So all are closed before a fork.
+    # Fork and exit, called by `open_files`.
 
     def before_fork(self) -> None:
         """Finish the current write, and close; the next use opens the file again."""
-        self._at_rest = self._copying.acquire(timeout=_PATIENCE) and self._pen.take(_PATIENCE)
+        self._at_rest = self._copying.acquire(timeout=PATIENCE) and self._group.take(PATIENCE)
         if self._at_rest:
-            self._light_turn.acquire()
+            self._light_lock.acquire()
             self._let_go()
 
     def after_fork(self) -> None:
         """Release the locks in the parent."""
         if self._at_rest:
-            self._light_turn.release()
-            self._pen.give_back()
+            self._light_lock.release()
+            self._group.give_back()
         with suppress(RuntimeError):
             self._copying.release()
 
     def in_child(self) -> None:
         """Reset the state in the child process."""
-        _left_behind.extend((self._durable, self._light))
+        open_files.keep_for_ever(self._durable, self._light)
         closed, at_rest = self._closed, self._at_rest
-        self._light_turn, self._copying = RLock(), Lock()
+        self._light_lock, self._copying = RLock(), Lock()
         self._begin()
         self._closed = closed
         self._trouble = "" if at_rest else "this process was forked in the middle of a long transaction"
 
     def _connect(self) -> None:
-        with self._light_turn, in_our_words(self.path):
+        with self._light_lock, in_our_words(self.path):
             if self._durable is not None:
                 return
             filesystem.refuse_links(self.path)
@@ -337,13 +337,14 @@ class SqliteFile:
             if self._lock is None:
                 self._lock = LockFile(f"{self.path}.lock", filesystem.mode_of(self.path))
             with self._lock:
-                wal.check_owner(self.path, self._lock.read_note())
+                if not self._shared:
+                    wal.check_owner(self.path, self._lock.read_note())
                 had_log = wal.exists(self.path)
                 filesystem.make_file(self.path)
-                light, durable = self._opened("NORMAL"), self._opened("FULL")
+                light, durable = self._connected("NORMAL"), self._connected("FULL")
                 try:
                     tables.make_tables(durable, self.path, create=self._create)
-                    found = not had_log and tables.mark_lost_log(durable)
+                    found = not had_log and not self._shared and tables.mark_lost_log(durable)
                     self.lacks_log = durable.execute(tables.VERSION).fetchone()[1] == tables.LOST_LOG
                 except BaseException:
                     light.close()
@@ -359,22 +360,10 @@ class SqliteFile:
             if tables.is_shared(durable):
                 self.warn_of_shared_file()
 
-    def _opened(self, synchronous: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-        try:
-            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-            if mode != "wal":
-                raise errors.OutboxError(f"{self.path}: SQLite cannot keep a write-ahead log there ({mode})")
-            connection.execute(f"PRAGMA synchronous = {synchronous}")
-            connection.execute("PRAGMA journal_size_limit = 67108864")
-            connection.execute("PRAGMA mmap_size = 0")
-            if self._any_text:
-                connection.text_factory = text_of
-            if sys.platform == "darwin":
-                connection.execute("PRAGMA fullfsync = 1")  # on macOS fsync alone does not reach the disk
-        except BaseException:
-            connection.close()
-            raise
+    def _connected(self, synchronous: str) -> sqlite3.Connection:
+        connection, self._has_log = connected(
+            self.path, synchronous, keep_journal=self._shared, any_text=self._any_text
+        )
         return connection
 
     def _let_go(self) -> None:
@@ -421,30 +410,6 @@ class SqliteFile:
 
     def warn_of_shared_file(self) -> None:
         """Log once that other programs write to this file without our lock, where that is dangerous."""
-        if not self._warned and filesystem.may_reset_wal():
+        if not self._warned and self._has_log and filesystem.may_reset_wal():
             self._warned = True
             tables.warn_of_shared_file(self.path)
-
-
-def _each(act: Callable[[SqliteFile], None]) -> Callable[[], None]:
-    def each() -> None:
-        for file in list(_open):
-            act(file)
-
-    return each
-
-
-def _at_exit() -> None:
-    for file in list(_open):
-        with suppress(Exception):
-            file.at_exit()
-
-
-atexit.register(_at_exit)
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_each(SqliteFile.before_fork),
-        after_in_parent=_each(SqliteFile.after_fork),
-        after_in_child=_each(SqliteFile.in_child),
-    )

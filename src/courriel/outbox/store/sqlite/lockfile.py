@@ -211,7 +211,7 @@ class _Waiter:
 
     def __init__(self, file: int) -> None:
         self._file = os.dup(file)  # the same lock; not closed under it
-        self._turn = Lock()
+        self._mutex = Lock()
         self._wanted = True
         self._taken = Lock()
         self._taken.acquire()
@@ -220,7 +220,7 @@ class _Waiter:
 
     def is_of_use(self) -> bool:
         """Claim the result of this waiter; False when its thread has ended."""
-        with self._turn:
+        with self._mutex:
             self._wanted = not self.over
             return self._wanted
 
@@ -231,7 +231,7 @@ class _Waiter:
             taken = self._taken.acquire(timeout=seconds)
         finally:
             if not taken:
-                with self._turn:
+                with self._mutex:
                     self._wanted = False
                     if self._taken.acquire(blocking=False):  # acquired at this moment, or no caller is left
                         self._give_back()
@@ -239,7 +239,7 @@ class _Waiter:
 
     def _stand(self) -> None:
         _take(self._file)
-        with self._turn:
+        with self._mutex:
             if self._wanted:
                 self._taken.release()
             else:

@@ -14,7 +14,7 @@ from courriel import errors
 from courriel._dataclass import replace
 from courriel.outbox.store.facts import IntegrityFinding, LaneInfo
 from courriel.outbox.store.jobs import Claimed, Job, Known, LeaseTerms, NewMail, Pruned, Recovered, Settlement
-from courriel.outbox.store.sql import rows
+from courriel.outbox.store.sql import claiming, rows
 from courriel.outbox.store.sql.connection import SqlConnection, Values
 from courriel.outbox.store.sql.statements import by_position, for_ids, for_rows, statements
 from courriel.outbox.store.sql.store import SqlStore
@@ -36,18 +36,27 @@ _UNKNOWN = LaneInfo("")
 class SqliteStore(SqlStore):
     """Storage of mails in one file of this machine; created when missing, readable only by its owner.
 
-    Without `create` a file that is no outbox is an error, and left unchanged. `clock` returns seconds since 1970.
+    Without `create` a file that is no outbox is an error, and left unchanged. A `shared` file is an application's own;
+    see SqliteFile. `clock` returns seconds since 1970.
     Raises UsageError for a location where no database is safe, OutboxError for a file that cannot be opened.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time, create: bool = True
+        self,
+        path: str | os.PathLike[str],
+        *,
+        clock: Callable[[], float] = time.time,
+        create: bool = True,
+        shared: bool = False,
     ) -> None:
-        self._file = SqliteFile(Path(path).absolute(), create=create)
+        self._file = SqliteFile(Path(path).absolute(), create=create, shared=shared)
         self._path = self._file.path
+        self._begin(clock)
+
+    def _begin(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._says = statements()
-        self._says_many = {name: by_position(self._says[name]) for name in _OFTEN}
+        self._sql = statements()
+        self._by_position = {name: by_position(self._sql[name]) for name in _OFTEN}
         self._lanes_known: set[str] = set()
 
     @property
@@ -67,7 +76,7 @@ class SqliteStore(SqlStore):
         with in_our_words(self._path):
             filesystem.check_room(self._path, sum(mail.size for mail in mails))
         if conn is None:
-            with self._staged(mails) as staged:
+            with self._staging.staged(mails, self._is_known) as staged:
                 ids = self._file.write(
                     lambda connection: [self._put(connection, mail, known, staged) for mail in mails]
                 )
@@ -91,19 +100,19 @@ class SqliteStore(SqlStore):
         cursor = connection.cursor()
         cursor.row_factory = None  # a caller's connection may have one of its own
         values = rows.mail_values(mail) | {"now": self._clock()}
-        statement, in_order = self._says_many["put_mail"]
+        statement, in_order = self._by_position["put_mail"]
         if cursor.execute(statement, in_order(values)).rowcount == 0:
             if staged:
-                self._unstage(mail.id, connection)
+                self._staging.delete(mail.id, connection)
             if known is not None and (before := self._known(cursor, mail.key)) is not None:
                 known(mail, before)
-            return str(cursor.execute(self._says["id_of_key"], {"key": mail.key}).fetchone()[0])
+            return str(cursor.execute(self._sql["id_of_key"], {"key": mail.key}).fetchone()[0])
         if mail.lane not in self._lanes_known:
-            cursor.execute(self._says["put_lane"], values)
+            cursor.execute(self._sql["put_lane"], values)
         if mail.id in staged:
-            self._take_staged(connection, mail.id)
+            self._staging.take(connection, mail.id)
             return mail.id
-        statement, in_order = self._says_many["put_body"]
+        statement, in_order = self._by_position["put_body"]
         for seq, chunk in enumerate(mail.chunks):
             cursor.execute(statement, in_order({"mail": mail.id, "seq": seq, "chunk": chunk}))
         return mail.id
@@ -146,34 +155,35 @@ class SqliteStore(SqlStore):
         return self._file.write(act)
 
     def _claim(self, connection: sqlite3.Connection, lane: str, most: int, terms: LeaseTerms) -> Claimed:
-        values: dict[str, object] = {"lane": lane, "holder": terms.holder, "token": uuid4().hex, "now": self._clock()}
-        found = connection.execute(self._says["recover"], values | {"poison": POISON_AFTER}).fetchall()
+        values: dict[str, object] = {"lane": lane, "holder": terms.holder, "token": uuid4().hex, "lease": terms.lease}
+        values |= self._now()
+        found = connection.execute(self._sql["recover"], values | {"poison": POISON_AFTER}).fetchall()
         recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
-        known, room = self._room(connection, values, most)
+        known, room = claiming.lane_and_room(connection, self._sql, values, most)
         rate, room = self._rate(connection, values, known, room)
-        leased = self._rows_leased(connection, values, terms, room) if room else []
+        leased = claiming.lease_due(connection, self._sql, values, room) if room else []
         slots, wait = self._take_slots(connection, values, rate, len(leased), room) if rate else (None, None)
         jobs, broken = rows.jobs_of(leased, _small_bodies(connection, leased), _CARRIED)
-        unreadable = self._set_aside(connection, broken, str(values["token"])) if broken else ()
+        unreadable = self._hold_unreadable(connection, broken, values["token"]) if broken else ()
         return Claimed(tuple(jobs), recovered, unreadable, known, slots=slots, wait=wait)
 
     def _look(self, connection: sqlite3.Connection, lane: str) -> tuple[LaneInfo, bool, bool]:
         values = {"lane": lane, "now": self._clock()}
-        row = connection.execute(self._says["lane"], values).fetchone()
-        due = any(connection.execute(self._says["is_anything_due"], values).fetchone())
-        late = connection.execute(self._says["is_anything_late"], values).fetchone()[0]
+        row = connection.execute(self._sql["lane"], values).fetchone()
+        due = any(connection.execute(self._sql["is_anything_due"], values).fetchone())
+        late = connection.execute(self._sql["is_anything_late"], values).fetchone()[0]
         return rows.lane_of(row) if row else replace(_UNKNOWN, name=lane), due, bool(late)
 
-    def _done(self, line: SqlConnection, name: str, each: Sequence[Values]) -> list[bool]:
+    def _done(self, db: SqlConnection, name: str, each: Sequence[Values]) -> list[bool]:
         """See SqlStore._done; in a third of its time, by one cursor and positional parameters."""
-        statement, in_order = self._says_many[name]
-        say = cast("sqlite3.Connection", line).cursor().execute
+        statement, in_order = self._by_position[name]
+        say = cast("sqlite3.Connection", db).cursor().execute
         return [say(statement, values).rowcount == 1 for values in map(in_order, each)]
 
-    def _leased(self, line: SqlConnection, name: str, leases: Sequence[tuple[Job, float]]) -> list[bool]:
+    def _leased(self, db: SqlConnection, name: str, leases: Sequence[tuple[Job, float]]) -> list[bool]:
         """See SqlStore._leased; one statement for the mails of one claim."""
         if len(leases) < _SEVERAL:
-            return super()._leased(line, name, leases)
+            return super()._leased(db, name, leases)
         now = self._clock()
         alike: dict[tuple[str, float], list[str]] = {}
         for job, lease in leases:
@@ -181,14 +191,14 @@ class SqliteStore(SqlStore):
         done: set[LeaseId] = set()
         for (token, lease), ids in alike.items():
             for some in _in_lots(ids, _TOGETHER):
-                found = line.execute(for_ids(name, len(some)), (now, lease, *some, token, now)).fetchall()
+                found = db.execute(for_ids(name, len(some)), (now, lease, *some, token, now)).fetchall()
                 done.update((ident, token) for (ident,) in found)
         return [job.lease_id in done for job, _ in leases]
 
-    def _settle(self, line: SqlConnection, settlements: Sequence[Settlement]) -> list[bool]:
+    def _settle(self, db: SqlConnection, settlements: Sequence[Settlement]) -> list[bool]:
         """See SqlStore._settle; one statement for all."""
         if len(settlements) < _SEVERAL or len({each.id for each in settlements}) < len(settlements):
-            return super()._settle(line, settlements)
+            return super()._settle(db, settlements)
         now = self._clock()
         done: set[str] = set()
         for some in _in_lots(settlements, _TOGETHER):
@@ -196,7 +206,7 @@ class SqliteStore(SqlStore):
             values: list[object] = [now] * times
             for each in some:
                 values += in_order(rows.settlement_values(each))
-            done.update(ident for (ident,) in line.execute(statement, values).fetchall())
+            done.update(ident for (ident,) in db.execute(statement, values).fetchall())
         return [each.id in done for each in settlements]
 
     # Maintenance.
@@ -211,7 +221,7 @@ class SqliteStore(SqlStore):
     def check(self) -> list[IntegrityFinding]:
         """See Store.check."""
         try:
-            damage = self._file.read(lambda line: line.execute("PRAGMA integrity_check(10)").fetchall())
+            damage = self._file.read(lambda db: db.execute("PRAGMA integrity_check(10)").fetchall())
         except errors.OutboxError as failed:
             if failed.hint_id != DAMAGED:
                 raise

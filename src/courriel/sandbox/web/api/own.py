@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from courriel.errors import UsageError
 from courriel.sandbox.letter import CapturedMessage
-from courriel.sandbox.store.index import Found
+from courriel.sandbox.store.index import FoundMails
 from courriel.sandbox.store.query import read_query
 from courriel.sandbox.weather import STAGES
 from courriel.sandbox.web.asked import MOST, body_of, mail_of, number_in, numbers_in, searched, seconds_in, site_of
@@ -119,7 +119,7 @@ async def wait_for(request: Request) -> Response:
 
 
 async def wait_until(site: Site, fitting: Any, count: int, seconds: float) -> list[CapturedMessage]:
-    """Look again at each change, until there are enough or the time is over; returns what is there then."""
+    """Search again at each change, until there are enough or the time is over; returns what is there then."""
     found: list[CapturedMessage] = []
     try:
         async with asyncio.timeout(seconds):
@@ -184,7 +184,7 @@ def ready(request: Request) -> Response:
 # What both APIs do.
 
 
-def find(request: Request) -> Found:
+def find(request: Request) -> FoundMails:
     """Mails of a list: of a mailbox, of a search, of a page of either."""
     site = site_of(request)
     query = request.query_params
@@ -193,7 +193,7 @@ def find(request: Request) -> Found:
     to, search = query.get("to") or None, searched(request)
     if search:
         return site.index.search(read_query(search), mailbox=to, start=start, most=most)
-    return Found(tuple(site.captured.page(to, start=start, most=most)), site.captured.count(to))
+    return FoundMails(tuple(site.captured.page(to, start=start, most=most)), site.captured.count(to))
 
 
 def remove_found(site: Site, search: str, to: str | None) -> int:

@@ -20,7 +20,7 @@ class Check:
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The first details."""
+        """The list of the first details, those that are shown."""
         return self.details[:MOST_DETAILS]
 
     @property

@@ -1,4 +1,4 @@
-"""What named mail clients do not show: a short table of HTML and CSS that people stumble over.
+"""Features that named mail clients do not show: a short table of HTML and CSS that people stumble over.
 
 The facts are those that the makers' pages and the tests of the trade agree on; a client that is not named here shows
 it, or nobody looked. Web mails of France are in it beside Gmail and Outlook.

@@ -1,4 +1,4 @@
-"""Checks of links and of unsubscribing: they are listed, and never followed."""
+"""Links of a mail and its List-Unsubscribe, checked: they are listed, and never followed."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def structure(mail: CapturedMessage, elements: Elements) -> Iterator[Check]:
 
 
 def addresses(mail: CapturedMessage) -> Iterator[Check]:
-    """What the header claims, beside what the envelope says."""
+    """Addresses of the header, beside those of the envelope."""
     letter = mail.letter
     claimed = letter.sender.spec if letter.sender else ""
     if mail.sender and claimed and _domain(mail.sender) != _domain(claimed):

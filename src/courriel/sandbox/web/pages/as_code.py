@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from courriel.sandbox.letter import CapturedMessage
 
 _LONGEST = 20_000  # characters of one text
@@ -58,6 +60,5 @@ def _literal(text: str) -> str:
     return shown
 
 
-def _list(values: object) -> str:
-    assert hasattr(values, "__iter__")
+def _list(values: Iterable[str]) -> str:
     return "[" + ", ".join(_literal(each) for each in values) + "]"

@@ -43,9 +43,10 @@ def known_failures() -> tuple[Playable, ...]:
             trial.play(each.id)
         except errors.UsageError:
             continue
-        if each.id.startswith("POP-"):
+        # Only what a server says in SMTP: POP3 and IMAP have words in place of the code.
+        answer = next((example for example in each.examples if example[:3].isdigit()), None)
+        if answer is None or each.stage in ("mailbox", "letter"):
             continue
         provider = _PROVIDERS.get(each.id.partition("-")[0], "")
-        answer = next(example for example in each.examples if example[:3].isdigit() or example[:1] in "+-")
         found.append(Playable(each.id, each.stage, provider, answer))
     return tuple(sorted(found, key=lambda one: (not one.provider, one.provider, one.id)))

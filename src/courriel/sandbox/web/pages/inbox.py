@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from courriel.sandbox.store.index import Found
+from courriel.sandbox.store.index import FoundMails
 from courriel.sandbox.store.query import read_query
 from courriel.sandbox.web.asked import latest, mail_of, number_in, searched, site_of
 from courriel.sandbox.web.pages.asking import known_failures
@@ -82,13 +82,15 @@ async def events(request: Request) -> Response:
 
 
 def listed(request: Request) -> dict[str, Any]:
-    """What every page with a list shows: mailboxes, one page of mails, what is searched."""
+    """Values of every page with a list: mailboxes, one page of mails, the search."""
     site = site_of(request)
     to, search = request.query_params.get("to") or "", searched(request)
     start = number_in(request.query_params.get("start"), 0)
     asked = read_query(search)
     if asked.empty:
-        found = Found(tuple(site.captured.page(to or None, start=start, most=PAGE)), site.captured.count(to or None))
+        found = FoundMails(
+            tuple(site.captured.page(to or None, start=start, most=PAGE)), site.captured.count(to or None)
+        )
     else:
         found = site.index.search(asked, mailbox=to or None, start=start, most=PAGE)
     captured = site.captured

@@ -43,7 +43,7 @@ def compare(request: Request) -> Response:
 
 
 def help_page(request: Request) -> Response:
-    """How programs send here, and which keys do what."""
+    """Page of help: how programs send here, and which keys do what."""
     return render(request, "help.html", **listed(request))
 
 

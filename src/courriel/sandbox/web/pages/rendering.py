@@ -28,7 +28,14 @@ def render(request: Request, template: str, *, status: int = 200, **values: Any)
     text = (
         templates()
         .get_template(template)
-        .render(request=request, lang=language(), theme=theme if theme in ("light", "dark") else "", **values)
+        .render(
+            request=request,
+            t=say,
+            query=query,
+            lang=language(),
+            theme=theme if theme in ("light", "dark") else "",
+            **values,
+        )
     )
     return HTMLResponse(text, status)
 
@@ -43,11 +50,10 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals |= {"t": say, "query": query}
-    made.filters |= {
+    made.filters.update({
         "size": size, "moment": moment, "instant": instant, "shown": shown, "spoken": spoken, "initials": initials,
         "seconds": seconds,
-    }  # fmt: skip
+    })  # fmt: skip
     return made
 
 
@@ -55,7 +61,7 @@ def templates() -> Environment:
 
 
 def query(**values: object) -> str:
-    """Query of an address, of the values that are there; "" for none."""
+    """MailQuery of an address, of the values that are there; "" for none."""
     given = {name: value for name, value in values.items() if value not in (None, "", 0)}
     return f"?{urlencode(given)}" if given else ""
 

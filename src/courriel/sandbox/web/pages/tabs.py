@@ -1,4 +1,4 @@
-"""What each tab of an open mail shows."""
+"""Tabs of an open mail: the values that each shows."""
 
 from __future__ import annotations
 

@@ -159,9 +159,18 @@ def _as_windows(text: str, codec: str) -> str:
     return _CONTROL.sub(lambda found: found[0].encode("latin_1").decode(page, "replace"), text)
 
 
+def _is_whole(text: str) -> bool:
+    """Whether there is no half of a character; the encoder of UTF-8 finds one ten times as fast as an expression."""
+    try:
+        _ = text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _without_halves(text: str, report_defect: ReportDefect) -> str:
     """Replace NUL and halves of surrogate pairs, which cannot be written anywhere."""
-    if not _NEVER.search(text):
+    if "\0" not in text and (text.isascii() or _is_whole(text)):
         return text
     report_defect("a NUL, or half of a character, was replaced")
     return _NEVER.sub("\ufffd", text)

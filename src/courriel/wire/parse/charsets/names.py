@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from encodings.aliases import aliases
+from functools import lru_cache
 
 from courriel._lazy_re import expression
 
@@ -82,7 +83,15 @@ def codec_of(charset: str) -> str | None:
     "" stands for a name that tells nothing, None for an unknown one. `charset=`, quotation marks, `x-` and the like are
     removed from the name.
     """
-    name = _NO_LETTER.sub("_", charset[:60].lower()).strip("_")
+    return _codec_of(charset[:60])
+
+
+# The steps.
+
+
+@lru_cache(maxsize=128)  # of sixty characters each; a mailbox has a dozen
+def _codec_of(charset: str) -> str | None:
+    name = _NO_LETTER.sub("_", charset.lower()).strip("_")
     while True:
         if (found := _named(name)) is not None:
             return found
@@ -91,9 +100,6 @@ def codec_of(charset: str) -> str | None:
         if noise is None:
             return None
         name = name[noise.end() :]
-
-
-# The steps.
 
 
 def _named(name: str) -> str | None:

@@ -86,7 +86,7 @@ class DueLanes:
             self._idle_until = began + pause if not lanes else float("-inf")
             return Due(lanes, pause, urgent, limited)
 
-    def turn_of(self, due: Due, number: int) -> tuple[str, ...]:
+    def order_for(self, due: Due, number: int) -> tuple[str, ...]:
         """The lanes in the order for one of several threads: equally urgent ones are begun at different places."""
         first, rest = due.lanes[: due.urgent], due.lanes[due.urgent :]
         return (*_rotated(first, number), *_rotated(rest, number))

@@ -1,0 +1,1 @@
+"""`courriel oauth-bridge`."""

@@ -1,0 +1,1 @@
+"""`courriel wlangage`: WLangage programs, run as they are, or translated to Python."""

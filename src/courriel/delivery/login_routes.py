@@ -1,0 +1,42 @@
+"""Routes of a stored login: the servers of its provider, reached by its tokens."""
+
+from __future__ import annotations
+
+from courriel._dataclass import replace
+from courriel.delivery.secrets import SecretReference
+from courriel.delivery.urls.route import Route
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from courriel.delivery.oauth.login import StoredLogin
+
+USUAL_SERVERS = {
+    "microsoft": (
+        "smtp+starttls://smtp.office365.com",
+        "imaps://outlook.office365.com",
+        "pops://outlook.office365.com",
+    ),
+    "google": ("smtps://smtp.gmail.com", "imaps://imap.gmail.com", "pops://pop.gmail.com"),
+}
+"""Servers of each provider; the first one takes mail, the others give it."""
+
+
+def route_of(login: StoredLogin, server: str) -> Route:
+    """The route to this server by this login: the user, the mechanism, and the login's name."""
+    route = Route.parse(server)
+    assert route.server is not None
+    local, _, domain = login.mailbox.rpartition("@")
+    user = local if domain and "%" not in local else login.mailbox
+    return replace(
+        route,
+        server=replace(route.server, auth=("xoauth2",)),
+        user=user,
+        password=SecretReference("login", login.name),
+    )
+
+
+def usual_routes(login: StoredLogin) -> list[Route]:
+    """Routes to those servers of the provider that may get the login's tokens."""
+    routes = [route_of(login, each) for each in USUAL_SERVERS[login.provider]]
+    return [route for route in routes if route.server is not None and route.server.host in login.hosts]

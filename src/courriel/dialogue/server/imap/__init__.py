@@ -1,0 +1,1 @@
+"""The server side of IMAP, as the practice server speaks it (RFC 3501, RFC 9051)."""

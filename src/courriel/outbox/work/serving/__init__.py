@@ -1,0 +1,1 @@
+"""Serving of lanes: which are due, their claims, their rates, and the sending of claimed mails."""

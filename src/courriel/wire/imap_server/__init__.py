@@ -1,0 +1,1 @@
+"""IMAP server syntax: commands to values, letters and folders to responses (RFC 3501, RFC 9051)."""

@@ -1,0 +1,1 @@
+"""WLangage programs: reading them, running them, and translating them to Python."""

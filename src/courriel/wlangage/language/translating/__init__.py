@@ -1,0 +1,1 @@
+"""Translation of a program to Python."""

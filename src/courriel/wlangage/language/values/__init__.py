@@ -1,0 +1,1 @@
+"""Values of programs: conversions and operators, arrays and structures."""
