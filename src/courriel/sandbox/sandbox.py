@@ -7,7 +7,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -25,12 +24,10 @@ from courriel.sandbox.faults import Faults
 from courriel.sandbox.handler import SandboxHandler
 from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.mailboxes import Mailboxes
+from courriel.sandbox.tls.server_tls import SandboxTls
 from courriel.sandbox.web_settings import WebSettings
 
 if TYPE_CHECKING:
-    import ssl
-    from tempfile import TemporaryDirectory
-
     from courriel.sandbox.web.server import WebServer
 
 T = TypeVar("T")
@@ -117,16 +114,13 @@ class Sandbox:
         self._sessions: deque[ServedSession] = deque(maxlen=_SESSIONS)
         self._listeners: list[Listener] = []
         self._aside: LoopThread | None = None
-        self._issued: certificates.CertificateFiles | None = None
-        self._certificate_folder: TemporaryDirectory[str] | None = None
-        self._tls: dict[str, ssl.SSLContext] = {}  # by the kind of certificate, "" for the good one
-        self._lock = Lock()
+        names = dict.fromkeys((host, "localhost", self._terms.name, "127.0.0.1", "::1"))
+        self._tls = SandboxTls(tuple(names), self._faults.certificate)
         forks.renew_in_child(self, type(self)._after_fork)
 
     def _after_fork(self) -> None:
         """Reset in a child process, which does not serve: threads, files and connections belong to the parent."""
-        forks.keep_for_ever(self._aside, self._listeners, self._certificate_folder)
-        self._lock = Lock()
+        forks.keep_for_ever(self._aside, self._listeners)
         self._aside = None
 
     # Addresses.
@@ -197,7 +191,7 @@ class Sandbox:
     @property
     def ca(self) -> Path:
         """Path of the CA certificate (PEM), which exists while the sandbox is open. Raises MissingExtra."""
-        return self._certificates().authority
+        return self._tls.files().authority
 
     def server(self, security: Security = Security.NONE) -> Server:
         """The server as a value, for `SmtpSession`."""
@@ -340,6 +334,7 @@ class Sandbox:
     async def _open(self) -> None:
         if self._listeners:
             raise errors.UsageError("this sandbox is open already")
+        self._tls.open()
         try:
             if self._data is not None:
                 from courriel.sandbox.store.mail_file import MailFile
@@ -361,7 +356,9 @@ class Sandbox:
         addresses = [ListenAddress(self.host, port)]
         if config.starttls:
             addresses.append(ListenAddress(self.host, tls_port, tls=True))
-        listener = Listener(self._handler, config, *addresses, context=self._context, on_session=self._sessions.append)
+        listener = Listener(
+            self._handler, config, *addresses, context=self._tls.context, on_session=self._sessions.append
+        )
         await listener.open()
         self._listeners.append(listener)
         port, *secure = listener.ports
@@ -401,45 +398,7 @@ class Sandbox:
             await listener.close()
         self._listeners.clear()
         self._captured.close()
-        with self._lock:
-            self._issued = None
-            self._tls.clear()
-            if self._certificate_folder is not None:
-                self._certificate_folder.cleanup()
-                self._certificate_folder = None
-
-    def _certificates(self) -> certificates.CertificateFiles:
-        """The certificates, made on first use: most tests need no TLS, and `cryptography` is slow to import."""
-        with self._lock:
-            if self._issued is None:
-                names = dict.fromkeys((self.host, "localhost", self._terms.name, "127.0.0.1", "::1"))
-                self._issued = certificates.issue(self._folder_of_certificates(), *names)
-            return self._issued
-
-    def _folder_of_certificates(self) -> Path:
-        from tempfile import TemporaryDirectory
-
-        if self._certificate_folder is None:
-            if not self._listeners:
-                raise errors.UsageError("the certificates live as long as the sandbox is open, and it is not")
-            self._certificate_folder = TemporaryDirectory(prefix="courriel-sandbox-")
-        return Path(self._certificate_folder.name)
-
-    def _context(self) -> ssl.SSLContext:
-        """Context of the next handshake: with the good certificate, or with a bad one as a fault asks."""
-        from courriel.network.tls.contexts import server_context
-
-        kind = self._faults.certificate()
-        if kind not in self._tls:
-            files = self._certificates()
-            if kind:
-                from courriel.sandbox.bad_certificates import issue_bad
-
-                certificate, key = issue_bad(self._folder_of_certificates(), kind, files, self.host)
-            else:
-                certificate, key = files.certificate, files.key
-            self._tls[kind] = server_context(str(certificate), str(key), any_strength=kind == "weak")
-        return self._tls[kind]
+        self._tls.close()
 
     def _server(self, port: int, security: Security, dialect: Dialect) -> Server:
         trust = Trust.system() if security is Security.NONE else Trust.file(str(self.ca))
