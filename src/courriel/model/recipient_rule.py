@@ -1,5 +1,5 @@
 """
-Who may get mail at all: for staging, where no mail may leave for a stranger by mistake.
+Recipients who may get mail at all: for staging, where no mail may leave for a stranger by mistake.
 
     RecipientRule(redirect_to="qa@example.org")                           everything goes to one address
     RecipientRule(allowlist=("example.org", "bob@example.com"))           others are refused before a byte is written
@@ -19,11 +19,6 @@ from courriel._dataclass import dataclass, replace
 from courriel.model.address import Address, redirected
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
-
-TYPE_CHECKING = False
-
-if TYPE_CHECKING:
-    from courriel.model.server import Server
 
 FIELD = "X-Courriel-Original-To"
 """Header field of a redirected mail: the recipients that it would have gone to."""
@@ -116,11 +111,14 @@ def with_field(content: Content, recipients: list[Address]) -> Content:
 # The rules of a session.
 
 
-def rules_for(server: Server) -> tuple[RecipientRule, ...]:
-    """The rules that each mail to this server has to pass, in this order; mostly none. Raises InvalidServer."""
+def rules_for(redirect_to: Address | None, allowlist: tuple[str, ...] | None) -> tuple[RecipientRule, ...]:
+    """Rules that each mail to a server with these settings has to pass, in this order; mostly none.
+
+    Raises InvalidServer.
+    """
     rules: tuple[RecipientRule, ...] = ()
-    if server.redirect_to is not None or server.allowlist is not None:
-        rules = (RecipientRule(server.redirect_to, server.allowlist, "redirect_to= and allowlist= of the server"),)
+    if redirect_to is not None or allowlist is not None:
+        rules = (RecipientRule(redirect_to, allowlist, "redirect_to= and allowlist= of the server"),)
     own = rule_of_environment()
     return rules if own is None else (*rules, own)
 

@@ -323,7 +323,7 @@ class ServedConnection(ReceiveBuffer):
             await asyncio.sleep(_DRIP)
 
     def _counted(self, data: bytes) -> bytes:
-        """What arrived, up to the octet at which the fault of this connection cuts it."""
+        """Octets that arrived, up to the octet at which the fault of this connection cuts it."""
         if self._fault is None or self._fault.cut_at is None:
             return data
         kept = data[: self._fault.cut_at - self._arrived]

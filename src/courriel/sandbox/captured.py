@@ -214,7 +214,7 @@ class CapturedMail:
                 self._changed.wait(left)
 
     def wait_until(self, found: Callable[[list[CapturedMessage]], T | None], seconds: float) -> T | None:
-        """What is found in the letters, present or yet to come; None when the time is over."""
+        """Result of a search in the letters, present or yet to come; None when the time is over."""
         ends = monotonic() + seconds
         while True:
             revision = self.revision

@@ -34,7 +34,7 @@ class Fault:
 
     @property
     def reply(self) -> Answer | None:
-        """What the server answers, None where the fault is not one of answers."""
+        """Answer of the server, None where the fault is not one of answers."""
         return None if isinstance(self.answer, str) else self.answer
 
 
@@ -116,7 +116,7 @@ class Faults:
         return "" if fault is None else str(fault.answer)
 
     def line(self) -> LineFault | None:
-        """What goes wrong with the connection that begins now."""
+        """Fault of the connection that begins now."""
         fault = self.decide_fault("line")
         if fault is None:
             return None
@@ -176,7 +176,7 @@ def asked_by(recipient: str) -> Weather | None:
 
 
 def script_of(found: Weather) -> Answer:
-    """What the server does in this weather, at its stage."""
+    """Answer of the server in this weather, at its stage."""
     parsed = read_answer(found.answer)
     return DuringData(parsed) if found.within else parsed
 

@@ -241,7 +241,7 @@ class Sandbox:
         return await self._captured.awaited(to, subject, timeout)
 
     def wait_until(self, found: Callable[[list[CapturedMessage]], T | None], *, timeout: float = 5.0) -> T | None:
-        """What `found` makes of the letters, as soon as it is not None; None after `timeout` seconds.
+        """Result of `found` for the letters, as soon as it is not None; None after `timeout` seconds.
 
         It is called with all letters now, and again at each change.
         """

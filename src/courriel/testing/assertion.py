@@ -72,7 +72,7 @@ class MailAssertion:
 
 
 def failure(letters: Iterable[CapturedMessage], wishes: list[Wish], seconds: float) -> str:
-    """What was wanted, and what came, the nearest first, each with its differences."""
+    """Message of a failure: what was wanted, and what came, the nearest first, each with its differences."""
     lines = [f"no mail like this came within {seconds:g} s:"]
     lines += [f"    {wish.name}: {_short(wish.wanted)}" for wish in wishes]
     compared = [

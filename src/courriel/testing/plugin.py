@@ -60,7 +60,7 @@ def mail_outbox(mail_server: Sandbox, request: pytest.FixtureRequest) -> Iterato
 
 @pytest.fixture
 def mail_faults(mail_outbox: MailOutbox, request: pytest.FixtureRequest) -> MailFaults:
-    """What the server does wrong in this test; by the mark `mail_faults` the test runs once for each fault."""
+    """Faults of the server in this test; by the mark `mail_faults` the test runs once for each fault."""
     from courriel.testing.mail_faults import MailFaults
 
     faults = MailFaults(mail_outbox.sandbox)

@@ -42,7 +42,9 @@ class SmtpCommands:
         self.logins: LoginMemory | None = None  # mechanisms that worked, by user, in this process
         self.exchange = SmtpReplies()
         self.name = str(server)
-        self.rules = rules_for(server)  # for the recipients of every mail; here, so that no session is without
+        self.rules = rules_for(
+            server.redirect_to, server.allowlist
+        )  # for the recipients of every mail; here, so that no session is without
         self._certificate = b""
 
     def open(self) -> Flow[None]:

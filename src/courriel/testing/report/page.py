@@ -42,7 +42,7 @@ ins{text-decoration:none;background:light-dark(#d6f5e0,#12452a)} del{background:
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedMail:
     """One mail, now and in the last run; either may be missing."""
 
     verdict: Verdict
@@ -57,21 +57,23 @@ class Compared:
         return record
 
 
-def compared(before: Mapping[str, MailRecord], now: Mapping[str, MailRecord], tests: Iterable[str]) -> list[Compared]:
+def compared(
+    before: Mapping[str, MailRecord], now: Mapping[str, MailRecord], tests: Iterable[str]
+) -> list[ComparedMail]:
     """All mails of this run, and those that its tests no longer send; what differs comes first."""
     ran = set(tests)
     results = [
-        Compared("new" if name not in before else "same" if before[name] == record else "changed", record,
+        ComparedMail("new" if name not in before else "same" if before[name] == record else "changed", record,
                  before.get(name))
         for name, record in now.items()
     ]  # fmt: skip
     results += [
-        Compared("gone", None, record) for name, record in before.items() if name not in now and record.test in ran
+        ComparedMail("gone", None, record) for name, record in before.items() if name not in now and record.test in ran
     ]
     return sorted(results, key=lambda each: (_ORDER.index(each.verdict), each.record.test, each.record.number))
 
 
-def page(results: list[Compared]) -> str:
+def page(results: list[ComparedMail]) -> str:
     """The whole page. Words of mails are escaped wherever they stand."""
     counts = ", ".join(
         f"{count} {_WORDS[verdict]}"
@@ -85,7 +87,7 @@ def page(results: list[Compared]) -> str:
 # The steps.
 
 
-def _mail(each: Compared) -> str:
+def _mail(each: ComparedMail) -> str:
     record = each.record
     title = html.escape(record.subject or "(no subject)")
     difference = _difference(each) if each.verdict == "changed" else ""
@@ -113,7 +115,7 @@ def _frame(record: MailRecord, caption: str) -> str:
     return f'<figure>{words}<iframe sandbox="" title="{title}" srcdoc="{html.escape(inside)}"></iframe></figure>'
 
 
-def _difference(each: Compared) -> str:
+def _difference(each: ComparedMail) -> str:
     assert each.now is not None
     assert each.before is not None
     lines: list[str] = []

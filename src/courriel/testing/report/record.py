@@ -1,4 +1,4 @@
-"""What the report keeps of one mail: what people see of it, without what differs in every run."""
+"""Record of one mail in the report: what people see of it, without what differs in every run."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class MailRecord:
 
     @classmethod
     def from_json(cls, found: object) -> MailRecord | None:
-        """Read it again; None for one of another shape."""
+        """Record read from JSON; None for one of another shape."""
         if not isinstance(found, dict) or found.pop("shape", None) != _SHAPE:
             return None
         pairs = {name: tuple(map(tuple, found[name])) for name in ("fields", "attachments")}
