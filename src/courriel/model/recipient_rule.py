@@ -1,5 +1,5 @@
 """
-Recipients who may get mail at all: for staging, where no mail may leave for a stranger by mistake.
+Rule for the recipients of every mail: on a staging machine no mail may leave for a stranger by mistake.
 
     RecipientRule(redirect_to="qa@example.org")                           everything goes to one address
     RecipientRule(allowlist=("example.org", "bob@example.com"))           others are refused before a byte is written
