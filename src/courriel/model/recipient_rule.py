@@ -13,6 +13,7 @@ compared in the form that leaves: the domain as DNS knows it, the local part wit
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from courriel import errors
 from courriel._dataclass import dataclass, replace
@@ -91,7 +92,9 @@ def checked_redirect(given: object) -> Address:
 
 def checked_allowlist(given: object) -> tuple[str, ...]:
     """Entries in the form that is compared. Raises InvalidServer; an empty list would be a rule that refuses all."""
-    entries = (given,) if isinstance(given, str) else tuple(given) if hasattr(given, "__iter__") else ()
+    entries: tuple[object, ...] = (given,) if isinstance(given, str) else ()
+    if not entries and isinstance(given, Iterable):
+        entries = tuple(given)
     if not entries:
         raise errors.InvalidServer("allowlist: addresses and domains, and there is none")
     return tuple(map(_entry, entries))

@@ -59,8 +59,11 @@ class MailRecord:
         """Record read from JSON; None for one of another shape."""
         if not isinstance(found, dict) or found.pop("shape", None) != _SHAPE:
             return None
-        pairs = {name: tuple(map(tuple, found[name])) for name in ("fields", "attachments")}
-        return cls(**{**found, **pairs, "recipients": tuple(found["recipients"])})
+        values: dict[str, Any] = dict(found)
+        values["recipients"] = tuple(values["recipients"])
+        values["fields"] = tuple((name, value) for name, value in values["fields"])
+        values["attachments"] = tuple((name, digest) for name, digest in values["attachments"])
+        return cls(**values)
 
     def facts(self) -> list[str]:
         """Everything but the texts, in lines."""
