@@ -239,3 +239,27 @@ def test_threads_that_share_a_session_take_turns(office: PostOffice) -> None:
 
     assert results == [True, True, True]
     assert len(office.letters) == 3
+
+
+# Outside production (the rule stands in the conversation; tests/session/test_recipient_rules.py has every other door).
+
+
+@pytest.mark.parametrize("name", ["COURRIEL_ALLOWLIST", "COURRIEL_CAPTURE"])
+def test_no_mail_leaves_for_a_stranger(office: PostOffice, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, {"COURRIEL_ALLOWLIST": "example.com", "COURRIEL_CAPTURE": "1"}[name])
+    assert wl.EmailOuvreSessionSMTP("staging", HOST, office.port)
+
+    sent = wl.EmailEnvoieMessage("staging")
+
+    assert sent is False
+    assert "among those to whom this machine may write" in wl.ErreurInfo()
+    assert not office.letters
+
+
+def test_mail_is_redirected(office: PostOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURRIEL_REDIRECT_TO", "qa@example.com")
+    assert wl.EmailOuvreSessionSMTP("staging", HOST, office.port)
+
+    assert wl.EmailEnvoieMessage("staging") is True
+
+    assert office.letter.recipients == ["qa@example.com"]

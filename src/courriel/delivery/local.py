@@ -113,6 +113,7 @@ class LocalTransport:
 
     answer_limit = 60.0
     """Seconds that a folder or a list in memory may take for one mail."""
+    obeys_recipient_rule = True  # nothing leaves by it
     parallel = 100
     """Submissions carried at once: as many as a worker has threads."""
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel.delivery.adapters import ThreadTransport
 from courriel.delivery.transport import check_async_transport, check_transport, is_awaited, is_transport
+from courriel.model.recipient_rule import refuse_unruled
 from courriel.network import forks
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
 def provided(route: Route) -> Transport:
     """The Transport that a route names, made on first use. Raises UsageError."""
-    return shared.transport(route.target)
+    transport = shared.transport(route.target)
+    refuse_unruled(transport)
+    return transport
 
 
 async def provided_for_asyncio(route: Route) -> tuple[AsyncTransport, bool]:
@@ -38,23 +41,37 @@ async def provided_for_asyncio(route: Route) -> tuple[AsyncTransport, bool]:
 
     A Transport works in threads, and is shared as by `provided`. Raises UsageError.
     """
+    transport, own, made = await _found_for_asyncio(route)
+    try:
+        refuse_unruled(made)
+    except errors.UsageError:
+        if own:
+            await transport.close()
+        raise
+    return transport, own
+
+
+# The steps.
+
+
+async def _found_for_asyncio(route: Route) -> tuple[AsyncTransport, bool, object]:
+    """The transport as asyncio takes it, whether the caller closes it, and what the program made."""
     from asyncio import to_thread
     from inspect import iscoroutinefunction
 
     found = await to_thread(_imported, route.target)
     if iscoroutinefunction(found):
-        return check_async_transport(await found(), f"python:{route.target}"), True
+        made = check_async_transport(await found(), f"python:{route.target}")
+        return made, True, made
     if is_awaited(found):
-        return check_async_transport(found, f"python:{route.target}"), False
+        return check_async_transport(found, f"python:{route.target}"), False, found
     if is_transport(found) or not callable(found) or shared.has(route.target):
-        return ThreadTransport(await to_thread(shared.transport, route.target)), False
+        blocking = await to_thread(shared.transport, route.target)
+        return ThreadTransport(blocking), False, blocking
     made = await to_thread(found)
     if is_awaited(made):
-        return check_async_transport(made, f"python:{route.target}"), True
-    return ThreadTransport(shared.keep(route.target, made)), False
-
-
-# The steps.
+        return check_async_transport(made, f"python:{route.target}"), True, made
+    return ThreadTransport(shared.keep(route.target, made)), False, made
 
 
 class SharedTransports:

@@ -207,6 +207,7 @@ async def _asend_without_server(route: Route, message: Sendable, options: SendAr
 def _by_transport(transport: Transport, message: Sendable | None, fields: SendFields) -> Receipt:
     from courriel.delivery.settings import profiles
     from courriel.delivery.transport import is_awaited, is_transport, send_by
+    from courriel.model.recipient_rule import refuse_unruled
 
     if not is_transport(transport) or is_awaited(transport):
         raise _wrong_transport(
@@ -215,12 +216,15 @@ def _by_transport(transport: Transport, message: Sendable | None, fields: SendFi
         )
     message, options = _message_and_options(message, fields, None)
     captured = profiles.capture()
+    if captured is None:
+        refuse_unruled(transport)
     return send_by(_without_server(captured) if captured is not None else transport, message, options)
 
 
 async def _by_async_transport(transport: AsyncTransport, message: Sendable | None, fields: SendFields) -> Receipt:
     from courriel.delivery.settings import profiles
     from courriel.delivery.transport import asend_by, is_awaited, is_transport
+    from courriel.model.recipient_rule import refuse_unruled
 
     if not is_transport(transport) or not is_awaited(transport):
         raise _wrong_transport(
@@ -232,6 +236,7 @@ async def _by_async_transport(transport: AsyncTransport, message: Sendable | Non
     captured = profiles.capture()
     if captured:
         return await _asend_without_server(captured, message, options)
+    refuse_unruled(transport)
     return await asend_by(transport, message, options)
 
 

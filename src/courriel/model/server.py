@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     AnyEnum = TypeVar("AnyEnum", bound=Enum)
 
+    from courriel.model.address import Address
     from courriel.model.proxy import Proxy
     from courriel.model.trust import ClientCertificate, Trust
 
@@ -119,8 +120,9 @@ class Server:
     and CHUNKING (RFC 3030): a quarter fewer octets. With `chunking` messages are sent by BDAT where the server offers
     CHUNKING; without, always by DATA, for servers and proxies that offer it without supporting it. With `compress`
     an IMAP session is compressed where the server offers that (COMPRESS=DEFLATE, RFC 4978). `proxy` is what the server
-    is reached through. `security` and `dialect` may be given as words, "starttls". Raises
-    InvalidServer for a value of a wrong type or kind.
+    is reached through. For staging: with `redirect_to` every mail goes to this one address, with `allowlist` (addresses
+    and domains) to these alone; with both, the mail of others goes to the one address. `security` and `dialect` may be
+    given as words, "starttls". Raises InvalidServer for a value of a wrong type or kind.
     """
 
     host: str
@@ -138,6 +140,8 @@ class Server:
     chunking: bool = True
     compress: bool = False
     proxy: Proxy | None = None
+    redirect_to: Address | None = None
+    allowlist: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "host", checked_host(self.host))
@@ -185,9 +189,18 @@ class Server:
             object.__setattr__(self, "auth", _mechanisms(self.auth))
         if self.proxy is not None:
             self._check_proxy(self.proxy)
+        if self.redirect_to is not None or self.allowlist is not None:
+            self._check_recipients()
         for name in ("allow_clear_credentials", "binary", "compress"):
             if not isinstance(getattr(self, name), bool):
                 raise errors.InvalidServer(f"{name}: True or False, not {safely_shown(getattr(self, name))}")
+
+    def _check_recipients(self) -> None:
+        from courriel.model.recipient_rule import RecipientRule  # noqa: PLC0415 - nearly no server has a rule
+
+        rule = RecipientRule(self.redirect_to, self.allowlist)
+        object.__setattr__(self, "redirect_to", rule.redirect_to)
+        object.__setattr__(self, "allowlist", rule.allowlist)
 
     def _check_proxy(self, proxy: object) -> None:
         from courriel.model.proxy import Proxy  # noqa: PLC0415 - most servers have none

@@ -27,7 +27,7 @@ from courriel.dialogue.flow import (
     Send,
     Want,
 )
-from courriel.dialogue.server.handler import ServerConfig, ServerHandler, ServerSession
+from courriel.dialogue.server.handler import LineFault, ServerConfig, ServerHandler, ServerSession
 from courriel.dialogue.server.smtp import SmtpServerDialogue
 from courriel.errors import Stage
 from courriel.model.server import Dialect
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import ssl
 
 _HANDSHAKE = 30  # seconds
+_DRIP = 0.1  # seconds between two octets of a server that drips
 _LINGER = 1  # seconds for the client to read our last reply before the connection is aborted
 _BACKLOG = 4096  # connections waiting to be accepted; the system may allow fewer
 _BUSY = {
@@ -143,6 +144,8 @@ class ServedConnection(ReceiveBuffer):
         self._session = ServerSession()
         self._deadline = monotonic() + listener.config.limits.session
         self._patience = float("inf")
+        self._fault: LineFault | None = None
+        self._arrived = 0  # octets, in the clear part and in TLS
 
     # Callbacks of asyncio.
 
@@ -185,6 +188,7 @@ class ServedConnection(ReceiveBuffer):
 
     async def _serve(self) -> None:
         """Serve one client to the end."""
+        self._fault = self._listener.handler.line(self._session)
         try:
             if self._tls:
                 await self._secure()
@@ -238,9 +242,13 @@ class ServedConnection(ReceiveBuffer):
                 assert self.transport is not None
                 if not data:
                     await asyncio.sleep(0)  # the other sessions have their turn
-                self.transport.write(data)
+                if self._fault is not None and self._fault.drip:
+                    await self._drip(data)
+                else:
+                    self.transport.write(data)
                 await self.room(min(self._seconds(want.stage), self._listener.config.limits.patience))
             case Receive(stage, more):
+                self._cut_if_due()
                 if not more:
                     self._patience = monotonic() + self._listener.config.limits.seconds(stage)
                 while True:
@@ -249,18 +257,18 @@ class ServedConnection(ReceiveBuffer):
                         raise TimeoutError  # also for a client that sends without pause
                     await self.arrival(left)
                     if self.data or self.ended:
-                        return self.take()
+                        return self._counted(self.take())
                     # Somebody has woken this session, which waits for its client alone.
             case ReceivePending(_, seconds) if seconds:
                 # Nothing may come between the look of the flow and this wait, or a wake would be lost.
                 await self.arrival(min(seconds, self._deadline - monotonic()))
                 if self.ended and not self.data:
                     raise ConnectionResetError("the client hung up")
-                return self.take()
+                return self._counted(self.take())
             case ReceivePending():
                 # One loop iteration, so that data already in the socket is read.
                 await asyncio.sleep(0)
-                return self.take()
+                return self._counted(self.take())
             case Secure():
                 await self._secure()
             case HangUp():
@@ -301,6 +309,30 @@ class ServedConnection(ReceiveBuffer):
     def _hang_up(self) -> None:
         if self.transport is not None:
             self.transport.abort()
+
+    async def _drip(self, data: bytes) -> None:
+        """Send octet by octet, slowly."""
+        for place in range(len(data)):
+            assert self.transport is not None
+            if self._cut:
+                raise ConnectionResetError("the client hung up")
+            self.transport.write(data[place : place + 1])
+            await asyncio.sleep(_DRIP)
+
+    def _counted(self, data: bytes) -> bytes:
+        """Octets that arrived, up to the octet at which the fault of this connection cuts it."""
+        if self._fault is None or self._fault.cut_at is None:
+            return data
+        kept = data[: self._fault.cut_at - self._arrived]
+        self._arrived += len(kept)
+        return kept
+
+    def _cut_if_due(self) -> None:
+        """Cut the connection where its fault says so; everything before was answered."""
+        if self._fault is not None and self._fault.cut_at is not None and self._arrived >= self._fault.cut_at:
+            self._session.note("*", f"cut the line when {self._fault.cut_at:,} octets had arrived")
+            self._hang_up()
+            raise ConnectionResetError("cut, as the fault of this connection says")
 
     def _seconds(self, stage: Stage) -> float:
         return max(0.001, min(self._listener.config.limits.seconds(stage), self._deadline - monotonic()))

@@ -26,6 +26,7 @@ from courriel.delivery.settings.resource_limits import program_run, secret_taken
 from courriel.delivery.transport import Transport, check_transport, is_transport
 from courriel.delivery.urls.route import Route, Via
 from courriel.model.checks.shown import safely_shown
+from courriel.model.recipient_rule import refuse_unruled
 from courriel.model.server import Server
 from courriel.network import forks
 
@@ -99,7 +100,12 @@ class Lanes:
         if found is not None:
             # In development mode nothing is sent, neither by an open session nor by a URL.
             leaves = not isinstance(found, Route) or found.leaves
-            return captured if captured is not None and leaves else _opened(found)
+            if captured is not None and leaves:
+                return captured
+            way = _opened(found)
+            if leaves and not isinstance(way, Route):
+                refuse_unruled(way)
+            return way
         if lane.startswith("session:"):
             raise errors.UsageError(f"lane {lane}: this is a session of another process, which may have ended")
         if _NAME.fullmatch(lane):

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from threading import Condition
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from courriel import errors
 from courriel.dialogue.server.handler import Delivery, ServerSession
@@ -22,6 +22,8 @@ from courriel.sandbox.letter import CapturedMessage
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+T = TypeVar("T")
 
 _FILE = re.compile(r"(\d{6,})-\d{8}T\d{6}Z\.eml")
 
@@ -210,6 +212,17 @@ class CapturedMail:
                 if left <= 0:
                     raise self._nothing_arrived(to, subject, seconds)
                 self._changed.wait(left)
+
+    def wait_until(self, found: Callable[[list[CapturedMessage]], T | None], seconds: float) -> T | None:
+        """Result of a search in the letters, present or yet to come; None when the time is over."""
+        ends = monotonic() + seconds
+        while True:
+            revision = self.revision
+            result = found(self.letters)
+            left = ends - monotonic()
+            if result is not None or left <= 0:
+                return result
+            self.wait_for_change(revision, left)
 
     async def awaited(self, to: str | None, subject: str | None, seconds: float) -> CapturedMessage:
         """`wait_for` for asyncio, on any event loop."""

@@ -8,21 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel._dataclass import dataclass
+from courriel._dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 _DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateFiles:
-    """PEM files for TLS: CA certificate, server certificate, key."""
+    """PEM files for TLS: CA certificate, server certificate, key. The key of the CA is kept in memory alone."""
 
     authority: Path
     certificate: Path
     key: Path
+    authority_key: ec.EllipticCurvePrivateKey = field(repr=False, compare=False)
 
 
 def available() -> bool:
@@ -79,13 +81,12 @@ def issue(folder: Path, *names: str) -> CertificateFiles:
         .sign(authority_key, hashes.SHA256())
     )
 
-    files = CertificateFiles(folder / "authority.pem", folder / "server.pem", folder / "server.key")
+    files = CertificateFiles(folder / "authority.pem", folder / "server.pem", folder / "server.key", authority_key)
     pem = serialization.Encoding.PEM
     files.authority.write_bytes(authority.public_bytes(pem))
     files.certificate.write_bytes(certificate.public_bytes(pem))
     files.key.touch(mode=0o600)
     files.key.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    # The CA key is not stored: it cannot sign anything else.
     return files
 
 

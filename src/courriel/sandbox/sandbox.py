@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from courriel import errors
 from courriel._dataclass import replace
@@ -24,13 +23,13 @@ from courriel.sandbox.faults import Faults
 from courriel.sandbox.handler import SandboxHandler
 from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.mailboxes import Mailboxes
+from courriel.sandbox.tls.server_tls import SandboxTls
 from courriel.sandbox.web_settings import WebSettings
 
 if TYPE_CHECKING:
-    import ssl
-    from tempfile import TemporaryDirectory
-
     from courriel.sandbox.web.server import WebServer
+
+T = TypeVar("T")
 
 _SESSIONS = 500
 _AT_ONCE = 600  # sessions at a time: a load test of an application opens hundreds
@@ -114,16 +113,13 @@ class Sandbox(LoopServer):
         self._handler = SandboxHandler(self._captured, self._mailboxes, self._faults, users, self._preview)
         self._sessions: deque[ServedSession] = deque(maxlen=_SESSIONS)
         self._listeners: list[Listener] = []
-        self._issued: certificates.CertificateFiles | None = None
-        self._certificate_folder: TemporaryDirectory[str] | None = None
-        self._tls: ssl.SSLContext | None = None
-        self._lock = Lock()
+        names = dict.fromkeys((host, "localhost", self._terms.name, "127.0.0.1", "::1"))
+        self._tls = SandboxTls(tuple(names), self._faults.certificate)
         forks.renew_in_child(self, type(self)._after_fork)
 
     def _after_fork(self) -> None:
         """Reset in a child process, which does not serve: threads, files and connections belong to the parent."""
-        forks.keep_for_ever(self._aside, self._listeners, self._certificate_folder)
-        self._lock = Lock()
+        forks.keep_for_ever(self._aside, self._listeners)
         self._aside = None
 
     # Addresses.
@@ -194,7 +190,7 @@ class Sandbox(LoopServer):
     @property
     def ca(self) -> Path:
         """Path of the CA certificate (PEM), which exists while the sandbox is open. Raises MissingExtra."""
-        return self._certificates().authority
+        return self._tls.files().authority
 
     def server(self, security: Security = Security.NONE) -> Server:
         """The server as a value, for `SmtpSession`."""
@@ -243,6 +239,13 @@ class Sandbox(LoopServer):
         """`wait_for` for asyncio."""
         return await self._captured.awaited(to, subject, timeout)
 
+    def wait_until(self, found: Callable[[list[CapturedMessage]], T | None], *, timeout: float = 5.0) -> T | None:
+        """Result of `found` for the letters, as soon as it is not None; None after `timeout` seconds.
+
+        It is called with all letters now, and again at each change.
+        """
+        return self._captured.wait_until(found, timeout)
+
     def remove(self, *numbers: int) -> int:
         """Remove letters by their numbers, from the database too; returns how many there were."""
         return self._captured.remove(numbers)
@@ -282,18 +285,24 @@ class Sandbox(LoopServer):
         """Refuse a recipient, or all that match a pattern such as `*@example.org`."""
         self.answer("recipient", reply, when=recipient)
 
-    def play(self, failure_id: str, *, when: str = "", nth: int = 1, times: int | None = None) -> None:
-        """Reply as in this record of the failure table, for example GMAIL-BAD-CREDENTIALS. Raises UsageError.
-
-        So are the quirks of IMAP servers, such as IMAP-NIL-BODY; docs/sandbox-imap.md lists them.
+    def play(self, name: str, *, when: str = "", nth: int = 1, times: int | None = None) -> None:
+        """Make bad weather: a record of the failure table, such as GMAIL-BAD-CREDENTIALS, or a name such as
+        cut-after-dot, certificate-expired, drip, rate-limit-3 (docs/sandbox.md has all), or a quirk of IMAP servers
+        such as IMAP-NIL-BODY (docs/sandbox-imap.md). Raises UsageError.
         """
-        self._faults.play(failure_id, when=when, nth=nth, times=times)
+        self._faults.play(name, when=when, nth=nth, times=times)
+
+    @property
+    def faults_met(self) -> list[str]:
+        """Faults that a client met since the last `clear`, by name, failure or answer, in their order."""
+        return self._faults.met
 
     # The steps.
 
     async def _open(self) -> None:
         if self._listeners:
             raise errors.UsageError("this sandbox is open already")
+        self._tls.open()
         try:
             if self._data is not None:
                 from courriel.sandbox.store.mail_file import MailFile
@@ -315,7 +324,9 @@ class Sandbox(LoopServer):
         addresses = [ListenAddress(self.host, port)]
         if config.starttls:
             addresses.append(ListenAddress(self.host, tls_port, tls=True))
-        listener = Listener(self._handler, config, *addresses, context=self._context, on_session=self._sessions.append)
+        listener = Listener(
+            self._handler, config, *addresses, context=self._tls.context, on_session=self._sessions.append
+        )
         await listener.open()
         self._listeners.append(listener)
         port, *secure = listener.ports
@@ -355,32 +366,7 @@ class Sandbox(LoopServer):
             await listener.close()
         self._listeners.clear()
         self._captured.close()
-        with self._lock:
-            self._issued = self._tls = None
-            if self._certificate_folder is not None:
-                self._certificate_folder.cleanup()
-                self._certificate_folder = None
-
-    def _certificates(self) -> certificates.CertificateFiles:
-        """The certificates, made on first use: most tests need no TLS, and `cryptography` is slow to import."""
-        from tempfile import TemporaryDirectory
-
-        with self._lock:
-            if self._issued is None:
-                if not self._listeners:
-                    raise errors.UsageError("the certificates live as long as the sandbox is open, and it is not")
-                self._certificate_folder = TemporaryDirectory(prefix="courriel-sandbox-")
-                names = dict.fromkeys((self.host, "localhost", self._terms.name, "127.0.0.1", "::1"))
-                self._issued = certificates.issue(Path(self._certificate_folder.name), *names)
-            return self._issued
-
-    def _context(self) -> ssl.SSLContext:
-        from courriel.network.tls.contexts import server_context
-
-        if self._tls is None:
-            files = self._certificates()
-            self._tls = server_context(str(files.certificate), str(files.key))
-        return self._tls
+        self._tls.close()
 
     def _server(self, port: int, security: Security, dialect: Dialect) -> Server:
         trust = Trust.system() if security is Security.NONE else Trust.file(str(self.ca))

@@ -88,6 +88,9 @@ class _Session(BaseSession):
         """Seconds that the server may be silent at most before the end of a message: the longest of those stages."""
         return longest_silence(self.server)
 
+    obeys_recipient_rule = True
+    """Whether `redirect_to`, `allowlist` and the variables of that name apply to what it sends."""
+
     parallel = 1
     """Submissions carried at once: a session holds one conversation."""
 

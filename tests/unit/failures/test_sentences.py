@@ -31,6 +31,7 @@ FOR_PROGRAMMERS = (  # programming errors, which users do not see
     "sandbox/",
     "session/imap/awaited_letters.py",
     "session/pop3/letter.py",
+    "testing/",
 )
 SCHEME = re.compile(r"\b(?:memory|smtps|cmd|console|sendmail|https|mailto|env|file|sha256): ")
 ENGLISH = re.compile(r"\b(the|is|not|and|of|with|was|were|has|have|that|this|which|must|cannot|nobody|somebody)\b")

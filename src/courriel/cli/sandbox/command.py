@@ -25,6 +25,7 @@ _PORT = click.IntRange(0, 65535)
         "courriel sandbox --data mails --keep 500M",
         "courriel sandbox --smtp-port 2525 --web-port 0 --user ada:secret",
         "courriel sandbox --host 0.0.0.0 --allow-host mail",
+        "courriel sandbox --play GREYLISTED --play drip",
         "courriel sandbox --once --json",
     ],
 )
@@ -62,6 +63,10 @@ _PORT = click.IntRange(0, 65535)
 @option("--relay", value="URL",
         fr="Serveur par lequel la page peut envoyer un message pour de bon, un à un, après confirmation.",
         en="Server by which the page may send a mail for good, one at a time, after a question.")  # fmt: skip
+@option("--play", "play", multiple=True, value=Bilingual("NOM", "NAME"),
+        fr="Mauvais temps, ou un échec de la table : GREYLISTED, cut-after-dot, certificate-expired… ; se répète.",
+        en="Bad weather, or a failure of the table: GREYLISTED, cut-after-dot, certificate-expired…; may be repeated.",
+        )  # fmt: skip
 @option("--once", is_flag=True, fr="S'arrête après le premier message.", en="Stop after the first mail.")
 @click.pass_obj
 def command(
@@ -80,6 +85,7 @@ def command(
     folder: str | None,
     user: tuple[str, ...],
     relay: str | None,
+    play: tuple[str, ...],
     once: bool,
 ) -> int:
     """Run the server until the process is stopped."""
@@ -90,7 +96,7 @@ def command(
     plan = Plan(
         host=host, port=port, tls_port=tls_port, pop_port=pop_port, imap_port=imap_port, web_port=web_port,
         web=not no_web, hosts=allow_host, without_password=no_password, data=data, most=most, octets=octets,
-        folder=folder, users=dict(map(_user, user)) or None, relay=relay, once=once,
+        folder=folder, users=dict(map(_user, user)) or None, relay=relay, play=play, once=once,
     )  # fmt: skip
     return watch(manner, plan)
 

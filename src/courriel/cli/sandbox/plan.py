@@ -43,6 +43,7 @@ class Plan:
     folder: str | None
     users: Mapping[str, str] | None = field(repr=False)
     relay: str | None = field(repr=False)
+    play: tuple[str, ...]
     once: bool
 
     @property

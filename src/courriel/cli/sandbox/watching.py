@@ -32,6 +32,8 @@ def watch(manner: GlobalOptions, plan: Plan) -> int:
     with asked_to_end() as ended, _folder(plan) as folder:
         try:
             with plan.sandbox(folder) as sandbox:
+                for name in plan.play:
+                    sandbox.play(name)
                 introduce(report, sandbox, plan, folder)
                 _print_letters(report, sandbox, plan, ended)
         except OSError as refused:

@@ -11,6 +11,8 @@ Selection of the route: the argument, else the environment, else the file of the
 
 A file that another user may have written is an error, and not skipped (`settings_files`).
 
+COURRIEL_REDIRECT_TO and COURRIEL_ALLOWLIST say who gets mail at all (`courriel.model.recipient_rule`).
+
 COURRIEL_CAPTURE=1 keeps in memory all mail that would leave, COURRIEL_CAPTURE=/folder in files: nothing is sent during
 development.
 """
@@ -80,6 +82,11 @@ def explain() -> list[Setting]:
     """All settings and their sources: first the effective ones, then the profiles."""
     rows = [Setting("COURRIEL_CAPTURE", os.environ["COURRIEL_CAPTURE"], "environment")] \
         if os.environ.get("COURRIEL_CAPTURE") else []  # fmt: skip
+    rows += [
+        Setting(name, os.environ[name], "environment")
+        for name in ("COURRIEL_REDIRECT_TO", "COURRIEL_ALLOWLIST")
+        if name in os.environ
+    ]
     try:
         route, source = _found_route(None)
     except errors.UsageError as wrong:

@@ -98,6 +98,16 @@ def sender(options: Options) -> Address | None:
     return Address.parse(single(options, "from")) if "from" in options else None
 
 
+def redirect_to(options: Options) -> Address | None:
+    """The one address of `redirect_to=`."""
+    return Address.parse(single(options, "redirect_to")) if "redirect_to" in options else None
+
+
+def allowlist(options: Options) -> tuple[str, ...] | None:
+    """Addresses and domains of `allowlist=`, separated by commas; None without it."""
+    return tuple(single(options, "allowlist").split(",")) if "allowlist" in options else None
+
+
 def single(options: Options, name: str) -> str:
     """Text of an option that stands once; empty when it is missing."""
     return options[name][0] if name in options else ""

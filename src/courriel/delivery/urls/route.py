@@ -263,6 +263,10 @@ class Route:
             yield "rate", self.rate
         if self.max_messages:
             yield "max_messages", str(self.max_messages)
+        if self.server and self.server.redirect_to:
+            yield "redirect_to", self.server.redirect_to.spec
+        if self.server and self.server.allowlist:
+            yield "allowlist", ",".join(self.server.allowlist)
 
 
 # The steps.

@@ -66,6 +66,8 @@ def assembled(
         chunking=not option_values.flag(options, "chunking", "0"),
         compress=option_values.flag(options, "compress", "1"),
         proxy=proxy,
+        redirect_to=option_values.redirect_to(options),
+        allowlist=option_values.allowlist(options),
     )
     return Route(
         dialect.value,

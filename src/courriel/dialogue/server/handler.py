@@ -85,6 +85,14 @@ class DuringData:
 
 
 @dataclass(frozen=True, slots=True)
+class LineFault:
+    """Fault of a connection, whatever is said: answers octet by octet, or cut when so many octets have arrived."""
+
+    drip: bool = False
+    cut_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Quirk:
     """Scripted behaviour for IMAP: answer as usual, with the quirk of a real server (`wire/imap_server/quirks.py`)."""
 
@@ -181,6 +189,9 @@ class ServerHandler:
     Reply of 2xx or 3xx replaces the usual one and the conversation goes on; any other is a refusal. They run between
     two steps of the conversation and must not block.
     """
+
+    def line(self, session: ServerSession) -> LineFault | None:
+        """Fault of the connection itself; asked once, when it begins."""
 
     def connect(self, session: ServerSession) -> Answer | None:
         """New connection, before the greeting."""

@@ -39,7 +39,7 @@ class BatchSender:
         server = dialogue.server
         self._queue = SendQueue(dialogue.count, server=dialogue.name, protocol=server.dialect.value)
         self._choose_strategy()
-        self.put = self._queue.put
+        self.put = self._put_by_rules if dialogue.rules else self._queue.put
         """Add one more message; an error stands for one that could not be encoded, and keeps its place."""
         self.results = self._queue.results
         """Results available, in order; each is returned once."""
@@ -98,6 +98,20 @@ class BatchSender:
             yield HangUp("message")
 
     # The steps.
+
+    def _put_by_rules(self, queued: QueuedMessage | errors.CourrielError) -> None:
+        """Add one more message as it may leave; one for a stranger is refused, and keeps its place."""
+        if isinstance(queued, QueuedMessage):
+            original, rewrite, by_rules = queued.envelope, queued.rewrite, self._dialogue.by_rules
+            try:
+                queued.envelope, queued.content = by_rules(original, queued.content)
+            except errors.CourrielError as refused:
+                queued.result = refused
+                self._queue.put_settled(queued)
+                return
+            if rewrite is not None:
+                queued.rewrite = lambda extensions: by_rules(original, rewrite(extensions))[1]
+        self._queue.put(queued)
 
     def _choose_strategy(self) -> None:
         self._strategy = self._best_strategy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from courriel import errors
+from courriel._dataclass import replace
 from courriel.dialogue.flow import Flow, HangUp, Send
 from courriel.dialogue.reply_reader import closed
 from courriel.dialogue.smtp import bdat
@@ -12,6 +13,7 @@ from courriel.dialogue.smtp.commands import SmtpCommands
 from courriel.dialogue.smtp.replies import CLOSING
 from courriel.dialogue.smtp.transaction import BLOCK, VERDICT, Burst, Transaction
 from courriel.model.content import Content
+from courriel.model.envelope import Envelope
 from courriel.model.receipt import Receipt
 from courriel.model.server import Dialect
 from courriel.model.submission import Submission
@@ -47,6 +49,9 @@ class SmtpDialogue(SmtpCommands):
 
         A session that has carried as many messages as its server takes is closed, and the message is sent on a new one.
         """
+        if self.rules:
+            envelope, content = self.by_rules(submission.envelope, submission.content)
+            submission = replace(submission, envelope=envelope, content=content)
         if not self.count.room:
             yield from self.begin_next_session()
             maybe_stale = False
@@ -66,6 +71,12 @@ class SmtpDialogue(SmtpCommands):
             raise
         _ = self.count.note(receipt)
         return receipt
+
+    def by_rules(self, envelope: Envelope, content: Content) -> tuple[Envelope, Content]:
+        """The mail as it may leave. Raises InvalidMessage when a recipient may get none."""
+        for rule in self.rules:
+            envelope, content = rule.applied(envelope, content)
+        return envelope, content
 
     def begin_next_session(self) -> Flow[None]:
         """Close a session that has carried its messages, and open another one."""

@@ -12,6 +12,7 @@ from courriel.dialogue.smtp.server_facts import OwnFacts
 from courriel.dialogue.smtp.session_limit import MessageCount
 from courriel.errors import Stage
 from courriel.model.credentials import Credentials
+from courriel.model.recipient_rule import rules_for
 from courriel.model.server import Dialect, Security, Server
 from courriel.reply import Reply
 from courriel.wire.smtp import client_syntax as wire
@@ -41,6 +42,9 @@ class SmtpCommands:
         self.logins: LoginMemory | None = None  # mechanisms that worked, by user, in this process
         self.exchange = SmtpReplies()
         self.name = str(server)
+        self.rules = rules_for(
+            server.redirect_to, server.allowlist
+        )  # for the recipients of every mail; here, so that no session is without
         self._certificate = b""
 
     def open(self) -> Flow[None]:

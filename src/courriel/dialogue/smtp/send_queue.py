@@ -71,6 +71,10 @@ class SendQueue:
         if isinstance(queued, QueuedMessage):
             self.waiting.append(queued)
 
+    def put_settled(self, queued: QueuedMessage) -> None:
+        """Add one that has its result already: it is not sent, and keeps its place."""
+        self._order.append(queued)
+
     def results(self) -> Iterator[Result]:
         """Yield the results available, in the order of the messages; each once."""
         order = self._order

@@ -30,6 +30,7 @@ def usual_mail(dialogue: SmtpDialogue, submission: Submission) -> UsualMail | No
         type(submission) is not Submission
         or submission.before_end is not None
         or submission.on_refused != "deliver"
+        or dialogue.rules
         or not extensions.pipelining
         or extensions.chunking
         or dialogue.server.dialect is not _SMTP

@@ -184,6 +184,16 @@ class Address:
         return f"{quoted(self.name)} <{self.spec}>"
 
 
+def redirected(address: Address, target: Address) -> Address:
+    """The address as people and results name it, whose mail goes to another one, which is written in ASCII.
+
+    `spec` is that of `address`; `narrow`, `dns_domain` and `wire` are those of `target`.
+    """
+    changed = object.__new__(Address)
+    _values.fill(changed, address.local, address.domain, address.name, address.spec, target.dns_domain, target.narrow)
+    return changed
+
+
 # The steps.
 
 

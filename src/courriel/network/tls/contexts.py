@@ -84,10 +84,15 @@ def finish(line: ssl.SSLSocket | ssl.SSLObject, trust: Trust, server: str = "") 
     return leaf
 
 
-def server_context(certificate_file: str, key_file: str | None = None) -> ssl.SSLContext:
-    """The context for a server of ours: TLS 1.2 at least, no client certificate requested. Not cached."""
+def server_context(certificate_file: str, key_file: str | None = None, *, any_strength: bool = False) -> ssl.SSLContext:
+    """The context for a server of ours: TLS 1.2 at least, no client certificate requested. Not cached.
+
+    `any_strength` lets the practice server show a certificate whose key is too short.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _modern_only(context)
+    if any_strength:
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
     _show(context, ClientCertificate(certificate_file, key_file))
     return context
 

@@ -86,6 +86,8 @@ class SmtpPool(PoolBase[SmtpSession]):
         """Seconds that the server may be silent at most before the end of a message."""
         return longest_silence(self.server)
 
+    obeys_recipient_rule = True  # its sessions do
+
     @property
     def parallel(self) -> int:
         """Submissions carried at once: the number of sessions."""

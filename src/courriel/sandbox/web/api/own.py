@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from courriel.errors import UsageError
-from courriel.sandbox.faults import STAGES
 from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.store.index import FoundMails
 from courriel.sandbox.store.query import read_query
+from courriel.sandbox.weather import STAGES
 from courriel.sandbox.web.asked import MOST, body_of, mail_of, number_in, numbers_in, searched, seconds_in, site_of
 from courriel.sandbox.web.errors import BadRequest, NotThere
 from courriel.sandbox.web.parts import part_answer

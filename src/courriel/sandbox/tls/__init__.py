@@ -1,0 +1,1 @@
+"""TLS of the practice server: contexts, and certificates that are bad on request."""
