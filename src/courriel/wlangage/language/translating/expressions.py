@@ -300,7 +300,8 @@ class ExpressionTranslator:
             sides = self.converted(left, "bool"), self.converted(right, "bool")
             return Code(f"{sides[0].at(level)} {operator} {sides[1].at(level + 1)}", "bool", level)
         exact = left.type in ("int", "Decimal") and right.type in ("int", "Decimal")
-        same = left.type in NUMBERS and (exact or left.type == right.type or "int" in (left.type, right.type))
+        numbers = left.type in NUMBERS and right.type in NUMBERS
+        same = numbers and (exact or left.type == right.type or "int" in (left.type, right.type))
         if operator in "+-*" and same:
             level = PRODUCT if operator == "*" else SUM
             kind = left.type if left.type != "int" else right.type
@@ -361,7 +362,7 @@ def _joined(parts: list[Code]) -> Code:
     for part in parts:
         if _literal(part):
             pieces.append(_inside(part))
-        elif part.text == "wl.RC":
+        elif part.text in ("wl.RC", "wl.CR"):
             pieces.append("\\r\\n")
         elif part.text == "wl.TAB":
             pieces.append("\\t")
@@ -401,7 +402,7 @@ def _summed(parts: list[Code]) -> Code:
     """Parts joined by +, for those that an f-string cannot hold; neighbours that it can are put together."""
     groups: list[list[Code]] = []
     for part in parts:
-        simple = _literal(part) or part.text in ("wl.RC", "wl.TAB") or not set(part.text) & set("\"'\\")
+        simple = _literal(part) or part.text in ("wl.RC", "wl.CR", "wl.TAB") or not set(part.text) & set("\"'\\")
         if simple and groups and groups[-1] and not _hard(groups[-1][-1]):
             groups[-1].append(part)
         else:
