@@ -1,0 +1,122 @@
+"""What a WLangage program cannot do: open files outside of its folder by a way around, and reach anyone in a trial."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from courriel import UsageError
+from courriel.failures import speak
+from courriel.wlangage.language.functions.desk import Desk
+from courriel.wlangage.language.run import prepared, run
+from courriel.wlangage.language.syntax.program import read_program
+from courriel.wlangage.opening.elsewhere import Elsewhere
+from wlangage.running import ran
+
+ATTACHED = """
+MaPJ est un emailAttache
+MaPJ.Nom = "données.csv"
+MaPJ.Contenu = "a;b"
+Ajoute(Email.Attache, MaPJ)
+"""
+WAYS = {
+    "images of a folder that is named through one that is not there":
+        'EmailImporteHTML("<img src=\'secret.txt\'>", "nulle-part/../..")',
+    "images of a folder with a line end in its name":
+        'EmailImporteHTML("<img src=\'secret.txt\'>", "a" + RC + "/../..")',
+    "images of a folder whose name is very long":
+        'EmailImporteHTML("<img src=\'secret.txt\'>", ".." + Répète("/.", 3000))',
+    "a file attached through a folder with a line end in its name":
+        'fRepCrée("a" + RC)\nEmail.ChargeFichierAttaché("a" + RC + "/../../secret.txt")',
+    "a file sent through a folder with a line end in its name":
+        'fRepCrée("a" + RC)\nEmailEnvoie("ada", "a" + RC + "/../../secret.txt")',
+    "a file written through a folder with a line end in its name":
+        ATTACHED + 'fRepCrée("a" + RC)\nEmailSauveFichierAttaché("données.csv", "a" + RC + "/../../secret.txt")',
+    "a file written by its full path": ATTACHED + 'EmailSauveFichierAttaché("ada", "données.csv", sAilleurs)',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("program", WAYS.values(), ids=WAYS.keys())
+def test_no_way_around_leads_out_of_the_folder(program: str, tmp_path: Path) -> None:
+    folder = tmp_path / "programme"
+    folder.mkdir()
+    (tmp_path / "secret.txt").write_text("secret")
+
+    found = ran(program, folder, {"sAilleurs": str(tmp_path / "secret.txt")})
+
+    assert found.stopped is not None
+    assert "hors du dossier" in found.stopped[1]
+    assert (tmp_path / "secret.txt").read_text() == "secret"
+
+
+def test_a_file_attached_is_saved_beside_one_of_its_name(tmp_path: Path) -> None:
+    """The name of the attachment is no path, also when such a file is there; a slash at the end names a folder."""
+    (tmp_path / "pièces").mkdir()
+    program = (
+        ATTACHED
+        + """
+        Trace(EmailSauveFichierAttaché("ada", "données.csv", "données.csv"))
+        Trace(EmailSauveFichierAttaché("ada", "données.csv", "données.csv"))
+        Trace(EmailSauveFichierAttaché("données.csv", "pièces\\"))
+        Trace(EmailSauveFichierAttaché("données.csv", "nulle-part/"))
+    """
+    )
+
+    assert ran(program, tmp_path).out == ["1", "1", "1", "0"]
+    assert (tmp_path / "données.csv").read_text() == (tmp_path / "pièces" / "données.csv").read_text() == "a;b"
+
+
+def test_files_attached_keep_the_names_that_the_program_wrote(tmp_path: Path) -> None:
+    (tmp_path / "devis.txt").write_text("1200")
+    program = """
+        Email.Expéditeur = "ada@example.org"
+        Email.Destinataire = "bob@example.org"
+        Email.Attache = "devis.txt"
+        EmailConstruitSource()
+        Trace(Email.Attache[1])
+    """
+    assert ran(program, tmp_path).out == ["devis.txt"]
+
+
+@pytest.fixture
+def a_desktop(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A desktop whose browser notes what it is asked to open."""
+    opened: list[str] = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("webbrowser.open", lambda url, *_: opened.append(url) or True)
+    return opened
+
+
+def test_a_trial_reaches_nobody(tmp_path: Path, a_desktop: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(*_: object) -> bool:
+        raise UsageError("the name service was asked")
+
+    monkeypatch.setattr("courriel.delivery.domain.takes_mail", asked)
+    program = read_program("""
+        p est un OAuth2Paramètres
+        p.ClientID = "a"
+        p.URLAuth = "https://login.example.org/"
+        p.URLToken = "https://login.example.org/token"
+        t est un AuthToken = AuthIdentifie(p)
+        Trace(t.Valide, ErreurInfo())
+        Email.Destinataire = "bob@example.org"
+        Trace(EmailLanceAppli(), ErreurInfo())
+        Trace(EmailVérifieAdresse("bob@example.org") = emailAdresseValide, ErreurInfo(), ErreurDétectée)
+    """)
+    shown: list[str] = []
+    desk = Desk(tmp_path, say=shown.append)
+    speak("fr")
+    try:
+        prepared(program, [], {})
+        run(program, desk, {}, elsewhere=Elsewhere([]))
+    finally:
+        desk.close()
+        speak(None)
+
+    assert shown == [
+        "0 Pendant un essai (--sandbox, --via) personne ne s'identifie auprès d'un fournisseur.",
+        "0 Pendant un essai (--sandbox, --via) aucun programme de messagerie ne s'ouvre.",
+        "1 Pendant un essai (--sandbox, --via) seule la syntaxe de l'adresse est vérifiée. 0",
+    ]
+    assert a_desktop == []
