@@ -72,7 +72,7 @@ def _recipients(people: Iterable[str]) -> str:
 
 
 def _open(url: str) -> bool:
-    """Open a URL where there is a desktop. Raises Impossible where there is none, in a trial, and for a text too long."""
+    """Open a URL where there is a desktop. Raises Impossible where there is none, in a trial, and for a long text."""
     if program_state.elsewhere is not None:
         raise Impossible(
             "Pendant un essai (--sandbox, --via) aucun programme de messagerie ne s'ouvre.",
