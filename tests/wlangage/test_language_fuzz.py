@@ -19,6 +19,7 @@ from courriel.wlangage.language.syntax.program import read_program
 from courriel.wlangage.language.syntax.words import KEYWORDS
 from courriel.wlangage.language.translating.translate import translate
 from courriel.wlangage.problem import ErreurWLangage
+from courriel.wlangage.program_state import program_state
 from fast_part import examples
 from wlangage.running import ran
 from wlangage.test_programs import PROGRAMS
@@ -136,12 +137,14 @@ def translated_output(text: str) -> list[str]:
     """What the translation of a program prints; behind it the error that ended it, if any."""
     shown: list[str] = []
     place = {"__name__": "program"}
-    exec(compile(translate(read_program(text)), "p.py", "exec"), place)  # the translation is what is tried
+    python = translate(read_program(text))
+    exec(compile(python, "p.py", "exec", dont_inherit=True), place)  # the translation is what is tried
     main = place["main"]
     assert callable(main)
     desk, wl.desk = wl.desk, Desk(Path(), say=shown.append)
     try:
-        main()
+        with program_state.with_line_end("\r\n"):  # as wl.run has it
+            main()
     except ErreurWLangage as error:
         shown.append(error.wording.fr)
     finally:

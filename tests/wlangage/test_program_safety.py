@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from courriel import UsageError
+from courriel.cli.main import main
 from courriel.failures import speak
 from courriel.wlangage.language.functions.desk import Desk
 from courriel.wlangage.language.run import prepared, run
+from courriel.wlangage.language.syntax.problem import ProgramError
 from courriel.wlangage.language.syntax.program import read_program
+from courriel.wlangage.language.translating.translate import translate
 from courriel.wlangage.opening.elsewhere import Elsewhere
-from wlangage.running import ran
+from wlangage.running import ran, refused
 
 ATTACHED = """
 MaPJ est un emailAttache
@@ -120,3 +124,47 @@ def test_a_trial_reaches_nobody(tmp_path: Path, a_desktop: list[str], monkeypatc
         "1 Pendant un essai (--sandbox, --via) seule la syntaxe de l'adresse est vérifiée. 0",
     ]
     assert a_desktop == []
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("t est un tableau de variants\nAjoute(t, t)\nTrace(t)", "trop de niveaux imbriqués"),
+        ("t est un tableau de variants\nAjoute(t, t)\nTrace(Sérialise(t))", "trop de niveaux imbriqués"),
+    ],
+)
+def test_an_array_in_itself_ends_the_program_and_not_the_interpreter(program: str, said: str) -> None:
+    assert ran(program).stopped == (3, said)
+
+
+def test_sizes_of_arrays_are_bounded_together() -> None:
+    assert [text for _, _, text in refused("t est un tableau de 1000000 par 1000000 entiers")] == [
+        "un tableau a au plus 1000000 éléments"
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory in use is read from /proc")
+def test_a_program_ends_before_the_memory_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import resource
+
+    monkeypatch.setattr("courriel.cli.wlangage.running._MEMORY", resource_in_use() + 200_000_000)
+    (tmp_path / "p.wl").write_text('t est un tableau de chaînes\nBOUCLE\nAjoute(t, Répète("a", 90000000))\nFIN\n')
+    before = resource.getrlimit(resource.RLIMIT_AS)
+
+    assert main(["wlangage", "run", str(tmp_path / "p.wl"), "--lang", "fr"]) == 70
+
+    assert "p.wl:3: erreur : le programme demande trop de mémoire" in capsys.readouterr().err
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def resource_in_use() -> int:
+    """Octets of address space of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * 4096
+
+
+def test_an_unknown_property_is_refused_with_its_place_by_the_translation() -> None:
+    with pytest.raises(ProgramError) as wrong:
+        translate(read_program('m est un Email\nTrace("a")\nm.Sujt = "x"'))
+    assert wrong.value.remarks[0].place.line == 3

@@ -42,7 +42,12 @@ class MailCalls:
         if not isinstance(value, str) or not value:
             return value
         # The slash at the end says that it is a folder.
-        return str(self._desk.path(value)) + (os.sep if value.endswith(("/", "\\", os.sep)) else "")
+        return self._checked(value) + (os.sep if value.endswith(("/", "\\", os.sep)) else "")
+
+    def _checked(self, written: str) -> str:
+        """The path, counted from the program's folder, which is the current one, where it lies below."""
+        path = self._desk.path(written)
+        return str(path.relative_to(self._desk.folder) if path.is_relative_to(self._desk.folder) else path)
 
     @contextmanager
     def _attached(self, values: list[object]) -> Generator[None]:
@@ -53,7 +58,7 @@ class MailCalls:
             for mail in mails:
                 for place, each in enumerate(mail.Attache, 1):
                     if isinstance(each, str):
-                        checked = str(self._desk.path(each))
+                        checked = self._checked(each)
                         before.append((mail, place, each))
                         mail.Attache[place] = checked
             yield

@@ -54,7 +54,9 @@ def read_program(text: str, name: str = "") -> Program:
 
 
 def decoded(octets: bytes) -> str:
-    """Return the text of a program's file: UTF-8, else Windows-1252, in which WINDEV writes."""
+    """Return the text of a program's file: UTF-16 by its mark, UTF-8, else Windows-1252, in which WINDEV writes."""
+    if octets.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return octets.decode("utf-16", "replace")
     try:
         return octets.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from courriel.failures import Text, language
+from courriel.wlangage.language.running.members import VALUE_OF_A_FIELD
 from courriel.wlangage.language.syntax import nodes
 from courriel.wlangage.language.syntax.nodes import Expression, Procedure, Statement, StructureDeclaration
 from courriel.wlangage.language.syntax.problem import ProgramError, Remark
 from courriel.wlangage.language.syntax.walking import walk
 from courriel.wlangage.language.syntax.words import folded
 from courriel.wlangage.language.translating import static_types
-from courriel.wlangage.language.translating.code import SUM, Code, folded_sum
+from courriel.wlangage.language.translating.code import SUM, Code, folded_sum, quoted
 from courriel.wlangage.language.translating.expressions import ExpressionTranslator
 from courriel.wlangage.language.translating.layout import Layout
 from courriel.wlangage.language.translating.names import Names
@@ -182,7 +183,9 @@ class StatementTranslator:
 
     def _assign_member(self, target: nodes.Member, value: Code) -> None:
         of = self._expressions.code(target.of)
-        if of.type == "date":
+        if folded(target.name) in VALUE_OF_A_FIELD and (of.type in NUMBERS or of.type in ("str", "date", "bool")):
+            self._assigned(target.of, value)
+        elif of.type == "date":
             self._assigned(target.of, Code(f'wl.with_date_part({of.text}, "{target.name}", {value.text})', "date"))
         elif of.type.startswith(("mail:", "record:")):
             member = self._expressions.code(target)
@@ -316,7 +319,11 @@ class StatementTranslator:
         for case in statement.cases:
             tests = []
             for each in case.values:
-                if isinstance(each, tuple):
+                if isinstance(each, nodes.CaseTests):
+                    compared = [f"wl.compare({quoted(operator)}, chosen, {self._expressions.code(than).text})"
+                                for operator, than in each.tests]  # fmt: skip
+                    tests.append(" and ".join(compared))
+                elif isinstance(each, tuple):
                     first, last = (self._expressions.code(bound).text for bound in each)
                     tests.append(f"wl.between({first}, chosen, {last})")
                 else:
@@ -340,7 +347,9 @@ class StatementTranslator:
         self._layout.depth += 1
         for case in statement.cases:
             patterns = " | ".join(
-                self._expressions.code(each).text for each in case.values if not isinstance(each, tuple)
+                self._expressions.code(each).text
+                for each in case.values
+                if not isinstance(each, tuple | nodes.CaseTests)
             )
             self._write(f"case {patterns}:")
             self._inside(case.body)
@@ -349,7 +358,7 @@ class StatementTranslator:
             self._inside(statement.otherwise)
         self._layout.depth -= 1
 
-    def _is_constant(self, value: Expression | tuple[Expression, Expression], kind: str) -> bool:
+    def _is_constant(self, value: nodes.CaseValue, kind: str) -> bool:
         # A name alone would be a pattern that takes everything: only literals fit, of the type of what is looked at.
         return isinstance(value, nodes.Number | nodes.String) and self._expressions.code(value).type == kind
 
