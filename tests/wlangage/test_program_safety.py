@@ -168,3 +168,46 @@ def test_an_unknown_property_is_refused_with_its_place_by_the_translation() -> N
     with pytest.raises(ProgramError) as wrong:
         translate(read_program('m est un Email\nTrace("a")\nm.Sujt = "x"'))
     assert wrong.value.remarks[0].place.line == 3
+
+
+def test_a_file_of_elsewhere_is_given_by_define() -> None:
+    assert [text for _, _, text in refused('EXTERN "courrier.wl"')] == [
+        "courrier.wl vient d'ailleurs : --define courrier.wl l'apporte"
+    ]
+
+
+SECRETS = {
+    "through a parameter": """
+        PROCEDURE Ouvre(sQui, sAvec)
+        RENVOYER EmailOuvreSessionSMTP(sQui, sAvec, "smtp.example.org", 587)
+
+        sLu est une chaîne = "Ouvre-toi"
+        Ouvre("ada", sLu)
+        """,
+    "an element": """
+        t est un tableau de chaînes
+        Ajoute(t, "Ouvre-toi")
+        u est une chaîne = t[1]
+        EmailOuvreSessionSMTP("ada", t[1], "smtp.example.org", 587)
+        """,
+    "a member": """
+        STRUCTURE STCompte
+            sEntrée est une chaîne
+        FIN
+        c est un STCompte
+        c.sEntrée = "Ouvre-toi"
+        sCopie est une chaîne = c.sEntrée
+        EmailOuvreSessionSMTP("ada", c.sEntrée, "smtp.example.org", 587)
+        """,
+}
+
+
+@pytest.mark.parametrize("program", SECRETS.values(), ids=SECRETS.keys())
+def test_the_trace_hides_passwords_before_they_are_used(
+    program: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p.wl").write_text(program, "utf-8")
+    main(["wlangage", "run", str(tmp_path / "p.wl"), "--via", "smtp://127.0.0.1:1", "--trace", "--lang", "fr"])
+    shown = "".join(capsys.readouterr())
+    assert "••••" in shown
+    assert "Ouvre-toi" not in shown

@@ -122,9 +122,11 @@ def _run(report: Report, task: Task, program: Program, given: dict[str, object])
                 report.line(visible(line))
 
     desk = Desk(Path(task.file).parent, allowed=map(Path, task.allowed), answers=task.answers, say=show)
-    names = secret_names(program)
-    values = secret_values(program) | {str(value) for name, value in given.items() if folded(name) in names}
-    trace = PrintedTrace(report.aside, names, values) if task.trace else NO_TRACE
+    trace = NO_TRACE
+    if task.trace:
+        names = secret_names(program)
+        values = secret_values(program) | {str(value) for name, value in given.items() if folded(name) in names}
+        trace = PrintedTrace(report.aside, names, values)
     try:
         with _instead(report, task) as elsewhere, _bounded_memory():
             run(program, desk, given, trace=trace, elsewhere=elsewhere)
