@@ -116,6 +116,7 @@ def fresh(name: str, folder: Path, core: int | None) -> Contestant:
         "imap_tools": "peers.imap_tools_peer",
         "IMAPClient": "peers.imapclient_peer",
         "hoodiecrow": "peers.hoodiecrow_peer",
+        "aiosmtpd": "peers.aiosmtpd_peer",
     }[name]
     return Contestant(name, python(module, folder), core)
 
@@ -136,7 +137,7 @@ def assemble(folder: Path, core: int | None) -> Field:
         versions["aiosmtplib"] = aiosmtplib.__version__
     except ImportError:
         absent["aiosmtplib"] = "not installed: it is among the development requirements (`make venv`)"
-    for name, package in (("imap_tools", "imap-tools"), ("IMAPClient", "IMAPClient")):
+    for name, package in (("imap_tools", "imap-tools"), ("IMAPClient", "IMAPClient"), ("aiosmtpd", "aiosmtpd")):
         try:
             versions[name] = version(package)
             contestants[name] = fresh(name, folder, core)

@@ -27,6 +27,7 @@ from courriel.session.encoding import Sendable
 from courriel.types import SendArguments
 from courriel.wire.mime import transfer
 
+from . import receiving
 from .material import RECIPIENT, SENDER, person
 from .our_server import server
 from .player import Clock, Job, NotYet, awaited, memory, play, timed
@@ -292,6 +293,7 @@ def main() -> None:
             "idle": awaited(idle),
             **READING,
             **works(lambda: [sys.executable, "-m", "bench.sandbox_server"]),
+            **receiving.works(lambda: [sys.executable, "-m", "bench.sandbox_smtp_server"]),
         }
     )
 

@@ -216,6 +216,15 @@ def rows(material: Material, folder: Path) -> list[Row]:
             for verb in ("APPEND", "FETCH")
         ),
         Row(
+            "smtp served",
+            "the practice server with its page: mails of 4 kB in one session, core time of the server",
+            "serve-smtp",
+            "",
+            (Rival("aiosmtpd", 5),),
+            unit="mails/s",
+            most=LETTERS,
+        ),
+        Row(
             "sessions",
             "open, STARTTLS, AUTH, send, close",
             "session",

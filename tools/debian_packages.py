@@ -50,6 +50,7 @@ PACKAGES = {
     "squid": "the tests behind the HTTP proxy of most companies",
     "uwsgi-core": "Django under uWSGI, which forks",
     "uwsgi-plugin-python3": "the same, with Python",
+    "chromium": "the tests of the page, and of a login in a browser",
 }
 SERVICES = {
     "postfix": ["postfix.service"],

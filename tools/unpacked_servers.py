@@ -7,7 +7,7 @@ Fetch the mail servers that the acceptance tests need and that cannot be install
 Debian lets one machine hold one mail transfer agent and one IMAP server. Exim, OpenSMTPD, Courier and Cyrus are
 therefore not installed: their packages, and the libraries that they need, are downloaded by apt-get and unpacked below
 `.servers/debian/NAME`; the tests lay that tree over this machine's in a mount namespace. Haraka, smtp-server,
-hoodiecrow and the client imapflow come from npm into `.servers/npm` (versions and hashes:
+hoodiecrow, imapflow, mailpit-api and axe-core come from npm into `.servers/npm` (versions and hashes:
 tests/servers/npm/package-lock.json; no install script is run).
 
 Nothing outside the checkout is changed. What cannot be fetched is named in one sentence on standard error, with the
@@ -28,6 +28,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SERVERS = ROOT / ".servers"
 NPM_LIST = ROOT / "tests" / "servers" / "npm"
+NPM_NAMES = "Haraka, smtp-server, hoodiecrow, imapflow, mailpit-api and axe-core"
 
 PACKAGES = {
     "exim": ["exim4-daemon-light", "exim4-base"],
@@ -161,16 +162,16 @@ def recipe(name: str) -> str:
 def install_npm() -> None:
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        say("there is no node with npm (Debian: nodejs npm); skipping the tests with servers of npm.")
+        say(f"there is no node with npm (Debian: nodejs npm); skipping the tests with {NPM_NAMES}.")
         return
-    say("installing Haraka, smtp-server, hoodiecrow and imapflow by npm")
+    say(f"installing {NPM_NAMES} by npm")
     folder = SERVERS / "npm"
     folder.mkdir(exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(NPM_LIST / name, folder)
     # No script of a stranger is run here, and a server needs none of them.
     if run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], FETCH_LIMIT, folder) is None:
-        say("npm ci failed; skipping the tests with Haraka, smtp-server, hoodiecrow and imapflow.")
+        say(f"npm ci failed; skipping the tests with {NPM_NAMES}.")
         return
     (folder / "installed").write_text(npm_recipe())
 

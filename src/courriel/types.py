@@ -102,6 +102,9 @@ if TYPE_CHECKING:
     from courriel.outbox.work.worker import Worker as Worker
     from courriel.reply import EnhancedCode as EnhancedCode
     from courriel.sandbox.letter import CapturedMessage as CapturedMessage
+    from courriel.sandbox.said import Said as Said
+    from courriel.sandbox.said import SaidLine as SaidLine
+    from courriel.sandbox.web_settings import WebSettings as WebSettings
     from courriel.session.encoding import Sendable as Sendable
     from courriel.session.imap.append import Putable as Putable
     from courriel.session.imap.awaited import AsyncImapLetterRefs as AsyncImapLetterRefs
@@ -153,6 +156,9 @@ _HOMES = {
     "BridgeRoutes": "bridge.accounts",
     "BridgeTrial": "bridge.bridge",
     "CapturedMessage": "sandbox.letter",
+    "Said": "sandbox.said",
+    "SaidLine": "sandbox.said",
+    "WebSettings": "sandbox.web_settings",
     "CertificateFacts": "doctor.visit.certificates",
     "Confirm": "outbox.questions",
     "Connected": "delivery.connect",

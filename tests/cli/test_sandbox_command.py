@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
@@ -30,6 +32,15 @@ def practising(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         finally:
             if server.poll() is None:
                 server.kill()
+
+
+def introduction(server: subprocess.Popen[str]) -> list[str]:
+    """The lines that it prints before the first mail."""
+    assert server.stdout is not None
+    said: list[str] = []
+    while not said or "Ctrl-C" not in said[-1]:
+        said.append(server.stdout.readline())
+    return said
 
 
 def heard(server: subprocess.Popen[str]) -> dict[str, object]:
@@ -57,9 +68,9 @@ def test_the_practice_server_tells_of_each_mail_and_ends_when_asked(tmp_path: Pa
 
 
 def test_the_practice_server_prints_urls_to_paste_in_the_language_spoken() -> None:
-    with practising("--port", "0", "--lang", "fr") as server:
+    with practising("--port", "0", "--no-web", "--lang", "fr") as server:
         assert server.stdout is not None
-        said = [server.stdout.readline() for _ in range(9)]
+        said = introduction(server)
         url = said[1].split()[-1]
         library.send(sender="ada@example.org", to="bob@example.org", subject="Été", text="x", via=url)
         line = server.stdout.readline()
@@ -82,6 +93,79 @@ def test_the_practice_server_prints_urls_to_paste_in_the_language_spoken() -> No
     assert err == "Fermé.\n"
 
 
+def test_each_mail_has_its_page_and_the_sender_is_told() -> None:
+    with practising("--smtp-port", "0", "--web-port", "0", "--lang", "en") as server:
+        said = introduction(server)
+        url = said[1].split()[-1]
+        receipt = library.send(sender="ada@example.org", to="bob@example.org", subject="Hello", text="x", via=url)
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        with urllib.request.urlopen(receipt.preview_url, timeout=20) as page:
+            shown = page.read().decode()
+        server.send_signal(signal.SIGINT)
+        _, err = server.communicate(timeout=20)
+
+    page_line = next(each for each in said if each.startswith("The page: "))
+    assert receipt.preview_url == page_line.split()[-1] + "m/1"
+    assert line.rstrip().endswith(f"→ {receipt.preview_url}")
+    assert "<h1>Hello</h1>" in shown
+    frameworks = ("Django", "Flask", "Node", "PHP", "Rails", "WINDEV")
+    assert [each.split()[0] for each in said if each.split()[0] in frameworks] == list(frameworks)
+    assert err == "Closed.\n"
+
+
+def test_with_once_it_ends_after_one_mail_that_is_kept_for_the_next_time(tmp_path: Path) -> None:
+    for number in (1, 2):
+        with practising("--port", "0", "--no-web", "--once", "--json", "--data", str(tmp_path / "kept")) as server:
+            library.send(sender="a@b.c", to="d@e.f", subject="x", text="x", via=str(heard(server)["url"]))
+            came = heard(server)
+            _ = server.communicate(timeout=20)
+
+        assert (came["number"], server.returncode) == (number, 0)
+
+
+@pytest.mark.parametrize(("words", "asked"), [(("--allow-host", "mail"), 401), (("--no-password",), 200)])
+def test_beyond_loopback_the_page_has_a_password_unless_it_is_declined(words: tuple[str, ...], asked: int) -> None:
+    with practising("--host", "0.0.0.0", "--port", "0", "--web-port", "0", "--json", *words) as server:
+        opened = heard(server)
+        request = urllib.request.Request(str(opened["web_url"]).replace("0.0.0.0", "127.0.0.1"))
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                status = answer.status
+        except urllib.error.HTTPError as refused:
+            status = refused.code
+            refused.close()
+        server.send_signal(signal.SIGINT)
+        _ = server.communicate(timeout=20)
+
+    assert (status, bool(opened["password"])) == (asked, asked == 401)
+
+
+def test_a_relay_sends_one_mail_for_good_when_somebody_asks_in_the_page() -> None:
+    options = ("--port", "0", "--web-port", "0", "--json")
+    with library.Sandbox() as outside, practising(*options, "--relay", outside.url) as server:
+        opened = heard(server)
+        library.send(sender="a@example.org", to="b@example.org", subject="x", text="x", via=str(opened["url"]))
+        heard(server)
+        asked = urllib.request.Request(f"{opened['web_url']}m/1/pass-on", data=b"to=real%40example.org")
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            said = answer.read()
+        gone = [(letter.sender, letter.recipients) for letter in outside.letters]
+        server.send_signal(signal.SIGINT)
+        _ = server.communicate(timeout=20)
+
+    assert said.startswith(b"250")
+    assert gone == [("a@example.org", ("real@example.org",))]
+
+
+@pytest.mark.parametrize("given", ["0", "many", "5T", "-1", "²"])
+def test_what_is_kept_is_a_number_or_a_size(courriel: Run, given: str) -> None:
+    ran = courriel("sandbox", f"--keep={given}")
+
+    assert ran.status == 64
+    assert "--keep" in ran.err
+
+
 def test_only_those_named_may_log_in() -> None:
     with practising("--port", "0", "--user", "ada:secret", "--json") as server:
         url = str(heard(server)["url"])
@@ -100,12 +184,12 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(courriel: Run) -> None:
     assert english.status == french.status == 69
     assert f"port {port} is taken already" in english.err
     assert f"le port {port} est déjà pris" in french.err
-    assert "--port 0" in french.err
+    assert "--smtp-port 0" in french.err
     assert english.out == ""
 
 
 def test_a_folder_of_its_own_is_left_only_with_something_in_it(tmp_path: Path) -> None:
-    with practising("--port", "0", "--json") as server:
+    with practising("--port", "0", "--no-web", "--json") as server:
         folder = Path(str(heard(server)["folder"]))
         there = folder.is_dir()
         server.send_signal(signal.SIGTERM)
@@ -198,7 +282,7 @@ def test_a_mail_that_would_steer_the_terminal_is_shown_as_it_is(tmp_path: Path) 
 
     with practising("--port", "0", "--folder", str(tmp_path)) as server:
         assert server.stdout is not None
-        said = [server.stdout.readline() for _ in range(9)]
+        said = introduction(server)
         library.send(library.Message.parse(raw), via=said[1].split()[-1])
         line = server.stdout.readline()
 

@@ -31,7 +31,7 @@ def test_a_message_out_of_options_arrives_whole(courriel: Run, sandbox: Sandbox,
         "bob@example.org", "carl@example.org", "dora@example.org", "eve@example.org"
     }  # fmt: skip
     assert (letter.subject, letter.text.strip(), letter.html.strip()) == ("Été", "Ci-joint.", "<p>Ci-joint.</p>")
-    assert list(letter.attachments) == ["chiffres.csv"]
+    assert [file.name for file in letter.attachments] == ["chiffres.csv"]
     assert letter.message["X-Invoice"] == "42"
     assert letter.message["Reply-To"] == "office@example.org"
     assert "eve@example.org" not in letter.content.decode()
@@ -430,7 +430,7 @@ def test_every_result_has_the_same_keys(courriel: Run, sandbox: Sandbox, closed_
 
     wanted = {
         "ok", "stage", "error", "message", "failure", "cause", "hint", "not", "retryable", "in_doubt", "server",
-        "reply", "fates", "notes", "message_id", "file", "sysexit",
+        "reply", "fates", "notes", "message_id", "file", "preview_url", "sysexit",
     }  # fmt: skip
     assert [set(each.json) for each in shapes] == [wanted] * len(shapes)
     assert [each.json["ok"] for each in shapes] == [True, False, False, False, False]

@@ -147,7 +147,8 @@ def test_a_letter_reads_its_parts(sandbox: Sandbox, tmp_path: Path) -> None:
     (letter,) = sandbox.letters
     assert letter.text.strip() == "plain é"
     assert "<p>rich</p>" in letter.html
-    assert letter.attachments == {"figures.csv": b"1;2\r\n"}
+    assert [(file.name, file.content) for file in letter.attachments] == [("figures.csv", b"1;2\r\n")]
+    assert letter.raw == letter.content
     assert str(letter) == "1: x from ada@example.org to bob@example.org"
 
 
@@ -164,7 +165,7 @@ def test_a_broken_mail_is_shown_without_breaking_anything(sandbox: Sandbox, cont
     (letter,) = sandbox.letters
     assert letter.sender == ""
     assert all(isinstance(text, str) for text in (letter.subject, letter.text, letter.html, str(letter)))
-    assert isinstance(letter.attachments, dict)
+    assert all(file.name for file in letter.attachments)
 
 
 # Waiting.
@@ -659,6 +660,52 @@ def test_many_simultaneous_connections_are_all_answered() -> None:
                 return set(await asyncio.gather(*(asyncio.to_thread(line.recv, 3) for line in came)))
 
     assert asyncio.run(crowd()) == {b"220"}
+
+
+def test_five_hundred_sessions_at_once_and_slow_ones_among_them_harm_nobody() -> None:
+    """Each fifth client stops within a line, or within its content, and stays; the others are served meanwhile."""
+    words = (b"EHLO x.org\r\n", b"MAIL FROM:<a@b.c>\r\n", b"RCPT TO:<d@e.f>\r\n", b"DATA\r\n", MAIL + b".\r\n")
+
+    async def client(port: int, number: int, deliver: asyncio.Event) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            await reader.readline()
+            arrived.append(number)
+            if len(arrived) == 500:
+                deliver.set()  # all of them are connected now, and none has left
+            await deliver.wait()
+            answer = b""
+            slow = number % 5 == 0
+            for word in words[: number // 5 % 5 + 1] if slow else words:
+                half = word[:-3] if slow and word is words[number // 5 % 5] else word
+                writer.write(half)
+                if half is not word:
+                    stays.append(writer)
+                    return b"slow"
+                while True:
+                    answer = await reader.readline()
+                    if answer[3:4] != b"-":
+                        break
+            return answer[:3]
+        finally:
+            if number % 5:
+                writer.close()
+
+    async def crowd() -> list[bytes]:
+        async with Sandbox() as sandbox:
+            deliver = asyncio.Event()
+            answers = await asyncio.gather(*(client(sandbox.port, number, deliver) for number in range(500)))
+            assert len(sandbox.letters) == 400
+            for writer in stays:
+                writer.close()
+            return answers
+
+    arrived: list[int] = []
+    stays: list[asyncio.StreamWriter] = []
+
+    answers = asyncio.run(crowd())
+
+    assert (answers.count(b"250"), answers.count(b"slow")) == (400, 100)
 
 
 @pytest.mark.parametrize(

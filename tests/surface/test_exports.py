@@ -25,6 +25,7 @@ RETURNED = {"Ticket", "AsyncTicket"}
 INSIDE = {
     "Store": "an outbox takes one from tests of stores; programs name a place",
     "ServerSession": "what the practice server knows of one connection, beside its transcript",
+    "NotedLines": "the transcript of that connection, as what the practice server said is made of it",
     "Delivery": "the parameters of MAIL and RCPT as they came, for tests of those",
     "Ask": "wants of a conversation: connections write them into a transcript",
     "Send": "the same",

@@ -105,7 +105,7 @@ def _print_letter(report: Report, letter: CapturedMessage) -> None:
     parts = [line, login]
     if letter.html:
         parts.append("HTML")
-    parts += [f"{name} ({len(octets)} {say('octets', 'bytes')})" for name, octets in letter.attachments.items()]
+    parts += [f"{file.name} ({file.size} {say('octets', 'bytes')})" for file in letter.attachments]
     name = letter.path.name if letter.path else ""
     report.line(
         say(

@@ -73,6 +73,9 @@ class Report:
             self._recipient(fate, problem, receipt.server)
         for note in receipt.notes:
             self._err.line(f"{label('remarque', 'note')}{visible(spoken(note))}")
+        if receipt.preview_url:
+            captured = say("→ reçu par le serveur d'entraînement : ", "→ captured by the sandbox: ")
+            self._err.line(captured + receipt.preview_url)
 
     def failed(
         self,
@@ -290,6 +293,7 @@ def _empty_object() -> dict[str, object]:
         "notes": [],
         "message_id": None,
         "file": None,
+        "preview_url": None,
         "sysexit": OK,
     }
 
@@ -309,6 +313,7 @@ def _receipt_object(receipt: Receipt, problems: list[errors.CourrielError], file
         "notes": list(receipt.notes),
         "message_id": receipt.message_id,
         "file": file or None,
+        "preview_url": receipt.preview_url or None,
     }
 
 

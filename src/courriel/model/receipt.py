@@ -57,6 +57,18 @@ class Receipt:
         return {fate.recipient: fate.reply for fate in self.fates if fate.outcome is Outcome.REFUSED and fate.reply}
 
     @property
+    def preview_url(self) -> str:
+        """Page at which a practice server on this machine shows the message, from its reply; "" for any other server.
+
+        Only an address of loopback, and of the form that our practice server has, is believed.
+        """
+        import re
+
+        text = self.reply.text if self.reply.code == 250 else ""
+        found = re.search(r"(?<!\S)http://(?:127\.0\.0\.1|localhost|\[::1\]):\d{1,5}/m/\d{1,12}(?!\S)", text)
+        return found[0] if found else ""
+
+    @property
     def complete(self) -> bool:
         """Whether every recipient was accepted."""
         for fate in self.fates:  # a generator costs more than most receipts hold  # noqa: SIM110

@@ -54,6 +54,13 @@ class ServedSession:
     session: ServerSession
     transcript: Transcript
 
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.transcript))
+
+    def __repr__(self) -> str:
+        # What was said is what one wants to see of a list of sessions; secrets are not in it.
+        return f"<{type(self).__name__} {self.session.peer}\n{self}\n>"
+
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
@@ -150,7 +157,7 @@ class ServedConnection(ReceiveBuffer):
             return
         transcript = Transcript()
         host, port, *_ = transport.get_extra_info("peername")
-        self._session = ServerSession(peer=f"{host}:{port}", note=transcript.write)
+        self._session = ServerSession(peer=f"{host}:{port}", note=transcript.write, noted=transcript)
         self._session.wake = partial(_wake, asyncio.get_running_loop(), self.wake)
         self._session.note("*", f"{self._session.peer} came")
         self._listener.add_session(ServedSession(self._session, transcript))

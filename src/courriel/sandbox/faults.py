@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from threading import Lock
 
@@ -34,6 +34,7 @@ class Fault:
     when: str  # shell pattern in lower case; "" for any
     skip: int  # matches to skip first
     times: int | None  # remaining uses; None for no limit
+    label: str = ""  # id in the failure table, or the answer as it was written
 
 
 class Faults:
@@ -52,6 +53,7 @@ class Faults:
         nth: int = 1,
         times: int | None = None,
         within: bool = False,
+        label: str = "",
     ) -> None:
         """Add a fault; see `Sandbox.answer`. Raises UsageError."""
         if stage not in STAGES:
@@ -63,7 +65,7 @@ class Faults:
         parsed = read_answer(answer)
         script = DuringData(parsed) if within else parsed
         with self._lock:
-            self._faults.append(Fault(stage, script, when.lower(), nth - 1, times))
+            self._faults.append(Fault(stage, script, when.lower(), nth - 1, times, label or str(answer)))
 
     def play(self, failure_id: str, **where: object) -> None:
         """Add the server reply of this record of the failure table, or a quirk of IMAP servers. Raises UsageError."""
@@ -76,7 +78,12 @@ class Faults:
         reply = next((each for each in known.examples if _LINE.match(each) or _SAID.fullmatch(each)), None)
         if reply is None or known.stage not in STAGES:
             raise errors.UsageError(f"{failure_id} is nothing that a server says, so that it cannot be played")
-        self.add(known.stage, reply, **where)  # type: ignore[arg-type]
+        self.add(known.stage, reply, label=failure_id, **where)  # type: ignore[arg-type]
+
+    def pending(self) -> list[Fault]:
+        """Copies of the faults that can still apply, in their order."""
+        with self._lock:
+            return [replace(fault) for fault in self._faults if fault.times != 0]
 
     def _play_quirk(self, name: str, *, when: str = "", nth: int = 1, times: int | None = None) -> None:
         quirk = QUIRKS[name]

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from courriel.dialogue.server.handler import Answer, Delivery, Maildrop, ServerHandler, ServerSession
 from courriel.dialogue.server.mail_store import MailAccount
 from courriel.reply import Reply
 from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.faults import Faults
+from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.mailboxes import Mailboxes
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
 from courriel.wire.smtp.server_syntax import Objection
 
 
 class SandboxHandler(ServerHandler):
-    """Decisions of the practice server, and where they come from."""
+    """Server handler of the sandbox: faults first, then storage."""
 
     def __init__(
-        self, captured: CapturedMail, mailboxes: Mailboxes, faults: Faults, users: Mapping[str, str] | None
+        self,
+        captured: CapturedMail,
+        mailboxes: Mailboxes,
+        faults: Faults,
+        users: Mapping[str, str] | None,
+        preview: Callable[[CapturedMessage], str],
     ) -> None:
+        """`preview` gives the address of a letter's page, which the reply to its sender carries; "" for none."""
         self._captured = captured
         self._mailboxes = mailboxes
         self._faults = faults
         self._users = None if users is None else dict(users)
+        self._preview = preview
 
     def connect(self, session: ServerSession) -> Answer | None:
         return self._faults.decide("connect")
@@ -63,7 +71,9 @@ class SandboxHandler(ServerHandler):
         everybody = tuple(recipient.address.spec for recipient in delivery.recipients)
         answer = self._faults.decide("message", everybody)
         if answer is None or (isinstance(answer, Reply) and answer.kind == 2):
-            self._mailboxes.arrived(self._captured.put(delivery, session))
+            letter = self._captured.put(delivery, session)
+            if answer is None and (page := self._preview(letter)):
+                return Reply(250, (f"2.0.0 Message taken, to be seen at {page}",))
         return answer
 
     def open_mailbox(self, session: ServerSession, user: str) -> Maildrop | Answer | None:

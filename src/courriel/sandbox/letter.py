@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from courriel.dialogue.server.handler import Delivery, ServerSession
+from courriel.model.received.address import ReceivedAddress
+from courriel.model.received.attachment import ReceivedAttachment
+from courriel.sandbox.said import Said
 from courriel.wire.mime.checks import Finding
+from courriel.wire.parse.letter import Letter
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -24,25 +29,32 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class CapturedMessage:
-    """One received mail; `message`, `subject`, `text`, `html` and `attachments` are parsed from it on access.
+    """One received mail: its envelope, the facts of its session, and everything that a received `Letter` reads.
 
-    `sender` is the envelope's, "" for the null sender, and so are `recipients`. `user` is the login name of the client,
-    `findings` are findings on what other servers may not accept, `path` is the `.eml` file when there is one.
+    `sender` is the envelope's, "" for the null sender, and so are `recipients`; what the mail itself says of its sender
+    is `letter.sender`. `user` is the login name of the client, `mechanism` how it logged in, `findings` are findings on
+    what other servers may not accept, `path` is the `.eml` file when there is one.
     """
 
     number: int
     sender: str
     recipients: tuple[str, ...]
-    content: bytes = field(repr=False)
+    source: bytes | Callable[[], bytes] = field(repr=False)
+    """The octets, or what reads them from a file."""
+    size: int
+    """Octets of the content."""
     received: datetime
     findings: tuple[Finding, ...] = ()
     user: str = ""
     hello: str = ""
     peer: str = ""
     tls_version: str = ""
+    mechanism: str = ""
     path: Path | None = None
     delivery: Delivery | None = field(default=None, repr=False)
-    """The envelope with all parameters of MAIL and RCPT."""
+    """The envelope with all parameters of MAIL and RCPT; None for a mail of an earlier run."""
+    said: Said = field(default_factory=Said, repr=False, compare=False)
+    """The dialogue of the session that brought it."""
 
     @classmethod
     def of(
@@ -53,16 +65,99 @@ class CapturedMessage:
             number=number,
             sender=delivery.origin.sender.spec if delivery.origin.sender else "",
             recipients=tuple(recipient.address.spec for recipient in delivery.recipients),
-            content=delivery.content,
+            source=delivery.content,
+            size=len(delivery.content),
             received=received,
             findings=(*delivery.findings, *_findings_on_headers(delivery.content)),
             user=session.user,
             hello=session.hello,
             peer=session.peer,
             tls_version=session.tls_version,
+            mechanism=session.mechanism,
             path=path,
             delivery=delivery,
+            said=Said.of(session.noted),
         )
+
+    def stored(self, read: Callable[[], bytes]) -> CapturedMessage:
+        """Return a copy whose octets are read when they are asked for, and not kept in memory."""
+        return replace(self, source=read, delivery=None)
+
+    # The mail, as reading by POP3 or IMAP would hand it out.
+
+    @property
+    def content(self) -> bytes:
+        """All octets, exactly as they came."""
+        return self.source if isinstance(self.source, bytes) else self.source()
+
+    @property
+    def raw(self) -> bytes:
+        """All octets, exactly as they came, as `Letter.raw`."""
+        return self.content
+
+    @property
+    def letter(self) -> Letter:
+        """The mail as reading hands it out; kept as long as the mail itself is in memory."""
+        return self._parsed if isinstance(self.source, bytes) else Letter.parse(self.content)
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """All fields of the header in order, decoded."""
+        return self.letter.headers
+
+    def header(self, name: str) -> str:
+        """First field of that name, decoded; "" when there is none."""
+        return self.letter.header(name)
+
+    @property
+    def subject(self) -> str:
+        """The decoded subject, "" when there is none."""
+        return self.letter.subject
+
+    @property
+    def to(self) -> tuple[ReceivedAddress, ...]:
+        """Addresses of To in the header; who really receives it is in `recipients`."""
+        return self.letter.to
+
+    @property
+    def cc(self) -> tuple[ReceivedAddress, ...]:
+        """Addresses of Cc in the header."""
+        return self.letter.cc
+
+    @property
+    def reply_to(self) -> tuple[ReceivedAddress, ...]:
+        """Addresses for replies."""
+        return self.letter.reply_to
+
+    @property
+    def date(self) -> datetime | None:
+        """Date of the header; None when there is no valid one."""
+        return self.letter.date
+
+    @property
+    def message_id(self) -> str:
+        """Message-ID, "" when there is none."""
+        return self.letter.message_id
+
+    @property
+    def text(self) -> str:
+        """Plain text, made from the HTML when there is HTML only; lines end in "\\n"."""
+        return self.letter.text
+
+    @property
+    def html(self) -> str:
+        """The HTML, "" when there is none."""
+        return self.letter.html
+
+    @property
+    def attachments(self) -> tuple[ReceivedAttachment, ...]:
+        """The attachments, inline images and attached mails included; file names are safe."""
+        return self.letter.attachments
+
+    @property
+    def defects(self) -> tuple[str, ...]:
+        """Defects of the mail, a sentence each."""
+        return self.letter.defects
 
     @cached_property
     def message(self) -> EmailMessage:
@@ -70,38 +165,6 @@ class CapturedMessage:
         from email import message_from_bytes, policy
 
         return message_from_bytes(self.content, policy=policy.default)
-
-    @property
-    def subject(self) -> str:
-        """The decoded subject."""
-        return self._header("Subject")
-
-    @property
-    def text(self) -> str:
-        """The plain text, "" when there is none; lines end in "\\n"."""
-        return self._body("plain")
-
-    @property
-    def html(self) -> str:
-        """The HTML, "" when there is none."""
-        return self._body("html")
-
-    @property
-    def attachments(self) -> dict[str, bytes]:
-        """The attachments by file name; never use a name as a path unchecked.
-
-        Equal or missing names are numbered.
-        """
-        found: dict[str, bytes] = {}
-        for part in self.message.iter_attachments():
-            name = shown = part.get_filename() or "attachment"
-            number = 1
-            while shown in found:
-                number += 1
-                shown = f"{name} ({number})"
-            payload = part.get_content() if part.is_multipart() else part.get_payload(decode=True)
-            found[shown] = payload if isinstance(payload, bytes) else bytes(payload)
-        return found
 
     def fits(self, to: str | None, subject: str | None) -> bool:
         """Whether it has this recipient, and this text in its subject; None matches every mail."""
@@ -113,18 +176,11 @@ class CapturedMessage:
         to = ", ".join(self.recipients)
         return f"{self.number}: {self.subject or '(no subject)'} from {self.sender or '<>'} to {to}"
 
-    def _header(self, name: str) -> str:
-        try:
-            return str(self.message[name] or "")
-        except Exception:  # noqa: BLE001 - the standard parser breaks on some hostile headers in many ways
-            return ""
+    # The steps.
 
-    def _body(self, kind: str) -> str:
-        try:
-            part = self.message.get_body((kind,))
-            return str(part.get_content()).replace("\r\n", "\n") if part is not None else ""
-        except Exception:  # noqa: BLE001 - the same: an unknown character set, a broken transfer encoding
-            return ""
+    @cached_property
+    def _parsed(self) -> Letter:
+        return Letter.parse(self.content)
 
 
 # The steps.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections import deque
 from collections.abc import Mapping
@@ -24,12 +25,16 @@ from courriel.sandbox.faults import Faults
 from courriel.sandbox.handler import SandboxHandler
 from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.mailboxes import Mailboxes
+from courriel.sandbox.web_settings import WebSettings
 
 if TYPE_CHECKING:
     import ssl
     from tempfile import TemporaryDirectory
 
+    from courriel.sandbox.web.server import WebServer
+
 _SESSIONS = 500
+_AT_ONCE = 600  # sessions at a time: a load test of an application opens hundreds
 _ANY_LOGIN = ("PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER")
 # Challenge-response mechanisms can only be offered where the password is known.
 _KNOWN_LOGINS = ("SCRAM-SHA-256", "CRAM-MD5", *_ANY_LOGIN)
@@ -46,11 +51,13 @@ class Sandbox:
     Received mail can be read by POP3 (`pop_url`, `PopSession(sandbox.pop_server(), …)`) and by IMAP (`imap_url`,
     `ImapSession(sandbox.imap_server(), …)`): each recipient has a mailbox, with the address as user name.
 
-    The system chooses the ports unless they are given. With `folder` each mail is also written to a file. Any login is
+    The system chooses the ports unless they are given. With `folder` each mail is also written to a file, and with
+    `data` the mails are kept in a database in that folder, so that they are there after a restart. Any login is
     accepted, unless `users` maps user names to passwords; with `require_login` a login is required. TLS, which needs
-    the extra `courriel[sandbox]`, is offered with a certificate of a temporary CA (`ca`). `keep` is the most letters in
-    memory. Use it by `with` in blocking programs (it runs in a thread of its own) or by `async with`. Raises OSError
-    when a port is taken.
+    the extra `courriel[sandbox]`, is offered with a certificate of a temporary CA (`ca`). `keep` is the most letters
+    that are kept, `keep_octets` the most octets of them; the oldest go first. With `web_port` there is a page to look
+    at them (`web_url`; the extra `courriel[web]`), and `web` has its settings. Use it by `with` in blocking programs
+    (it runs in a thread of its own) or by `async with`. Raises OSError when a port is taken.
     """
 
     def __init__(
@@ -69,9 +76,15 @@ class Sandbox:
         lmtp: bool = False,
         limits: ServerLimits | None = None,
         keep: int = 1000,
+        keep_octets: int = 256 * 1024 * 1024,
+        data: str | Path | None = None,
+        web_port: int | None = None,
+        web: WebSettings | None = None,
     ) -> None:
         if folder is not None and not isinstance(folder, str | os.PathLike):
             raise errors.UsageError(f"folder: a path, not {type(folder).__name__}")
+        if data is not None and not isinstance(data, str | os.PathLike):
+            raise errors.UsageError(f"data: a folder, not {type(data).__name__}")
         if users is not None and not isinstance(users, Mapping):
             raise errors.UsageError(f"users: a mapping of names to passwords, not {type(users).__name__}")
         self.host = host
@@ -87,12 +100,18 @@ class Sandbox:
             starttls=certificates.available(),
             mechanisms=_ANY_LOGIN if users is None else _KNOWN_LOGINS,
             login_required=require_login,
-            limits=limits or ServerLimits(),
+            limits=limits or ServerLimits(sessions=_AT_ONCE),
         )
-        self._captured = CapturedMail(Path(folder) if folder is not None else None, most=keep)
+        self._captured = CapturedMail(Path(folder) if folder is not None else None, most=keep, octets=keep_octets)
+        self._data = Path(data) if data is not None else None
+        self.web_port = web_port
+        self._web = web or WebSettings()
+        self._page: WebServer | None = None
         self._mailboxes = Mailboxes(self._captured)
+        self._captured.on_arrival.append(self._mailboxes.arrived)
+        self._captured.on_removal.append(self._mailboxes.forget)
         self._faults = Faults()
-        self._handler = SandboxHandler(self._captured, self._mailboxes, self._faults, users)
+        self._handler = SandboxHandler(self._captured, self._mailboxes, self._faults, users, self._preview)
         self._sessions: deque[ServedSession] = deque(maxlen=_SESSIONS)
         self._listeners: list[Listener] = []
         self._aside: LoopThread | None = None
@@ -156,6 +175,24 @@ class Sandbox:
         return f"imaps://{self._host_port(self.imaps_port)}?ca={_quoted(self.ca)}"
 
     @property
+    def ready_lines(self) -> dict[str, str]:
+        """Settings to paste, by the name of the framework: Django, Flask, Node, PHP, Rails, WINDEV."""
+        from courriel.sandbox.ready_lines import ready_lines
+
+        return ready_lines(self.host, self.port)
+
+    @property
+    def web_url(self) -> str:
+        """Address of the page, such as http://127.0.0.1:8025/. Raises UsageError without a page."""
+        if self.web_port is None:
+            raise errors.UsageError("this sandbox has no page; it has one with web_port=0")
+        return f"http://{self._host_port(self.web_port)}/"
+
+    def preview_url(self, letter: CapturedMessage) -> str:
+        """Address of a letter in the page. Raises UsageError without a page."""
+        return f"{self.web_url}m/{letter.number}"
+
+    @property
     def ca(self) -> Path:
         """Path of the CA certificate (PEM), which exists while the sandbox is open. Raises MissingExtra."""
         return self._certificates().authority
@@ -206,6 +243,10 @@ class Sandbox:
     ) -> CapturedMessage:
         """`wait_for` for asyncio."""
         return await self._captured.awaited(to, subject, timeout)
+
+    def remove(self, *numbers: int) -> int:
+        """Remove letters by their numbers, from the database too; returns how many there were."""
+        return self._captured.remove(numbers)
 
     def clear(self) -> None:
         """Remove letters and faults, as between two tests; files and connections stay."""
@@ -286,11 +327,17 @@ class Sandbox:
         if self._listeners:
             raise errors.UsageError("this sandbox is open already")
         try:
+            if self._data is not None:
+                from courriel.sandbox.store.mail_file import MailFile
+
+                self._captured.keep_in(MailFile(self._data))
             self.port, self.tls_port = await self._listen(self._terms, self.port, self.tls_port)
             reading = replace(self._terms, dialect=Dialect.POP3)
             self.pop_port, self.pops_port = await self._listen(reading, self.pop_port, self.pops_port)
             reading = replace(self._terms, dialect=Dialect.IMAP)
             self.imap_port, self.imaps_port = await self._listen(reading, self.imap_port, self.imaps_port)
+            if self.web_port is not None:
+                self._open_page(self.web_port)
         except BaseException:
             await self._close()
             raise
@@ -306,10 +353,40 @@ class Sandbox:
         port, *secure = listener.ports
         return port, secure[0] if secure else 0
 
+    def _open_page(self, port: int) -> None:
+        from courriel.sandbox.web_settings import open_page
+
+        self._page = open_page(
+            self._web, self.host, port, captured=self._captured, faults=self._faults,
+            sessions=lambda: self.sessions, addresses=self._addresses, data=self._data,
+        )  # fmt: skip
+        self.web_port = self._page.port
+
+    def _addresses(self) -> dict[str, str]:
+        """URLs of what listens, by name; those with TLS only where it is offered."""
+        found = {"smtp": self.url, "pop": self.pop_url, "imap": self.imap_url}
+        if self._terms.starttls:
+            found |= {
+                "starttls": self.starttls_url,
+                "tls": self.tls_url,
+                "pops": self.pops_url,
+                "imaps": self.imaps_url,
+                "ca": str(self.ca),
+            }
+        return found
+
+    def _preview(self, letter: CapturedMessage) -> str:
+        """Address of a letter for the reply to its sender; "" without a page."""
+        return "" if self._page is None else self.preview_url(letter)
+
     async def _close(self) -> None:
+        if self._page is not None:
+            page, self._page = self._page, None
+            await asyncio.to_thread(page.close)
         for listener in self._listeners:
             await listener.close()
         self._listeners.clear()
+        self._captured.close()
         with self._lock:
             self._issued = self._tls = None
             if self._certificate_folder is not None:

@@ -41,6 +41,8 @@ def test_every_sentence_that_users_meet_has_its_french() -> None:
         "{}{} a écrit :",
         "courriel config trust",
         "BDAT {} LAST",
+        "[COPYUID {} {} {}] ",
+        "NO SELECT Unsafe Login. Please contact kefu@188.com for help",
         "{}, {} {} {} {}:{}:{} {}",
     }
     missing = {

@@ -1,4 +1,4 @@
-"""`courriel sandbox`: a practice mail server on this machine."""
+"""`courriel sandbox`: a practice mail server on this machine, with a page to look at what arrives."""
 
 from __future__ import annotations
 
@@ -7,41 +7,92 @@ import click
 from courriel.cli.command import Command, GlobalOptions, option
 from courriel.cli.i18n import Bilingual, say
 
+_PORT = click.IntRange(0, 65535)
+
 
 @click.command(
     cls=Command,
     words=Bilingual(
-        "Lance un serveur SMTP d'entraînement : il accepte tout, affiche ce qu'il reçoit, ne transmet rien ; "
-        "les messages reçus se lisent par POP3 et par IMAP. "
-        "Sans TLS, par STARTTLS ou par TLS immédiat, avec une autorité de certification temporaire. Ctrl-C l'arrête.",
-        "Starts a practice SMTP server: it accepts all mail, shows it, and forwards nothing; what it received is read "
-        "by POP3 and IMAP. Without TLS, with "
-        "STARTTLS or with TLS from the first byte, by a temporary certificate authority. Ctrl-C stops it.",
+        "Lance un serveur de courrier d'entraînement : il accepte tout, montre ce qu'il reçoit dans une page, ne "
+        "transmet rien. Sans TLS, par STARTTLS ou par TLS immédiat, avec une autorité de certification temporaire. "
+        "Les ports sont 1025 (SMTP) et 8025 (la page) quand ils sont libres, d'autres sinon. Ctrl-C l'arrête.",
+        "Starts a practice mail server: it accepts all mail, shows it in a page, and forwards nothing. Without TLS, "
+        "with STARTTLS or with TLS from the first byte, by a temporary certificate authority. The ports are 1025 "
+        "(SMTP) and 8025 (the page) when they are free, others if not. Ctrl-C stops it.",
     ),
-    examples=["courriel sandbox", "courriel sandbox --port 0 --folder mails --user ada:secret"],
+    examples=[
+        "courriel sandbox",
+        "courriel sandbox --data mails --keep 500M",
+        "courriel sandbox --smtp-port 2525 --web-port 0 --user ada:secret",
+        "courriel sandbox --host 0.0.0.0 --allow-host mail",
+        "courriel sandbox --once --json",
+    ],
 )
 @option("--host", default="127.0.0.1", value=Bilingual("HÔTE", "HOST"), fr="Adresse d'écoute ; par défaut 127.0.0.1.",
         en="Address to listen on; default: 127.0.0.1.")  # fmt: skip
-@option("--port", type=click.IntRange(0, 65535), default=1025,
-        value="PORT", fr="Port ; par défaut 1025. 0 : un port libre.",
-        en="Port; default: 1025. 0: any free port.")  # fmt: skip
-@option("--tls-port", type=click.IntRange(0, 65535), default=0,
-        value="PORT", fr="Port pour TLS immédiat ; par défaut un port libre.",
+@option("--smtp-port", "--port", "port", type=_PORT, value="PORT",
+        fr="Port ; par défaut 1025 s'il est libre. 0 : un port libre.",
+        en="Port; default: 1025 if it is free. 0: any free port.")  # fmt: skip
+@option("--tls-port", type=_PORT, default=0, value="PORT", fr="Port pour TLS immédiat ; par défaut un port libre.",
         en="Port for TLS from the first byte; default: any free port.")  # fmt: skip
-@option("--folder", value=Bilingual("DOSSIER", "FOLDER"),
-        fr="Dossier des messages (.eml) ; par défaut un dossier temporaire.",
-        en="Folder for the mails (.eml); default: a temporary one.")  # fmt: skip
+@option("--pop-port", type=_PORT, default=0, value="PORT", fr="Port pour lire par POP3 ; par défaut un port libre.",
+        en="Port for reading by POP3; default: any free port.")  # fmt: skip
+@option("--imap-port", type=_PORT, default=0, value="PORT", fr="Port pour lire par IMAP ; par défaut un port libre.",
+        en="Port for reading by IMAP; default: any free port.")  # fmt: skip
+@option("--web-port", type=_PORT, value="PORT",
+        fr="Port de la page ; par défaut 8025 s'il est libre. 0 : un port libre.",
+        en="Port of the page; default: 8025 if it is free. 0: any free port.")  # fmt: skip
+@option("--no-web", is_flag=True, fr="Sans page.", en="Without the page.")
+@option("--allow-host", multiple=True, value=Bilingual("NOM", "NAME"),
+        fr="Autre nom par lequel on peut demander la page (Compose) ; se répète.",
+        en="Another name by which the page may be asked for (Compose); may be repeated.")  # fmt: skip
+@option("--no-password", is_flag=True,
+        fr="Page sans mot de passe, même ailleurs que sur cette machine.",
+        en="The page without a password, on another address than this machine's too.")  # fmt: skip
+@option("--data", value=Bilingual("DOSSIER", "FOLDER"), fr="Garde les messages dans ce dossier, d'une fois à l'autre.",
+        en="Keep the mails in this folder, from one time to the next.")  # fmt: skip
+@option("--keep", default="10000", value=Bilingual("NOMBRE", "NUMBER"),
+        fr="Messages gardés, ou leur taille (500M) ; par défaut 10000. Les plus anciens partent d'abord.",
+        en="Mails that are kept, or their size (500M); default: 10000. The oldest go first.")  # fmt: skip
+@option("--folder", value=Bilingual("DOSSIER", "FOLDER"), fr="Écrit aussi chaque message dans ce dossier (.eml).",
+        en="Write each mail into this folder as well (.eml).")  # fmt: skip
 @option("--user", multiple=True, value=Bilingual("NOM:MOT-DE-PASSE", "NAME:PASSWORD"),
         fr="Compte autorisé à s'authentifier ; se répète. Sans cette option, tous le sont.",
         en="Account that may log in; may be repeated. Without it, any may.")  # fmt: skip
+@option("--relay", value="URL",
+        fr="Serveur par lequel la page peut envoyer un message pour de bon, un à un, après confirmation.",
+        en="Server by which the page may send a mail for good, one at a time, after a question.")  # fmt: skip
+@option("--once", is_flag=True, fr="S'arrête après le premier message.", en="Stop after the first mail.")
 @click.pass_obj
 def command(
-    manner: GlobalOptions, host: str, port: int, tls_port: int, folder: str | None, user: tuple[str, ...]
+    manner: GlobalOptions,
+    host: str,
+    port: int | None,
+    tls_port: int,
+    pop_port: int,
+    imap_port: int,
+    web_port: int | None,
+    no_web: bool,
+    allow_host: tuple[str, ...],
+    no_password: bool,
+    data: str | None,
+    keep: str,
+    folder: str | None,
+    user: tuple[str, ...],
+    relay: str | None,
+    once: bool,
 ) -> int:
     """Run the server until the process is stopped."""
+    from courriel.cli.sandbox.plan import Plan, kept
     from courriel.cli.sandbox.watching import watch
 
-    return watch(manner, host, port, tls_port, folder, dict(map(_user, user)) or None)
+    most, octets = kept(keep)
+    plan = Plan(
+        host=host, port=port, tls_port=tls_port, pop_port=pop_port, imap_port=imap_port, web_port=web_port,
+        web=not no_web, hosts=allow_host, without_password=no_password, data=data, most=most, octets=octets,
+        folder=folder, users=dict(map(_user, user)) or None, relay=relay, once=once,
+    )  # fmt: skip
+    return watch(manner, plan)
 
 
 def _user(given: str) -> tuple[str, str]:

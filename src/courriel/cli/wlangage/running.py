@@ -207,7 +207,7 @@ def _letter_object(letter: CapturedMessage) -> dict[str, object]:
             "subject": letter.subject,
             "text": letter.text,
             "html": letter.html,
-            "attachments": list(letter.attachments),
+            "attachments": [each.name for each in letter.attachments],
         }
     }
 
@@ -220,7 +220,7 @@ def _show_letter(report: Report, letter: CapturedMessage) -> None:
     for line in (letter.text or letter.html).rstrip().splitlines()[:20]:
         report.line(f"  | {visible(line)}")
     for each in letter.attachments:
-        report.line(f"  + {visible(each)}")
+        report.line(f"  + {visible(each.name)}")
 
 
 def _tell_checked(report: Report, program: Program) -> None:

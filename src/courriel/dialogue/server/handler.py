@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal, Protocol, TypeAlias
 
 from courriel._dataclass import dataclass, field
 from courriel.dialogue.server.mail_store import MailAccount
@@ -115,10 +115,35 @@ class Maildrop:
 Note: TypeAlias = Callable[[Literal["C", "S", "*"], str], None]
 
 
+class NotedLine(Protocol):
+    """One line of a session's transcript."""
+
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def who(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
+class NotedLines(Protocol):
+    """Transcript of a session, as far as the server's handlers look at it."""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since its start."""
+        ...
+
+    def __iter__(self) -> Iterator[NotedLine]: ...
+
+
 class ServerSession:
     """State of one session on the server side."""
 
-    def __init__(self, *, peer: str = "", tls_version: str = "", note: Note | None = None) -> None:
+    def __init__(
+        self, *, peer: str = "", tls_version: str = "", note: Note | None = None, noted: NotedLines | None = None
+    ) -> None:
+        """`note` adds a line to the transcript, `noted` is the transcript itself."""
         self.peer = peer
         self.tls_version = tls_version
         self.secured = bool(tls_version)
@@ -126,6 +151,9 @@ class ServerSession:
         self.extended = False
         """Whether the client sent EHLO or LHLO, so that extensions may be used."""
         self.user = ""
+        self.mechanism = ""
+        """How the client logged in, such as PLAIN."""
+        self.noted = noted
         self.messages = 0
         self.refused_logins = 0
         self.findings: list[Finding] = []

@@ -69,7 +69,8 @@ class SmtpServerDialogue(ServerDialogue):
             raise Objection(501, "5.5.4 STARTTLS stands alone")
         if (yield from self._secure_line("STARTTLS", Reply(220, ("2.0.0 Go ahead",)))):
             # RFC 3207 4.2: all state from before is dropped.
-            self.session.hello, self.session.extended, self.session.user = "", False, ""
+            self.session.hello, self.session.extended = "", False
+            self.session.user = self.session.mechanism = ""
             self._reception.forget()
             self._reception.offered = set()
 
@@ -90,6 +91,8 @@ class SmtpServerDialogue(ServerDialogue):
         if self._reception.begun:
             raise Objection(503, "5.5.1 Not within a message")
         yield from log_in(self._connection, self._handler, self._config, argument)
+        if self.session.user:
+            self.session.mechanism = known
 
     def _mail(self, argument: str) -> Flow[None]:
         self._expect_hello()

@@ -87,6 +87,11 @@ class Transcript:
         self._login = None
         self.write("*", text)
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since its start."""
+        return monotonic() - self._began
+
     def take(self) -> list[TranscriptEntry]:
         """Remove and return the lines recorded so far."""
         return [self._lines.popleft() for _ in range(len(self._lines))]

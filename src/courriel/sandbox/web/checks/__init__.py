@@ -1,0 +1,1 @@
+"""Checks of a mail before others see it: bounded work, nothing fetched."""

@@ -1,0 +1,1 @@
+"""Pages of the inbox, made on the server."""
