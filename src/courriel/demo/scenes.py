@@ -1,4 +1,4 @@
-"""The steps of the demo, in order. The first three are the examples of the WLangage reference page: one as it is, then both in Python."""
+"""The steps of the demo, in order. The first three are the WLangage page's examples: one as it is, both in Python."""
 
 from __future__ import annotations
 
