@@ -14,8 +14,9 @@ AS_IT_IS = Scene(
         import os, subprocess, sys
         from pathlib import Path
 
+        page = Path("$page")
         # Mot pour mot, sServeurSMTP compris ; Initialise_Email est ce que la page appelle sans le montrer.
-        Path("$page").write_text('''
+        page.write_text('''
         EmailChangeTimeOut(10) // 10 secondes pour le time out
         soit sServeursSMTP = "smtp.orange.fr"
         SI EmailOuvreSessionSMTP(sNomUser, sMotDePasse, sServeurSMTP) = Vrai ALORS
@@ -38,7 +39,7 @@ AS_IT_IS = Scene(
         Email.Sujet = "Les chiffres de l'été"
         Email.Message = "Bonjour," + RC + "les voici."
         ''', "utf-8")
-        exécuter = [sys.executable, "-m", "courriel", "wlangage", "run", "$page", "--via", "smtp://127.0.0.1:$port"]
+        exécuter = [sys.executable, "-m", "courriel", "wlangage", "run", page, "--via", "smtp://127.0.0.1:$port"]
         donné = ["--lang", "fr", "--set", "sNomUser=ada", "--set", "sMotDePasse=env:MAIL_PASSWORD"]
         fini = subprocess.run([*exécuter, *donné], env={**os.environ, "MAIL_PASSWORD": "secret"}, capture_output=True)
         print((fini.stdout + fini.stderr).decode(), "statut", fini.returncode)
@@ -47,8 +48,9 @@ AS_IT_IS = Scene(
         import os, subprocess, sys
         from pathlib import Path
 
+        page = Path("$page")
         # Initialize_Email is what the page calls and does not show.
-        Path("$page").write_text('''
+        page.write_text('''
         EmailSetTimeOut(10) // 10 seconds for the time-out
         let sSMTPServer = "smtp.orange.fr"
         IF EmailStartSMTPSession(sUserName, sPassword, sSMTPServer) = True THEN
@@ -69,7 +71,7 @@ AS_IT_IS = Scene(
         Email.Subject = "The café's figures"
         Email.Message = "Hello," + CR + "here they are."
         ''', "utf-8")
-        run = [sys.executable, "-m", "courriel", "wlangage", "run", "$page", "--via", "smtp://127.0.0.1:$port"]
+        run = [sys.executable, "-m", "courriel", "wlangage", "run", page, "--via", "smtp://127.0.0.1:$port"]
         given = ["--lang", "en", "--set", "sUserName=ada", "--set", "sPassword=env:MAIL_PASSWORD"]
         done = subprocess.run([*run, *given], env={**os.environ, "MAIL_PASSWORD": "secret"}, capture_output=True)
         print((done.stdout + done.stderr).decode(), "status", done.returncode)
