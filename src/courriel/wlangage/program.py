@@ -128,7 +128,11 @@ def array(convert: Callable[[object], object], items: Iterable[object] = (), *, 
 
 def rows(convert: Callable[[object], object], size: int = 0) -> Callable[..., Array]:
     """The conversion of arrays whose elements are arrays: `array(rows(int, 3), size=2)`."""
-    return lambda items=(): array(convert, items, size=0 if items else size)
+
+    def row(items: Iterable[object] = ()) -> Array:
+        return array(convert, items, size=0 if items else size)
+
+    return row
 
 
 def associative(convert: Callable[[object], object]) -> Associative:

@@ -291,7 +291,7 @@ CaseValue: TypeAlias = "Expression | tuple[Expression, Expression] | CaseTests"
 
 @dataclass(slots=True)
 class Case:
-    """What a case fits, and its block."""
+    """Values, ranges or comparisons of a case, and its block."""
 
     values: list[CaseValue]
     body: list[Statement]

@@ -198,7 +198,7 @@ class TreeBuilder(Transformer_NonRecursive[Token, list[Statement]]):
     def value_tests(self, meta: Meta, children: list[Any]) -> nodes.CaseTests:
         # `1 <= * < 10`: the first comparison is turned round, as the star stands behind its sign.
         first, before, _, behind, last = children
-        return nodes.CaseTests(_at(meta), [(_TURNED.get(before, before), first), (behind, last)])
+        return nodes.CaseTests(_at(meta), [(_TURNED.get(str(before), str(before)), first), (behind, last)])
 
     def other_case(self, meta: Meta, children: list[Any]) -> list[Statement]:
         return _nodes(children)[0]  # type: ignore[no-any-return]

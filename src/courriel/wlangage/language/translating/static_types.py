@@ -72,7 +72,7 @@ def declared(written: TypeName, structures: dict[str, StructureDeclaration]) -> 
 
 
 def element_maker(array: str) -> str:
-    """What converts the elements of an array's type."""
+    """Conversion of the elements of an array's type."""
     return _maker(array.partition(":")[2])
 
 
