@@ -1,10 +1,12 @@
-"""The steps of the demo, in order. The first two are the examples of the WLangage reference page."""
+"""The steps of the demo, in order. The first three are the WLangage page's examples: one as it is, both in Python."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from courriel.demo.page import AS_IT_IS
 from courriel.demo.scene import Both, Scene, explained_as, one_letter
 
 if TYPE_CHECKING:
@@ -318,4 +320,6 @@ OUTBOX = Scene(
     _sent_by_other_process,
 )
 
-SCENES = (IN_CLEAR, SECURED, READ, IN_PYTHON, ONE_REFUSED, WRONG_PASSWORD, WRONG_PORT, DOCTOR, OUTBOX)
+_NEEDING_LARK = (AS_IT_IS,) if find_spec("lark") else ()
+
+SCENES = (*_NEEDING_LARK, IN_CLEAR, SECURED, READ, IN_PYTHON, ONE_REFUSED, WRONG_PASSWORD, WRONG_PORT, DOCTOR, OUTBOX)

@@ -40,6 +40,7 @@ class Stage:
             "closed_port": self.closed_port,
             "pop_port": self.sandbox.pop_port,
             "outbox": self.outbox.as_posix(),
+            "page": self.outbox.with_name("page.wl").as_posix(),
         }
         for number, scene in enumerate(SCENES, start=1):
             yield self._played(number, scene, scene.written(**places), namespace)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.problem import Impossible
+from courriel.wlangage.program_state import program_state
 from courriel.wlangage.structures.constants import Architecture
 from courriel.wlangage.structures.email import Email, EmailVariable
 
@@ -71,7 +72,12 @@ def _recipients(people: Iterable[str]) -> str:
 
 
 def _open(url: str) -> bool:
-    """Open a URL where there is a desktop. Raises Impossible where there is none, and for a text too long."""
+    """Open a URL where there is a desktop. Raises Impossible where there is none, in a trial, and for a long text."""
+    if program_state.elsewhere is not None:
+        raise Impossible(
+            "Pendant un essai (--sandbox, --via) aucun programme de messagerie ne s'ouvre.",
+            "During a trial (--sandbox, --via) no mail program is opened.",
+        )
     if len(url) > _LONGEST:
         raise Impossible(
             "Ce message est trop long pour un programme de messagerie : envoyez par EmailEnvoieMessage.",

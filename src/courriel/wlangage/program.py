@@ -27,6 +27,7 @@ from courriel.wlangage.language.running.members import date_with as _date_with
 from courriel.wlangage.language.running.members import method, read, write
 from courriel.wlangage.language.values.containers import Array, Associative
 from courriel.wlangage.language.values.operations import (
+    RC,
     DateText,
     DateTimeText,
     TimeText,
@@ -80,7 +81,8 @@ def run(main: Callable[[], object], arguments: list[str] | None = None) -> int:
     folder = Path((arguments or sys.argv)[0]).resolve().parent
     desk = Desk(folder if folder.is_dir() else Path.cwd(), allowed=[Path("/")])
     try:
-        main()
+        with program_state.with_line_end(RC):
+            main()
     except EndProgram:
         pass
     except CourrielError as error:
@@ -124,6 +126,15 @@ def array(convert: Callable[[object], object], items: Iterable[object] = (), *, 
     return made
 
 
+def rows(convert: Callable[[object], object], size: int = 0) -> Callable[..., Array]:
+    """The conversion of arrays whose elements are arrays: `array(rows(int, 3), size=2)`."""
+
+    def row(items: Iterable[object] = ()) -> Array:
+        return array(convert, items, size=0 if items else size)
+
+    return row
+
+
 def associative(convert: Callable[[object], object]) -> Associative:
     """An associative array of elements of one type."""
     return Associative(_CONVERSIONS.get(convert, convert), convert)  # type: ignore[arg-type]
@@ -135,7 +146,9 @@ def anything(value: object = None) -> object:
 
 
 def copied(value: Any) -> Any:
-    """A copy of a structure, which is assigned by value; anything else itself."""
+    """A copy of a structure, which is assigned by value, with the arrays in it; anything else itself."""
+    if isinstance(value, Array):
+        return Array(value.convert, value.empty, map(copied, value))
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{each.name: copied(getattr(value, each.name)) for each in fields(value)})
     return value
@@ -217,6 +230,6 @@ if TYPE_CHECKING:
 __all__ = [
     "SharedVariable", "add", "alike", "anything", "array", "as_date", "associative", "between", "calculate", "compare",
     "copied", "counted", "date", "equal", "integer", "less", "lines", "method", "moment", "money", "moved", "number",
-    "octets", "part", "parts", "read", "real", "run", "subtract", "text", "time", "true", "with_date_part", "with_part",
-    "write",
+    "octets", "part", "parts", "read", "real", "rows", "run", "subtract", "text", "time", "true", "with_date_part",
+    "with_part", "write",
 ]  # fmt: skip

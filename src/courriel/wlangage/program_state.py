@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from _thread import RLock, allocate_lock, get_ident
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -94,6 +95,8 @@ class ProgramState:
         """emailParamètreMode; None before the program sets it: the system's store, then the bundled authorities."""
         self.language: Language | None = None
         self.elsewhere: Redirection | None = None
+        self.line_end = "\n"
+        """What ends the lines of a text that was read: Python's, or RC while a program of the WLangage runs."""
         self._seconds: float | None = None
         self._sending: dict[str, OpenSession] = {}
         self._reading: dict[str, OpenMailbox] = {}
@@ -175,6 +178,15 @@ class ProgramState:
         if self._seconds is None:
             return Timeouts.silence(TEN_MINUTES, connect=_CONNECTING)
         return Timeouts.silence(self._seconds)
+
+    @contextmanager
+    def with_line_end(self, line_end: str) -> Generator[None]:
+        """Another end for the lines of texts that are read."""
+        before, self.line_end = self.line_end, line_end
+        try:
+            yield
+        finally:
+            self.line_end = before
 
     def be_patient(self, seconds: float) -> None:
         """Set the time-out in seconds, for open sessions too."""

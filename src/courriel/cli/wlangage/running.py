@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from courriel.wlangage.language.syntax.program import Program
     from courriel.wlangage.opening.elsewhere import Elsewhere
 
+_MEMORY = 4 * 1024**3
+"""Octets of address space for a program and this library."""
 OK, DATA, NO_INPUT, SOFTWARE, INTERRUPTED = 0, 65, 66, 70, 130
 
 
@@ -120,11 +122,13 @@ def _run(report: Report, task: Task, program: Program, given: dict[str, object])
                 report.line(visible(line))
 
     desk = Desk(Path(task.file).parent, allowed=map(Path, task.allowed), answers=task.answers, say=show)
-    names = secret_names(program)
-    values = secret_values(program) | {str(value) for name, value in given.items() if folded(name) in names}
-    trace = PrintedTrace(report.aside, names, values) if task.trace else NO_TRACE
+    trace = NO_TRACE
+    if task.trace:
+        names = secret_names(program)
+        values = secret_values(program) | {str(value) for name, value in given.items() if folded(name) in names}
+        trace = PrintedTrace(report.aside, names, values)
     try:
-        with _instead(report, task) as elsewhere:
+        with _instead(report, task) as elsewhere, _bounded_memory():
             run(program, desk, given, trace=trace, elsewhere=elsewhere)
     except ProgramStopped as stopped:
         text = stopped.text.in_(language())
@@ -137,6 +141,27 @@ def _run(report: Report, task: Task, program: Program, given: dict[str, object])
     finally:
         desk.close()
     return OK
+
+
+@contextmanager
+def _bounded_memory() -> Generator[None]:
+    """A limit for the memory of this process, where the system has one, so that a program ends before the machine."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        yield
+        return
+    before, most = resource.getrlimit(resource.RLIMIT_AS)
+    bounds = [each for each in (before, most, _MEMORY) if each != resource.RLIM_INFINITY]
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (min(bounds), most))
+    except (ValueError, OSError):  # more is in use already
+        yield
+        return
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (before, most))
 
 
 @contextmanager

@@ -51,6 +51,11 @@ def AuthRenouvelleToken(Jeton: AuthToken) -> AuthToken:
 def _identified(parameters: object) -> AuthToken:
     if not isinstance(parameters, OAuth2Paramètres):
         raise ErreurWLangage("AuthIdentifie prend un OAuth2Paramètres", "AuthIdentify takes an OAuth2Parameters")
+    if program_state.elsewhere is not None:
+        raise Impossible(
+            "Pendant un essai (--sandbox, --via) personne ne s'identifie auprès d'un fournisseur.",
+            "During a trial (--sandbox, --via) nobody logs in with a provider.",
+        )
     from courriel.delivery.oauth.browser import by_browser
     from courriel.delivery.oauth.sources import TokensInMemory
 

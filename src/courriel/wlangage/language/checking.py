@@ -129,6 +129,11 @@ class _Check:
 
     def _extern(self, node: nodes.Extern, known: dict[str, str]) -> None:
         if folded(node.name) not in known:
+            if "." in node.name:  # EXTERN "procedures.wl"
+                text = Text(f"{node.name} vient d'ailleurs : --define {node.name} l'apporte",
+                            f"{node.name} comes from elsewhere: --define {node.name} brings it")  # fmt: skip
+                self.errors.append(Remark(node.place, text))
+                return
             text = Text(f"{node.name} vient d'ailleurs : --set {node.name}=… lui donne sa valeur",
                         f"{node.name} comes from elsewhere: --set {node.name}=… gives its value")  # fmt: skip
             self.errors.append(Remark(node.place, text))

@@ -17,6 +17,7 @@ from courriel.wlangage.language.syntax.problem import Remark
 from courriel.wlangage.language.syntax.program import Program, read_program
 from courriel.wlangage.language.syntax.walking import walk
 from courriel.wlangage.language.syntax.words import folded
+from courriel.wlangage.language.values.operations import RC
 from courriel.wlangage.program_state import here, program_state
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def run(
     With other servers in the place of its own, mail sent asynchronously waits in an outbox of this run alone.
     """
     machine = Machine(program, desk, given=dict(given), trace=trace)
-    with _in_folder(desk.folder), _elsewhere(elsewhere, desk):
+    with _in_folder(desk.folder), _elsewhere(elsewhere, desk), program_state.with_line_end(RC):
         try:
             machine.run()
         except KeyboardInterrupt:

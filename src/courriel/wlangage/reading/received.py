@@ -127,8 +127,8 @@ def _fill_content(email: EmailVariable, letter: Letter) -> None:
 
     # surrogateescape, so that the mail can be written back byte for byte.
     email.Source = letter.raw.decode("utf-8", "surrogateescape")
-    email.Message = letter.text
-    email.HTML = letter.html
+    email.Message = _lines(letter.text)
+    email.HTML = _lines(letter.html)
     email.Attache = [
         emailAttache(Nom=each.name, Contenu=each.content, TypeContenu=each.content_type, Identifiant=each.content_id)
         for each in letter.attachments
@@ -153,6 +153,11 @@ def _priority(letter: Letter) -> MailPriority:
     if number in ("4", "5") or (not number and importance == "low"):
         return MailPriority.BASSE
     return MailPriority.NORMALE
+
+
+def _lines(text: str) -> str:
+    """A text with the line ends of the program."""
+    return text.replace("\r\n", "\n").replace("\n", program_state.line_end)
 
 
 def _texts(people: Iterable[ReceivedAddress]) -> list[str]:

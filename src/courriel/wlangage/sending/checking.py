@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from courriel.errors import InvalidAddress
+from courriel.failures import Text
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.problem import ErreurWLangage, Impossible, Problem, shown
 from courriel.wlangage.program_state import here, program_state
@@ -36,6 +37,14 @@ def EmailVérifieAdresse(Adresse: str, Niveau: int = Checking.PAR_SERVEUR) -> Ve
         )
         return Verdict.SYNTAXE_INCORRECTE
     if Niveau == Checking.SYNTAXE or address.domain.startswith("["):
+        return Verdict.VALIDE
+    if program_state.elsewhere is not None:
+        here().problem = Problem.notice(
+            Text(
+                "Pendant un essai (--sandbox, --via) seule la syntaxe de l'adresse est vérifiée.",
+                "During a trial (--sandbox, --via) only the syntax of the address is checked.",
+            )
+        )
         return Verdict.VALIDE
     return _by_name_service(address.dns_domain)
 

@@ -214,6 +214,10 @@ class Expressions:
             if changed is not None:
                 self.assign(target.of, changed)
                 return
+        field = isinstance(target.of, nodes.Identifier) and isinstance(of, str | int | float | Decimal)
+        if field and folded(target.name) in members.VALUE_OF_A_FIELD:
+            self.assign(target.of, value)
+            return
         members.write(of, target.name, value)
 
     def _part(self, node: nodes.TextPart) -> str:

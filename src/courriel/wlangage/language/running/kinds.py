@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from importlib import import_module
+from math import prod
 
 from courriel.failures import Text
 from courriel.wlangage.language.syntax.nodes import StructureDeclaration, TypeName
 from courriel.wlangage.language.syntax.problem import ProgramError, Remark, nearest, suggestion
 from courriel.wlangage.language.syntax.words import folded
-from courriel.wlangage.language.values.containers import Array, Associative, Record
+from courriel.wlangage.language.values.containers import MOST, Array, Associative, Record
 from courriel.wlangage.language.values.operations import (
     DateText,
     DateTimeText,
@@ -105,6 +106,9 @@ def _array(
         word for word in words
         if folded(word) not in ("associatif", "associatifs", "associative", "de", "d", "of", "par", "by")
     ]  # fmt: skip
+    if prod(sizes) > MOST:
+        text = Text(f"un tableau a au plus {MOST} éléments", f"an array has {MOST} elements at most")
+        raise ProgramError(Remark(type_name.place, text))
     element = kind_of(TypeName(type_name.place, inner), structures) if inner else VARIANT
     if associative:
         return Kind("tableau associatif", lambda: Associative(element.convert, element.empty), _same(Associative))

@@ -18,7 +18,7 @@ from courriel.wlangage.language.running.scope import Scope, Variable
 from courriel.wlangage.language.running.signals import BreakLoop, ContinueLoop, ReturnValue
 from courriel.wlangage.language.running.tracing import NO_TRACE, Trace
 from courriel.wlangage.language.syntax import nodes
-from courriel.wlangage.language.syntax.nodes import Expression, Procedure, Statement, StructureDeclaration
+from courriel.wlangage.language.syntax.nodes import Procedure, Statement, StructureDeclaration
 from courriel.wlangage.language.syntax.program import Program
 from courriel.wlangage.language.syntax.walking import walk
 from courriel.wlangage.language.syntax.words import folded
@@ -31,6 +31,10 @@ DEEPEST = 200
 
 _FRAMES = 12_000
 """Frames of Python for that many calls, each with blocks and expressions in it."""
+
+
+_NO_MEMORY = Text("le programme demande trop de mémoire", "the program asks for too much memory")
+_TOO_DEEP = Text("trop de niveaux imbriqués", "too many nested levels")  # an array in itself
 
 
 class ProgramStopped(Exception):
@@ -105,6 +109,10 @@ class Machine:
                 raise ProgramStopped(self.line, error.wording) from None
             except CourrielError as error:
                 raise ProgramStopped(self.line, Text(str(error), str(error))) from None
+            except MemoryError:
+                raise ProgramStopped(self.line, _NO_MEMORY) from None
+            except RecursionError:
+                raise ProgramStopped(self.line, _TOO_DEEP) from None
 
     # Blocks and statements.
 
@@ -276,7 +284,9 @@ class Machine:
         if statement.otherwise is not None:
             self._block(statement.otherwise)
 
-    def _fits(self, value: object, wanted: Expression | tuple[Expression, Expression]) -> bool:
+    def _fits(self, value: object, wanted: nodes.CaseValue) -> bool:
+        if isinstance(wanted, nodes.CaseTests):
+            return all(compare(operator, value, self._expressions.value(than)) for operator, than in wanted.tests)
         if isinstance(wanted, tuple):
             first, last = (self._expressions.value(each) for each in wanted)
             return compare("<=", first, value) and compare("<=", value, last)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from datetime import date
+from decimal import Decimal
 
 from courriel.wlangage.language.functions.table import FUNCTIONS, Function
 from courriel.wlangage.language.running.mail_names import attribute
@@ -16,6 +17,9 @@ from courriel.wlangage.problem import ErreurWLangage
 from courriel.wlangage.structures.lists import WList
 from courriel.wlangage.structures.properties import Structure
 
+VALUE_OF_A_FIELD = frozenset(("valeur", "value"))
+"""`SAI_Nom..Valeur`: a field of a window is a variable here, and this its value."""
+
 
 def read(of: object, name: str) -> object:
     """The value of a member; a method is returned to be called."""
@@ -26,9 +30,11 @@ def read(of: object, name: str) -> object:
     if is_dataclass(of):
         return getattr(of, _field(of, name))
     behind = function_behind(of, name)
-    if behind is None:
-        raise _no_member(of, name)
-    return behind.call(of)
+    if behind is not None:
+        return behind.call(of)
+    if folded(name) in VALUE_OF_A_FIELD and isinstance(of, str | int | float | Decimal):
+        return of
+    raise _no_member(of, name)
 
 
 def write(of: object, name: str, value: object) -> None:

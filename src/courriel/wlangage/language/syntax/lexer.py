@@ -170,7 +170,15 @@ class _Scan:
             self.brackets.append("[")
         elif written == "]" and self.brackets and self.brackets.pop() == "[[" and self.program.startswith("]]", at):
             return self._sized("CLOSE_PART", "]]", at)
+        if written == ":" and self._is_member_sign(at):
+            return self._sized("DOT", written, at)
         return self._sized(_OPERATORS[written], written, at)
+
+    def _is_member_sign(self, at: int) -> bool:
+        """Whether `:` stands close between two names, outside of CAS: `Client:Nom`."""
+        around = self.program[max(0, at - 1) : at + 2]
+        close = len(around) == 3 and not around[0].isspace() and (around[2].isalpha() or around[2] == "_")
+        return close and self.last in ("NAME", "CLOSE_INDEX") and not self.header
 
     # The steps.
 

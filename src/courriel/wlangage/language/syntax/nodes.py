@@ -279,10 +279,21 @@ class Repeat(Node):
 
 
 @dataclass(slots=True)
-class Case:
-    """Values, or ranges of two values, and their block."""
+class CaseTests(Node):
+    """`CAS < 0`, `CAS 1 <= * < 10`: comparisons of what is looked at, all of which must hold."""
 
-    values: list[Expression | tuple[Expression, Expression]]
+    tests: list[tuple[str, Expression]]
+
+
+CaseValue: TypeAlias = "Expression | tuple[Expression, Expression] | CaseTests"
+"""A value, a range of two values, or comparisons."""
+
+
+@dataclass(slots=True)
+class Case:
+    """Values, ranges or comparisons of a case, and its block."""
+
+    values: list[CaseValue]
     body: list[Statement]
 
 

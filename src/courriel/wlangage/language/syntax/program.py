@@ -15,7 +15,7 @@ from courriel.wlangage.language.syntax.nodes import Procedure, Statement
 from courriel.wlangage.language.syntax.problem import Place, ProgramError, Remark, nearest, suggestion
 from courriel.wlangage.language.syntax.procedures import gather
 from courriel.wlangage.language.syntax.tree import TreeBuilder
-from courriel.wlangage.language.syntax.words import KEYWORDS, spelled
+from courriel.wlangage.language.syntax.words import KEYWORDS, folded, spelled
 
 DEEPEST = 250
 """Unfinished rules at a time, a few for each level of blocks and parentheses; more would exhaust Python's stack."""
@@ -54,7 +54,9 @@ def read_program(text: str, name: str = "") -> Program:
 
 
 def decoded(octets: bytes) -> str:
-    """Return the text of a program's file: UTF-8, else Windows-1252, in which WINDEV writes."""
+    """Return the text of a program's file: UTF-16 by its mark, UTF-8, else Windows-1252, in which WINDEV writes."""
+    if octets.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return octets.decode("utf-16", "replace")
     try:
         return octets.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -110,7 +112,7 @@ def _unexpected(wrong: UnexpectedToken, token: Token) -> ProgramError:
     if expected:
         fr += " ; attendu : " + ", ".join(each.fr for each in expected)
         en += "; expected: " + ", ".join(each.en for each in expected)
-    if token.type == "NAME":
+    if token.type == "NAME" and folded(str(token)) not in KEYWORDS:
         hint_fr, hint_en = suggestion(nearest(str(token), (word.upper() for word in KEYWORDS)))
         fr, en = fr + hint_fr, en + hint_en
     if token.type == "NEWLINE" and "CLOSE" in (wrong.accepts or wrong.expected):

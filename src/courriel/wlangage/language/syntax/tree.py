@@ -191,6 +191,15 @@ class TreeBuilder(Transformer_NonRecursive[Token, list[Statement]]):
         first, last = _nodes(children)
         return first, last
 
+    def value_test(self, meta: Meta, children: list[Any]) -> nodes.CaseTests:
+        operator, than = children
+        return nodes.CaseTests(_at(meta), [(operator, than)])
+
+    def value_tests(self, meta: Meta, children: list[Any]) -> nodes.CaseTests:
+        # `1 <= * < 10`: the first comparison is turned round, as the star stands behind its sign.
+        first, before, _, behind, last = children
+        return nodes.CaseTests(_at(meta), [(_TURNED.get(str(before), str(before)), first), (behind, last)])
+
     def other_case(self, meta: Meta, children: list[Any]) -> list[Statement]:
         return _nodes(children)[0]  # type: ignore[no-any-return]
 
@@ -341,4 +350,5 @@ def _operation(meta: Meta, operator: Any, children: list[Any]) -> Expression:
     return nodes.Operation(_at(meta), operator, left, right)
 
 
+_TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _DEFAULT = object()

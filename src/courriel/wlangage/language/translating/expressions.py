@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -26,15 +25,15 @@ from courriel.wlangage.language.translating.code import (
     PRODUCT,
     SUM,
     UNARY,
-    WIDEST,
     Code,
     quoted,
 )
+from courriel.wlangage.language.translating.joining import join_texts
 from courriel.wlangage.language.translating.names import Names, standard
 from courriel.wlangage.language.translating.static_types import ANY, NUMBERS, Declared
+from courriel.wlangage.problem import UnknownProperty
 
 _SIGNS = {"=": "==", "<>": "!=", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
-_SAME_TEXT = frozenset(("str", "date"))
 _CONVERSIONS = {
     "str": "wl.text", "int": "wl.integer", "float": "wl.real", "Decimal": "wl.money", "bool": "wl.true",
     "date": "wl.date", "bytes": "wl.octets",
@@ -75,7 +74,10 @@ class ExpressionTranslator:
         """The Python of an expression."""
         while isinstance(node, nodes.Parenthesized):
             node = node.inside
-        return self._ways[type(node)](node)
+        try:
+            return self._ways[type(node)](node)
+        except UnknownProperty as unknown:
+            raise ProgramError(Remark(node.place, unknown.wording)) from None
 
     def condition(self, node: Expression) -> Code:
         """The Python of a condition."""
@@ -85,6 +87,10 @@ class ExpressionTranslator:
         """The code with a conversion to a type, where its own type is another."""
         if wanted.startswith("record:") and not code.text.endswith("()"):
             return Code(f"wl.copied({code.text})", wanted)
+        if wanted.startswith("array:"):
+            # An array is assigned by value, in the type of its elements.
+            items = code.text.removeprefix("wl.array(wl.anything, ").removesuffix(")") if _is_list(code) else code.text
+            return Code(f"wl.array({static_types.element_maker(wanted)}, {items})", wanted)
         if wanted in (code.type, ANY) or wanted not in _CONVERSIONS:
             return code
         if wanted == "str" and code.type == "date":
@@ -236,7 +242,9 @@ class ExpressionTranslator:
         if of.type in ("str", ANY) and len(node.places) == 1 and of.type == "str":
             place = self.code(node.places[0]).text
             return Code(f"wl.part({of.text}, {place}, {place})", "str")
-        element = of.type.partition(":")[2] if of.type.startswith(("array", "associative")) else ANY
+        element = of.type
+        for _ in node.places:
+            element = element.partition(":")[2] if element.startswith(("array", "associative")) else ANY
         if of.type == "texts":
             element = "str" if not _is_attached(node.of) else ANY
         places = "".join(f"[{self.code(place).text}]" for place in node.places)
@@ -290,9 +298,9 @@ class ExpressionTranslator:
             elif operator == "+" and joined:
                 joined.append(other)
             else:
-                value = self._applied(operator, _joined(joined) if joined else value, other, right)
+                value = self._applied(operator, join_texts(joined) if joined else value, other, right)
                 joined = []
-        return _joined(joined) if joined else value
+        return join_texts(joined) if joined else value
 
     def _applied(self, operator: str, left: Code, right: Code, node: Expression) -> Code:
         if operator in ("and", "or"):
@@ -300,7 +308,8 @@ class ExpressionTranslator:
             sides = self.converted(left, "bool"), self.converted(right, "bool")
             return Code(f"{sides[0].at(level)} {operator} {sides[1].at(level + 1)}", "bool", level)
         exact = left.type in ("int", "Decimal") and right.type in ("int", "Decimal")
-        same = left.type in NUMBERS and (exact or left.type == right.type or "int" in (left.type, right.type))
+        numbers = left.type in NUMBERS and right.type in NUMBERS
+        same = numbers and (exact or left.type == right.type or "int" in (left.type, right.type))
         if operator in "+-*" and same:
             level = PRODUCT if operator == "*" else SUM
             kind = left.type if left.type != "int" else right.type
@@ -346,102 +355,10 @@ class ExpressionTranslator:
         return Code(f"wl.compare({quoted(operator)}, {left.text}, {right.text})", "bool")
 
 
+def _is_list(code: Code) -> bool:
+    """Whether it is an array written out: `[1, 2]`."""
+    return code.text.startswith("wl.array(wl.anything, [") and code.text.endswith("])")
+
+
 def _is_attached(node: Expression) -> bool:
     return isinstance(node, nodes.Member) and folded(node.name) in ("attache", "attach")
-
-
-def _joined(parts: list[Code]) -> Code:
-    """Parts of a text as one: by + where all are texts and few, else as an f-string."""
-    if all(part.type in _SAME_TEXT for part in parts) and not any(_literal(part) for part in parts):
-        return _sum([part.at(SUM) for part in parts])
-    if any("\n" in part.text for part in parts):
-        texts = [part if part.type in _SAME_TEXT else Code(f"wl.text({part.text})", "str") for part in parts]
-        return _sum([part.at(SUM) for part in texts])
-    pieces: list[str] = []
-    for part in parts:
-        if _literal(part):
-            pieces.append(_inside(part))
-        elif part.text == "wl.RC":
-            pieces.append("\\r\\n")
-        elif part.text == "wl.TAB":
-            pieces.append("\\t")
-        else:
-            code = part.text if part.type in ("str", "int", "date") else f"wl.text({part.text})"
-            if '"' in code or "\\" in code or "'" in code:
-                # Python 3.11 allows neither in an f-string of these quotes.
-                return _summed(parts)
-            pieces.append(f"{{{code}}}")
-    if sum(map(len, pieces)) > WIDEST - 30:
-        return _by_lines(pieces)
-    return Code(_text_of(pieces), "str")
-
-
-def _by_lines(pieces: list[str]) -> Code:
-    """A long text as a sum of its lines."""
-    groups: list[list[str]] = [[]]
-    for piece in pieces:
-        *ended, rest = piece.split("\\r\\n")
-        for each in ended:
-            groups[-1].append(each + "\\r\\n")
-            groups.append([])
-        groups[-1].append(rest)
-    texts = [_text_of(group) for group in groups if "".join(group)]
-    return _sum(texts) if len(texts) > 1 else Code(texts[0], "str")
-
-
-def _text_of(pieces: list[str]) -> str:
-    return (
-        'f"' + "".join(pieces) + '"'
-        if any("{" in piece.replace("{{", "") for piece in pieces)
-        else f'"{_unfolded(pieces)}"'
-    )
-
-
-def _summed(parts: list[Code]) -> Code:
-    """Parts joined by +, for those that an f-string cannot hold; neighbours that it can are put together."""
-    groups: list[list[Code]] = []
-    for part in parts:
-        simple = _literal(part) or part.text in ("wl.RC", "wl.TAB") or not set(part.text) & set("\"'\\")
-        if simple and groups and groups[-1] and not _hard(groups[-1][-1]):
-            groups[-1].append(part)
-        else:
-            groups.append([part])
-    texts = []
-    for group in groups:
-        if _hard(group[0]):
-            texts.append(group[0].at(SUM) if group[0].type in _SAME_TEXT else f"wl.text({group[0].text})")
-        else:
-            joined = _joined(group) if len(group) > 1 else group[0]
-            texts.append(joined.at(SUM) if joined.type in _SAME_TEXT else f"wl.text({joined.text})")
-    return _sum(texts)
-
-
-def _sum(texts: list[str]) -> Code:
-    return Code(" + ".join(texts), "str", SUM, tuple(texts))
-
-
-def _hard(part: Code) -> bool:
-    return not _literal(part) and bool(set(part.text) & set("\"'\\"))
-
-
-def _literal(part: Code) -> bool:
-    return (
-        part.type == "str"
-        and part.level == CALL
-        and part.text[:1] in ("'", '"')
-        and part.text[-1:] == part.text[:1]
-        and not part.text.startswith('"""')
-    )
-
-
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\r": "\\r", "\n": "\\n", "\t": "\\t", "{": "{{", "}": "}}"}
-
-
-def _inside(part: Code) -> str:
-    """The inside of a literal, as it stands in an f-string of double quotes."""
-    value = str(ast.literal_eval(part.text))
-    return "".join(_ESCAPES.get(each) or (each if each.isprintable() else repr(each)[1:-1]) for each in value)
-
-
-def _unfolded(pieces: list[str]) -> str:
-    return "".join(pieces).replace("{{", "{").replace("}}", "}")

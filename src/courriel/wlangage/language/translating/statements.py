@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from courriel.failures import Text
+from courriel.failures import Text, language
+from courriel.wlangage.language.running.members import VALUE_OF_A_FIELD
 from courriel.wlangage.language.syntax import nodes
 from courriel.wlangage.language.syntax.nodes import Expression, Procedure, Statement, StructureDeclaration
 from courriel.wlangage.language.syntax.problem import ProgramError, Remark
 from courriel.wlangage.language.syntax.walking import walk
 from courriel.wlangage.language.syntax.words import folded
 from courriel.wlangage.language.translating import static_types
-from courriel.wlangage.language.translating.code import SUM, Code, folded_sum
+from courriel.wlangage.language.translating.code import SUM, Code, folded_sum, quoted
 from courriel.wlangage.language.translating.expressions import ExpressionTranslator
 from courriel.wlangage.language.translating.layout import Layout
 from courriel.wlangage.language.translating.names import Names
@@ -182,7 +183,9 @@ class StatementTranslator:
 
     def _assign_member(self, target: nodes.Member, value: Code) -> None:
         of = self._expressions.code(target.of)
-        if of.type == "date":
+        if folded(target.name) in VALUE_OF_A_FIELD and (of.type in NUMBERS or of.type in ("str", "date", "bool")):
+            self._assigned(target.of, value)
+        elif of.type == "date":
             self._assigned(target.of, Code(f'wl.with_date_part({of.text}, "{target.name}", {value.text})', "date"))
         elif of.type.startswith(("mail:", "record:")):
             member = self._expressions.code(target)
@@ -247,7 +250,12 @@ class StatementTranslator:
         self._loop_variable(statement.name, "int" if first.type == "int" else ANY)
         target = self._expressions.variable(statement.name.name)
         whole = first.type == last.type == "int" and (step is None or isinstance(statement.step, nodes.Number))
-        if whole and not _assigns(statement.body, statement.name.name):
+        changed = _assigns(statement.body, statement.name.name)
+        if changed:
+            self._write("# WLangage : la boucle suit les changements de sa variable, celle de Python non."
+                        if language() == "fr" else
+                        "# WLangage: the loop follows changes of its variable, that of Python does not.")  # fmt: skip
+        if whole and not changed:
             end = str(int(last.text) + 1) if last.text.isdecimal() else f"{last.at(SUM)} + 1"
             begin = "" if first.text == "0" and step is None else f"{first.text}, "
             self._write(f"for {target} in range({begin}{end}{f', {step.text}' if step else ''}):")
@@ -302,8 +310,8 @@ class StatementTranslator:
 
     def _switch(self, statement: nodes.Switch) -> None:
         value = self._expressions.code(statement.value)
-        constants = all(self._is_constant(each) for case in statement.cases for each in case.values)
-        if constants and value.type in ("int", "str", ANY):
+        constants = all(self._is_constant(each, value.type) for case in statement.cases for each in case.values)
+        if constants and value.type in ("int", "str"):
             self._match(statement, value)
             return
         self._write(f"chosen = {value.text}")
@@ -311,7 +319,11 @@ class StatementTranslator:
         for case in statement.cases:
             tests = []
             for each in case.values:
-                if isinstance(each, tuple):
+                if isinstance(each, nodes.CaseTests):
+                    compared = [f"wl.compare({quoted(operator)}, chosen, {self._expressions.code(than).text})"
+                                for operator, than in each.tests]  # fmt: skip
+                    tests.append(" and ".join(compared))
+                elif isinstance(each, tuple):
                     first, last = (self._expressions.code(bound).text for bound in each)
                     tests.append(f"wl.between({first}, chosen, {last})")
                 else:
@@ -335,7 +347,9 @@ class StatementTranslator:
         self._layout.depth += 1
         for case in statement.cases:
             patterns = " | ".join(
-                self._expressions.code(each).text for each in case.values if not isinstance(each, tuple)
+                self._expressions.code(each).text
+                for each in case.values
+                if not isinstance(each, tuple | nodes.CaseTests)
             )
             self._write(f"case {patterns}:")
             self._inside(case.body)
@@ -344,9 +358,9 @@ class StatementTranslator:
             self._inside(statement.otherwise)
         self._layout.depth -= 1
 
-    def _is_constant(self, value: Expression | tuple[Expression, Expression]) -> bool:
-        # A name alone would be a pattern that takes everything: only literals fit.
-        return isinstance(value, nodes.Number | nodes.String) and "Decimal" not in self._expressions.code(value).text
+    def _is_constant(self, value: nodes.CaseValue, kind: str) -> bool:
+        # A name alone would be a pattern that takes everything: only literals fit, of the type of what is looked at.
+        return isinstance(value, nodes.Number | nodes.String) and self._expressions.code(value).type == kind
 
     def _when(self, statement: nodes.When) -> None:
         self._write("try:")
@@ -356,12 +370,18 @@ class StatementTranslator:
 
 
 def _assigns(body: list[Statement], name: str) -> bool:
-    """Whether a block assigns to a variable."""
-    return any(
-        isinstance(node, nodes.Assign | nodes.Update) and isinstance(node.target, nodes.Identifier)
-        and folded(node.target.name) == folded(name)
-        for node in walk(body)
-    )  # fmt: skip
+    """Whether a block assigns to a variable, or has a loop over it."""
+    for node in walk(body):
+        match node:
+            case nodes.Assign() | nodes.Update() if isinstance(node.target, nodes.Identifier):
+                changed = node.target.name
+            case nodes.ForRange() | nodes.ForAll() | nodes.ForParts():
+                changed = node.name.name
+            case _:
+                continue
+        if folded(changed) == folded(name):
+            return True
+    return False
 
 
 def _returns_value(procedure: Procedure) -> bool:

@@ -62,12 +62,25 @@ def declared(written: TypeName, structures: dict[str, StructureDeclaration]) -> 
     if isinstance(value, Array | Associative):
         element = _element(value)
         maker = "wl.array" if isinstance(value, Array) else "wl.associative"
-        convert = "wl.copied" if element.startswith("record:") else _CONVERT_NAMES.get(element, "wl.anything")
+        row = value.empty()
+        convert = _maker(element, len(row) if isinstance(row, Array) else 0)
         size = f", size={len(value)}" if isinstance(value, Array) and len(value) else ""
         return Declared(f"{maker[3:]}:{element}", f"{maker}({convert}{size})", "", "list")
     if isinstance(value, Record):
         return Declared(f"record:{value.name}", f"{value.name}()", "", value.name)
     return Declared(f"mail:{kind.name}", f"{kind.name}()", "", kind.name if kind.name != "Email" else "object")
+
+
+def element_maker(array: str) -> str:
+    """Conversion of the elements of an array's type."""
+    return _maker(array.partition(":")[2])
+
+
+def _maker(element: str, size: int = 0) -> str:
+    kind, _, inner = element.partition(":")
+    if kind == "array":
+        return f"wl.rows({_maker(inner)}{f', {size}' if size else ''})"
+    return "wl.copied" if element.startswith("record:") else _CONVERT_NAMES.get(element, "wl.anything")
 
 
 def of_value(value: object) -> str:
@@ -142,6 +155,8 @@ def _made(owner: str) -> MailStructure | None:
 
 def _element(value: Array | Associative) -> str:
     first = value.empty()
+    if isinstance(first, Array):
+        return f"array:{_element(first)}"
     if isinstance(first, Record):
         return f"record:{first.name}"
     if isinstance(first, float) and not isinstance(first, bool):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from decimal import Decimal, DivisionByZero, InvalidOperation, localcontext
+from decimal import Context, Decimal, DivisionByZero, InvalidOperation, localcontext
 from typing import Any
 
 from courriel.wlangage.language.syntax.words import folded
@@ -20,6 +20,9 @@ RC = "\r\n"
 
 LONGEST_TEXT = 100_000_000
 """Characters of one text; a program that doubles a text in a loop ends here, and not in the memory of the machine."""
+
+_EXACT = 28
+"""Digits of a number that is written out; one with more has no end, as 1/3, and is written with 15 like a real."""
 
 _NUMBER = re.compile(r"\s*([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d{1,3})?)")
 
@@ -55,6 +58,8 @@ def to_text(value: object) -> str:
     if isinstance(value, float):
         return format(value, ".15g")
     if isinstance(value, Decimal):
+        if len(value.as_tuple().digits) > _EXACT:
+            value = Context(prec=15).create_decimal(value).normalize()
         return format(value.normalize() if value == value.to_integral_value() else value, "f")
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")

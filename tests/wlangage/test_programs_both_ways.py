@@ -1,0 +1,102 @@
+"""Small programs with the habits of WINDEV: interpreted and translated they print the same, and what is expected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from courriel.failures import speak
+from courriel.wlangage.language.syntax.program import decoded
+from wlangage.running import ran
+from wlangage.test_language_fuzz import translated_output
+
+PROGRAMS = {
+    "cases by comparison": ("""
+        POUR n = -1 À 3
+            SELON n
+                CAS < 0 : Trace("retard")
+                CAS 1 <= * < 3 : Trace("bientôt " + n)
+                CAS >= 3 : Trace("loin")
+                AUTRE CAS : Trace("aujourd'hui")
+            FIN
+        FIN
+        """, ["retard", "aujourd'hui", "bientôt 1", "bientôt 2", "loin"]),
+    "arrays are assigned by value, elements have their type": ("""
+        t est un tableau d'entiers = [5, 2]
+        Ajoute(t, "7")
+        u est un tableau d'entiers
+        u = t
+        u[1] = 100
+        Trace(t[1], u[1], t[3] + 1)
+        """, ["5 100 8"]),
+    "arrays of two dimensions": ("""
+        m est un tableau de 2 par 3 entiers
+        m[1, 2] = "4"
+        Trace(m[1, 2] + 1, m[2, 3] + 1, m[1][2], m[2]..Occurrence)
+        """, ["5 1 4 3"]),
+    "structures are copied with the arrays in them; : names a member": ("""
+        STRUCTURE STClient
+            sNom est une chaîne
+            tabAdresses est un tableau de chaînes
+        FIN
+        p, q sont des STClient
+        p:sNom = "Ada"
+        Ajoute(p.tabAdresses, "ada@example.org")
+        q = p
+        q:sNom = "Bob"
+        Ajoute(q.tabAdresses, "bob@example.org")
+        Trace(p:sNom, q:sNom, p.tabAdresses..Occurrence, q.tabAdresses..Occurrence)
+        """, ["Ada Bob 1 2"]),
+    "a quotient without an end is written like a real": ("""
+        m est un monétaire = "12,50"
+        Trace(10 / 3, 2 / 3, 10 / 4, m * 3, 1 / 3 * 3 = 1)
+        """, ["3.33333333333333 0.666666666666667 2.5 37.50 0"]),
+    "an exception of the program": ("""
+        QUAND EXCEPTION DANS
+            ExceptionDéclenche(1, "ton interdit")
+        FAIRE
+            Trace(ExceptionInfo())
+        FIN
+        """, ["ton interdit"]),
+    "the value of a field": ("""
+        SAI_Nom est une chaîne = "Ada"
+        SAI_Nom..Valeur = "Bob"
+        Trace(SAI_Nom..Valeur + SAI_Nom.Valeur)
+        """, ["BobBob"]),
+    "lines of a mail that was read": ("""
+        Email.Source = "Subject: x" + RC + RC + "un" + RC + "deux" + RC
+        EmailImporteSource()
+        POUR TOUTE CHAÎNE sLigne DE Email.Message SÉPARÉE PAR RC
+            Trace("[" + sLigne + "]")
+        FIN
+        """, ["[un]", "[deux]", "[]"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("program", "expected"), PROGRAMS.values(), ids=PROGRAMS.keys())
+def test_a_program_does_the_same_both_ways(program: str, expected: list[str]) -> None:
+    found = ran(program)
+    assert found.stopped is None
+    assert found.out == expected
+    speak("fr")
+    try:
+        assert translated_output(program) == expected
+    finally:
+        speak(None)
+
+
+@pytest.mark.parametrize("name", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+def test_encodings_of_a_program(name: str) -> None:
+    assert ran(decoded('Trace("été")'.encode(name))).out == ["été"]
+
+
+def test_a_missing_file_is_named_as_the_program_wrote_it(tmp_path: Path) -> None:
+    program = """
+        Email.Expéditeur = "ada@example.org"
+        Email.Destinataire = "bob@example.org"
+        Email.Attache = "absent.pdf"
+        SI PAS EmailConstruitSource() ALORS Trace(ErreurInfo())
+    """
+    said = "Le fichier attaché « absent.pdf » ne peut pas être joint. Rien n'a été envoyé."
+    assert ran(program, tmp_path).out == [said]
