@@ -202,6 +202,25 @@ def test_the_page_offers_to_delete_no_list_that_it_did_not_understand(sandbox: S
     assert len(sandbox.letters) == 1
 
 
+@pytest.mark.parametrize(
+    ("method", "address", "headers", "status"),
+    [
+        ("PATCH", "/api/mails", {}, 405),
+        ("POST", "/api/nowhere", {}, 404),
+        ("GET", "/api/mails", {"Host": "evil.example"}, 403),
+        ("DELETE", "/api/mails", {"Origin": "http://evil.example"}, 403),
+        ("POST", "/api/v1/nowhere", {"Content-Length": "999999999"}, 413),
+    ],
+)
+def test_every_refusal_of_the_api_is_json(
+    page: httpx.Client, method: str, address: str, headers: dict[str, str], status: int
+) -> None:
+    answer = page.request(method, address, headers=headers)
+
+    assert answer.status_code == status
+    assert answer.json()["error"] == answer.json()["Error"] != ""
+
+
 def test_a_mail_may_be_put_in(sandbox: Sandbox, page: httpx.Client) -> None:
     eml = b"From: Ada <ada@example.org>\nTo: bob@example.org\nBcc: eve@example.org\nSubject: saved\n\nold\n"
 
