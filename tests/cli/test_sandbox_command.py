@@ -266,7 +266,7 @@ def test_the_page_of_the_demo_stays_open_on_a_terminal(tmp_path: Path) -> None:
         stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
     ) as running:  # fmt: skip
         os.close(theirs)
-        with open(ours, encoding="utf-8", errors="replace") as heard:
+        with os.fdopen(ours, encoding="utf-8", errors="replace") as heard:
             shown = ""
             for line in heard:
                 shown += line

@@ -448,7 +448,7 @@ def test_html_that_takes_a_parser_minutes_is_bounded(html: str, most: int) -> No
     given = bounded(html)
 
     assert 0 < len(re.findall("<[a-z]", given)) <= most
-    assert html.startswith(given) or len(re.findall("<font|<b>", given)) == 0
+    assert "<font" not in given
     mail = CapturedMail().put(
         Delivery(MailFrom(None), (), f"Content-Type: text/html\r\n\r\n{html}".encode()), ServerSession()
     )

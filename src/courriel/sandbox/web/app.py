@@ -54,8 +54,6 @@ MAILPIT = [
 ]
 """Addresses of Mailpit's that answer as there."""
 
-_ANY = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-
 VIEWS = [
     Route("/view/{id}.html", views.view_html),
     Route("/view/{id}.txt", views.view_text),
@@ -68,7 +66,7 @@ def application(site: Site) -> ASGIApp:
     """ASGI application of one site, with its guard before everything else."""
     from courriel.sandbox.web.pages.routes import PAGES
 
-    routes = [*OWN, *MAILPIT, *VIEWS, *PAGES, Route("/api/{rest:path}", own.no_such_address, methods=_ANY)]
+    routes = [*OWN, *MAILPIT, *VIEWS, *PAGES, Route("/api/{rest:path}", own.no_such_address)]
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
     app.state.site = site
     return Guard(app, site.access)
