@@ -39,7 +39,7 @@ def open_database(path: Path | None, script: str) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(database: sqlite3.Connection) -> Generator[None, None, None]:
-    """All of it or nothing. Raises OSError when it cannot be written, as on a full disk.
+    """Transaction of a database: all of it or nothing. Raises OSError when it cannot be written, as on a full disk.
 
     One that stayed open would hold everything that is written after it, and a process that is killed would lose that.
     """

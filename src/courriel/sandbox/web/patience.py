@@ -55,7 +55,7 @@ class PatientProtocol(H11Protocol):
         self._look = self.loop.call_later(LOOK, self._look_at)
 
     def _progress(self) -> object:
-        """What must change before the time is over; None while it is for us to answer."""
+        """State that must change before the time is over; None while it is for us to answer."""
         unread = self.transport.get_write_buffer_size()
         if unread:
             return ("reading", unread)
