@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import socket
 import subprocess
@@ -239,6 +241,11 @@ def test_the_demo_does_what_it_says_and_leaves_the_mails(
     for words in (*expected, str(folder), "535 5.7.8", "550 5.1.1", "TLSv1."):
         assert words in ran.out
     assert 80 <= len(ran.out.splitlines()) <= 240
+    page = re.match(
+        r"(?:The practice server's page|La page du serveur d'entraînement)\s?: (http://127\.0\.0\.1:\d+/)\n", ran.out
+    )
+    assert page is not None, ran.out[:200]
+    assert [f"{page[1]}m/{number}" in ran.out for number in range(1, 7)] == [True] * 6
     assert (
         max(len(line) for line in ran.out.splitlines() if str(tmp_path) not in line and "outbox.db" not in line) <= 120
     )
@@ -246,6 +253,31 @@ def test_the_demo_does_what_it_says_and_leaves_the_mails(
     mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in sorted(folder.glob("*.eml"))]
     assert len(mails) == 7
     assert all("é" in mail["Subject"] for mail in mails)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal of POSIX")
+def test_the_page_of_the_demo_stays_open_on_a_terminal(tmp_path: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "courriel", "demo", "--folder", str(tmp_path), "--lang", "en"],
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    ) as running:  # fmt: skip
+        os.close(theirs)
+        with os.fdopen(ours, encoding="utf-8", errors="replace") as heard:
+            shown = ""
+            for line in heard:
+                shown += line
+                if "Ctrl-C to close" in line:
+                    break
+            page = re.search(r"to be seen: (http://\S+/m/6)", shown)
+            assert page is not None, shown
+            with urllib.request.urlopen(page[1], timeout=20) as answer:
+                assert "Café invoice" in answer.read().decode()
+            running.send_signal(signal.SIGINT)
+            assert running.wait(20) == 0
 
 
 def test_the_lines_of_the_demo_are_the_lines_that_ran(courriel: Run, tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -214,6 +217,51 @@ def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(errors.UsageError, match="no database"), Sandbox(data=tmp_path):
         pass
+
+
+FULL_DISK = """
+import os, resource, signal, sys
+from pathlib import Path
+from courriel import Message, Sandbox, errors, send
+
+def post(subject, size):
+    text = "x" * 70 + ("\\n" + "x" * 70) * (size // 71)
+    send(Message(sender="a@b.c", to="d@e.f", subject=subject, text=text), via=sandbox.url)
+
+place = Path(sys.argv[1])
+with Sandbox(data=place, keep=3) as sandbox:
+    for number in range(3):
+        post(f"first {number}", 100)
+    written = max(file.stat().st_size for file in place.iterdir())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (written + 1000, resource.RLIM_INFINITY))
+    try:
+        post("too much", 100_000)
+    except errors.Refused as refused:
+        print(refused.reply.code)
+    for act in (sandbox.clear, lambda: sandbox.clear()):
+        try:
+            act()
+        except OSError as full:
+            print(type(full).__name__, len(sandbox.letters))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    post("room again", 100)
+    print([letter.subject for letter in sandbox.letters], flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process")
+def test_what_was_taken_after_a_full_disk_outlives_kill_9(tmp_path: Path) -> None:
+    """A removal that fails leaves no transaction open, in which all later mails would be lost."""
+    ended = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    kept = ["first 1", "first 2", "room again"]
+    assert ended.stdout.splitlines() == ["451", "OSError 3", "OSError 3", str(kept)]
+    with Sandbox(data=tmp_path) as sandbox:
+        assert [letter.subject for letter in sandbox.letters] == kept
 
 
 def test_a_removed_mail_is_gone_from_the_file(tmp_path: Path) -> None:

@@ -158,6 +158,69 @@ def test_mails_are_removed_by_number_search_and_mailbox(sandbox: Sandbox, page: 
     assert page.get("/api/mails/3").status_code == 404
 
 
+@pytest.mark.parametrize("condition", [
+    "?search=larger:abc", "?search=invoice+before:nonsense", "?search=%3F%3F%3F", "?search=", "?search=+", "?to=",
+    "?serach=x", "?search=" + "+".join(f"w{each}" for each in range(31)), "?search=one+" + "x" * 1000,
+])  # fmt: skip
+def test_a_condition_that_is_not_understood_removes_nothing(
+    sandbox: Sandbox, page: httpx.Client, condition: str
+) -> None:
+    send(sandbox, "invoice one " + " ".join(f"w{each}" for each in range(30)))
+
+    assert page.delete(f"/api/mails{condition}").status_code == 400
+    assert page.delete(f"/api/v1/search{condition}").status_code == 400
+    assert len(sandbox.letters) == 1
+
+
+def test_a_list_that_is_misnamed_removes_nothing(sandbox: Sandbox, page: httpx.Client) -> None:
+    send(sandbox, "one")
+
+    assert page.request("DELETE", "/api/mails", json={"number": [7]}).status_code == 400
+    assert page.request("DELETE", "/api/v1/messages", json={"ids": ["7"]}).text == "ok"  # in any case, as there
+    assert len(sandbox.letters) == 1
+
+
+@pytest.mark.parametrize("address", ["/api/mails", "/api/wait", "/api/mails/latest", "/api/v1/search"])
+def test_a_test_is_told_that_its_search_was_not_understood(sandbox: Sandbox, page: httpx.Client, address: str) -> None:
+    send(sandbox, "one")
+
+    answer = page.get(address, params={"search": "subject:one smaller:little"})
+
+    assert answer.status_code == 400
+    assert "smaller:little" in answer.json()["error"]
+
+
+def test_the_page_offers_to_delete_no_list_that_it_did_not_understand(sandbox: Sandbox, page: httpx.Client) -> None:
+    send(sandbox, "one")
+
+    assert 'action="/remove?search=one"' in page.get("/?search=one").text
+    for search in ("larger:abc", "???"):
+        shown = page.get("/", params={"search": search}).text
+        assert "Not understood" in shown
+        assert 'action="/remove?' not in shown
+        assert page.post("/remove", params={"search": search}).status_code == 400
+    assert len(sandbox.letters) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "headers", "status"),
+    [
+        ("PATCH", "/api/mails", {}, 405),
+        ("POST", "/api/nowhere", {}, 405),
+        ("GET", "/api/mails", {"Host": "evil.example"}, 403),
+        ("DELETE", "/api/mails", {"Origin": "http://evil.example"}, 403),
+        ("GET", "/api/v1/nowhere", {}, 404),
+    ],
+)
+def test_every_refusal_of_the_api_is_json(
+    page: httpx.Client, method: str, address: str, headers: dict[str, str], status: int
+) -> None:
+    answer = page.request(method, address, headers=headers)
+
+    assert answer.status_code == status
+    assert answer.json()["error"] == answer.json()["Error"] != ""
+
+
 def test_a_mail_may_be_put_in(sandbox: Sandbox, page: httpx.Client) -> None:
     eml = b"From: Ada <ada@example.org>\nTo: bob@example.org\nBcc: eve@example.org\nSubject: saved\n\nold\n"
 

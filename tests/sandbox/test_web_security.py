@@ -15,8 +15,11 @@ import courriel
 from courriel import Message, Sandbox, errors
 from courriel.dialogue.server.handler import Delivery, ServerSession
 from courriel.model.address import Address
+from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.web.access import Access, host_name
 from courriel.sandbox.web.guard import LARGEST
+from courriel.sandbox.web.html_bounds import bounded
+from courriel.sandbox.web.mail_html import mail_html
 from courriel.sandbox.web_settings import WebSettings
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
 
@@ -427,6 +430,37 @@ def test_deeply_nested_html_breaks_nothing(sandbox: Sandbox, page: httpx.Client)
 
     assert page.get("/view/1.html").status_code == 200
     assert page.get("/m/1?tab=checks").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("html", "most"),
+    [
+        ("<div>" * 500_000, 10_000),
+        ("<ul><li>" * 300_000, 20_000),
+        ("<p>" * 500_000, 100_000),
+        ("<div><!--</div>-->" * 150_000, 10_000),  # it is closed for those who only count
+        ("".join(f"<font color=c{each}>" for each in range(2000)) + "</p><p>x" * 90_000, 92_000),
+    ],
+    ids=["div", "ul", "p", "comment", "font"],
+)
+def test_html_that_takes_a_parser_minutes_is_bounded(html: str, most: int) -> None:
+    """The bound is on what the parser is given: its time is nobody's to promise."""
+    given = bounded(html)
+
+    assert 0 < len(re.findall("<[a-z]", given)) <= most
+    assert "<font" not in given
+    mail = CapturedMail().put(
+        Delivery(MailFrom(None), (), f"Content-Type: text/html\r\n\r\n{html}".encode()), ServerSession()
+    )
+    assert mail_html(mail).document
+
+
+def test_html_of_people_is_not_cut() -> None:
+    table = "<table>" + "<tr>" + "<td><b>1</b></td>" * 10 + "</tr>"
+    rows = "<table>" + ("<tr>" + "<td>1</td>" * 10 + "</tr>") * 3000 + "</table>"
+
+    assert bounded(table * 20) == table * 20
+    assert bounded(rows) == rows
 
 
 def test_a_delivery_without_addresses_in_its_header_is_shown(sandbox: Sandbox, page: httpx.Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 from textwrap import wrap
@@ -49,12 +50,13 @@ def command(manner: GlobalOptions, folder: str | None) -> int:
             _introduce(report, open_stage)
         for played in open_stage.play():
             if not report.values(_step_object(played)):
-                _show(report, played)
+                _show(report, played, open_stage)
             if played.failure:
                 wrong.append(played.number)
-    status = SOFTWARE if wrong else 0
-    if not report.values({"ok": not wrong, "folder": str(where), "sysexit": status}):
-        _print_end(report, where, wrong)
+        status = SOFTWARE if wrong else 0
+        if not report.values({"ok": not wrong, "folder": str(where), "sysexit": status}):
+            _print_end(report, where, wrong)
+            _keep_open(report, open_stage)
     return status
 
 
@@ -62,6 +64,10 @@ def command(manner: GlobalOptions, folder: str | None) -> int:
 
 
 def _introduce(report: Report, stage: Stage) -> None:
+    if stage.page:
+        report.line(
+            say(f"La page du serveur d'entraînement : {stage.page}\n", f"The practice server's page: {stage.page}\n")
+        )
     port, tls_port = stage.sandbox.port, stage.sandbox.tls_port
     report.line(
         say(
@@ -77,7 +83,7 @@ def _introduce(report: Report, stage: Stage) -> None:
     )
 
 
-def _show(report: Report, played: Played) -> None:
+def _show(report: Report, played: Played, stage: Stage) -> None:
     report.line(f"\n{played.number}. {played.title}\n")
     for line in played.code.splitlines():
         report.line(f"   │ {line}".rstrip())
@@ -88,13 +94,13 @@ def _show(report: Report, played: Played) -> None:
         for each in more:
             report.line(f"     {each}")
     for letter in played.letters:
-        _print_letter(report, letter)
+        _print_letter(report, letter, stage.preview(letter))
     if played.failure:
         report.line(f"   ✗ {visible(played.failure)}")
 
 
-def _print_letter(report: Report, letter: CapturedMessage) -> None:
-    """Print one mail received by the server."""
+def _print_letter(report: Report, letter: CapturedMessage, preview: str) -> None:
+    """Print one mail received by the server, and its address in the page."""
     to = ", ".join(letter.recipients)
     line = letter.tls_version or say("en clair", "in clear")
     login = (
@@ -114,6 +120,8 @@ def _print_letter(report: Report, letter: CapturedMessage) -> None:
         )
     )
     report.line(f"     {' · '.join([*parts, name])}")
+    if preview:
+        report.line(say(f"     à voir : {preview}", f"     to be seen: {preview}"))
 
 
 def _print_end(report: Report, folder: Path, wrong: list[int]) -> None:
@@ -127,6 +135,19 @@ def _print_end(report: Report, folder: Path, wrong: list[int]) -> None:
     report.line(say(f"Les messages reçus sont là : {folder}", f"The mails received lie here: {folder}"))
     for path in sorted(folder.glob("*.eml")):
         report.line(f"   {path.name}")
+
+
+def _keep_open(report: Report, stage: Stage) -> None:
+    """Leave the page open until Ctrl-C, for somebody who sits before a terminal and may open its links."""
+    if not (stage.page and sys.stdin.isatty() and sys.stdout.isatty()):
+        return
+    from courriel.cli.signals import asked_to_end
+
+    report.line(say(f"\nLa page reste ouverte : {stage.page}", f"\nThe page stays open: {stage.page}"))
+    report.line(say("Ctrl-C pour fermer.", "Ctrl-C to close."))
+    with asked_to_end() as ended:
+        while not ended.wait(3600):
+            pass
 
 
 def _step_object(played: Played) -> dict[str, object]:

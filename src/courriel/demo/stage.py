@@ -8,13 +8,18 @@ import socket
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from courriel import Sandbox, Trust
 from courriel._dataclass import dataclass
 from courriel.demo.scene import Both, Played, Scene
 from courriel.demo.scenes import SCENES
+
+if TYPE_CHECKING:
+    from courriel.types import CapturedMessage
 
 USERS = {"ada": "secret"}
 _OTHERWISE = Both("autre chose est arrivé que ce qui était annoncé", "something else happened than was announced")
@@ -29,6 +34,15 @@ class Stage:
     """A port of this machine where nothing listens."""
     outbox: Path
     """Path of the outbox."""
+
+    @property
+    def page(self) -> str:
+        """Address of the server's page; "" without one."""
+        return self.sandbox.web_url if self.sandbox.web_port else ""
+
+    def preview(self, letter: CapturedMessage) -> str:
+        """Address of a mail in the page; "" without one."""
+        return self.sandbox.preview_url(letter) if self.page else ""
 
     def play(self) -> Iterator[Played]:
         """Run the steps one after the other in one namespace; each is checked at once."""
@@ -62,14 +76,17 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path) -> Generator[Stage, None, None]:
-    """Set up the environment, and remove it; only mails in `folder` stay. Raises MissingExtra, OSError."""
+def stage(folder: Path, *, page: bool = True) -> Generator[Stage, None, None]:
+    """Set up the environment, and remove it; only mails in `folder` stay. Raises MissingExtra, OSError.
+
+    `page` opens the server's web inbox, where its libraries are installed.
+    """
     # Settings that capture or redirect mail do not apply here: nothing leaves this machine anyway.
     settings = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COURRIEL_")}
     try:
         with (
             TemporaryDirectory(prefix="courriel-outbox-", ignore_cleanup_errors=True) as private,
-            Sandbox(folder=folder, users=USERS) as sandbox,
+            Sandbox(folder=folder, users=USERS, web_port=0 if page and _has_page() else None) as sandbox,
             _practice_ca_trusted(sandbox.ca),
         ):
             yield Stage(sandbox, _closed_port(), Path(private) / "outbox.db")
@@ -78,6 +95,10 @@ def stage(folder: Path) -> Generator[Stage, None, None]:
 
 
 # The steps.
+
+
+def _has_page() -> bool:
+    return all(find_spec(name) for name in ("starlette", "uvicorn", "nh3", "jinja2"))
 
 
 @contextmanager

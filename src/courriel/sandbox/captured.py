@@ -7,7 +7,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -45,7 +45,7 @@ class KeptMail(Protocol):
         ...
 
     def remove(self, numbers: Iterable[int]) -> None:
-        """Remove mails."""
+        """Remove mails. Raises OSError."""
         ...
 
     def mark(self, numbers: Iterable[int], *, seen: bool) -> None:
@@ -173,7 +173,9 @@ class CapturedMail:
                 letter = self._kept.add(letter)
             self._number = number
             self._enter(letter)
-            self._drop_oldest()
+            # This one is there, and is not to be sent again because an older one could not be removed.
+            with suppress(OSError):
+                self._drop_oldest()
         for told in self.on_arrival:
             told(letter)
         return letter
@@ -191,7 +193,9 @@ class CapturedMail:
             there = {number for number in numbers if number in self._letters and (number in self._seen) != seen}
             self._seen = self._seen | there if seen else self._seen - there
             if there and self._kept is not None:
-                self._kept.mark(there, seen=seen)
+                # Looking at a mail goes on when the disk is full: that it was seen is all that is lost.
+                with suppress(OSError):
+                    self._kept.mark(there, seen=seen)
 
     def clear(self) -> None:
         """Remove all letters; `.eml` files stay."""
@@ -301,6 +305,8 @@ class CapturedMail:
             self.dropped += len(gone)
 
     def _forget(self, numbers: list[int]) -> None:
+        if numbers and self._kept is not None:
+            self._kept.remove(numbers)  # first: what cannot be removed stays, here as there
         for number in numbers:
             letter = self._letters.pop(number)
             self._held -= letter.size
@@ -312,8 +318,6 @@ class CapturedMail:
                     if not box:
                         del self._boxes[recipient.lower()]
         self._gone += numbers
-        if numbers and self._kept is not None:
-            self._kept.remove(numbers)
 
     def _first_match(self, to: str | None, subject: str | None) -> CapturedMessage | None:
         return next((letter for letter in self._letters.values() if letter.fits(to, subject)), None)

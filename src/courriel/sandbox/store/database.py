@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pkgutil
 import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from courriel import errors
@@ -33,6 +35,25 @@ def open_database(path: Path | None, script: str) -> sqlite3.Connection:
             raise errors.UsageError(f"{path}: another practice server has these mails open") from refused
         raise errors.UsageError(f"{path}: this is no database of the practice server ({refused})") from refused
     return connection
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection) -> Generator[None, None, None]:
+    """Transaction of a database: all of it or nothing. Raises OSError when it cannot be written, as on a full disk.
+
+    One that stayed open would hold everything that is written after it, and a process that is killed would lose that.
+    """
+    try:
+        database.execute("BEGIN")
+        try:
+            yield
+            database.execute("COMMIT")
+        except BaseException:
+            if database.in_transaction:  # SQLite has ended some by itself
+                database.execute("ROLLBACK")
+            raise
+    except sqlite3.Error as full:
+        raise OSError(f"the mails cannot be written: {full}") from full
 
 
 def _text(script: str) -> str:

@@ -10,7 +10,7 @@ from threading import Lock
 
 from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.letter import CapturedMessage
-from courriel.sandbox.store.database import open_database
+from courriel.sandbox.store.database import open_database, transaction
 from courriel.sandbox.store.query import MailQuery
 from courriel.sandbox.structure import parts_of
 from courriel.wire.parse.letter import Letter
@@ -51,15 +51,15 @@ class SearchIndex:
             letters = {letter.number: letter for letter in self._captured.letters}
             gone = self._indexed - letters.keys()
             missing = [letter for number, letter in letters.items() if number not in self._indexed]
-            self._database.execute("BEGIN")
-            for table, column in (("facts", "number"), ("boxes", "number"), ("words", "rowid")):
-                statement = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 - names of the tuple above
-                self._database.executemany(statement, [(number,) for number in gone])
-            for letter in missing[:_AT_ONCE]:
-                self._add(letter)
-                self._indexed.add(letter.number)
-            self._database.execute("COMMIT")
+            added = missing[:_AT_ONCE]
+            with transaction(self._database):
+                for table, column in (("facts", "number"), ("boxes", "number"), ("words", "rowid")):
+                    statement = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 - names of the tuple above
+                    self._database.executemany(statement, [(number,) for number in gone])
+                for letter in added:
+                    self._add(letter)
             self._indexed -= gone
+            self._indexed.update(letter.number for letter in added)
             if len(missing) <= _AT_ONCE:
                 self._revision = revision
                 return False

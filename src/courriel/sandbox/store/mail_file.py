@@ -14,7 +14,7 @@ from typing import Any
 
 from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.said import Said
-from courriel.sandbox.store.database import open_database
+from courriel.sandbox.store.database import open_database, transaction
 from courriel.wire.mime.checks import Finding
 
 _LINES = 60  # lines of a session that are kept with a mail
@@ -75,20 +75,16 @@ class MailFile:
         return bytes(row[0]) if row else b""
 
     def remove(self, numbers: Iterable[int]) -> None:
-        """Remove mails; numbers that are not there are left out."""
-        with self._lock:
-            self._database.execute("BEGIN")
+        """Remove mails; numbers that are not there are left out. Raises OSError."""
+        with self._lock, transaction(self._database):
             self._database.executemany("DELETE FROM mails WHERE number = ?", [(number,) for number in numbers])
-            self._database.execute("COMMIT")
 
     def mark(self, numbers: Iterable[int], *, seen: bool) -> None:
-        """Write whether these mails were seen."""
-        with self._lock:
-            self._database.execute("BEGIN")
+        """Write whether these mails were seen. Raises OSError."""
+        with self._lock, transaction(self._database):
             self._database.executemany(
                 "UPDATE mails SET seen = ? WHERE number = ?", [(int(seen), number) for number in numbers]
             )
-            self._database.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file; another program may open it now."""

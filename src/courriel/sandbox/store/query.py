@@ -37,7 +37,7 @@ class MailQuery:
     """SQL without a value, from the same list."""
     seen: bool | None = None
     remarks: tuple[str, ...] = field(default=(), compare=False)
-    """Words that were not understood, as they were written: they find nothing and the page says so."""
+    """Words that were not understood, as they were written. They narrow nothing: the page says so, the API refuses."""
 
     @property
     def empty(self) -> bool:
@@ -53,7 +53,8 @@ def read_query(text: str) -> MailQuery:
     flags: list[str] = []
     seen: bool | None = None
     remarks: list[str] = []
-    for found in list(_TERM.finditer(text[:LONGEST]))[:MOST_TERMS]:
+    terms = list(_TERM.finditer(text[:LONGEST]))
+    for found in terms[:MOST_TERMS]:
         key, negated = (found["key"] or "").lower(), bool(found["no"])
         value = found["phrase"] if found["phrase"] is not None else found["word"]
         whole = found["phrase"] is not None
@@ -75,6 +76,10 @@ def read_query(text: str) -> MailQuery:
             expression = _expression(f"{found['key']}:{value}" if key else value, whole=whole)
             if expression:
                 (without if negated else words).append(expression)
+    # What is cut off is said: without it the search finds more than was asked for.
+    remarks += [found[0] for found in terms[MOST_TERMS:]] + (
+        [text[LONGEST:][:20] + "…"] if text[LONGEST:].strip() else []
+    )
     return MailQuery(tuple(words), tuple(without), tuple(conditions), tuple(flags), seen, tuple(remarks))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 
 from courriel.sandbox.letter import CapturedMessage
-from courriel.sandbox.store.query import read_query
+from courriel.sandbox.store.query import MailQuery, read_query
 from courriel.sandbox.web.errors import BadRequest, NotThere
 from courriel.sandbox.web.site import Site
 
@@ -69,12 +69,20 @@ def latest(site: Site, to: str | None, search: str) -> CapturedMessage | None:
     """The newest mail, of one recipient and of one search where they are given."""
     if not search:
         return site.captured.latest(to or None)
-    return next(iter(site.index.search(read_query(search), mailbox=to or None, most=1).letters), None)
+    return next(iter(site.index.search(query_of(search), mailbox=to or None, most=1).letters), None)
 
 
 def searched(request: Request) -> str:
     """The search of a request, by any of the names that it has: ours, and Mailpit's."""
     return request.query_params.get("search") or request.query_params.get("query") or ""
+
+
+def query_of(search: str) -> MailQuery:
+    """The search, parsed. Raises BadRequest when a word of it is not understood: without it, more would be found."""
+    query = read_query(search)
+    if query.remarks:
+        raise BadRequest("not understood in the search: " + " ".join(query.remarks)[:200])
+    return query
 
 
 async def body_of(request: Request) -> dict[str, Any]:

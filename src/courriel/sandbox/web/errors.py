@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import Response
 
-from courriel.sandbox.web.guard import LARGEST, TooLarge
+from courriel.sandbox.web.guard import LARGEST, TooLarge, answer
 
 
 class NotThere(Exception):
@@ -18,29 +19,37 @@ class BadRequest(Exception):
 
 def too_large(request: Request, error: Exception) -> Response:
     """Answer to a body that is too large."""
-    return answer(request, 413, f"A request has {LARGEST:,} octets at most")
+    return answer(request.url.path, 413, f"A request has {LARGEST:,} octets at most")
 
 
 def not_there(request: Request, error: Exception) -> Response:
     """Answer to an address that leads nowhere."""
-    return answer(request, 404, str(error) or "There is nothing at this address")
+    return answer(request.url.path, 404, str(error) or "There is nothing at this address")
 
 
 def bad_request(request: Request, error: Exception) -> Response:
     """Answer to a request that makes no sense."""
-    return answer(request, 400, str(error))
+    return answer(request.url.path, 400, str(error))
 
 
 def broken(request: Request, error: Exception) -> Response:
     """Answer to a failure of our own: a stranger learns nothing of the inside (hazard H83)."""
-    return answer(request, 500, "Something went wrong here")
+    return answer(request.url.path, 500, "Something went wrong here")
 
 
-def answer(request: Request, status: int, sentence: str) -> Response:
-    """JSON for the API, a line of text for people."""
-    if request.url.path.startswith("/api/"):
-        return JSONResponse({"error": sentence, "Error": sentence}, status)
-    return PlainTextResponse(sentence + "\n", status)
+def wrong_method(request: Request, error: Exception) -> Response:
+    """Answer to a method that the address does not have."""
+    refused = answer(request.url.path, 405, "The address does not take this method")
+    if isinstance(error, HTTPException):
+        refused.headers.update(error.headers or {})
+    return refused
 
 
-HANDLERS = {TooLarge: too_large, NotThere: not_there, BadRequest: bad_request, 404: not_there, Exception: broken}
+HANDLERS = {
+    TooLarge: too_large,
+    NotThere: not_there,
+    BadRequest: bad_request,
+    404: not_there,
+    405: wrong_method,
+    Exception: broken,
+}

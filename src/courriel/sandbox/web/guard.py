@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from courriel.sandbox.web.access import Access
 
@@ -57,7 +57,7 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        refused = self._refusal(Headers(scope=scope), scope["method"])
+        refused = self._refusal(Headers(scope=scope), scope["method"], scope["path"])
         if refused is not None:
             await refused(scope, receive, careful_send)
             return
@@ -65,24 +65,26 @@ class Guard:
             await self._app(scope, _limited(receive), careful_send)
         except TooLarge:
             if not started:
-                await _refused(413, f"A request has {LARGEST:,} octets at most")(scope, receive, careful_send)
+                await answer(scope["path"], 413, f"A request has {LARGEST:,} octets at most")(
+                    scope, receive, careful_send
+                )
 
     # The steps.
 
-    def _refusal(self, headers: Headers, method: str) -> Response | None:
+    def _refusal(self, headers: Headers, method: str, path: str) -> Response | None:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._access.knows(hosts[0]):
             # A stranger's page whose name was made to lead here (DNS rebinding) reads nothing.
-            return _refused(403, "This server is not known by that name; it is opened by: --allow-host NAME")
+            return answer(path, 403, "This server is not known by that name; it is opened by: --allow-host NAME")
         if not _of_this_page(headers, hosts[0], method):
-            return _refused(403, "Requests of other pages are refused")
+            return answer(path, 403, "Requests of other pages are refused")
         if not self._access.admits(headers.get("authorization", "")):
-            refused = _refused(401, "A password is needed; the practice server printed it when it began")
+            refused = answer(path, 401, "A password is needed; the practice server printed it when it began")
             refused.headers["WWW-Authenticate"] = 'Basic realm="courriel", charset="UTF-8"'
             return refused
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()) or len(length) > 12 or int(length) > LARGEST:
-            return _refused(413, f"A request has {LARGEST:,} octets at most")
+            return answer(path, 413, f"A request has {LARGEST:,} octets at most")
         return None
 
 
@@ -120,5 +122,8 @@ def _limited(receive: Receive) -> Receive:
     return counted
 
 
-def _refused(status: int, sentence: str) -> Response:
+def answer(path: str, status: int, sentence: str) -> Response:
+    """Refusal of a request: JSON for the API, a line of text for people."""
+    if path.startswith("/api/"):
+        return JSONResponse({"error": sentence, "Error": sentence}, status)
     return PlainTextResponse(sentence + "\n", status)

@@ -10,6 +10,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 
 from courriel.sandbox.letter import CapturedMessage
+from courriel.sandbox.web.html_bounds import bounded
 
 LONGEST = 3_000_000
 """Characters of HTML that are shown; more is cut, and the page says so."""
@@ -83,8 +84,9 @@ def mail_html(mail: CapturedMessage, *, images: bool = True, new_pages: bool = T
         return MailHtml(_document(body, letter.subject, new_pages=new_pages), 0, cut=False)
     pictures = _Pictures(mail if images else None)
     opening = _BODY.search(written)
+    within = bounded(written[:LONGEST])
     cleaned = nh3.clean(
-        written[:LONGEST],
+        within,
         tags=_TAGS,
         clean_content_tags={"script", "title", "noscript", "iframe", "object", "template", "textarea", "select"},
         attributes=_ATTRIBUTES,
@@ -101,7 +103,7 @@ def mail_html(mail: CapturedMessage, *, images: bool = True, new_pages: bool = T
         cleaned = f"{pictures.inline_style(style)}{cleaned}</div>"
     scheme = ":root{color-scheme:light dark}" if _SCHEME.search(written) else ""
     document = _document(cleaned, letter.subject, new_pages=new_pages, scheme=scheme)
-    return MailHtml(document, pictures.held_back, len(written) > LONGEST)
+    return MailHtml(document, pictures.held_back, len(within) < len(written))
 
 
 # The steps.

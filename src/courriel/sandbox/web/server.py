@@ -12,8 +12,9 @@ from courriel.network.loop_thread import LoopThread
 if TYPE_CHECKING:
     from courriel.sandbox.web.site import Site
 
+CONNECTIONS = 300
+"""Connections at a time; further ones are told 503."""
 _LARGEST_HEAD = 32 * 1024  # octets of a request's line and header
-_CONNECTIONS = 300  # at a time; further ones are told 503
 _IDLE = 30  # seconds between two requests on one connection
 _PATIENCE = 2  # seconds that a page still has when the server closes
 
@@ -26,6 +27,7 @@ class WebServer:
             import uvicorn
 
             from courriel.sandbox.web.app import application
+            from courriel.sandbox.web.patience import PatientProtocol
         except ImportError as missing:
             raise errors.MissingExtra(
                 'the page of the sandbox needs a part of its own: pip install "courriel[web]"'
@@ -37,7 +39,7 @@ class WebServer:
         config = uvicorn.Config(
             application(site),
             loop="asyncio",
-            http="h11",
+            http=PatientProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -45,7 +47,7 @@ class WebServer:
             server_header=False,
             date_header=False,
             proxy_headers=False,
-            limit_concurrency=_CONNECTIONS,
+            limit_concurrency=CONNECTIONS,
             timeout_keep_alive=_IDLE,
             timeout_graceful_shutdown=_PATIENCE,
             h11_max_incomplete_event_size=_LARGEST_HEAD,

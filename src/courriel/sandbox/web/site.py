@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -72,5 +73,7 @@ class Site:
         last = -1
         while not self.closing.wait(_QUIET):
             quiet, last = self.captured.revision == last, self.captured.revision
-            while quiet and self.index.catch_up_with_some() and not self.closing.is_set():
-                quiet = self.captured.revision == last
+            # A full disk is told to whoever searches; here it may have room again when the next mail comes.
+            with suppress(OSError):
+                while quiet and self.index.catch_up_with_some() and not self.closing.is_set():
+                    quiet = self.captured.revision == last

@@ -14,10 +14,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from courriel.sandbox.letter import CapturedMessage
-from courriel.sandbox.store.query import read_query
 from courriel.sandbox.structure import MailPart, parts_of
 from courriel.sandbox.web.api.own import find, remove_found
-from courriel.sandbox.web.asked import body_of, mail_of, numbers_in, searched, site_of
+from courriel.sandbox.web.asked import body_of, mail_of, numbers_in, query_of, searched, site_of
 from courriel.sandbox.web.errors import BadRequest
 from courriel.sandbox.web.parts import file_name, part_answer
 from courriel.sandbox.web.site import Site
@@ -45,23 +44,23 @@ def list_messages(request: Request) -> Response:
 async def mark_messages(request: Request) -> Response:
     """Set the messages read or unread: those of `IDs`, of `Search`, or with neither all."""
     site = site_of(request)
-    body = await body_of(request)
-    search = body.get("Search") or searched(request)
-    numbers: Iterable[int] = numbers_in(body.get("IDs"))
+    body = _lowered(await body_of(request))
+    search = body.get("search") or searched(request)
+    numbers: Iterable[int] = numbers_in(body.get("ids"))
     if not numbers and isinstance(search, str) and search:
-        numbers = await run_in_threadpool(site.index.numbers, read_query(search))
-    elif not body.get("IDs"):
+        numbers = await run_in_threadpool(site.index.numbers, query_of(search))
+    elif not body.get("ids"):
         numbers = [mail.number for mail in site.captured.letters]
-    site.captured.mark(numbers, seen=bool(body.get("Read", False)))
+    site.captured.mark(numbers, seen=bool(body.get("read", False)))
     return PlainTextResponse("ok")
 
 
 async def delete_messages(request: Request) -> Response:
     """Delete the messages of `IDs`; with none, all."""
     site = site_of(request)
-    body = await body_of(request)
-    if body.get("IDs"):
-        site.captured.remove(numbers_in(body["IDs"]))
+    body = _lowered(await body_of(request))
+    if body.get("ids"):
+        site.captured.remove(numbers_in(body["ids"]))
     else:
         site.captured.clear()
     return PlainTextResponse("ok")
@@ -145,6 +144,11 @@ def alive(request: Request) -> Response:
 
 
 # The steps.
+
+
+def _lowered(body: dict[str, Any]) -> dict[str, Any]:
+    # Mailpit takes the names in any case: `ids` that were not known would delete everything.
+    return {name.lower(): value for name, value in body.items()}
 
 
 def _person(pair: tuple[str, str]) -> dict[str, str]:

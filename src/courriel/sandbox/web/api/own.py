@@ -12,9 +12,18 @@ from starlette.responses import JSONResponse, Response
 from courriel.errors import UsageError
 from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.store.index import FoundMails
-from courriel.sandbox.store.query import read_query
 from courriel.sandbox.weather import STAGES
-from courriel.sandbox.web.asked import MOST, body_of, mail_of, number_in, numbers_in, searched, seconds_in, site_of
+from courriel.sandbox.web.asked import (
+    MOST,
+    body_of,
+    mail_of,
+    number_in,
+    numbers_in,
+    query_of,
+    searched,
+    seconds_in,
+    site_of,
+)
 from courriel.sandbox.web.errors import BadRequest, NotThere
 from courriel.sandbox.web.parts import part_answer
 from courriel.sandbox.web.received import take
@@ -61,9 +70,17 @@ def remove_mail(request: Request) -> Response:
 
 
 async def remove_mails(request: Request) -> Response:
-    """Remove mails: those of `?search=` and `?to=`, of a list of `numbers`, or with neither all."""
+    """Remove mails: those of `?search=` and `?to=`, of a list of `numbers`, or with neither all.
+
+    A condition that is empty or misspelt is refused: it would remove everything.
+    """
     site = site_of(request)
     body = await body_of(request)
+    given = request.query_params
+    if unknown := [*(given.keys() - _CONDITIONS), *(body.keys() - {"numbers"})]:
+        raise BadRequest(f"mails are removed by search, to or numbers, and not by {unknown[0][:60]}")
+    if empty := [name for name in given if not given[name].strip()]:
+        raise BadRequest(f"{empty[0]} is empty; all mails are removed by leaving it out")
     if "numbers" in body:
         return JSONResponse({"removed": site.captured.remove(numbers_in(body["numbers"]))})
     to, search = request.query_params.get("to"), searched(request)
@@ -99,19 +116,20 @@ async def wait_for(request: Request) -> Response:
     404 when they did not come, with what came instead; `?after=` leaves out mails up to that number.
     """
     site = site_of(request)
-    query = request.query_params
-    count = number_in(query.get("count"), 1, least=1, most=MOST)
-    after = number_in(query.get("after"), 0)
-    to, subject, search = query.get("to") or None, query.get("subject") or None, searched(request)
+    given = request.query_params
+    count = number_in(given.get("count"), 1, least=1, most=MOST)
+    after = number_in(given.get("after"), 0)
+    to, subject, search = given.get("to") or None, given.get("subject") or None, searched(request)
+    query = query_of(search)
 
     def fitting() -> list[CapturedMessage]:
         if search:
-            found = site.index.search(read_query(search), mailbox=to, most=MOST).letters
+            found = site.index.search(query, mailbox=to, most=MOST).letters
         else:
             found = tuple(site.captured.page(to, most=MOST))
         return [mail for mail in found if mail.number > after and mail.fits(to, subject)]
 
-    found = await wait_until(site, fitting, count, seconds_in(query.get("timeout"), 5.0))
+    found = await wait_until(site, fitting, count, seconds_in(given.get("timeout"), 5.0))
     if len(found) < count:
         came = [short(site, mail) for mail in site.captured.page(most=5)]
         return JSONResponse({"error": f"{len(found)} of {count} mails came in time", "came": came}, 404)
@@ -192,14 +210,17 @@ def find(request: Request) -> FoundMails:
     most = number_in(query.get("limit"), 50, most=MOST)
     to, search = query.get("to") or None, searched(request)
     if search:
-        return site.index.search(read_query(search), mailbox=to, start=start, most=most)
+        return site.index.search(query_of(search), mailbox=to, start=start, most=most)
     return FoundMails(tuple(site.captured.page(to, start=start, most=most)), site.captured.count(to))
 
 
 def remove_found(site: Site, search: str, to: str | None) -> int:
-    """Remove the mails of a search and of a mailbox; with neither, all."""
+    """Remove the mails of a search and of a mailbox; with neither, all. Raises BadRequest for a search of nothing."""
     if search:
-        return site.captured.remove(site.index.numbers(read_query(search), mailbox=to or None))
+        query = query_of(search)
+        if query.empty:
+            raise BadRequest("the search has no word that could be searched for; nothing was removed")
+        return site.captured.remove(site.index.numbers(query, mailbox=to or None))
     if to:
         return site.captured.remove([mail.number for mail in site.captured.page(to, most=site.captured.count(to))])
     count = site.captured.count()
@@ -252,6 +273,8 @@ def whole(site: Site, mail: CapturedMessage) -> dict[str, Any]:
 
 
 # The steps.
+
+_CONDITIONS = frozenset({"search", "query", "to"})
 
 
 def _check_where(where: dict[str, Any]) -> None:

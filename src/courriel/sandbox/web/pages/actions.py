@@ -31,7 +31,7 @@ async def remove_all(request: Request) -> Response:
     """Remove the mails of the list as it is shown: of its mailbox, of its search, or all."""
     site = site_of(request)
     await run_in_threadpool(
-        remove_found, site, request.query_params.get("search", ""), request.query_params.get("to") or None
+        remove_found, site, request.query_params.get("search", "").strip(), request.query_params.get("to") or None
     )
     return RedirectResponse("/", 303)
 

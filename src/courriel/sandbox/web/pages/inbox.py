@@ -106,7 +106,7 @@ def listed(request: Request) -> dict[str, Any]:
         "revision": captured.revision,
         "to": to,
         "search": search,
-        "remarks": asked.remarks,
+        "remarks": asked.remarks or ((search,) if asked.empty and search.strip() else ()),
         "start": start,
         "page": PAGE,
         "where": query(to=to, search=search, start=start),
