@@ -121,7 +121,7 @@ def test_a_terminal_without_accents_gets_escapes_and_no_error(process: Run) -> N
             "valeurs possibles : deliver, abandon",
             "possible values: deliver, abandon",
         ),
-        (["sandbox", "--port", "many"], "--port : un nombre est attendu", "--port: a number is expected"),
+        (["sandbox", "--port", "many"], "--smtp-port : un nombre est attendu", "--smtp-port: a number is expected"),
         (["sandbox", "--port", "70000"], "(de 0 à 65535)", "(from 0 to 65535)"),
         (["sandbox", "--user", "ada"], "--user se lit NOM:MOT-DE-PASSE", "--user is written NAME:PASSWORD"),
     ],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from courriel import failures
 from courriel.cli.main import main
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -15,6 +17,13 @@ PAGES = ["wlangage-programs.md", "wlangage-programs.fr.md"]
 
 def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def language_of_nobody() -> Iterator[None]:
+    """Leave no language of `--lang` behind."""
+    yield
+    failures.speak(None)
 
 
 def run(line: str, capsys: pytest.CaptureFixture[str]) -> str:

@@ -32,6 +32,8 @@ class Rooms:
     ) -> None:
         self.captured = CapturedMail(most=keep)
         self.mailboxes = Mailboxes(self.captured, space)
+        self.captured.on_arrival.append(self.mailboxes.arrived)
+        self.captured.on_removal.append(self.mailboxes.forget)
         self.faults = Faults()
         self.handler = SandboxHandler(self.captured, self.mailboxes, self.faults, {"bob": "sesame"}, lambda letter: "")
         self.config = ServerConfig(
