@@ -4,6 +4,7 @@ Measure, and write down what was measured.
     python -m bench                   everything, some twenty minutes: RESULTS.md and results.svg
     python -m bench --quick           two minutes, the large ones left out: .peers/quick.md and .peers/quick.svg
     python -m bench --rows single     only the rows whose name begins so, to the terminal
+    python -m bench --rows imap --page bench/RESULTS-imap.md    and as a page of their own
 """
 
 from __future__ import annotations
@@ -80,7 +81,11 @@ def main() -> int:
     for row_name, told in wrong.items():
         for who, what in told.items():
             print(f"{row_name}, {who}: SENT SOMETHING ELSE: {what}")
-    if not options.rows:
+    if options.page:
+        command = f"python -m bench --rows {options.rows} --page {options.page}"
+        page = report.write(results, curves, where, field.versions, field.absent, wrong, checked, command)
+        Path(options.page).write_text(page.replace("![Our rate over theirs](results.svg)\n\n", ""), encoding="utf-8")
+    elif not options.rows:
         command = "make bench QUICK=1" if options.quick else "make bench"
         page = report.write(results, curves, where, field.versions, field.absent, wrong, checked, command)
         ratios = [result for result in results if isinstance(result, Ratio)]
@@ -95,6 +100,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two minutes instead of twenty")
     parser.add_argument("--rows", default="", help="only those whose name begins so; nothing is written")
+    parser.add_argument("--page", default="", help="write them into this file, beside --rows")
     parser.add_argument("--core", type=int, help="the core to pin client and sink to (default: the last one)")
     return parser.parse_args()
 
