@@ -68,7 +68,7 @@ USAGE = Bilingual(
 @option("--last", type=click.IntRange(min=1), default=50, value=Bilingual("NOMBRE", "COUNT"),
         fr="Nombre maximal de messages énumérés (50).", en="Largest number of letters to list (50).")  # fmt: skip
 @option("--sort", value=Bilingual("CLÉS", "KEYS"),
-        fr="Ordre de list : date|received|sender|to|cc|subject|size, ou plusieurs, à virgules ; - devant l'une l'inverse.",
+        fr="Ordre de list : date|received|sender|to|cc|subject|size, ou plusieurs, à virgules ; - l'inverse.",
         en="Order of list: date|received|sender|to|cc|subject|size, or several, with commas; - in front reverses one.",
 )  # fmt: skip
 @option("--threads", is_flag=True, fr="list par conversations : chaque réponse sous ce à quoi elle répond.",
