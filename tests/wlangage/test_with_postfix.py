@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from email import message_from_bytes, policy
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from courriel.cli.main import main
 from courriel.wlangage import *
 from servers.accounts import ADA, BOB, CLEO
 from servers.fixtures import authority, dovecot, postfix, postfix_server  # noqa: F401 - fixtures are found by name
@@ -72,3 +76,35 @@ def test_a_password_in_clear_is_not_asked_for_by_a_server_that_offers_no_login_t
     assert EmailOuvreSessionSMTP(ADA.user, ADA.password, "localhost", postfix.plain_port), ErreurInfo()
     assert "offers no login" in ErreurInfo()
     EmailFermeSession(ADA.user)
+
+
+PROGRAMS = Path(__file__).with_name("programs")
+
+
+def test_the_first_example_of_the_page_runs_word_for_word(
+    postfix: Postfix, reach: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In clear at port 25 of smtp.orange.fr, a name that leads to Postfix in this process."""
+    reach("smtp.orange.fr", 25, SimpleNamespace(port=postfix.plain_port))
+
+    status = main(
+        ["wlangage", "run", str(PROGRAMS / "page_exemple_1.wl"), "--define", str(PROGRAMS / "initialise.wl"),
+         "--set", "sNomUser=ada", "--set", "sMotDePasse=", "--lang", "fr"]
+    )  # fmt: skip
+
+    shown = capsys.readouterr()
+    assert (status, shown.out) == (0, ""), shown.err
+    letter = message_from_bytes(postfix.letters(BOB.user)[0].raw, policy=policy.default)
+    assert letter["Subject"] == "Été : de la page"
+
+
+def test_the_second_example_of_the_page_runs_word_for_word(capsys: pytest.CaptureFixture[str]) -> None:
+    """By STARTTLS, with the practice server in the place of smtp.gmail.com."""
+    status = main(
+        ["wlangage", "run", str(PROGRAMS / "page_exemple_2.wl"), "--define", str(PROGRAMS / "initialise.wl"),
+         "--sandbox", "--lang", "fr"]
+    )  # fmt: skip
+
+    shown = capsys.readouterr()
+    assert (status, shown.err) == (0, "")
+    assert "objet : Été : de la page" in shown.out
