@@ -19,8 +19,8 @@ from typing import NoReturn
 from courriel import errors
 from courriel.outbox.store.group_commit import GroupCommit
 from courriel.outbox.store.sql.rows import text_of
-from courriel.outbox.store.sqlite import filesystem, open_files, tables, wal
-from courriel.outbox.store.sqlite.connecting import PATIENCE, connected
+from courriel.outbox.store.sqlite import connecting, filesystem, open_files, tables, wal
+from courriel.outbox.store.sqlite.connecting import PATIENCE
 from courriel.outbox.store.sqlite.content_check import ContentCheck, leave_open, new_mark, replaced
 from courriel.outbox.store.sqlite.lockfile import LockFile, identity
 from courriel.outbox.store.sqlite.translated import (
@@ -361,7 +361,7 @@ class SqliteFile:
                 self.warn_of_shared_file()
 
     def _connected(self, synchronous: str) -> sqlite3.Connection:
-        connection, self._has_log = connected(
+        connection, self._has_log = connecting.connected(
             self.path, synchronous, keep_journal=self._shared, any_text=self._any_text
         )
         return connection
