@@ -25,7 +25,7 @@ def session_line(ended: RelayedSession) -> str:
 
 
 def session_object(ended: RelayedSession) -> dict[str, object]:
-    """The same, for programs."""
+    """JSON object of one ended session, for `--json`; the fields are those of `session_line`."""
     session = ended.session
     problem = session.error or session.last_refusal
     return {

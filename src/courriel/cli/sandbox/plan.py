@@ -48,12 +48,12 @@ class Plan:
 
     @property
     def local(self) -> bool:
-        """Whether nobody but this machine reaches it."""
+        """True for an address that only this machine can reach."""
         return Server(self.host, USUAL_SMTP).local
 
     @property
     def has_page(self) -> bool:
-        """Whether there is a page: it was not declined, and its libraries are here."""
+        """True when the page is served: without `--no-web`, and with the libraries of the extra `web`."""
         return self.web and all(find_spec(name) for name in ("starlette", "uvicorn", "nh3", "jinja2"))
 
     @cached_property

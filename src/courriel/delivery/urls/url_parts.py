@@ -34,7 +34,7 @@ class UrlParts:
 
     @property
     def suspicious(self) -> bool:
-        """Whether an @ stands behind the authority: then any part may belong to a password."""
+        """True for a URL with an @ behind its authority: a password with a / in it, of which no part may be quoted."""
         return "@" not in (self.authority or "") and "@" in self.path + (self.query or "")
 
 

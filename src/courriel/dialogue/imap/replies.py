@@ -30,7 +30,10 @@ class Answer:
         return (each for each in self.untagged if isinstance(each, Untagged) and each.name in names)
 
     def behind_closed(self) -> Answer:
-        """The same answer without what was said of the folder that SELECT has left (CLOSED, RFC 7162 3.2.11)."""
+        """Answer with the responses behind CLOSED only; those before it are about the folder that SELECT left.
+
+        RFC 7162, section 3.2.11.
+        """
         for place, each in enumerate(self.untagged):
             if isinstance(each, Untagged) and each.status is not None and each.status.code.upper() == "CLOSED":
                 return Answer(self.status, self.untagged[place + 1 :])

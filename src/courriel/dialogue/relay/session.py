@@ -30,7 +30,7 @@ class RelaySession(ServerSession):
         super().__init__(peer=peer, note=note)
         self.account: BridgeAccount | None = None
         self.committing = False
-        """Whether the provider is deciding about a mail: the session is not cut before its answer has come."""
+        """True between the end of a mail and the provider's answer to it; the session is not cut meanwhile."""
         self.provider_refusals = 0
         """Logins with the right password that did not lead to the provider."""
         self.taken = 0
@@ -45,11 +45,11 @@ class RelaySession(ServerSession):
         """Octets passed to the client in IMAP, and of letters."""
         self.last_refusal: errors.CourrielError | None = None
         self.error: errors.CourrielError | None = None
-        """What ended the session, or kept it from being opened."""
+        """Error that ended the session, or kept it from being opened; None without one."""
 
     @property
     def without_login(self) -> bool:
-        """Whether the client has not logged in: it gave up, or was sent away."""
+        """True for a session that ended, or was refused, before a login."""
         return self.account is None
 
     @property

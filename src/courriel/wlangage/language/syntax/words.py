@@ -57,30 +57,10 @@ _TABLE: dict[str, tuple[str, ...]] = {
 KEYWORDS: dict[str, str] = {folded(word): kind for kind, words in _TABLE.items() for word in words}
 """Kind of token by folded word."""
 
-STARTERS = frozenset(
-    [
-        "IF",
-        "END",
-        "PROCEDURE",
-        "INTERNAL",
-        "RETURN",
-        "FOR",
-        "LOOP",
-        "WHILE",
-        "BREAK",
-        "CONTINUE",
-        "SWITCH",
-        "CASE",
-        "OTHER",
-        "WHEN",
-        "DO",
-        "LET",
-        "CONSTANT",
-        "STRUCTURE",
-        "SCOPE",
-        "EXTERN",
-    ]
-)
+STARTERS = frozenset((
+    "IF", "END", "PROCEDURE", "INTERNAL", "RETURN", "FOR", "LOOP", "WHILE", "BREAK", "CONTINUE", "SWITCH", "CASE",
+    "OTHER", "WHEN", "DO", "LET", "CONSTANT", "STRUCTURE", "SCOPE", "EXTERN",
+))  # fmt: skip
 """Kinds that are keywords at the beginning of a statement only; elsewhere the word is a name."""
 
 ARTICLES = frozenset(map(folded, ("un", "une", "des", "a", "an", "the")))
@@ -90,42 +70,4 @@ ARTICLES = frozenset(map(folded, ("un", "une", "des", "a", "an", "the")))
 def spelled(kind: str) -> str:
     """Return how a kind of keyword is written, French and English, for messages: "ALORS (THEN)"."""
     words = _TABLE[kind]
-    english = next((word for word in words if word.isascii() and word in _ENGLISH), "")
-    return f"{words[0]} ({english})" if english and english != words[0] else words[0]
-
-
-_ENGLISH = frozenset(
-    [
-        "IF",
-        "END",
-        "PROCEDURE",
-        "INTERNAL",
-        "RETURN",
-        "FOR",
-        "LOOP",
-        "WHILE",
-        "BREAK",
-        "CONTINUE",
-        "SWITCH",
-        "CASE",
-        "OTHER",
-        "WHEN",
-        "DO",
-        "LET",
-        "CONSTANT",
-        "THEN",
-        "ELSE",
-        "IS",
-        "EACH",
-        "TO",
-        "STEP",
-        "NOT",
-        "OF",
-        "SEPARATED",
-        "BY",
-        "AND",
-        "OR",
-        "IN",
-        "ON",
-    ]
-)
+    return f"{words[0]} ({kind})" if kind in words and kind != words[0] else words[0]
