@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -206,3 +207,22 @@ def test_translate_says_what_it_cannot(run: Run, tmp_path: Path) -> None:
 
     assert (ran.status, ran.out) == (65, "")
     assert ran.err.startswith(f"{program}:2:7: erreur : un nom calculé")
+
+
+def test_a_program_that_comes_by_a_pipe_is_read_once(run: Run, tmp_path: Path) -> None:
+    pipe = tmp_path / "p.wl"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("Trace(sNon)\n",))
+    writer.start()
+
+    ran = run("wlangage", "run", pipe, "--lang", "en")
+
+    writer.join()
+    assert (ran.status, ran.err.splitlines()[1]) == (65, "    Trace(sNon)")
+
+
+def test_a_file_without_an_end_is_no_program(run: Run) -> None:
+    ran = run("wlangage", "run", "/dev/zero", "--lang", "en")
+
+    assert ran.status == 65
+    assert "too long for a program" in ran.err

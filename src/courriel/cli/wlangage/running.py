@@ -68,26 +68,29 @@ def read_programs(
     report: Report, file: str, defined: tuple[str, ...], given: dict[str, str]
 ) -> tuple[Program, dict[str, object]] | int:
     """Read and check the files; print what is wrong with them, and return the program, or the exit status."""
-    from courriel.wlangage.language.run import prepared, read_file
+    from courriel.wlangage.language.run import prepared, read_source
     from courriel.wlangage.language.syntax.problem import ProgramError
+    from courriel.wlangage.language.syntax.program import read_program
 
     programs: list[Program] = []
     for each in (file, *defined):
         try:
-            programs.append(read_file(Path(each)))
-        except ProgramError as wrong:
-            tell_remarks(report, each, Path(each).read_bytes(), wrong.remarks)
-            return DATA
+            text = read_source(Path(each))
         except OSError as error:
             report.aside(f"{label('erreur', 'error')}{visible(each)}: {error.strerror}")
             return NO_INPUT
+        try:
+            programs.append(read_program(text, each))
+        except ProgramError as wrong:
+            tell_remarks(report, each, text, wrong.remarks)
+            return DATA
     program, *others = programs
     try:
         warnings = prepared(program, others, given)
     except ProgramError as wrong:
-        tell_remarks(report, file, Path(file).read_bytes(), wrong.remarks)
+        tell_remarks(report, file, program.text, wrong.remarks)
         return DATA
-    tell_remarks(report, file, Path(file).read_bytes(), tuple(warnings))
+    tell_remarks(report, file, program.text, tuple(warnings))
     return program, _values(program, given)
 
 
@@ -238,11 +241,11 @@ def _tell_checked(report: Report, program: Program) -> None:
         )
 
 
-def tell_remarks(report: Report, name: str, octets: bytes, remarks: tuple[Remark, ...]) -> None:
+def tell_remarks(report: Report, name: str, program: str, remarks: tuple[Remark, ...]) -> None:
+    """Print remarks about the text of a program."""
     from courriel.wlangage.language.syntax.problem import marked
-    from courriel.wlangage.language.syntax.program import decoded
 
-    lines = decoded(octets).splitlines()
+    lines = program.splitlines()
     for remark in remarks:
         text = remark.text.in_(language())
         place = {"line": remark.place.line, "column": remark.place.column}

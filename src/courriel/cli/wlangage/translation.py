@@ -30,7 +30,7 @@ def translate_program(manner: GlobalOptions, file: str, given: dict[str, str], d
             program, dict(given), title=say(f"{name}, traduit du WLangage.", f"{name}, translated from WLangage.")
         )
     except ProgramError as wrong:
-        tell_remarks(report, file, Path(file).read_bytes(), wrong.remarks)
+        tell_remarks(report, file, program.text, wrong.remarks)
         return DATA
     if not report.values({"ok": True, "python": code, "sysexit": OK}):
         for line in code.rstrip("\n").split("\n"):

@@ -14,7 +14,7 @@ from courriel.wlangage.language.running.machine import Machine
 from courriel.wlangage.language.running.tracing import NO_TRACE, Trace
 from courriel.wlangage.language.syntax import nodes
 from courriel.wlangage.language.syntax.problem import Remark
-from courriel.wlangage.language.syntax.program import Program, read_program
+from courriel.wlangage.language.syntax.program import Program
 from courriel.wlangage.language.syntax.walking import walk
 from courriel.wlangage.language.syntax.words import folded
 from courriel.wlangage.language.values.operations import RC
@@ -75,11 +75,16 @@ class Interrupted(KeyboardInterrupt):
         self.line = line
 
 
-def read_file(path: Path) -> Program:
-    """Read a program's file. Raises OSError, ProgramError."""
+def read_source(path: Path) -> str:
+    """Return the text of a program's file, read once: it may be a pipe. Raises OSError.
+
+    Of a file that never ends no more is read than makes `read_program` refuse it.
+    """
+    from courriel.wlangage.language.syntax.lexer import LONGEST
     from courriel.wlangage.language.syntax.program import decoded
 
-    return read_program(decoded(path.read_bytes()), str(path))
+    with path.open("rb") as file:
+        return decoded(file.read(4 * LONGEST + 4))  # four octets for a character, at most
 
 
 @contextmanager
