@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,12 @@ def test_questions_take_their_answers() -> None:
     assert (
         ran('SI OuiNon("Envoyer ?") ALORS Trace("oui") SINON Trace("non")', answers=("peut-être", "n")).out[-1] == "non"
     )
+
+
+@pytest.mark.parametrize("call", ['fChargeTexte("p")', 'fOuvre("p")', 'INILit("a", "b", "c", "p")'])
+def test_a_pipe_is_not_waited_for(call: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "p")
+
+    found = ran(f"Trace({call})", tmp_path)
+
+    assert found.stopped == (1, "« p » n'est ni un fichier ni un dossier")

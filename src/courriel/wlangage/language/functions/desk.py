@@ -80,6 +80,12 @@ class Desk:
                 f"« {shown(written, path=True)} » est hors du dossier du programme : --allow-path DOSSIER l'autorise",
                 f'"{shown(written, path=True)}" is outside of the folder of the program: --allow-path FOLDER allows it',
             )
+        if found.exists() and not (found.is_file() or found.is_dir()):
+            # A pipe or a device would be waited for without an end.
+            raise ErreurWLangage(
+                f"« {shown(written, path=True)} » n'est ni un fichier ni un dossier",
+                f'"{shown(written, path=True)}" is neither a file nor a folder',
+            )
         return found
 
     def temporary(self) -> str:
