@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from courriel._cached import cached_property
 from courriel._lazy_re import expression
@@ -25,6 +25,9 @@ from courriel.wire.parse.dates import moment_of
 from courriel.wire.parse.header import Header, read_header
 from courriel.wire.parse.parts import Leaf, leaves
 from courriel.wire.parse.words import one_line, readable, value_of
+
+if TYPE_CHECKING:
+    from courriel.model.received.report import Report
 
 LONGEST_HTML = 2_000_000  # characters of HTML converted to text, which takes a second
 MOST_DEFECTS = 100
@@ -126,6 +129,16 @@ class Letter:
         if not self.loaded and self._said_size is not None:
             return self._said_size
         return len(self.raw)
+
+    @cached_property
+    def report(self) -> Report | None:
+        """What it reports about an earlier mail: a bounce, a complaint, an automatic reply; None otherwise.
+
+        The header alone tells of most letters that they are none: only those that may be one are fetched whole.
+        """
+        from courriel.wire.parse.reports.recognise import report_of  # noqa: PLC0415 - few programs ask
+
+        return report_of(self._header, lambda: (self._data, self._leaves))
 
     # Header fields.
 
