@@ -138,14 +138,16 @@ class Letter:
         """
         from courriel.wire.parse.reports.recognise import report_of  # noqa: PLC0415 - few programs ask
 
-        return report_of(self._header, lambda: (self._data, self._leaves))
+        return report_of(self._full_header, lambda: (self._data, self._leaves))
 
     # Header fields.
 
     @cached_property
     def headers(self) -> tuple[tuple[str, str], ...]:
         """All fields in order, decoded; names as received."""
-        return tuple((name, readable(value_of(value, self._note), self._note)) for name, value in self._header.fields)
+        return tuple(
+            (name, readable(value_of(value, self._note), self._note)) for name, value in self._full_header.fields
+        )
 
     def header(self, name: str) -> str:
         """First field of that name, decoded; "" when there is none."""
@@ -278,6 +280,11 @@ class Letter:
     @property
     def _header(self) -> Header:
         return self._header_alone if self._header_apart and not self.loaded else self._opened[0]
+
+    @property
+    def _full_header(self) -> Header:
+        """Header with all its fields, where a session may have fetched a few alone."""
+        return self._header
 
     @cached_property
     def _leaves(self) -> list[Leaf]:
