@@ -59,6 +59,9 @@ if TYPE_CHECKING:
     from courriel.model.received.account import Namespaces as Namespaces
     from courriel.model.received.account import Quota as Quota
     from courriel.model.received.answerable import Answerable as Answerable
+    from courriel.model.received.authentication import Authentication as Authentication
+    from courriel.model.received.authentication import AuthenticationField as AuthenticationField
+    from courriel.model.received.authentication import AuthenticationResult as AuthenticationResult
     from courriel.model.received.folder import Filed as Filed
     from courriel.model.received.folder import Folder as Folder
     from courriel.model.received.folder import FolderStatus as FolderStatus
@@ -152,6 +155,9 @@ _HOMES = {
     "Attachments": "model.attachment",
     "Attempt": "outbox.attempts",
     "AttemptListener": "outbox.attempts",
+    "Authentication": "model.received.authentication",
+    "AuthenticationField": "model.received.authentication",
+    "AuthenticationResult": "model.received.authentication",
     "BridgeAccount": "dialogue.relay.session",
     "BridgeRoutes": "bridge.accounts",
     "BridgeTrial": "bridge.bridge",
