@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from courriel.doctor.step import Step as Step
     from courriel.doctor.step import StepName as StepName
     from courriel.doctor.step import StepStatus as StepStatus
+    from courriel.doctor.visit.arrival import Arrival as Arrival
     from courriel.doctor.visit.certificates import CertificateFacts as CertificateFacts
     from courriel.doctor.visit.neighbours import Neighbour as Neighbour
     from courriel.errors import Stage as Stage
@@ -153,6 +154,7 @@ _HOMES = {
     "AsyncWatch": "session.imap.awaited_watch",
     "AsyncWorker": "outbox.aio",
     "Attachments": "model.attachment",
+    "Arrival": "doctor.visit.arrival",
     "Attempt": "outbox.attempts",
     "AttemptListener": "outbox.attempts",
     "Authentication": "model.received.authentication",
