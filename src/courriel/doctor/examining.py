@@ -118,7 +118,8 @@ def examine_target(meant: Target, wishes: Wishes) -> Examination:
     elif meant.address is not None:
         examination = replace(examination, steps=(_without_server(meant.address),))
     if about:
-        return replace(examination, steps=(*examination.steps, *_domain_steps(about, wishes.selectors, ask)))
+        selectors = wishes.selectors or _selectors_seen(examination, about)
+        return replace(examination, steps=(*examination.steps, *_domain_steps(about, selectors, ask)))
     return examination
 
 
@@ -184,6 +185,13 @@ def _sender_of(route: Route | None, meant: Target, sender: str) -> Address | Non
         except errors.InvalidAddress:
             return None
     return None
+
+
+def _selectors_seen(examination: Examination, domain: str) -> tuple[str, ...]:
+    """Selectors with which the trial mail was signed for this domain, as far as it was read again."""
+    found = examination.arrival.results if examination.arrival else ()
+    seen = (each.selector for each in found if each.method == "dkim" and each.domain == domain)
+    return tuple(dict.fromkeys(each for each in seen if _SELECTOR.fullmatch(each)))
 
 
 def _domain_steps(domain: str, selectors: Sequence[str], ask: NameService | None) -> list[Step]:

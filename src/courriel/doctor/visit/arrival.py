@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from time import monotonic
 
 from courriel import errors
@@ -15,8 +16,8 @@ from courriel.model.server import Server
 from courriel.session.imap.letters import MailboxLetter
 from courriel.session.imap.session import ImapSession
 
-TURN = 5.0
-"""Seconds after which the folders are looked at again, where no server has announced anything: IDLE tells of one."""
+TURN = 8.0
+"""Most seconds until all folders are looked at again; the first looks are sooner. IDLE tells of one folder only."""
 INBOX = "INBOX"
 
 
@@ -55,7 +56,6 @@ class AwaitingMailbox:
 
     def __init__(self, server: Server, credentials: Credentials | None) -> None:
         self._session = ImapSession(server, credentials)
-        self._folders = [INBOX]
         self._junk = ""
 
     def open(self) -> Step:
@@ -64,13 +64,11 @@ class AwaitingMailbox:
         server = str(self._session.server)
         try:
             self._session.open()
-            self._junk = self._junk_folder()
+            self._find_junk()
         except errors.CourrielError as failed:
             self.close()
             return with_error(Step("mailbox", "failed", in_both(failed.detail), monotonic() - began), failed)
-        if self._junk:
-            self._folders.insert(0, self._junk)
-        names = ", ".join(reversed(self._folders))
+        names = ", ".join(self._folders)
         return Step("mailbox", "ok", Text(f"{server} : {names}", f"{server}: {names}"), monotonic() - began)
 
     def wait(self, word: str, seconds: float, *, remove: bool, turn: float = TURN) -> tuple[Step, Arrival | None]:
@@ -98,15 +96,20 @@ class AwaitingMailbox:
 
     # The steps.
 
-    def _junk_folder(self) -> str:
-        try:
-            return self._session.special("junk")
-        except (errors.NotSupported, errors.CommandRefused):
-            return ""
+    @property
+    def _folders(self) -> tuple[str, ...]:
+        return (INBOX, self._junk) if self._junk else (INBOX,)
+
+    def _find_junk(self) -> None:
+        """Look for the folder for junk; some servers make it for the first mail that goes there."""
+        if not self._junk:
+            with suppress(errors.NotSupported, errors.CommandRefused):
+                self._junk = self._session.special("junk")
 
     def _awaited(self, word: str, until: float, turn: float) -> MailboxLetter | None:
+        pause = min(1.0, turn)
         while True:
-            for folder in self._folders:  # INBOX last: it stays selected, and is the one that news come from
+            for folder in reversed(self._folders):  # INBOX last: it stays selected, and is the one that news come from
                 self._session.select(folder, read_only=True)
                 found = next(iter(self._session.search(subject=word)), None)
                 if found is not None:
@@ -114,7 +117,9 @@ class AwaitingMailbox:
             left = until - monotonic()
             if left <= 0:
                 return None
-            self._rest(min(left, turn))
+            self._rest(min(left, pause))
+            self._find_junk()
+            pause = min(2 * pause, turn)
 
     def _rest(self, seconds: float) -> None:
         """Wait for news, by IDLE where the server has it."""
@@ -135,7 +140,7 @@ class AwaitingMailbox:
         self._session.expunge(letter.uid)
 
     def _missing(self, seconds: float, took: float) -> Step:
-        names = ", ".join(reversed(self._folders))
+        names = ", ".join(self._folders)
         finding = Text(
             f"rien dans {names} après {seconds:g} s".replace(".", ","), f"nothing in {names} after {seconds:g} s"
         )
