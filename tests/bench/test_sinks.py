@@ -117,6 +117,7 @@ def test_one_octet_that_differs_is_seen(sink: Listener) -> None:
     assert sink.received() != expected(PLAIN)
 
 
+@pytest.mark.slow
 def test_keywords_follow_the_options(kind: str) -> None:
     with (
         start(kind, "-c", "-p") as bare,
@@ -179,6 +180,7 @@ def test_mails_are_kept_as_they_came(tmp_path: Path) -> None:
         assert [path.read_bytes() for path in tmp_path.iterdir()] == [DOTS]
 
 
+@pytest.mark.slow
 def test_a_delay_line_is_as_wide_as_was_said() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as far,
@@ -195,6 +197,7 @@ def test_a_delay_line_is_as_wide_as_was_said() -> None:
             assert time.perf_counter() - begun >= 0.1
 
 
+@pytest.mark.slow
 def test_a_delay_line_hands_on_what_it_hears_in_its_order(sink: Listener) -> None:
     large = b"Subject: far\r\n\r\n" + b"".join(b"line %d\r\n" % number for number in range(20_000))
 

@@ -455,6 +455,7 @@ def test_a_profile_that_works_is_left_alone(courriel: Run, sandbox: Sandbox, yes
 # Secrets.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("right", [True, False])
 @pytest.mark.parametrize("form", ["env", "file", "plain", "token"])
 def test_no_secret_in_any_output(
@@ -513,6 +514,7 @@ def test_a_server_that_repeats_the_login_is_not_repeated(courriel: Run, sandbox:
 # probe.
 
 
+@pytest.mark.slow
 def test_probe_shows_what_each_port_offers(courriel: Run, sandbox: Sandbox, closed_port: int) -> None:
     ports = [sandbox.port, sandbox.tls_port, sandbox.pop_port, sandbox.pops_port, closed_port]
     arguments = [word for port in ports for word in ("--port", str(port))]

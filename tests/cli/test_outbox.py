@@ -493,6 +493,7 @@ def working(via: Sandbox) -> Iterator[Callable[..., tuple[subprocess.Popen[str],
         worker.stdout.close()
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_worker_in_peace_and_it_says_what_is_left(
     working: Callable[..., tuple[subprocess.Popen[str], Queue[str]]], via: Sandbox
 ) -> None:

@@ -94,6 +94,7 @@ def test_without_arguments_it_shows_its_help(courriel: Run) -> None:
     assert courriel().out == courriel("--help").out
 
 
+@pytest.mark.slow
 def test_the_locale_chooses_the_language(process: Run) -> None:
     assert process("--help", LANG="fr_FR.UTF-8").out.startswith("Exemples :")
     assert process("--help", LANG="fr_FR.UTF-8", LC_ALL="C.UTF-8").out.startswith("Examples:")

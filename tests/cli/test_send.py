@@ -362,6 +362,7 @@ def test_without_a_route_the_error_says_what_to_set(courriel: Run) -> None:
     assert "COURRIEL_URL" in ran.err
 
 
+@pytest.mark.slow
 def test_without_a_terminal_nothing_is_asked(process: Run, sandbox: Sandbox) -> None:
     url = sandbox.url.replace("//", "//ada@", 1)
 

@@ -570,6 +570,7 @@ def test_an_outbox_that_is_away_is_not_a_thread_that_hangs(clock: Clock) -> None
     assert beating.health().healthy
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_where_nobody_looks_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is asked about an unsure mail, or told of a sent one, may never answer."""
     ahead = 0.0

@@ -257,6 +257,7 @@ def tls() -> Iterator[Sandbox]:
         yield opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_a_warning_of_the_route_is_printed_once_and_translated(process: Run, tls: Sandbox, language: str) -> None:
     url = f"{tls.tls_url.partition('?')[0]}?verify=0"
@@ -270,6 +271,7 @@ def test_a_warning_of_the_route_is_printed_once_and_translated(process: Run, tls
     assert line.startswith(first[language])
 
 
+@pytest.mark.slow
 def test_a_warning_while_reading_is_said_once(process: Run, sandbox: Sandbox) -> None:
     ran = process("inbox", "imaps://ada@127.0.0.1:9?password=env:PW&verify=0", "--lang", "fr", PW="x")
 
@@ -293,6 +295,7 @@ def test_a_warning_that_comes_again_is_said_once_and_none_after_the_end() -> Non
     assert said == ["warning: port 80 normally speaks web pages, not mail to be sent"]
 
 
+@pytest.mark.slow
 def test_a_paused_lane_is_reported_in_french(process: Run, closed_port: int) -> None:
     process("send", "--queue", "--outbox", "o.db", "--via", f"smtp://127.0.0.1:{closed_port}", *LETTER)
 

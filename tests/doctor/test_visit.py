@@ -176,6 +176,7 @@ def test_a_refusal_that_may_pass_is_a_warning(with_login: str, sandbox: Sandbox)
     assert (statuses(found)["recipient"], found.ok, found.verdict.en) == ("warning", True, "All works; 1 remark")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("misbehaviour", ["hang up", "silence"])
 @pytest.mark.parametrize("stage", ["greeting", "hello", "secure", "authenticate", "sender"])
 def test_a_server_that_stops_answering_is_named_at_its_stage(
@@ -265,6 +266,7 @@ def test_tls_at_a_port_for_starttls_is_tried_the_other_way(sandbox: Sandbox) -> 
     assert Route.parse(found.corrected).server is not None
 
 
+@pytest.mark.slow
 def test_starttls_at_a_port_for_tls_is_tried_the_other_way(sandbox: Sandbox) -> None:
     target = f"smtp+starttls://127.0.0.1:{sandbox.tls_port}?ca={sandbox.ca}"
     found = doctor.examine(target, timeout=1, neighbours_too=True)

@@ -102,6 +102,7 @@ def records_in(subjects: list[str]) -> int:
     return sum(int(count[1]) if count else 1 for count in counts)
 
 
+@pytest.mark.slow
 def test_a_crash_loop_of_ten_thousand_records_is_few_mails_and_none_is_left_out(sandbox: Sandbox) -> None:
     ran = run(
         """
@@ -124,6 +125,7 @@ sys.exit(3)
     assert "KeyError" in sandbox.letters[0].text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT"])
 def test_the_last_words_leave_before_a_signal_ends_the_process(sandbox: Sandbox, name: str) -> None:
     program = 'log.info("about to wait")\nprint("ready", flush=True)\nsignal.pause()'
@@ -240,6 +242,7 @@ def test_a_caller_goes_on_while_the_server_says_nothing(
     assert came.is_set()
 
 
+@pytest.mark.slow
 def test_processes_that_die_at_their_start_store_few_mails(tmp_path: Path) -> None:
     place = tmp_path / "outbox.db"
     for _ in range(4):

@@ -49,6 +49,7 @@ def service(sandbox: Sandbox, folder: Path) -> FastAPI:
     return app
 
 
+@pytest.mark.slow
 def test_a_fastapi_service_sends_now_and_soon(sandbox: Sandbox, tmp_path: Path) -> None:
     with TestClient(service(sandbox, tmp_path)) as client:
         assert client.post("/now", params={"to": "bob@example.org"}).json() == 250

@@ -186,6 +186,7 @@ print(source.fetch().value, flush=True)
 """
 
 
+@pytest.mark.slow
 def test_processes_that_refresh_at_once_ask_once(oauth: OAuthServer, login: StoredLogin) -> None:
     """With rotation that revokes: whoever came second with the old refresh token would lose the login."""
     oauth.revokes_old = True

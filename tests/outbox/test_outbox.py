@@ -394,6 +394,7 @@ def test_statistics_say_what_is_where(outbox: Outbox, sandbox: Sandbox) -> None:
     assert outbox.run_once() == 3
 
 
+@pytest.mark.slow
 def test_what_is_due_is_sent_at_its_rate_until_it_is_sent(outbox: Outbox, sandbox: Sandbox) -> None:
     outbox.put_many([message(n) for n in range(4)], via=sandbox.url)
     outbox.put(message(7), via=sandbox.url, not_before=3600)

@@ -334,6 +334,7 @@ else:
 }
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("end", ENDS)
 def test_a_backup_that_was_copied_over_an_open_file_is_left_as_it_is(path: Path, end: str) -> None:
@@ -398,6 +399,7 @@ def test_a_death_in_the_middle_of_a_checkpoint_is_no_overwriting(path: Path, sto
     assert {"first", "second", "third", "theirs"} <= keys_in(path)
 
 
+@pytest.mark.slow
 @posix
 def test_after_a_crash_in_the_middle_of_a_checkpoint_the_file_opens_with_its_log(path: Path) -> None:
     program = """

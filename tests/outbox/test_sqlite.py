@@ -372,6 +372,7 @@ def test_who_was_interrupted_while_waiting_keeps_nobody_waiting(tmp_path: Path) 
         each.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["put", "claim", "close"])
 def test_whatever_writes_waits_for_the_lock(path: Path, store: SqliteStore, act: str) -> None:
     """SQLite's own waiting would let it through, and starve others."""

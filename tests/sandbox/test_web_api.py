@@ -42,6 +42,7 @@ def send(sandbox: Sandbox, subject: str, *, to: str = "bob@example.org", **more:
 # Our own.
 
 
+@pytest.mark.slow
 def test_mails_are_listed_searched_and_paged(sandbox: Sandbox, page: httpx.Client) -> None:
     for subject in ("one", "two", "three"):
         send(sandbox, subject)
@@ -89,6 +90,7 @@ def test_latest_is_of_a_recipient_and_of_a_search(sandbox: Sandbox, page: httpx.
     assert page.get("/api/mails/latest?to=nobody@example.org").status_code == 404
 
 
+@pytest.mark.slow
 def test_mails_are_indexed_before_anybody_searches(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     added = threading.Event()
     add = SearchIndex._add  # noqa: SLF001 - when the index takes a mail is seen nowhere else
@@ -158,6 +160,7 @@ def test_mails_are_removed_by_number_search_and_mailbox(sandbox: Sandbox, page: 
     assert page.get("/api/mails/3").status_code == 404
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("condition", [
     "?search=larger:abc", "?search=invoice+before:nonsense", "?search=%3F%3F%3F", "?search=", "?search=+", "?to=",
     "?serach=x", "?search=" + "+".join(f"w{each}" for each in range(31)), "?search=one+" + "x" * 1000,
@@ -180,6 +183,7 @@ def test_a_list_that_is_misnamed_removes_nothing(sandbox: Sandbox, page: httpx.C
     assert len(sandbox.letters) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["/api/mails", "/api/wait", "/api/mails/latest", "/api/v1/search"])
 def test_a_test_is_told_that_its_search_was_not_understood(sandbox: Sandbox, page: httpx.Client, address: str) -> None:
     send(sandbox, "one")
@@ -287,6 +291,7 @@ def test_the_document_names_every_address(page: httpx.Client) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "address",
     [
@@ -304,6 +309,7 @@ def test_a_senseless_number_is_the_callers_mistake(page: httpx.Client, address: 
     assert "error" in answer.json()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [b"[]", b"{", b"[" * 100_000, b'{"numbers": 7}', b"\xff"])
 def test_a_senseless_body_is_the_callers_mistake(page: httpx.Client, body: bytes) -> None:
     assert page.request("DELETE", "/api/mails", content=body).status_code == 400
@@ -360,6 +366,7 @@ def test_a_message_as_mailpit_has_it(sandbox: Sandbox, page: httpx.Client) -> No
     assert "plain" in page.get("/view/latest.txt").text
 
 
+@pytest.mark.slow
 def test_searching_marking_and_deleting_as_there(sandbox: Sandbox, page: httpx.Client) -> None:
     for subject in ("one", "two", "three"):
         send(sandbox, subject)

@@ -114,6 +114,7 @@ def test_a_server_that_hangs_up_loses_nothing(opened: Call, capable: str, last: 
     assert taken(session.watch_changes(), 3) == [("gone", 2), ("changed", 1, "flagged"), ("new", 3, "003")]
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_up_on_every_wait_is_watched_all_the_same(opened: Call) -> None:
     """The patience is for a server that cannot be reached: this one is, each time."""
     folder = WatchedFolder(1, at1=lambda: None, at2=lambda: None)

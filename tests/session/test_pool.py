@@ -193,6 +193,7 @@ def once_each(crowd: Crowd, count: int) -> bool:
 # Many callers, few sessions.
 
 
+@pytest.mark.slow
 def test_fifty_callers_share_three_sessions_and_each_mail_leaves_once(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, size=3)
 
@@ -214,6 +215,7 @@ def test_a_session_is_used_again(pool_for: Opener, crowd: Crowd) -> None:
     assert pool.pool.resting == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["421", "unasked", "silently"])
 def test_a_server_that_ends_sessions_after_some_messages_costs_no_message(
     pool_for: Opener, crowd: Crowd, ending: str
@@ -248,6 +250,7 @@ def test_many_messages_on_a_lent_session_count_too(pool_for: Opener, crowd: Crow
 # Limits of the server.
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_only_two_at_a_time_gets_two(pool_for: Opener, crowd: Crowd) -> None:
     """Hazard H35: refused callers wait for a working session; the mail is sent all the same."""
     crowd.most = 2
@@ -261,6 +264,7 @@ def test_a_server_that_takes_only_two_at_a_time_gets_two(pool_for: Opener, crowd
     assert inside.state_of(pool.pool).throttle(monotonic()).sessions < 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("complaint", ["432 4.3.2 Concurrent connections limit exceeded", "451 4.7.0 slow down"])
 def test_throttling_halves_sessions_and_rate(pool_for: Opener, crowd: Crowd, complaint: str) -> None:
     pool = pool_for(crowd.port, size=4)
@@ -291,6 +295,7 @@ def test_a_caller_whose_session_cannot_be_reopened_gets_a_working_one(pool_for: 
     assert crowd.total == 8
 
 
+@pytest.mark.slow
 def test_the_rate_holds_for_all_together(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, size=3, rate=Rate(2, 0.2))
     begun = monotonic()
@@ -301,6 +306,7 @@ def test_the_rate_holds_for_all_together(pool_for: Opener, crowd: Crowd) -> None
     assert once_each(crowd, 5)
 
 
+@pytest.mark.slow
 def test_the_rate_holds_inside_a_lent_session(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, rate=Rate(2, 0.2))
     begun = monotonic()

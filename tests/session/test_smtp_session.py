@@ -399,6 +399,7 @@ def test_a_total_deadline_stands_over_every_stage(meet: Play) -> None:
         session.open()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [0.3, 30])
 def test_a_port_that_waits_for_tls_is_told_from_one_that_sleeps(
     meet: Play, monkeypatch: pytest.MonkeyPatch, limit: float

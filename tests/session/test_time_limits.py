@@ -165,6 +165,7 @@ def test_calls_that_count_as_one_share_the_total(time: Time) -> None:
     assert watch.for_reply("sender", more=False) == 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("send_by", [send, lambda **about: asyncio.run(asend(**about))], ids=["blocking", "awaiting"])
 def test_a_reply_that_begins_while_the_content_is_written_has_its_own_limit(
     monkeypatch: pytest.MonkeyPatch, send_by: Callable[..., object]

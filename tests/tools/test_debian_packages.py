@@ -85,6 +85,7 @@ def test_what_is_missing_is_installed_without_removing_anything(machine: Machine
     assert call.endswith(f"install --yes --no-install-recommends --no-remove {missing}")
 
 
+@pytest.mark.slow
 def test_the_lists_are_fetched_only_when_apt_does_not_know_a_package(machine: Machine) -> None:
     machine.has("apt-get", f'case "$*" in *" install "*) echo {ALL} | tr " " "\\n" > {machine.installed};; esac')
 
@@ -115,6 +116,7 @@ def test_a_policy_that_was_there_is_left_as_it_was(machine: Machine) -> None:
     assert machine.policy.read_text() == "#!/bin/sh\nexit 104\n"
 
 
+@pytest.mark.slow
 def test_one_package_that_cannot_be_installed_does_not_keep_the_others_away(machine: Machine) -> None:
     machine.has(
         "apt-get",

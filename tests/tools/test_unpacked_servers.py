@@ -79,6 +79,7 @@ def test_nothing_is_installed_on_the_machine(checkout: Checkout) -> None:
     assert not [call for call in checkout.calls("apt-get") if " install " in call or "remove" in call]
 
 
+@pytest.mark.slow
 def test_npm_installs_what_the_lock_file_says_and_runs_no_script(checkout: Checkout) -> None:
     checkout.run()
 
@@ -86,6 +87,7 @@ def test_npm_installs_what_the_lock_file_says_and_runs_no_script(checkout: Check
     assert call.startswith("npm ci --ignore-scripts")
 
 
+@pytest.mark.slow
 def test_a_second_run_fetches_nothing(checkout: Checkout) -> None:
     checkout.run()
     before = checkout.log.read_text()
@@ -96,6 +98,7 @@ def test_a_second_run_fetches_nothing(checkout: Checkout) -> None:
     assert result.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_server_that_cannot_be_fetched_is_named_and_keeps_no_other_away(checkout: Checkout) -> None:
     checkout.has("apt-get", 'case "$*" in *exim4*) exit 100 ;; *download*) touch x.deb ;; esac')
 

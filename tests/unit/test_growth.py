@@ -220,6 +220,7 @@ LETTERS: dict[str, Callable[[str], object]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parser", PARSERS)
 def test_twice_as_much_is_twice_the_work(parser: str) -> None:
     check(FEW, PARSERS[parser])

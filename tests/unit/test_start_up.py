@@ -68,6 +68,7 @@ def test_the_names_of_a_sender_load_no_file_of_errors() -> None:
     assert not {name for name in loaded if name.startswith("courriel.errors.")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("event", "program", "families"),
     [

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +46,7 @@ def understood(text: str) -> bool:
     return True
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(500))
 @given(soup)
 def test_words_in_any_order(text: str) -> None:
@@ -152,6 +154,7 @@ def translated_output(text: str) -> list[str]:
     return shown
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(200))
 @given(programs())
 def test_programs_of_the_grammar_do_the_same_when_translated(text: str) -> None:

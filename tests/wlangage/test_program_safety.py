@@ -126,6 +126,7 @@ def test_a_trial_reaches_nobody(tmp_path: Path, a_desktop: list[str], monkeypatc
     assert a_desktop == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "said"),
     [

@@ -165,6 +165,7 @@ def test_exceptions(stage: Stage) -> None:
     assert "« inconnu »" in result.out[1]
 
 
+@pytest.mark.slow
 def test_english(stage: Stage) -> None:
     (stage.folder / "report.txt").write_text("Twelve.\n", encoding="utf-8")
 
@@ -176,6 +177,7 @@ def test_english(stage: Stage) -> None:
     assert {text_of(mail) for _, _, mail in result.mails} == {"Twelve.\n"}
 
 
+@pytest.mark.slow
 def test_many_constructions(stage: Stage) -> None:
     result = stage.both("relances.wl")
 

@@ -191,6 +191,7 @@ def test_no_text_of_any_server_makes_the_search_fail(
     failures.find(failures.read(text, stage=stage))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seed",
     [

@@ -50,12 +50,14 @@ def test_a_portion_is_bounded() -> None:
     assert sum(sizes) == 40 * 1024 * 1024
 
 
+@pytest.mark.slow
 def test_a_letter_of_zeros_is_no_bomb() -> None:
     inflater = Inflater()
 
     assert len(inflated(inflater, Deflater().deflated(bytes(60 * 1024 * 1024)))) == 60 * 1024 * 1024
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused() -> None:
     inflater = Inflater()
 

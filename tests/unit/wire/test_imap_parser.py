@@ -212,6 +212,7 @@ def test_a_list_of_a_million_levels_is_refused() -> None:
         read_values((b"(" * 1_000_000,))
 
 
+@pytest.mark.slow
 def test_a_response_of_too_many_values_is_refused() -> None:
     with pytest.raises(errors.RemoteProtocolError, match="more than 200,000 values"):
         read_values((b"()" * 150_000,))

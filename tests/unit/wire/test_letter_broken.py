@@ -219,6 +219,7 @@ def test_defects_without_end_are_told_up_to_a_number() -> None:
     assert len(letter.defects) == MOST_DEFECTS
 
 
+@pytest.mark.slow
 def test_text_is_made_of_the_beginning_of_endless_html() -> None:
     letter = read_all(b"Content-Type: text/html\r\n\r\n" + b"<p>" + b"x " * LONGEST_HTML)
 
