@@ -62,6 +62,7 @@ def say(port: int, octets: bytes, last_words: bytes, pieces: int = 1) -> bytes:
         return heard
 
 
+@pytest.mark.slow
 def test_a_sink_counts_and_hashes_what_smtplib_sends(sink: Listener) -> None:
     with smtplib.SMTP("127.0.0.1", sink.port, local_hostname="bench", timeout=10) as line:
         line.sendmail("a@example.org", ["b@example.org"], DOTS)
@@ -134,6 +135,7 @@ def test_keywords_follow_the_options(kind: str) -> None:
         assert rich.has_extn("pipelining")
 
 
+@pytest.mark.slow
 def test_a_sink_speaks_tls_and_takes_a_password(kind: str, certificates: Path) -> None:
     context = ssl.create_default_context(cafile=certificates / "ca.pem")
     secure = ("-s", str(certificates / "server.pem"), str(certificates / "server.key"))
@@ -170,6 +172,7 @@ def test_a_sink_ends_when_nobody_holds_its_input(kind: str) -> None:
         socket.create_connection(("127.0.0.1", sink.port), 1)
 
 
+@pytest.mark.slow
 def test_mails_are_kept_as_they_came(tmp_path: Path) -> None:
     with (
         keeping_sink(tmp_path) as sink,

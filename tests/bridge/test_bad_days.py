@@ -167,6 +167,7 @@ def test_what_the_provider_says_comes_through_to_the_octet(
     assert ended.last_refusal.reply.code == 451
 
 
+@pytest.mark.slow
 def test_a_refusal_in_the_middle_of_a_mail_is_heard_at_its_end(
     opened: Open, client: Connect, smtp_provider: MakeProvider
 ) -> None:
@@ -417,6 +418,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", sorted(HOSTILE))
 def test_hostile_words_are_refused_and_harm_nobody(opened: Open, client: Connect, sandbox: Sandbox, what: str) -> None:
     octets, answer = HOSTILE[what]

@@ -328,6 +328,7 @@ def test_the_task_for_windows_names_the_same_command(capsys: pytest.CaptureFixtu
     assert run == 'schtasks /Run /TN "courriel oauth-bridge"'
 
 
+@pytest.mark.slow
 def test_the_accounts_of_the_settings_are_served(
     started: Callable[..., Process], tmp_path: Path, sandbox: Sandbox, password: str
 ) -> None:

@@ -300,6 +300,7 @@ def test_the_lines_of_the_demo_are_the_lines_that_ran(courriel: Run, tmp_path: P
     assert "$" not in "".join(each["code"] for each in scenes)
 
 
+@pytest.mark.slow
 def test_a_scene_that_fails_is_said_and_the_demo_ends_with_70(
     courriel: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

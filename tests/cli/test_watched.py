@@ -405,6 +405,7 @@ def test_the_file_is_written_anew_while_the_worker_makes_progress(
     assert list(tmp_path.iterdir()) == [tmp_path / "here"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm", ".lock"])
 def test_a_file_of_somebody_else_is_refused_and_left_as_it_is(courriel: Run, tmp_path: Path, suffix: str) -> None:
     """`--health` in the place of `--outbox`, by mistake: an outbox that is open has four files."""

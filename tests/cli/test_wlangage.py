@@ -58,6 +58,7 @@ def test_a_practice_server_shows_what_arrived(run: Run, program: Path) -> None:
     assert ran.out.splitlines() == ["parti", "", "  arrivé pour : bob@example.org", "  objet : Été", "  | corps"]
 
 
+@pytest.mark.slow
 def test_the_same_as_json(run: Run, program: Path) -> None:
     ran = run("wlangage", "run", program, "--set", "sNom=ada", "--sandbox", "--json")
 
@@ -189,6 +190,7 @@ def test_an_endless_loop_ends_at_ctrl_c_with_its_line(tmp_path: Path) -> None:
     assert err in [f"Interrompu à la ligne {line}.\n" for line in (1, 2, 3)]
 
 
+@pytest.mark.slow
 def test_translate_prints_python_that_runs(run: Run, tmp_path: Path) -> None:
     program = tmp_path / "p.wl"
     program.write_text('// Un essai\nn est un entier = 41\nn++\nInfo("n = " + n)\n', "utf-8")

@@ -123,6 +123,7 @@ def test_a_mistake_is_told_in_french_and_never_by_a_traceback(courriel: Run, arg
         assert not ENGLISH.search(line), line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", STATES)
 def test_states_are_taken_as_they_are_displayed(courriel: Run, state: str) -> None:
     words = STATES[state]
@@ -195,6 +196,7 @@ def at_a_terminal(*arguments: str, typed: bytes) -> tuple[int, str]:
         os.close(ours)
 
 
+@pytest.mark.slow
 def test_at_a_terminal_the_text_is_asked_for(sandbox: Sandbox) -> None:
     status, shown = at_a_terminal("send", *LETTER, "--via", sandbox.url, "--lang", "fr", typed=b"Bonjour.\n\x04")
 
@@ -203,6 +205,7 @@ def test_at_a_terminal_the_text_is_asked_for(sandbox: Sandbox) -> None:
     assert sandbox.letters[0].text.strip() == "Bonjour."
 
 
+@pytest.mark.slow
 def test_at_a_terminal_nobody_is_asked_with_no_input(sandbox: Sandbox) -> None:
     status, shown = at_a_terminal("send", *LETTER, "--via", sandbox.url, "--no-input", typed=b"")
 
@@ -210,6 +213,7 @@ def test_at_a_terminal_nobody_is_asked_with_no_input(sandbox: Sandbox) -> None:
     assert "there is no text" in shown
 
 
+@pytest.mark.slow
 def test_at_a_terminal_what_to_explain_is_asked_for() -> None:
     status, shown = at_a_terminal("explain", typed=b"550 5.1.1 no such user\n\x04")
 
@@ -305,6 +309,7 @@ def test_a_paused_lane_is_reported_in_french(process: Run, closed_port: int) -> 
     assert ran.out == "0 accepté, 0 échec ; 1 en attente, 0 retenu\n"
 
 
+@pytest.mark.slow
 def test_settings_are_shown_in_french(process: Run) -> None:
     ran = process("config", "show", "--lang", "fr", COURRIEL_URL="smtps://ada@smtp.example.org:587?verify=0")
 

@@ -97,6 +97,7 @@ def test_each_citation_is_found_on_the_page(known: set[str]) -> None:
     assert not found, "\n".join(found)
 
 
+@pytest.mark.slow
 def test_some_hazards_are_cited() -> None:
     """Otherwise the search itself is broken."""
     assert sum(len(CITATION.findall(text)) for _, text in cited()) > 100

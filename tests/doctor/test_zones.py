@@ -35,6 +35,7 @@ def domain_steps(domain: str, at: str, *selectors: str) -> dict[str, Step]:
     return {step.name: step for step in steps_of(domain, selectors, NameService(at), policy_file.fetch_policy)}
 
 
+@pytest.mark.slow
 def test_a_good_zone(names: Names) -> None:
     found = domain_steps("good.test", names.at, "s2048")
 

@@ -162,6 +162,7 @@ def test_mails_over_the_quota_of_their_user_wait(
     assert [getattr(record, "action", "") for record in caplog.records] == ["drop_quota"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_behind_and_asks_to_come_again(sendmail: Sendmail, folder: Path) -> None:
     program = (
         "import os, resource, sys\n"

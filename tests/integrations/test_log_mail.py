@@ -141,6 +141,7 @@ def test_the_last_words_leave_before_a_signal_ends_the_process(sandbox: Sandbox,
     assert [letter.subject for letter in sandbox.letters] == ["INFO: about to wait"]
 
 
+@pytest.mark.slow
 def test_a_program_that_takes_the_signal_itself_is_left_alone(sandbox: Sandbox) -> None:
     ran = run(
         """
@@ -155,6 +156,7 @@ os.kill(os.getpid(), signal.SIGTERM)
     assert len(sandbox.letters) == 1
 
 
+@pytest.mark.slow
 def test_a_child_by_fork_mails_its_own_records_and_not_those_of_its_parent(sandbox: Sandbox) -> None:
     ran = run(
         """
@@ -172,6 +174,7 @@ os.wait()
     assert sorted(letter.subject for letter in sandbox.letters) == ["INFO: of the child", "INFO: of the parent"]
 
 
+@pytest.mark.slow
 def test_a_process_of_multiprocessing_mails_its_last_words(sandbox: Sandbox) -> None:
     ran = run(
         """
@@ -189,6 +192,7 @@ process.join()
     assert [letter.subject for letter in sandbox.letters] == ["INFO: of the worker process"]
 
 
+@pytest.mark.slow
 def test_the_last_words_leave_where_no_thread_can_be_started_any_more(sandbox: Sandbox) -> None:
     ran = run(
         """
@@ -205,6 +209,7 @@ threading.Thread.start = start
     assert [letter.subject for letter in sandbox.letters] == ["INFO: at the very end"]
 
 
+@pytest.mark.slow
 def test_a_server_that_is_away_at_the_end_of_the_process_costs_a_sentence(closed_port: int) -> None:
     ran = run('log.error("nobody hears this")', f"smtp://127.0.0.1:{closed_port}")
 
@@ -213,6 +218,7 @@ def test_a_server_that_is_away_at_the_end_of_the_process_costs_a_sentence(closed
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.slow
 def test_a_server_that_says_nothing_does_not_keep_the_process(silent_server: tuple[str, Event]) -> None:
     url, came = silent_server
     begin = BEGIN.replace("{timeout}", "0.2")
@@ -271,6 +277,7 @@ def test_records_of_courriel_itself_cause_no_mail(
     assert [letter.subject for letter in sandbox.letters] == ["Level None: yes"]
 
 
+@pytest.mark.slow
 def test_it_is_configured_by_dictconfig_behind_a_queue(sandbox: Sandbox) -> None:
     ran = run(
         """

@@ -212,6 +212,7 @@ def test_now_says_that_the_server_has_refused_it(sendmail: Sendmail) -> None:
     assert b"no such user" in ran.stderr
 
 
+@pytest.mark.slow
 def test_settings_of_a_project_are_never_read(sendmail: Sendmail) -> None:
     for place in (sendmail.folder / "here", sendmail.folder):
         (place / "courriel.toml").write_text(
@@ -227,6 +228,7 @@ def test_settings_of_a_project_are_never_read(sendmail: Sendmail) -> None:
     assert b"evil" not in (sendmail.folder / "state" / "courriel" / "outbox.db").read_bytes()
 
 
+@pytest.mark.slow
 def test_broken_settings_cost_no_mail_where_a_service_knows_the_way(sendmail: Sendmail) -> None:
     config = sendmail.folder / "home" / ".config" / "courriel"
     config.mkdir(parents=True)
@@ -277,6 +279,7 @@ def test_what_is_wrong_is_one_sentence_and_a_status(
     assert sendmail.contents() == []
 
 
+@pytest.mark.slow
 def test_it_speaks_the_language_of_its_caller(sendmail: Sendmail) -> None:
     ran = sendmail.run([], LANG="fr_FR.UTF-8")
 
@@ -350,6 +353,7 @@ def test_what_its_start_loads() -> None:
     assert ran.stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_every_sentence_names_no_secret_of_its_caller(sendmail: Sendmail) -> None:
     ran = sendmail.run(["bob@example.org"], COURRIEL_URL="smtps://ada:geheim@smtp.example.org?timeout=never")
 

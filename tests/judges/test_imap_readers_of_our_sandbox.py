@@ -87,6 +87,7 @@ def by_imaplib(sandbox: Sandbox, security: str) -> imaplib.IMAP4:
     return client
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])
 @pytest.mark.parametrize("login", ["login", "cram-md5", "plain"])
 def test_imaplib_reads_searches_and_files(sandbox: Sandbox, security: str, login: str) -> None:

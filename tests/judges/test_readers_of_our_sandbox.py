@@ -89,6 +89,7 @@ def test_poplib_is_refused_with_a_wrong_password(sandbox: Sandbox) -> None:
     client.quit()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CURL is None, reason="curl is not installed")
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])
 @pytest.mark.parametrize("login", ["+APOP", "PLAIN", "LOGIN", "CRAM-MD5", "*"])

@@ -202,6 +202,7 @@ def test_a_program_logs_in_with_a_secret_by_reference(
     assert [form["grant_type"] for form in oauth.asked] == ["client_credentials"] * 2
 
 
+@pytest.mark.slow
 def test_a_service_account_logs_in(oauth: OAuthServer, run: Callable[..., Ran], tmp_path: Path) -> None:
     key = rsa.generate_private_key(65537, 2048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -259,6 +260,7 @@ REFUSALS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reply", "switch"), REFUSALS)
 def test_a_refusal_names_the_exact_switch_of_the_tenant(
     oauth: OAuthServer, sandbox: Sandbox, accepted: None, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch,

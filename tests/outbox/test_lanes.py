@@ -317,6 +317,7 @@ def test_no_more_sessions_are_kept_than_were_wished(outbox: Outbox, crowd: Crowd
     assert opened.peak == 3
 
 
+@pytest.mark.slow
 def test_threads_wait_for_room_at_a_host(outbox: Outbox, crowd: Crowd, opened: Opened) -> None:
     tickets = [outbox.put(message(), via=lane) for lane in lanes_to(crowd, 12)]
 

@@ -140,6 +140,7 @@ def test_nothing_is_left_of_a_worker_that_has_ended(place: str, engine: str, lan
         assert not list(tmp_path.glob("*worker-*"))
 
 
+@pytest.mark.slow
 def test_a_child_does_not_keep_its_parent_alive(outbox: Outbox, place: str, lane: str) -> None:
     put(outbox, lane)
     with hanging(place, "fork") as parent:
@@ -368,6 +369,7 @@ def test_two_containers_on_one_volume(tmp_path: Path, lane: str) -> None:
         assert states(outbox) == [State.SENT] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not _may_unshare(), reason="no namespaces here")
 def test_a_container_whose_lock_is_not_seen_keeps_its_mails(tmp_path: Path, lane: str) -> None:
     """Its process 1 is not ours, which is alive; and one of ours that has ended says nothing of it."""

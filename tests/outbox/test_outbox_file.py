@@ -283,6 +283,7 @@ def backup(path: Path, store: SqliteStore) -> Path:
     return path.with_name("backup.db")
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("act", ["put", "claim", "checkpoint", "compact", "backup"])
 @pytest.mark.parametrize("harm", [emptied, copied_over])

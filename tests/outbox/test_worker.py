@@ -77,6 +77,7 @@ def test_what_has_no_answer_is_held_where_nobody_may_get_it_twice(outbox: Outbox
     assert ticket.status is State.SENT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("found", "letters"), [(True, 0), (False, 1), (None, 1)])
 def test_somebody_who_can_find_out_is_asked_before_it_is_sent_again(
     outbox: Outbox, sandbox: Sandbox, found: bool | None, letters: int
@@ -890,6 +891,7 @@ def _fill_after(outbox: Outbox, disk: _Disk, answers: int) -> None:
     outbox.on_attempt(fill)
 
 
+@pytest.mark.slow
 def test_results_wait_for_room_on_the_disk(
     outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

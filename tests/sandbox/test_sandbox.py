@@ -651,6 +651,7 @@ def test_a_letter_in_the_folder_is_its_owners_alone_and_follows_no_link(tmp_path
     assert path.read_bytes() == sandbox.letters[0].content
 
 
+@pytest.mark.slow
 def test_many_simultaneous_connections_are_all_answered() -> None:
     """They wait in the listen queue while the server is busy: here the loop is blocked as they connect."""
 

@@ -59,6 +59,7 @@ def test_mails_are_listed_searched_and_paged(sandbox: Sandbox, page: httpx.Clien
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_one_mail_has_everything_in_it(sandbox: Sandbox, page: httpx.Client) -> None:
     mail = Message(
         sender="Ada <ada@example.org>", to=["Bob <bob@example.org>"], bcc=["secret@example.org"], subject="Été",
@@ -148,6 +149,7 @@ def test_a_closing_server_ends_who_waits() -> None:
         listening.result(20)
 
 
+@pytest.mark.slow
 def test_mails_are_removed_by_number_search_and_mailbox(sandbox: Sandbox, page: httpx.Client) -> None:
     for subject in ("one", "two", "three", "four"):
         send(sandbox, subject, to="cleo@example.org" if subject == "four" else "bob@example.org")
@@ -194,6 +196,7 @@ def test_a_test_is_told_that_its_search_was_not_understood(sandbox: Sandbox, pag
     assert "smaller:little" in answer.json()["error"]
 
 
+@pytest.mark.slow
 def test_the_page_offers_to_delete_no_list_that_it_did_not_understand(sandbox: Sandbox, page: httpx.Client) -> None:
     send(sandbox, "one")
 
@@ -206,6 +209,7 @@ def test_the_page_offers_to_delete_no_list_that_it_did_not_understand(sandbox: S
     assert len(sandbox.letters) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "address", "headers", "status"),
     [
@@ -315,6 +319,7 @@ def test_a_senseless_body_is_the_callers_mistake(page: httpx.Client, body: bytes
     assert page.request("DELETE", "/api/mails", content=body).status_code == 400
 
 
+@pytest.mark.slow
 def test_a_mail_is_passed_on_by_hand_and_only_where_a_relay_was_named(sandbox: Sandbox, page: httpx.Client) -> None:
     passed: list[tuple[int, list[str]]] = []
 
@@ -341,6 +346,7 @@ def test_a_mail_is_passed_on_by_hand_and_only_where_a_relay_was_named(sandbox: S
 # Mailpit's.
 
 
+@pytest.mark.slow
 def test_a_message_as_mailpit_has_it(sandbox: Sandbox, page: httpx.Client) -> None:
     mail = Message(
         sender="Ada <ada@example.org>", to=["Bob <bob@example.org>"], bcc=["eve@example.org"], subject="Hello",

@@ -46,6 +46,7 @@ def test_who_begins_and_says_no_more_is_let_go(sandbox: Sandbox, said: bytes) ->
         assert is_over(line)
 
 
+@pytest.mark.slow
 def test_a_head_that_trickles_in_is_let_go(sandbox: Sandbox) -> None:
     with connected(sandbox) as line:
         line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")

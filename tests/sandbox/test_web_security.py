@@ -69,6 +69,7 @@ def test_names_of_this_machine_are_known(page: httpx.Client, host: str) -> None:
     assert page.get("/livez", headers={"Host": host}).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_further_name_is_known_when_it_was_allowed() -> None:
     with Sandbox(web_port=0, web=WebSettings(hosts=("mail",))) as sandbox:
         answers = [
@@ -104,6 +105,7 @@ def test_other_pages_change_and_read_nothing(sandbox: Sandbox, page: httpx.Clien
     assert len(sandbox.letters) == 1
 
 
+@pytest.mark.slow
 def test_a_link_from_elsewhere_opens_a_page_and_a_form_does_not(page: httpx.Client) -> None:
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
@@ -237,6 +239,7 @@ def test_html_of_a_mail_is_cleaned(sandbox: Sandbox, page: httpx.Client, attack:
         assert not re.search(r"(?:src|srcset|background|data)=\"?(?:http|//|file)|url\(|@import", body)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["/view/1.html", "/view/latest.html", "/view/1.html?embed=1"])
 def test_the_policy_of_a_mail_lets_nothing_run_and_nothing_load(
     sandbox: Sandbox, page: httpx.Client, address: str
@@ -267,6 +270,7 @@ def test_our_own_pages_allow_no_script_but_ours(page: httpx.Client) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.slow
 def test_the_frame_of_a_mail_runs_no_script(sandbox: Sandbox, page: httpx.Client) -> None:
     put(sandbox, "Subject: x\nContent-Type: text/html\n\n<p>x</p>")
 
@@ -477,6 +481,7 @@ def test_html_of_people_is_not_cut() -> None:
     assert bounded(rows) == rows
 
 
+@pytest.mark.slow
 def test_a_delivery_without_addresses_in_its_header_is_shown(sandbox: Sandbox, page: httpx.Client) -> None:
     delivery = Delivery(MailFrom(None), (RcptTo(Address.parse("d@e.f")),), b"\r\n\xff\x00")
     inside_of(sandbox).put(delivery, ServerSession())  # type: ignore[attr-defined]

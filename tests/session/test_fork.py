@@ -138,6 +138,7 @@ def colour(request: pytest.FixtureRequest) -> Iterator[Colour]:
     colour.leave()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("security", SECURITIES, ids=lambda security: security.name)
 def test_a_pool_on_both_sides_of_a_fork_sends_everybody_their_own_mail(
     sandbox: Sandbox, colour: Colour, security: Security
@@ -193,6 +194,7 @@ def test_the_refusal_says_what_to_do(sandbox: Sandbox, monkeypatch: pytest.Monke
     assert told.endswith("True")
 
 
+@pytest.mark.slow
 def test_a_session_may_be_opened_anew_in_the_child(sandbox: Sandbox, colour: Colour) -> None:
     session = colour.session(sandbox.server(Security.TLS))
     colour.run(session.open())
@@ -237,6 +239,7 @@ def test_a_mailbox_of_the_parent_is_refused_in_the_child(sandbox: Sandbox, colou
     colour.run(box.close())
 
 
+@pytest.mark.slow
 def test_an_imap_session_of_the_parent_is_refused_in_the_child(colour: Colour) -> None:
     with stranger(imap_server()) as server:
         session = colour.imap(Server("127.0.0.1", server.port, Security.NONE), Password("ada", "secret"))
@@ -367,6 +370,7 @@ def test_a_fork_between_two_results_sends_nothing_twice(sandbox: Sandbox) -> Non
     assert letters(sandbox) == proper(*names)
 
 
+@pytest.mark.slow
 def test_a_fork_within_a_coroutine_leaves_the_parents_loop_alone(sandbox: Sandbox) -> None:
     async def story() -> str:
         async with AsyncSmtpPool(sandbox.server(Security.TLS)) as pool:

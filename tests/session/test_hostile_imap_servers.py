@@ -542,6 +542,7 @@ def test_a_flood_is_cut_off(opened: Call, command: str, what: bytes, limits: Rea
     assert not session.usable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["UID SEARCH", "UID FETCH", "SELECT", "NOOP"])
 def test_a_server_that_falls_silent_is_given_up(opened: Call, command: str) -> None:
     session = opened(

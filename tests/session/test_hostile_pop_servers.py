@@ -233,6 +233,7 @@ def test_endless_capabilities_end_the_session(call: Call) -> None:
         call(act).open()
 
 
+@pytest.mark.slow
 def test_a_silent_server_is_not_waited_for_for_ever(call: Call) -> None:
     """Hazards H09, H17."""
 

@@ -69,6 +69,7 @@ def whole(text: str) -> str:
 TEXT = "Subject: one\n\n" + "A line of a letter that is like the others.\n" * 20_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("security", [Security.NONE, Security.STARTTLS, Security.TLS])
 def test_a_letter_comes_whole_through_compression(opened: Call, security: Security) -> None:
     session = opened(security, UID_SEARCH="* SEARCH 1\n{tag} OK", UID_FETCH=whole(TEXT))

@@ -329,6 +329,7 @@ def test_other_letters_may_be_dealt_with_between_two_new_ones(call: Call) -> Non
     watch.close()
 
 
+@pytest.mark.slow
 def test_a_watch_that_is_left_in_the_middle_leaves_nothing_behind(call: Call) -> None:
     folder = Folder(1)
     session = call(folder.serve())

@@ -205,6 +205,7 @@ def test_fifty_callers_share_three_sessions_and_each_mail_leaves_once(pool_for: 
     crowd.wait("farewells", crowd.came)
 
 
+@pytest.mark.slow
 def test_a_session_is_used_again(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port)
 
@@ -279,6 +280,7 @@ def test_throttling_halves_sessions_and_rate(pool_for: Opener, crowd: Crowd, com
     assert pool.pool.resting == 1, "a refusal is no reason to hang up"
 
 
+@pytest.mark.slow
 def test_a_caller_whose_session_cannot_be_reopened_gets_a_working_one(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, size=2)
     inside.without_gaps(pool.pool)
@@ -320,6 +322,7 @@ def test_the_rate_holds_inside_a_lent_session(pool_for: Opener, crowd: Crowd) ->
 # Unreachable servers.
 
 
+@pytest.mark.slow
 def test_when_no_session_can_be_opened_all_callers_fail_at_once(pool_for: Opener) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
@@ -331,6 +334,7 @@ def test_when_no_session_can_be_opened_all_callers_fail_at_once(pool_for: Opener
     assert len(set(map(id, outcomes))) == 30, "an error belongs to one caller"
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_tried_once(pool_for: Opener) -> None:
     with Sandbox(users={"ada": "right"}) as sandbox:
         pool = pool_for(sandbox.server(), Password("ada", "wrong"), size=2)
@@ -341,6 +345,7 @@ def test_a_wrong_password_is_tried_once(pool_for: Opener) -> None:
         assert len(sandbox.sessions) < 30
 
 
+@pytest.mark.slow
 def test_a_pool_does_not_repeat_a_mechanism_that_failed(pool_for: Opener) -> None:
     logins: list[str] = []
 
@@ -367,6 +372,7 @@ def test_a_pool_does_not_repeat_a_mechanism_that_failed(pool_for: Opener) -> Non
     assert logins == ["CRAM-MD5", "PLAIN", "PLAIN", "PLAIN"]
 
 
+@pytest.mark.slow
 def test_a_pool_works_again_when_its_server_does(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, size=2)
     crowd.most = 0
@@ -382,6 +388,7 @@ def test_a_pool_works_again_when_its_server_does(pool_for: Opener, crowd: Crowd)
 # Waiting.
 
 
+@pytest.mark.slow
 def test_the_wait_for_a_free_session_ends_and_says_why(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, size=1, wait=0.1)
 
@@ -500,6 +507,7 @@ def test_a_server_that_hung_up_on_silence_is_remembered(pool_for: Opener, crowd:
     assert inside.state_of(pool.pool).idle_limit(monotonic()) == pytest.approx(3, abs=0.5)
 
 
+@pytest.mark.slow
 def test_a_session_that_rests_too_long_is_closed(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, idle=0.05)
     pool.send(1)
@@ -582,6 +590,7 @@ def test_closing_fails_waiting_callers_and_finishes_messages_being_sent(pool_for
     assert crowd.total == 1
 
 
+@pytest.mark.slow
 def test_a_caller_waiting_when_the_pool_is_closed_fails(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, size=1)
     asked = asking(pool)
@@ -609,6 +618,7 @@ def test_a_caller_waiting_when_the_pool_is_closed_fails(pool_for: Opener, crowd:
     assert crowd.total == 0
 
 
+@pytest.mark.slow
 def test_a_caller_waiting_for_the_rate_when_the_pool_is_closed_fails(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, rate="1/h")
     pool.send()
@@ -629,6 +639,7 @@ def test_a_caller_waiting_for_the_rate_when_the_pool_is_closed_fails(pool_for: O
     crowd.wait("connections", 0)
 
 
+@pytest.mark.slow
 def test_closing_while_a_session_is_being_opened_closes_it_too(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port)
     crowd.greeting.clear()
@@ -662,6 +673,7 @@ def test_a_caller_served_during_hang_up_fails(crowd: Crowd) -> None:
     assert crowd.came == 1
 
 
+@pytest.mark.slow
 def test_hang_up_interrupts_messages_being_sent(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port)
     crowd.verdict.clear()

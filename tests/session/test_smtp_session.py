@@ -259,6 +259,7 @@ def test_an_unsolicited_reply_ends_the_session(play: Play) -> None:
     assert not session.session.usable
 
 
+@pytest.mark.slow
 def test_a_session_out_of_step_is_not_used_again(play: Play) -> None:
     session = play(GREETED + "C: NOOP\n...", timeouts=Timeouts(hello=0.2))
     with pytest.raises(errors.TimedOut):

@@ -54,6 +54,7 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
+@pytest.mark.slow
 def test_each_server_is_unpacked_with_the_libraries_it_lacks(checkout: Checkout) -> None:
     result = checkout.run()
 
@@ -65,6 +66,7 @@ def test_each_server_is_unpacked_with_the_libraries_it_lacks(checkout: Checkout)
     assert (unpacked / "usr" / "bin" / "exim4").exists()
 
 
+@pytest.mark.slow
 def test_libraries_lie_where_the_links_of_a_current_debian_lead(checkout: Checkout) -> None:
     checkout.run()
 
@@ -73,6 +75,7 @@ def test_libraries_lie_where_the_links_of_a_current_debian_lead(checkout: Checko
     assert not (unpacked / "lib").exists()
 
 
+@pytest.mark.slow
 def test_nothing_is_installed_on_the_machine(checkout: Checkout) -> None:
     checkout.run()
 

@@ -236,6 +236,7 @@ def test_the_password_is_not_on_the_disk(died: Callable[[int], int], tmp_path: P
     assert not any(b"secret" in path.read_bytes() for path in files)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", [State.FAILED, State.CANCELED])
 @pytest.mark.parametrize("refused", [False, True])
 def test_a_mail_that_may_have_left_is_not_said_to_have_reached_nobody(

@@ -14,6 +14,7 @@ def value(expression: str, before: str = "") -> str:
     return found.out[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("expression", "wanted"),
     [

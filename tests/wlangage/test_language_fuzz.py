@@ -59,6 +59,7 @@ def test_any_text(text: str) -> None:
     understood(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(300))
 @given(st.sampled_from(TEXTS), st.data())
 def test_programs_with_a_piece_taken_out_or_put_in(text: str, data: st.DataObject) -> None:

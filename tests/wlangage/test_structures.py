@@ -168,6 +168,7 @@ def test_each_thread_has_a_structure_and_a_last_error_of_its_own() -> None:
     assert (Email.Sujet, bool(wl.ErreurDétectée)) == ("Le mien", True)
 
 
+@pytest.mark.slow
 def test_each_task_has_a_structure_of_its_own_although_it_inherits_a_context() -> None:
     async def fill(subject: str, barrier: asyncio.Barrier) -> str:
         first = Email.Sujet

@@ -172,6 +172,7 @@ def test_a_pasted_traceback_is_read_from_its_end() -> None:
     assert facts.code is None
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(["", "connect", "secure", "authenticate", "sender", "recipient", "message", "nonsense"]),
     st.none() | st.integers(-1, 1000),

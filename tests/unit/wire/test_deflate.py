@@ -41,6 +41,7 @@ def test_a_piece_is_complete_when_it_was_sent() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_portion_is_bounded() -> None:
     inflater = Inflater()
     inflater.add(Deflater().deflated(bytes(40 * 1024 * 1024)))

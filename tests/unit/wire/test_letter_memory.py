@@ -44,6 +44,7 @@ def peak() -> Iterator[list[int]]:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_reading_the_content_costs_less_than_three_times_its_size(encoding: str) -> None:
     raw = letter_of(encoding)
