@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
+from courriel.wire.dkim.fields import end_of_header
 from courriel.wire.dkim.key_record import record_text
 from courriel.wire.dkim.keys import SigningKey
 from courriel.wire.dkim.signing import SelectedKey
+from courriel.wire.dkim.verifying import Verification
 
 RSA_PEM = b"""\
 -----BEGIN PRIVATE KEY-----
@@ -107,3 +110,28 @@ def keys() -> tuple[SelectedKey, SelectedKey]:
 def records(domain: str = "example.org") -> dict[str, str]:
     """The records of both keys, by their names."""
     return {f"{each.selector}._domainkey.{domain}": record_text(each.key.kind, each.key.public) for each in keys()}
+
+
+def verdicts(mail: bytes, domain: str = "example.org") -> list[str]:
+    """What our own verifier says of each signature of a mail ("pass", …), with the records of both keys."""
+    end = end_of_header(mail)
+    verification = Verification(mail[:end])
+    verification.feed(mail[end + 2 :])
+    known = records(domain)
+    return [each.result for each in verification.verdicts(lambda name: (known[name],) if name in known else (), 2e9)]
+
+
+def key_files(folder: Path) -> tuple[str, str]:
+    """References to both keys, as files that nobody else may read."""
+    found = []
+    for name, pem in (("s1", RSA_PEM), ("e1", ED25519_PEM)):
+        path = folder / f"{name}.pem"
+        path.write_bytes(pem)
+        path.chmod(0o600)
+        found.append(f"file:{path}")
+    return found[0], found[1]
+
+
+def settings(folder: Path, more: str = "") -> str:
+    """A table [dkim.example] with both keys, as a settings file has it."""
+    return f'[dkim.example]\ndomain = "example.org"\nselector = ["s1", "e1"]\nkey = {list(key_files(folder))}\n{more}'
