@@ -102,8 +102,8 @@ def checked_domain(domain: object) -> str:
         raise errors.UsageError(f"domain: a text such as example.org, not {type(domain).__name__}", stage="compose")
     try:
         return Address("postmaster", domain).dns_domain.lower()
-    except errors.InvalidAddress as wrong:
-        raise errors.UsageError(f"domain: {domain!r:.80} cannot sign: {wrong}", stage="compose") from wrong
+    except errors.InvalidAddress:
+        raise errors.UsageError(f"domain: {domain!r:.80} is no domain, as example.org", stage="compose") from None
 
 
 def checked_selector(selector: object) -> str:
