@@ -209,7 +209,13 @@ def _fields(head: bytes) -> tuple[tuple[str, str], ...]:
     # A line that is no field is not found.
     if len(found) != block.count("\r\n") or len(found) > MOST_FIELDS:
         raise _header_error(head)
+    if "\n\t" in block:  # a tab that only folds is a blank: no address holds one
+        return tuple([(name.lower(), _unfolded(value)) for name, value in found])
     return tuple([(name.lower(), value.replace("\n", "").strip(" \t")) for name, value in found])
+
+
+def _unfolded(value: str) -> str:
+    return value.replace("\n\t", " ").replace("\n", "").strip(" \t")
 
 
 def _with_lf_folds(head: bytes) -> bytes:

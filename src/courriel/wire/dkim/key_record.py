@@ -49,7 +49,7 @@ def record_text(kind: str, key: bytes) -> str:
     """Text of the record for a public key."""
     from base64 import b64encode
 
-    return f"v=DKIM1; k={kind}; p={b64encode(key).decode()}"
+    return "; ".join(("v=DKIM1", f"k={kind}", f"p={b64encode(key).decode()}"))
 
 
 def name_of(selector: str, domain: str) -> str:
