@@ -141,6 +141,8 @@ def _recipients(addressed: dict[str, list[str]]) -> tuple[Address, ...]:
 def _addresses_in(values: list[str]) -> tuple[Address, ...]:
     found: tuple[Address, ...] = ()
     for value in values:
+        if "\t" in value:  # a fold by a tab is a blank like any other
+            value = value.replace("\t", " ")  # noqa: PLW2901
         group = _GROUP.fullmatch(value) if ":" in value else None
         found += Address.parse_list(group[1] if group else value)
     return found
@@ -209,13 +211,7 @@ def _fields(head: bytes) -> tuple[tuple[str, str], ...]:
     # A line that is no field is not found.
     if len(found) != block.count("\r\n") or len(found) > MOST_FIELDS:
         raise _header_error(head)
-    if "\n\t" in block:  # a tab that only folds is a blank: no address holds one
-        return tuple([(name.lower(), _unfolded(value)) for name, value in found])
     return tuple([(name.lower(), value.replace("\n", "").strip(" \t")) for name, value in found])
-
-
-def _unfolded(value: str) -> str:
-    return value.replace("\n\t", " ").replace("\n", "").strip(" \t")
 
 
 def _with_lf_folds(head: bytes) -> bytes:
