@@ -73,11 +73,12 @@ SERVER_OPTIONS = (
     "max_messages",
     "redirect_to",
     "allowlist",
+    "dkim",
 )
 """Options of a server URL, in the order in which they are written."""
 POOL_OPTIONS = ("pool", "rate", "max_messages")
 """Limits for sending: sessions at once, messages per time, messages per session."""
-SENDING_OPTIONS = ("ehlo", "from", "binary", "chunking", *POOL_OPTIONS, "redirect_to", "allowlist")
+SENDING_OPTIONS = ("ehlo", "from", "binary", "chunking", *POOL_OPTIONS, "redirect_to", "allowlist", "dkim")
 IMAP_OPTIONS = ("compress",)
 READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in SENDING_OPTIONS)
 SEVERAL = ("ca", "pin")
