@@ -78,7 +78,7 @@ def test_the_addresses_of_the_page_make_weather(page: str) -> None:
 # Other languages.
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def served() -> Iterator[Sandbox]:
     with Sandbox(web_port=0) as sandbox:
         yield sandbox
