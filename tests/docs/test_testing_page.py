@@ -108,7 +108,12 @@ def test_the_program_in_php_sends_and_finds_its_mail(page: str, served: Sandbox,
     command = command.replace(" php ", f" {PHP} -d zend.assertions=1 ").replace("shop.php", str(program))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
-    subprocess.run(["/bin/sh", "-c", command], check=True, timeout=60, env={**os.environ, "PATH": path})
+    subprocess.run(
+        ["/bin/sh", "-c", command],
+        check=True,
+        timeout=60,
+        env={**os.environ, "PATH": path, "XDG_STATE_HOME": str(tmp_path)},
+    )
 
     assert served.letters[-1].recipients == ("bob@example.org",)
 
