@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -78,7 +78,8 @@ class CapturedMail:
         self._gone: list[int] = []
         self._kept: KeptMail | None = None
         self._held = 0
-        self._letters: dict[int, CapturedMessage] = {}
+        # Ordered: the first of a dict from which the first was taken a thousand times is behind a thousand gaps.
+        self._letters: OrderedDict[int, CapturedMessage] = OrderedDict()
         self._boxes: dict[str, dict[int, None]] = {}
         self._seen: set[int] = set()
         self._seen_in: Counter[str] = Counter()  # letters of each mailbox that were seen: a page counts none of them
@@ -134,6 +135,12 @@ class CapturedMail:
         with self._changed:
             newer = takewhile(lambda each: each > number, reversed(self._letters))
             return [self._letters[each] for each in newer][::-1]
+
+    @property
+    def oldest(self) -> int | None:
+        """Number of the oldest letter; None when there is none."""
+        with self._changed:
+            return next(iter(self._letters), None)
 
     def numbers(self) -> set[int]:
         """Numbers of all letters."""

@@ -17,6 +17,8 @@ from courriel.sandbox.structure import parts_of
 from courriel.wire.parse.letter import Letter
 
 LONGEST_TEXT = 200_000  # characters of one mail that are indexed
+_BY_WORDS = "number IN (SELECT rowid FROM words WHERE words MATCH ?)"
+_WORDS_ALONE = f"WHERE {_BY_WORDS}"
 _AT_ONCE = 200  # mails indexed under one lock, so that a search waits no longer than for these
 
 
@@ -138,6 +140,8 @@ class SearchIndex:
         where, values = _condition(query, mailbox)
         # All numbers in one statement: counting apart would search twice.
         statement = f"SELECT number FROM facts {where} ORDER BY number DESC"  # noqa: S608
+        if where == _WORDS_ALONE:
+            statement = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC"  # a third of the work
         with self._lock:
             try:
                 found = self._all(statement, values)
@@ -159,7 +163,7 @@ def _condition(query: MailQuery, mailbox: str | None) -> tuple[str, list[object]
     parts: list[str] = []
     values: list[object] = []
     if query.words:
-        parts.append("number IN (SELECT rowid FROM words WHERE words MATCH ?)")
+        parts.append(_BY_WORDS)
         values.append(" AND ".join(f"({each})" for each in query.words))
     if query.without:
         parts.append("number NOT IN (SELECT rowid FROM words WHERE words MATCH ?)")
