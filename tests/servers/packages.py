@@ -50,8 +50,6 @@ PACKAGES = {
     "/usr/sbin/opendkim": "opendkim",
     "/usr/bin/rspamd": "rspamd",
     "/usr/share/perl5/Mail/Address.pm": "libmailtools-perl",
-    "/usr/sbin/opendkim": "opendkim",
-    "/usr/bin/rspamd": "rspamd",
     "/usr/lib/python3/dist-packages/dkim/__init__.py": "python3-dkim python3-nacl",
 }
 """The programs that we start, and the Debian packages that bring them."""
