@@ -129,6 +129,23 @@ arrived.wait()
 
 
 @slow
+def test_the_first_record_of_all_may_come_when_no_thread_can_be_started_any_more(sandbox: Sandbox) -> None:
+    ran = run(
+        sandbox,
+        """
+log.addHandler(made())
+def start(self):
+    raise RuntimeError("can't create new thread at interpreter shutdown")  # as Python 3.12 says
+threading.Thread.start = start
+log.error("first"); log.error("last")
+""",
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert [letter.subject for letter in sandbox.letters] == ["ERROR: first (2 occurrences)"]
+
+
+@slow
 def test_a_child_whose_own_records_come_from_a_thread_mails_its_last_words(sandbox: Sandbox) -> None:
     ran = run(
         sandbox,

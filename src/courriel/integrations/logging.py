@@ -60,6 +60,7 @@ class MailHandler(logging.Handler):
     """
 
     _lock: RLock
+    _calls: SimpleQueue[Event | str | None]
     _thread: Thread | None
     _leaving: RecordBatch | None
     _outbox: Outbox | None
@@ -115,7 +116,7 @@ class MailHandler(logging.Handler):
                     self._start()
                 sooner = self._digest.add(record, self.format, monotonic())
             self._tried = False
-            if sooner:
+            if sooner and self._thread is not None:
                 self._calls.put(None)
         except Exception:  # noqa: BLE001 - logging must not stop the program; handleError prints where wished
             self.handleError(record)
@@ -136,9 +137,13 @@ class MailHandler(logging.Handler):
             return True
         done = Event()
         with self._lock:  # so that the thread does not end in between
-            if self._thread in (None, current_thread()):
+            if self._thread is current_thread():
                 return True
-            self._calls.put(done)
+            if self._thread is not None:
+                self._calls.put(done)
+        if self._thread is None:
+            self._mail()  # what came when no thread could be started any more
+            return True
         if _is_configuring():
             return False
         self._tried = True
@@ -150,21 +155,21 @@ class MailHandler(logging.Handler):
         A record after that begins a thread again. Where logging is being configured anew, which closes handlers,
         nothing is waited for before the end of the process: whoever configures holds a lock that sending needs.
         """
-        if self._thread is not None and self._process == os.getpid():
-            if _is_configuring():
-                self._calls.put(_END)
-                atexit.register(self._end)
-            else:
-                self._end()
+        if self._thread is not None and _is_configuring():
+            self._calls.put(_END)
+            atexit.register(self._end)
+        else:
+            self._end()
         super().close()
 
     # The steps.
 
     def _end(self) -> None:
-        if self._thread is not None and self._process == os.getpid():
+        if self._process == os.getpid():
             if not self._tried:
                 self.flush()
-            self._calls.put(_END)
+            if self._thread is not None:
+                self._calls.put(_END)
             with self._lock:
                 lost = [batch for batch in (self._leaving, self._digest.take(monotonic())) if batch is not None]
             if lost:
@@ -185,12 +190,15 @@ class MailHandler(logging.Handler):
         self._outbox = None
 
     def _start(self) -> None:
-        self._calls: SimpleQueue[Event | str | None] = SimpleQueue()
-        thread = Thread(target=self._run, args=[self._calls], name="courriel-log-mail", daemon=True)
-        self._thread = thread
+        calls: SimpleQueue[Event | str | None] = SimpleQueue()
+        thread = Thread(target=self._run, args=[calls], name="courriel-log-mail", daemon=True)
         if self._signals:
             flush_at_fatal_signals(self)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:
+            return  # Python 3.12 at the end of a process: whoever flushes mails by himself
+        self._calls, self._thread = calls, thread
         if "multiprocessing.util" in sys.modules:
             # Its processes end by os._exit, without atexit and so without logging.shutdown.
             sys.modules["multiprocessing.util"].Finalize(None, self.flush, exitpriority=100)
