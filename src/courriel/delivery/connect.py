@@ -185,10 +185,11 @@ def _without_session(route: Route, transcript: Transcript | None) -> HttpTranspo
 
 def _refuse_transcript(route: Route, transcript: Transcript | None) -> None:
     if transcript is not None:
-        said = (
-            "is asked by requests, which hold its key" if route.by_http else "leads to no server, and nothing is said"
-        )
-        raise errors.UsageError(f"transcript: {route.name} {said}", stage="compose")
+        if route.by_http:
+            raise errors.UsageError(
+                f"transcript: {route.name} is asked by requests, of which none is kept", stage="compose"
+            )
+        raise errors.UsageError(f"transcript: {route.name} leads to no server, and nothing is said", stage="compose")
 
 
 def _route_of(setting: Via) -> Route:

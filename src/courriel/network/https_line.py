@@ -206,6 +206,8 @@ class HttpsLine:
         response = http.client.HTTPResponse(_AsSocket(reader))  # type: ignore[arg-type]
         try:
             response.begin()
+            if source.at_end:
+                raise http.client.HTTPException  # it ended within its header
             body = response.read(longest + 1)
         except errors.CourrielError:
             raise
@@ -274,6 +276,7 @@ class _Octets(io.RawIOBase):
     def __init__(self, line: ssl.SSLSocket, early: bytes, until: float) -> None:
         self._line, self._early, self._until = line, early, until
         self.ended = False
+        self.at_end = False
 
     def readable(self) -> bool:
         return True
@@ -290,7 +293,9 @@ class _Octets(io.RawIOBase):
         if left <= 0:
             raise TimeoutError
         self._line.settimeout(left)
-        return self._line.recv_into(buffer)
+        read = self._line.recv_into(buffer)
+        self.at_end = read == 0
+        return read
 
 
 class _Reader(io.BufferedReader):
