@@ -109,6 +109,12 @@ class HttpsLine:
             if not keep:
                 self.close()
 
+    def open(self) -> None:
+        """Connect now, and check the certificate; `exchange` does so by itself. Raises as it does, never in doubt."""
+        self._cut = False
+        limit = self._server.timeouts.total
+        _ = self._open_line(monotonic() + limit if limit is not None else float("inf"))
+
     @property
     def connected(self) -> bool:
         """Whether a connection is open."""
