@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from courriel.delivery.connect import AsyncConnected as AsyncConnected
     from courriel.delivery.connect import Connected as Connected
     from courriel.delivery.dkim.signer import Signer as Signer
+    from courriel.delivery.http_providers.transport import HttpTransport as HttpTransport
     from courriel.delivery.local import KeptMessage as KeptMessage
     from courriel.delivery.local import KeptMessages as KeptMessages
     from courriel.delivery.local import LocalTransport as LocalTransport
@@ -188,6 +189,7 @@ _HOMES = {
     "FolderLetter": "session.imap.letters",
     "FolderStatus": "model.received.folder",
     "Health": "outbox.work.health",
+    "HttpTransport": "delivery.http_providers.transport",
     "IfKnown": "outbox.putting.terms",
     "ImapLetterRefs": "session.imap.mailbox",
     "InHand": "outbox.work.liveness",
