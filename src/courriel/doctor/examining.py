@@ -107,7 +107,7 @@ def examine_target(meant: Target, wishes: Wishes) -> Examination:
     if route is not None and route.by_http:
         from courriel.doctor.visit.http_steps import examined
 
-        if send_address is not None or to is not None:
+        if trial is not None or to is not None:
             raise errors.UsageError(
                 f"{route.name} is asked by requests: a recipient cannot be tried, and courriel send --via sends a mail"
             )
