@@ -1,4 +1,4 @@
-"""dkimpy as its documentation shows it, `dkim.sign`, relaxed/relaxed, by Debian's Python, which has it (python3-dkim)."""
+"""dkimpy as its documentation shows it, `dkim.sign`, relaxed/relaxed, by Debian's Python (python3-dkim)."""
 
 from __future__ import annotations
 
