@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from . import chart, checking, draining, imap_limits, inbox, limits, machine, outbox, pruning, queues, report
-from .certificates import write_certificates
+from .certificates import write_certificates, write_signing_key
 from .contestants import Contestant, assemble
 from .growing import Curve, grow
 from .material import Material
@@ -47,6 +47,7 @@ def main() -> int:
         material = Material(folder)
         material.write()
         write_certificates(folder)
+        write_signing_key(folder)
         ground = Ground(core, folder)
         field = assemble(folder, core)
         for who, why in field.absent.items():

@@ -154,7 +154,8 @@ def test_rspamd_verifies_every_mail(signed_files: list[str]) -> None:
         for file in signed_files:
             mail = Path(file).read_bytes()
             symbols = judge.symbols(mail)
-            if mail.endswith(b"\r\n\r\n \r\n"):
+            body = mail.partition(b"\r\n\r\n")[2]
+            if not body.strip() and body.strip(b"\r\n"):
                 # A body of blanks is empty in the relaxed form (RFC 6376 3.4.4): no octets for dkimpy, OpenDKIM and us,
                 # an empty line for Rspamd.
                 assert "R_DKIM_REJECT" in symbols
