@@ -352,6 +352,7 @@ def test_a_success_before_the_end_is_believed_by_nobody(server: HttpProviderServ
     assert failing(connect("graph")).in_doubt
 
 
+@pytest.mark.slow
 def test_a_reset_in_the_middle_of_a_long_request_is_in_doubt_only_once_the_end_may_have_left(
     server: HttpProviderServer, connect: Connect
 ) -> None:

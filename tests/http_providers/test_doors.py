@@ -48,6 +48,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 Run = Callable[..., Ran]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_command_sends_by_a_provider(server: HttpProviderServer, run: Run, url: Url, provider: str) -> None:
     files = []
@@ -155,6 +156,7 @@ def test_a_login_for_graph_with_a_token_for_exchange_is_refused(
 # Doctor.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_doctor_tries_the_secret_and_sends_nothing(
     server: HttpProviderServer, url: Url, provider: str, run: Run
