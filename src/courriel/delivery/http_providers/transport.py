@@ -77,7 +77,7 @@ class HttpTransport:
     @property
     def answer_limit(self) -> float:
         """Seconds from the yes of `before_end` to the last octet of the answer, at most."""
-        return self._server.timeouts.data + self._server.timeouts.message
+        return self._server.timeouts.message
 
     @property
     def silence_limit(self) -> float:
