@@ -11,8 +11,9 @@ from collections.abc import Callable
 import pytest
 
 import courriel
-from courriel import Server, TokenSource, errors
+from courriel import Address, Server, TokenSource, errors
 from courriel._dataclass import replace
+from courriel.delivery.http_providers.brevo import idempotency_key
 from courriel.delivery.http_providers.graph import Graph
 from courriel.delivery.http_providers.transport import HttpTransport
 from courriel.model.server import Dialect
@@ -289,6 +290,19 @@ def test_brevo_has_seen_the_mail_already(server: HttpProviderServer, connect: Co
     assert len(server.taken) == 1, "what was in doubt did not leave twice"
 
 
+def test_brevo_gets_another_key_for_another_mail_and_for_other_recipients() -> None:
+    one = submission_of(mail(), IN_SEVEN_BITS)
+    others = [
+        one, replace(one, message_id=""), submission_of(mail(), IN_SEVEN_BITS),
+        replace(one, envelope=replace(one.envelope, recipients=(Address.parse("carol@example.org"),))),
+    ]  # fmt: skip
+
+    keys = [idempotency_key(each) for each in others]
+
+    assert len(set(keys)) == 4
+    assert keys[0] == idempotency_key(one)
+
+
 # Certain: the request was not whole.
 
 
@@ -352,6 +366,7 @@ def test_a_success_before_the_end_is_believed_by_nobody(server: HttpProviderServ
     assert failing(connect("graph")).in_doubt
 
 
+@pytest.mark.slow
 def test_a_reset_in_the_middle_of_a_long_request_is_in_doubt_only_once_the_end_may_have_left(
     server: HttpProviderServer, connect: Connect
 ) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from courriel import Route, doctor, errors
+from courriel.bridge.accounts import found_accounts
 from courriel.cli.main import main
-from courriel.delivery.oauth import sources
+from courriel.delivery.oauth import sources, store
+from courriel.delivery.oauth.login import StoredLogin
 from http_providers.conftest import PROVIDERS, SECRETS, mail
 from servers.authority import Authority
 from servers.http_providers import Answer, HttpProviderServer
@@ -48,6 +50,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 Run = Callable[..., Ran]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_command_sends_by_a_provider(server: HttpProviderServer, run: Run, url: Url, provider: str) -> None:
     files = []
@@ -152,9 +155,19 @@ def test_a_login_for_graph_with_a_token_for_exchange_is_refused(
     assert not server.heard
 
 
+def test_the_bridge_has_no_use_for_a_login_for_graph() -> None:
+    store.save(
+        StoredLogin("graph-ada@contoso.example", "microsoft", "ada@contoso.example", "id", "browser",
+                    ("graph.microsoft.com",), purpose="graph", access_token="token-secret-1")
+    )  # fmt: skip
+
+    assert found_accounts() == {}
+
+
 # Doctor.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_doctor_tries_the_secret_and_sends_nothing(
     server: HttpProviderServer, url: Url, provider: str, run: Run

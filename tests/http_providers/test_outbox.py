@@ -15,6 +15,7 @@ import pytest
 from courriel import Outbox, State, Ticket
 from http_providers import dying
 from http_providers.conftest import PROVIDERS, mail
+from inside import bell_of
 from outbox.conftest import engine, outbox, place
 from servers.fixtures import postgres
 from servers.http_providers import Answer, Exchange, HttpProviderServer
@@ -37,6 +38,7 @@ def profile(url: Url, tmp_path: Path) -> Callable[[str], str]:
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_lane_leads_to_a_provider(
     server: HttpProviderServer, outbox: Outbox, profile: Callable[..., str], provider: str
@@ -72,6 +74,7 @@ def test_a_throttled_lane_rests_for_as_long_as_the_provider_says(
     assert ticket.status is State.SENT
 
 
+@pytest.mark.slow
 def test_a_refused_login_keeps_the_mails(
     server: HttpProviderServer, outbox: Outbox, profile: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +90,26 @@ def test_a_refused_login_keeps_the_mails(
 
     assert states == [State.READY] * 3
     assert [ticket.status for ticket in tickets] == [State.SENT] * 3, "the key is read again"
+
+
+@pytest.mark.slow
+def test_a_worker_that_goes_on_reads_a_refused_key_again(
+    server: HttpProviderServer, outbox: Outbox, profile: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILJET_SECRET", "of yesterday")
+    lane = profile("mailjet")
+    ticket = outbox.put(mail(), via=lane)
+
+    with outbox.worker():
+        ends = time.monotonic() + 20
+        while not any(each.paused for each in outbox.lanes()):
+            assert time.monotonic() < ends
+            bell_of(outbox).wait(bell_of(outbox).rung, 0.05)
+        monkeypatch.setenv("MAILJET_SECRET", "key-secret-1")
+        outbox.resume(lane)
+        info = ticket.wait(20)
+
+    assert info.state is State.SENT
 
 
 def take_and_reset(exchange: Exchange) -> None:

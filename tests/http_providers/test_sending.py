@@ -143,6 +143,7 @@ def test_an_end_that_is_held_back_sends_nothing(server: HttpProviderServer, conn
     assert len(server.heard) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_asyncio_sends_by_the_same_code(server: HttpProviderServer, url: Url, provider: str) -> None:
     asked: list[bool] = []

@@ -45,6 +45,6 @@ def route_of(login: StoredLogin, server: str) -> Route:
 
 
 def usual_routes(login: StoredLogin) -> list[Route]:
-    """Routes to those servers of the provider that may get the login's tokens."""
+    """Routes to those servers of the provider that may get the login's tokens; none for a login of Graph."""
     routes = [route_of(login, each) for each in usual_servers(login)]
-    return [route for route in routes if route.server is not None and route.server.host in login.hosts]
+    return [route for route in routes if route.by_session and route.server and route.server.host in login.hosts]

@@ -99,8 +99,11 @@ class HttpsLine:
             whole = not early
             if whole:
                 self._ask(before_end)
-                self._end(line, octets[-1:], ends)
-            response, keep = self._response(line, early, longest, ends, whole=whole)
+            # One limit for the end and the answer: the outbox's lease on the mail outlives it.
+            until = min(ends, monotonic() + limits.message)
+            if whole:
+                self._end(line, octets[-1:], until)
+            response, keep = self._response(line, early, longest, until, whole=whole)
             self._used = monotonic()
             if not whole and 200 <= response.status < 300:
                 raise self._answered_early()
@@ -194,8 +197,8 @@ class HttpsLine:
         if self._cut:
             raise self._failure(ConnectionAbortedError(), "data", in_doubt=False)
 
-    def _end(self, line: ssl.SSLSocket, octets: memoryview, ends: float) -> None:
-        left = self._left(ends, self._server.timeouts.data, "data")
+    def _end(self, line: ssl.SSLSocket, octets: memoryview, until: float) -> None:
+        left = self._left(until, self._server.timeouts.message, "message")
         try:
             line.settimeout(left)
             line.sendall(octets)
@@ -203,10 +206,9 @@ class HttpsLine:
             raise self._failure(failed, "message", in_doubt=True) from None
 
     def _response(
-        self, line: ssl.SSLSocket, early: bytes, longest: int, ends: float, *, whole: bool
+        self, line: ssl.SSLSocket, early: bytes, longest: int, until: float, *, whole: bool
     ) -> tuple[HttpsResponse, bool]:
         """The response, and whether the connection can be used again."""
-        until = min(ends, monotonic() + self._server.timeouts.message)
         source = _Octets(line, early, until)
         reader = _Reader(source)
         response = http.client.HTTPResponse(_AsSocket(reader))  # type: ignore[arg-type]

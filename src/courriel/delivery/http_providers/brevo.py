@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from hashlib import sha256
 from uuid import NAMESPACE_URL, uuid5
 
 from courriel.delivery.http_providers import answers
@@ -145,9 +146,12 @@ class Brevo:
 
 
 def idempotency_key(submission: Submission) -> str:
-    """The key of a mail, a UUID: the same for each attempt, another for other recipients."""
+    """The key of a mail, a UUID: the same for each attempt, another for other recipients and other octets."""
+    octets = sha256()
+    for piece in submission.content:
+        octets.update(piece)
     recipients = sorted(address.spec for address in submission.envelope.recipients)
-    return str(uuid5(NAMESPACE_URL, "\n".join(("mid:", submission.message_id, *recipients))))
+    return str(uuid5(NAMESPACE_URL, "\n".join(("mid:", submission.message_id, octets.hexdigest(), *recipients))))
 
 
 # The steps.

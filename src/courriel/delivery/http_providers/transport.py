@@ -77,7 +77,7 @@ class HttpTransport:
     @property
     def answer_limit(self) -> float:
         """Seconds from the yes of `before_end` to the last octet of the answer, at most."""
-        return self._server.timeouts.data + self._server.timeouts.message
+        return self._server.timeouts.message
 
     @property
     def silence_limit(self) -> float:
@@ -116,7 +116,7 @@ class HttpTransport:
         """The same transport for one batch, so that `hang_up` ends that batch alone; connections are shared."""
         yield HttpTransport(self._provider, self._server, self._credentials, self._idle)
 
-    def try_login(self) -> HttpsResponse:
+    def try_login(self) -> None:
         """Ask the provider whether it accepts the secret, by a documented request that sends nothing.
 
         Raises AuthenticationRefused, and what a connection raises; RemoteProtocolError for an answer of another kind.
@@ -127,7 +127,7 @@ class HttpTransport:
             login = self._login(login.secret)
             response = self._exchange(self._provider.trial(login), None)
         if self._provider.tried(response):
-            return response
+            return
         failed = self._failure(response, login, ())
         failed.in_doubt = False  # nothing was to be sent
         raise failed
