@@ -290,6 +290,18 @@ def test_mailq_shows_ones_own_mails_and_newaliases_has_nothing_to_do(sendmail: S
     assert len(sendmail.sandbox.letters) == 1
 
 
+@pytest.mark.parametrize("arguments", [["-bp"], ["-q"]])
+def test_a_user_without_an_outbox_has_no_mail_and_needs_no_home(sendmail: Sendmail, arguments: list[str]) -> None:
+    # A file in place of a home: root, who may run the tests, could make a folder anywhere else.
+    home = sendmail.folder / "file"
+    home.touch()
+
+    ran = sendmail.run(arguments, HOME=str(home / "home"), COURRIEL_OUTBOX="")
+
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout == (b"Mail queue is empty\n" if arguments == ["-bp"] else b"")
+
+
 def test_smtp_on_standard_input(sendmail: Sendmail) -> None:
     commands = [
         "EHLO here", "RCPT TO:<b@example.org>", "MAIL FROM:<ada@example.org> BODY=8BITMIME",
