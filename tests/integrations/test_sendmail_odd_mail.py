@@ -194,7 +194,7 @@ def test_the_quota_outlives_the_service(run: Run, folder: Path, tmp_path: Path) 
 def test_a_clock_that_was_set_back_keeps_the_quota_for_an_hour(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = folder.with_name("drop-quota")
     journal.write_text(f"{time.time() + 86_400:.0f} 7\n{time.time() - 3601:.0f} 8\n12 9\nx 8\n7 7 7\n8\n\n")
-    found = quota.Quota(1, journal)
+    found = quota.HourlyQuota(1, journal)
     assert (found.allows(7), found.allows(8), found.allows(9)) == (False, True, True)
 
     later = time.monotonic() + 3601
@@ -212,7 +212,7 @@ def test_a_journal_that_is_a_link_is_not_followed(
     folder.with_name("drop-quota").symlink_to(target)
 
     with caplog.at_level(logging.WARNING, "courriel.drop"):
-        found = quota.Quota(1, folder.with_name("drop-quota"))
+        found = quota.HourlyQuota(1, folder.with_name("drop-quota"))
 
     assert found.allows(7)
     found.count(7)

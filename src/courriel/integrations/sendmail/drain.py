@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from courriel import ReadyMessage, errors
 from courriel.integrations.sendmail.drop import LONGEST_ENVELOPE, DroppedEnvelope
-from courriel.integrations.sendmail.quota import QUOTA, Quota
+from courriel.integrations.sendmail.quota import QUOTA, HourlyQuota
 from courriel.integrations.sendmail.send_terms import send_terms
 from courriel.integrations.sendmail.text import LONGEST_HEADER, MOST_OCTETS
 
@@ -50,7 +50,7 @@ class DropService:
         self._end = Event()
         self._thread = Thread(target=self._run, name="courriel-drop", daemon=True)
         check_folder(self._folder)
-        self._quota = Quota(quota, self._folder.with_name(f"{self._folder.name}-quota"))
+        self._quota = HourlyQuota(quota, self._folder.with_name(f"{self._folder.name}-quota"))
 
     def run_once(self) -> int:
         """Take what is there now; the number of mails that went into the outbox.

@@ -24,7 +24,7 @@ _ROUND = 100_000  # lines after which a journal is written anew, without those t
 _logger = logging.getLogger("courriel.drop")
 
 
-class Quota:
+class HourlyQuota:
     """Count of mails for each user by the hour; `most` is the number that each may have taken.
 
     A journal that cannot be written is told in the log once, and the count is then kept in memory.
@@ -69,7 +69,7 @@ class Quota:
             self._begin()
 
     def close(self) -> None:
-        """Close the journal."""
+        """Close the file of the journal."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -77,7 +77,7 @@ class Quota:
     # The steps.
 
     def _begin(self) -> None:
-        """Read what the journal has of the last hour, and begin a new one with it."""
+        """Read the mails of the last hour from the journal, and write a new file with them."""
         try:
             kept = list(self._read())
             part = self._journal.with_name(f"{self._journal.name}.new")
