@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from courriel.delivery.adapters import ProvidedTransport as ProvidedTransport
     from courriel.delivery.connect import AsyncConnected as AsyncConnected
     from courriel.delivery.connect import Connected as Connected
+    from courriel.delivery.dkim.signer import Signer as Signer
+    from courriel.delivery.http_providers.transport import HttpTransport as HttpTransport
     from courriel.delivery.local import KeptMessage as KeptMessage
     from courriel.delivery.local import KeptMessages as KeptMessages
     from courriel.delivery.local import LocalTransport as LocalTransport
@@ -165,6 +167,7 @@ _HOMES = {
     "BridgeTrial": "bridge.bridge",
     "CapturedMessage": "sandbox.letter",
     "Said": "sandbox.said",
+    "Signer": "delivery.dkim.signer",
     "SaidLine": "sandbox.said",
     "WebSettings": "sandbox.web_settings",
     "CertificateFacts": "doctor.visit.certificates",
@@ -186,6 +189,7 @@ _HOMES = {
     "FolderLetter": "session.imap.letters",
     "FolderStatus": "model.received.folder",
     "Health": "outbox.work.health",
+    "HttpTransport": "delivery.http_providers.transport",
     "IfKnown": "outbox.putting.terms",
     "ImapLetterRefs": "session.imap.mailbox",
     "InHand": "outbox.work.liveness",

@@ -43,6 +43,7 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
 # Looking at mails.
 
 
+@pytest.mark.slow
 def test_each_test_has_the_mails_that_were_sent_in_it(suite: pytest.Pytester) -> None:
     suite.makepyfile("""
         from program import mail
@@ -76,6 +77,7 @@ def test_each_test_has_the_mails_that_were_sent_in_it(suite: pytest.Pytester) ->
     suite.runpytest().assert_outcomes(passed=4)
 
 
+@pytest.mark.slow
 def test_a_program_that_reads_its_settings_sends_here_and_nowhere_else(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +97,7 @@ def test_a_program_that_reads_its_settings_sends_here_and_nowhere_else(
     suite.runpytest().assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_coroutines_wait_for_mails(suite: pytest.Pytester) -> None:
     suite.makepyfile("""
         import asyncio
@@ -123,6 +126,7 @@ def test_coroutines_wait_for_mails(suite: pytest.Pytester) -> None:
     suite.runpytest().assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mails", ["", "mail(mail_outbox.port); mail(mail_outbox.port, subject='Invoice 43')"])
 def test_one_is_neither_none_nor_two(suite: pytest.Pytester, mails: str) -> None:
     suite.makepyfile(f"""
@@ -139,9 +143,23 @@ def test_one_is_neither_none_nor_two(suite: pytest.Pytester, mails: str) -> None
     result.stdout.fnmatch_lines(["*one mail was awaited; " + ("what came:" if mails else "nothing came")])
 
 
+def test_nobody_waits_for_mails_that_are_captured(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite.makepyfile("""
+        def test_it(mail_outbox):
+            pass
+    """)
+    monkeypatch.setenv("COURRIEL_CAPTURE", "1")
+
+    result = suite.runpytest()
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*COURRIEL_CAPTURE=1 is set, so that no mail of courriel comes to mail_outbox*"])
+
+
 # assert_mail.
 
 
+@pytest.mark.slow
 def test_the_mail_that_must_have_come_is_found(suite: pytest.Pytester) -> None:
     suite.makepyfile("""
         from program import mail
@@ -160,6 +178,7 @@ def test_the_mail_that_must_have_come_is_found(suite: pytest.Pytester) -> None:
     suite.runpytest().assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
@@ -188,6 +207,7 @@ def test_a_mail_that_differs_is_not_taken_for_it(suite: pytest.Pytester, asked: 
     result.stdout.fnmatch_lines([told])
 
 
+@pytest.mark.slow
 def test_the_nearest_mail_is_told_first_with_a_mark_where_it_differs(suite: pytest.Pytester) -> None:
     suite.makepyfile("""
         from program import mail
@@ -253,6 +273,7 @@ FAULTY = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", PROCESSES)
 def test_a_test_runs_once_for_each_fault_and_the_summary_tells_which_were_mishandled(
     suite: pytest.Pytester, processes: tuple[str, ...]
@@ -273,6 +294,7 @@ def test_a_test_runs_once_for_each_fault_and_the_summary_tells_which_were_mishan
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mark", "told"),
     [
@@ -301,9 +323,41 @@ def test_a_mark_that_makes_no_sense_is_an_error(suite: pytest.Pytester, mark: st
     ).fnmatch_lines([told])
 
 
+@pytest.mark.parametrize(
+    "test",
+    [
+        """
+        import pytest, unittest
+
+        class TestShop(unittest.TestCase):
+            @pytest.mark.mail_faults("GREYLISTED")
+            def test_it(self):
+                pass
+        """,
+        """
+        import pytest, unittest
+
+        @pytest.mark.mail_faults("GREYLISTED")
+        class TestShop(unittest.TestCase):
+            def test_it(self):
+                pass
+        """,
+    ],
+    ids=["method", "class"],
+)
+def test_a_mark_that_makes_no_test_of_each_fault_is_an_error(suite: pytest.Pytester, test: str) -> None:
+    suite.makepyfile(test)
+
+    result = suite.runpytest()
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*the mark mail_faults is for test functions*"])
+
+
 # Costs, and neighbours.
 
 
+@pytest.mark.slow
 def test_a_run_without_mail_imports_nothing(suite: pytest.Pytester) -> None:
     suite.makepyfile("""
         import sys
@@ -317,6 +371,7 @@ def test_a_run_without_mail_imports_nothing(suite: pytest.Pytester) -> None:
     suite.runpytest_subprocess().assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_names_of_other_plugins_stay_theirs(suite: pytest.Pytester) -> None:
     suite.makepyfile("def test_it(): pass")
 
@@ -350,6 +405,7 @@ def _suite_of_invoices(suite: pytest.Pytester, amount: str, *, reminder: bool) -
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", PROCESSES)
 def test_the_report_tells_what_differs_from_the_last_run(suite: pytest.Pytester, processes: tuple[str, ...]) -> None:
     folder = suite.path / "report"
@@ -376,6 +432,7 @@ def test_the_report_tells_what_differs_from_the_last_run(suite: pytest.Pytester,
     assert not (folder / "incoming").exists()
 
 
+@pytest.mark.slow
 def test_a_part_of_the_suite_leaves_the_other_mails_as_they_are(suite: pytest.Pytester) -> None:
     _suite_of_invoices(suite, "42", reminder=True)
     suite.runpytest_subprocess("--mail-report", "report")
@@ -383,8 +440,62 @@ def test_a_part_of_the_suite_leaves_the_other_mails_as_they_are(suite: pytest.Py
     part = suite.runpytest_subprocess("--mail-report", "report", "-k", "invoice")
     whole = suite.runpytest_subprocess("--mail-report", "report")
 
-    assert "1 mails, 0 of them not as before" in part.stdout.str()
+    assert "1 mail, 0 of them not as before" in part.stdout.str()
     assert "3 mails, 0 of them not as before" in whole.stdout.str()
+
+
+def test_a_folder_of_something_else_is_left_as_it_is(suite: pytest.Pytester) -> None:
+    _suite_of_invoices(suite, "42", reminder=True)
+    code = suite.mkdir("mails") / "models.py"
+    code.write_text("class Mail: ...", encoding="utf-8")
+
+    result = suite.runpytest("--mail-report", ".")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--mail-report: * holds something else; name a new or an empty folder"])
+    assert code.exists()
+    assert not {"index.html", "incoming"} & {each.name for each in suite.path.iterdir()}
+
+
+@pytest.mark.parametrize("folder", ["program.py", "program.py/report", "/dev/null"])
+def test_a_folder_that_cannot_be_is_told_before_the_tests(suite: pytest.Pytester, folder: str) -> None:
+    _suite_of_invoices(suite, "42", reminder=True)
+
+    result = suite.runpytest("--mail-report", folder)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--mail-report: *"])
+    result.stderr.no_fnmatch_line("*Traceback*")
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_the_results(suite: pytest.Pytester) -> None:
+    suite.makepyfile("""
+        from pathlib import Path
+        from program import mail
+
+        def test_it(mail_outbox):
+            Path("report/index.html").mkdir()
+            mail(mail_outbox.port)
+    """)
+
+    result = suite.runpytest("--mail-report", "report")
+
+    result.assert_outcomes(passed=1)
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["not written: *index.html*"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("left", ["{", "[]", "[" * 100_000, '{"shape": 1, "fields": 3}'])
+def test_a_record_that_a_killed_run_left_is_no_obstacle(suite: pytest.Pytester, left: str) -> None:
+    _suite_of_invoices(suite, "42", reminder=True)
+    suite.runpytest_subprocess("--mail-report", "report")
+    next((suite.path / "report" / "mails").iterdir()).write_text(left, encoding="utf-8")
+
+    again = suite.runpytest_subprocess("--mail-report", "report")
+
+    again.assert_outcomes(passed=4)
+    assert "3 mails, 1 of them not as before" in again.stdout.str()
 
 
 def test_the_plugin_costs_little_where_it_is_not_used(tmp_path: Path) -> None:
