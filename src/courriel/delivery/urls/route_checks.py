@@ -128,6 +128,8 @@ def _check_http(route: Route, server: Server) -> None:
             raise refusal("mailjet: the public key follows, as mailjet:PUBLIC-KEY?password=env:MAILJET_SECRET")
         case "brevo" if route.user:
             raise refusal("brevo: there is no user, the key is all: brevo:?password=env:BREVO_KEY")
+        case _:
+            pass
     if route.kind != "graph" and route.password is not None and route.password.kind == "login":
         raise refusal(f"{route.kind}: a stored login is none of this provider; its key is a secret of its own")
 
