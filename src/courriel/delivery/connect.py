@@ -17,8 +17,10 @@ from __future__ import annotations
 from _thread import allocate_lock
 
 from courriel import errors
+from courriel._dataclass import replace
 from courriel.delivery.percent import refusal
 from courriel.delivery.settings import profiles
+from courriel.delivery.signing_routes import signer_of
 from courriel.delivery.urls.route import Route, Via
 from courriel.model.server import Server
 from courriel.network import forks
@@ -32,15 +34,16 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from courriel.delivery.adapters import AsyncProvidedTransport, ProvidedTransport
+    from courriel.delivery.dkim.signed import AsyncSigned, Signed
     from courriel.delivery.http_providers.transport import HttpTransport
     from courriel.delivery.local import LocalTransport
     from courriel.session.pool.awaited import AsyncSmtpPool
     from courriel.session.smtp import AsyncSmtpSession
 
-Connected: TypeAlias = "SmtpSession | SmtpPool | HttpTransport | LocalTransport | ProvidedTransport"
+Connected: TypeAlias = "SmtpSession | SmtpPool | HttpTransport | LocalTransport | ProvidedTransport | Signed"
 """A Transport that has `send`, and goes with `with`."""
 
-AsyncConnected: TypeAlias = "AsyncSmtpSession | AsyncSmtpPool | AsyncProvidedTransport"
+AsyncConnected: TypeAlias = "AsyncSmtpSession | AsyncSmtpPool | AsyncProvidedTransport | AsyncSigned"
 """An AsyncTransport that has `send`, and goes with `async with`."""
 
 SIZE = 4
@@ -53,20 +56,19 @@ def connect(setting: Via = None, *, transcript: Transcript | None = None) -> Con
     """Make the transport that a setting means; use it with `with`.
 
     It is a session; a pool where the setting has `pool=` or `rate=`; an HttpTransport for graph:, brevo: and mailjet:;
-    a local transport for memory:, console:, null:, file: and maildir:; or the program's own for python:. `setting` is a
-    URL, the name of a profile, a Route, a Server without a login, or None for the settings of environment and files.
-    The password is read now; the connection is opened by `with`, that of an HttpTransport by the first mail. A
-    `transcript` records a conversation with a server. Raises UsageError, InvalidUrl, also for a setting for reading
-    mail.
+    a local transport for memory:, console:, null:, file: and maildir:; or the program's own for python:; with `dkim=`
+    one of them inside a Signed. `setting` is a URL, the name of a profile, a Route, a Server without a login, or None
+    for the settings of environment and files. The password is read now; the connection is opened by `with`, that of an
+    HttpTransport by the first mail. A `transcript` records a conversation with a server. Raises UsageError, InvalidUrl,
+    also for a setting for reading mail.
     """
     route = _route_of(setting)
-    if not route.by_session:
-        return _without_session(route, transcript)
-    if route.pooled:
-        return pool_of(route, transcript)
-    return SmtpSession(
-        route.server_to_reach(), route.credentials(), max_messages=route.max_messages or None, transcript=transcript
-    )
+    signer = signer_of(route)
+    if signer is None:
+        return _unsigned(route, transcript)
+    from courriel.delivery.dkim.signed import Signed
+
+    return Signed.by(_unsigned(route, transcript), signer)
 
 
 async def aconnect(setting: Via = None, *, transcript: Transcript | None = None) -> AsyncConnected:
@@ -80,6 +82,12 @@ async def aconnect(setting: Via = None, *, transcript: Transcript | None = None)
     from courriel.session.smtp import AsyncSmtpSession
 
     route = await to_thread(_route_of, setting)
+    if route.dkim:
+        from courriel.delivery.dkim.signed import AsyncSigned
+
+        signer = await to_thread(signer_of, route)
+        assert signer is not None
+        return AsyncSigned.by(await aconnect(replace(route, dkim=""), transcript=transcript), signer)
     if not route.by_session:
         _refuse_transcript(route, transcript)
         return await aconnect_without_session(route)
@@ -168,6 +176,18 @@ class _Shared:
 
 
 _shared = _Shared()
+
+
+def _unsigned(
+    route: Route, transcript: Transcript | None
+) -> SmtpSession | SmtpPool | HttpTransport | LocalTransport | ProvidedTransport:
+    if not route.by_session:
+        return _without_session(route, transcript)
+    if route.pooled:
+        return pool_of(route, transcript)
+    return SmtpSession(
+        route.server_to_reach(), route.credentials(), max_messages=route.max_messages or None, transcript=transcript
+    )
 
 
 def _without_session(route: Route, transcript: Transcript | None) -> HttpTransport | LocalTransport | ProvidedTransport:

@@ -55,6 +55,8 @@ def send(message: Sendable | None = None, /, *, via: Via | Transport = None, **f
     route = _route(via)
     del via  # it may hold a password, and error reporters record the locals of frames
     message, options = _message_and_options(message, fields, route)
+    if route.dkim:
+        message, options = _signed(route, message, options)
     if not route.by_session:
         return _send_without_session(route, message, options)
     route.say_warnings()
@@ -92,6 +94,9 @@ async def asend(
     route = await to_thread(_route, via)
     del via
     message, options = _message_and_options(message, fields, route)
+    if route.dkim:
+        signed = await to_thread(_signed, route, message, options)
+        message, options = signed
     if not route.by_session:
         return await _asend_without_session(route, message, options)
     route.say_warnings()
@@ -144,6 +149,14 @@ def _message_and_options(
             options[name] = value
     checked = SendOptions(**options)  # type: ignore[arg-type]  # the words are those of `SendArguments`
     return message, {name: getattr(checked, name) for name in options}  # type: ignore[return-value]
+
+
+def _signed(route: Route, message: Sendable, options: SendArguments) -> tuple[Sendable, SendArguments]:
+    """The message as a signed submission, with its options in it."""
+    from courriel.delivery.signing_routes import signer_of
+
+    signer = signer_of(route)
+    return (message, options) if signer is None else (signer.signed(message, options), {})
 
 
 def _composed(fields: dict[str, object], route: Route | None) -> Message:

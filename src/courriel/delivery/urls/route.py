@@ -58,7 +58,8 @@ class Route:
     `password` is a reference to the secret, which is read by each call of `credentials()`; `proxy_password` is that of
     the server's proxy, which `server` here does not hold, and `server_to_reach()` does.
     `sender` is for messages without one. `pool` is the most sessions at once, `rate` ("30/m") the most messages per
-    time, `max_messages` the most in one session; 0 and "" set no limit here. `notes` are warnings logged before the
+    time, `max_messages` the most in one session; 0 and "" set no limit here. `dkim` is the table of the settings by
+    which mail is signed ("example" for [dkim.example]). `notes` are warnings logged before the
     route is used; they do not count in comparisons. Raises InvalidUrl for an invalid combination.
     """
 
@@ -74,6 +75,7 @@ class Route:
     max_messages: int = 0
     target: str = ""
     proxy_password: SecretReference | None = None
+    dkim: str = ""
     source: str = field(default="", compare=False)
     """The variable or file it came from; "" when it came from an argument."""
 
@@ -281,6 +283,8 @@ class Route:
             yield "rate", self.rate
         if self.max_messages:
             yield "max_messages", str(self.max_messages)
+        if self.dkim:
+            yield "dkim", self.dkim
         if self.server and self.server.redirect_to:
             yield "redirect_to", self.server.redirect_to.spec
         if self.server and self.server.allowlist:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from courriel import errors
+from courriel._lazy_re import expression
 from courriel.delivery.percent import refusal
 from courriel.delivery.urls import schemes
 from courriel.model.server import Dialect, Security, Server
@@ -24,6 +25,12 @@ def check(route: Route) -> None:
     if (route.kind == schemes.PROGRAM) is not is_target(route.target):
         raise refusal(f"{route.kind}: target is a module and a name in it, as shop.mail:transport, for python: alone")
     _check_pool(route)
+    if route.dkim and (route.reads or not is_dkim_name(route.dkim)):
+        raise refusal(
+            f"dkim= makes no sense with {route.kind}: it signs mail that leaves"
+            if route.reads
+            else f"dkim={route.dkim!r:.80}: the name of a table in the settings, as dkim=example for [dkim.example]"
+        )
     if route.server is None:
         if route.user or route.password or route.proxy_password:
             raise refusal(f"{route.kind}: nobody logs in here")
@@ -33,6 +40,11 @@ def check(route: Route) -> None:
         _check_http(route, route.server)
     else:
         _check_login(route, route.server)
+
+
+def is_dkim_name(name: str) -> bool:
+    """Whether a table of the settings can have this name: [dkim.NAME]."""
+    return bool(_DKIM_NAME.fullmatch(name))
 
 
 def is_target(target: str) -> bool:
@@ -60,6 +72,7 @@ def warnings(route: Route) -> Iterator[str]:
 # The steps.
 
 
+_DKIM_NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _MOST_SESSIONS = 1000  # at once; a process has some thousand descriptors
 
 

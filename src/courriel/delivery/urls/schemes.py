@@ -77,6 +77,7 @@ SERVER_OPTIONS = (
     "max_messages",
     "redirect_to",
     "allowlist",
+    "dkim",
 )
 """Options of a server URL, in the order in which they are written."""
 HTTP_OPTIONS = (
@@ -86,7 +87,7 @@ HTTP_OPTIONS = (
 """Options of the URL of an HTTP provider. `verify=0` is none: the certificate is all that protects its key."""
 POOL_OPTIONS = ("pool", "rate", "max_messages")
 """Limits for sending: sessions at once, messages per time, messages per session."""
-SENDING_OPTIONS = ("ehlo", "from", "binary", "chunking", *POOL_OPTIONS, "redirect_to", "allowlist")
+SENDING_OPTIONS = ("ehlo", "from", "binary", "chunking", *POOL_OPTIONS, "redirect_to", "allowlist", "dkim")
 IMAP_OPTIONS = ("compress",)
 READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in SENDING_OPTIONS)
 SEVERAL = ("ca", "pin")

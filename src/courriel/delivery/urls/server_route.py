@@ -80,6 +80,7 @@ def assembled(
         rate=option_values.single(options, "rate"),
         max_messages=option_values.number(options, "max_messages"),
         proxy_password=proxy_password,
+        dkim=option_values.single(options, "dkim"),
     )
 
 

@@ -12,6 +12,7 @@ from courriel import errors
 from courriel._dataclass import replace
 from courriel.delivery.connect import forget_shared_pool, shared_pool
 from courriel.delivery.local import LocalTransport, transport_of
+from courriel.delivery.signing_routes import signed_by
 from courriel.delivery.transport import Transport, answers_now, lent, silence_limit_of
 from courriel.delivery.urls import schemes
 from courriel.delivery.urls.route import Route
@@ -53,7 +54,7 @@ class Dispatcher:
         if not isinstance(way, Route):
             return self._by_live(way, batch)
         if (local := transport_of(way)) is not None:
-            return _by_transport(local, batch)
+            return _by_transport(signed_by(way, local), batch)
         if way.by_http:
             return self._by_http(lane, way, batch)
         if way.pool:
@@ -120,7 +121,7 @@ class Dispatcher:
             batch.cut = session.hang_up
             self._open(session)
             batch.touch()
-        yield from _by_transport(warm.session, batch)
+        yield from _by_transport(signed_by(route, warm.session), batch)
 
     def _open(self, session: SmtpSession) -> None:
         """Open a session; without a free file descriptor, again after closing idle ones."""
@@ -179,7 +180,7 @@ class Dispatcher:
         pool = shared_pool(replace(route, rate=""))
         self._pools.add(pool)
         try:
-            yield from self._by_live(pool, batch)
+            yield from self._by_live(signed_by(route, pool), batch)
         except (errors.AuthenticationRefused, errors.ProxyError):
             forget_shared_pool(replace(route, rate=""))  # the password may have changed
             raise
