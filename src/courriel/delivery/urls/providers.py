@@ -75,7 +75,7 @@ class Provider:
 
     @property
     def regional(self) -> bool:
-        """Whether the region has to be named."""
+        """Whether the provider has a server in each region, which the name has to say."""
         return "{region}" in self.host
 
     @property
