@@ -140,7 +140,9 @@ def verify(kind: str, public: bytes, signature: bytes, signed: bytes, *, sha1: b
 def need_cryptography() -> None:
     """Raise MissingExtra where cryptography is not installed."""
     try:
-        import cryptography  # noqa: F401 - whether it is there
+        import cryptography
+
+        _ = cryptography.__version__
     except ImportError as missing:
         raise errors.MissingExtra(
             'signatures are made by a package that is installed apart: pip install "courriel[sign]"',

@@ -40,7 +40,7 @@ KeyLookup: TypeAlias = "Callable[[str], tuple[str, ...]]"
 
 @dataclass(frozen=True, slots=True)
 class DkimVerdict:
-    """What became of one signature.
+    """Verdict on one signature.
 
     `result` is "pass", "fail" (the octets are not those that were signed), "invalid" (the signature or its key cannot
     be used), or "unknown" (the name service did not answer). `reason` says why; `warnings` is what makes a signature
@@ -83,7 +83,7 @@ class Verification:
             body.feed(octets)
 
     def verdicts(self, records_at: KeyLookup, seconds: float) -> list[DkimVerdict]:
-        """What became of each signature, in their order; `seconds` is the time now. Raises MissingExtra."""
+        """The verdict on each signature, in their order; `seconds` is the time now. Raises MissingExtra."""
         digests = {key: body.finish() for key, body in self._bodies.items()}
         found = []
         for field, value in self._signatures:
