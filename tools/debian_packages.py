@@ -57,6 +57,7 @@ PACKAGES = {
     "git-email": "the same, called by git send-email",
     "libmailtools-perl": "the same, which reads addresses by it",
     "opendkim": "the tests of DKIM, signed and verified by OpenDKIM",
+    "opendkim-tools": "the same, for opendkim-testmsg",
     "rspamd": "the same, verified by Rspamd",
     "python3-dkim": "the same, verified by dkimpy; the bench beside it",
     "python3-nacl": "the same, for Ed25519",

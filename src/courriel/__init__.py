@@ -92,6 +92,9 @@ if TYPE_CHECKING:
     from courriel.model.received.attachment import ReceivedAttachment as ReceivedAttachment
     from courriel.model.received.folder import FolderPosition as FolderPosition
     from courriel.model.received.limits import ReadLimits as ReadLimits
+    from courriel.model.received.report import RecipientReport as RecipientReport
+    from courriel.model.received.report import Report as Report
+    from courriel.model.received.report import ReportKind as ReportKind
     from courriel.model.received.search import Search as Search
     from courriel.model.received.sync import SyncMark as SyncMark
     from courriel.model.server import Dialect as Dialect
@@ -179,11 +182,14 @@ _HOMES = {
     "Receipt": "model.receipt",
     "ReceivedAddress": "model.received.address",
     "ReceivedAttachment": "model.received.attachment",
+    "RecipientReport": "model.received.report",
     "RecipientResult": "model.receipt",
     "RecipientsRefused": "errors",
     "Refused": "errors",
     "RemoteProtocolError": "errors",
     "Reply": "reply",
+    "Report": "model.received.report",
+    "ReportKind": "model.received.report",
     "Return": "model.envelope",
     "RichTemplate": "compose.rich",
     "Route": "delivery.urls.route",

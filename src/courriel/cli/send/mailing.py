@@ -109,7 +109,7 @@ class Mailing:
             options["sender"] = sender
         if to is not None:
             options["to"] = typed_addresses(to)
-        if route.server is None:
+        if not route.by_session:
             # A transport that prints the message must not write between two JSON objects.
             with redirect_stdout(sys.stderr) if self._manner.json else nullcontext():
                 self._handing_over = route.leaves

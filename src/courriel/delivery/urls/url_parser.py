@@ -31,6 +31,10 @@ def read(url: str) -> Route:
     try:
         if parts.scheme in schemes.SERVERS:
             return server_route(parts)
+        if parts.scheme in schemes.HTTP:
+            from courriel.delivery.urls.http_route import http_route
+
+            return http_route(parts)
         if parts.scheme in schemes.KEPT:
             return _kept_route(parts)
         if parts.scheme in schemes.FOLDERS:

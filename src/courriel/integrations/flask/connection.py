@@ -43,10 +43,13 @@ class Connection:
     def send(self, message: Message, envelope_from: Mailbox | None = None) -> Receipt | None:
         """Send a message; returns its receipt, or None when MAIL_SUPPRESS_SEND keeps it back.
 
-        `envelope_from` is the sender for the servers, to whom reports go. Raises BadHeaderError, Unaddressed,
-        InvalidAddress, InvalidMessage before anything is sent, and then what `courriel.send` raises; refusals are
-        errors of smtplib as well. Some recipients refused are no error: the receipt names them.
+        `envelope_from` is the sender for the servers, to whom reports go. Raises UsageError outside its `with` block,
+        BadHeaderError, Unaddressed, InvalidAddress, InvalidMessage before anything is sent, and then what
+        `courriel.send` raises; refusals are errors of smtplib as well. Some recipients refused are no error: the
+        receipt names them.
         """
+        if self.host is None and not self.mail.suppress:
+            raise errors.UsageError("this connection is not open; use it by `with mail.connect() as connection:`")
         message.check()
         options = _options(message.mail_options, message.rcpt_options)
         options["to"] = message.envelope_recipients()

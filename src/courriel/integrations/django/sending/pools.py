@@ -79,7 +79,7 @@ def close_pools() -> None:
 
 def send(message: Sendable, route: Route | str | None, sender: str, to: list[str]) -> Receipt:
     """Send one message to these recipients. Raises CourrielError."""
-    if isinstance(route, Route) and route.server is not None and (pool := _pools.pool(route)) is not None:
+    if isinstance(route, Route) and route.by_session and (pool := _pools.pool(route)) is not None:
         try:
             return pool.send(message, sender=sender, to=to)
         except AuthenticationRefused:
@@ -91,7 +91,7 @@ def send(message: Sendable, route: Route | str | None, sender: str, to: list[str
 @contextmanager
 def open_session(route: Route | str | None) -> Generator[None]:
     """Open a session, or find one open, to see whether the server answers. Raises CourrielError."""
-    if isinstance(route, Route) and route.server is not None and (pool := _pools.pool(route)) is not None:
+    if isinstance(route, Route) and route.by_session and (pool := _pools.pool(route)) is not None:
         with pool.session():
             yield
         return
