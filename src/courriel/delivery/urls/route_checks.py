@@ -25,6 +25,8 @@ def check(route: Route) -> None:
     if (route.kind == schemes.PROGRAM) is not is_target(route.target):
         raise refusal(f"{route.kind}: target is a module and a name in it, as shop.mail:transport, for python: alone")
     _check_pool(route)
+    if route.dkim and route.by_http:
+        raise refusal(f"dkim= makes no sense with {route.kind}: the provider writes the mail, and signs it itself")
     if route.dkim and (route.reads or not is_dkim_name(route.dkim)):
         raise refusal(
             f"dkim= makes no sense with {route.kind}: it signs mail that leaves"
