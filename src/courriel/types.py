@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from courriel.bridge.accounts import BridgeRoutes as BridgeRoutes
     from courriel.bridge.bridge import BridgeTrial as BridgeTrial
+    from courriel.compose.html_page import Embedding as Embedding
+    from courriel.compose.html_page import HtmlPage as HtmlPage
     from courriel.compose.merged import MergedMessage as MergedMessage
     from courriel.compose.rich import AddressTexts as AddressTexts
     from courriel.compose.template import Row as Row
@@ -169,6 +171,7 @@ _HOMES = {
     "EndGuard": "model.submission",
     "EnhancedCode": "reply",
     "Event": "outbox.listeners",
+    "Embedding": "compose.html_page",
     "Examination": "doctor.examination",
     "FileIdentity": "model.attachment",
     "FilePath": "model.trust",
@@ -195,6 +198,7 @@ _HOMES = {
     "MailInfo": "outbox.store.facts",
     "Mailbox": "session.mailbox",
     "MailboxLetter": "session.imap.letters",
+    "HtmlPage": "compose.html_page",
     "MergedMessage": "compose.merged",
     "Metrics": "outbox.metrics",
     "Moment": "outbox.putting.encoding",

@@ -19,6 +19,8 @@ from courriel.delivery.urls import url_parser
 from courriel.model.received.limits import ReadLimits
 from courriel.network.connecting.proxy.environment import is_excepted
 from courriel.reply import EnhancedCode
+from courriel.wire.html.css_references import with_css_references
+from courriel.wire.html.references import with_references
 from courriel.wire.html.to_text import text_of
 from courriel.wire.imap import dates, folder_names, syntax
 from courriel.wire.imap.login_syntax import NoCommand, counted_at_end, read_command
@@ -265,6 +267,29 @@ def test_work_that_grows_with_the_square_is_found() -> None:
 
     with pytest.raises(AssertionError):
         check(["a"], quadratic)
+
+
+class NoFiles:
+    """Files of an HTML page, of which there are none."""
+
+    def picture(self, reference: str) -> str | None:
+        """Nothing: the reference stays."""
+
+    def sheet(self, reference: str) -> str | None:
+        """Nothing: the reference stays."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["", ">", "*/"])
+def test_references_of_a_page_of_twice_the_length_are_twice_the_work(end: str) -> None:
+    css = ["/*", "*", "/", "url(", "url('", 'url("', "@import ", "@import url(", ";", "\\", "'", '"', ")", "url(a)"]
+    check(
+        [*TAGS, "<!--[if", "<img srcset='a,", ",", "a ", "<p style='"],
+        lambda text: with_references(text, NoFiles()),
+        end,
+    )
+    check(css, lambda text: with_css_references(text, NoFiles()), end)
+    check(css, lambda text: with_references("<style>" + text, NoFiles()), end)
 
 
 @pytest.mark.slow

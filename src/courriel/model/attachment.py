@@ -127,7 +127,7 @@ class Attachment:
         Raises InvalidMessage (hint ATTACHMENT-MISSING) when there is none, and for anything but a regular file of this
         machine: URLs, network shares, devices, pipes, folders.
         """
-        where = _checked_path(path)
+        where = check_path("attachment", path)
         known = _open_and_stat(where)
         named = os.path.basename(where) if name is None else name  # noqa: PTH119
         # Not normalised: with a symbolic link, "link/.." is another folder than the current one.
@@ -239,6 +239,22 @@ def check_name(name: str) -> None:
         raise refusal("attachment name", f"it is longer than {LONGEST_NAME} octets")
 
 
+def check_path(field: str, path: str | os.PathLike[str]) -> str:
+    """Check that a path is one of this machine, and no URL or device; return it as text."""
+    where: object = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    if not isinstance(where, str):
+        raise refusal(field, f"a path is text, not {type(where).__name__}")
+    if _URL.match(where):
+        raise refusal(field, f"{where!r:.100} is a URL; nothing is fetched, give a file")
+    if where.startswith(("\\\\", "//", "\\/", "/\\")):
+        raise refusal(field, f"{where!r:.100} is on another machine; give a file of this one")
+    last = where.replace("\\", "/").rpartition("/")[2]
+    # Files in shared memory are files, though they stand below /dev; what is none is found out before it is opened.
+    if _DEVICE.fullmatch(last) or (where.startswith("/dev/") and not where.startswith("/dev/shm/")):  # noqa: S108
+        raise refusal(field, f"{where!r:.100} is a device, not a file")
+    return where
+
+
 # The steps.
 
 
@@ -256,21 +272,6 @@ def _as_attachment(given: object) -> Attachment:
 
 def _is_octets(given: object) -> bool:
     return isinstance(given, bytes | bytearray | memoryview)
-
-
-def _checked_path(path: str | os.PathLike[str]) -> str:
-    where: object = os.fspath(path) if isinstance(path, str | os.PathLike) else path
-    if not isinstance(where, str):
-        raise refusal("attachment", f"a path is text, not {type(where).__name__}")
-    if _URL.match(where):
-        raise refusal("attachment", f"{where!r:.100} is a URL; nothing is fetched, attach a file")
-    if where.startswith(("\\\\", "//", "\\/", "/\\")):
-        raise refusal("attachment", f"{where!r:.100} is on another machine; attach a file of this one")
-    last = where.replace("\\", "/").rpartition("/")[2]
-    # Files in shared memory are files, though they stand below /dev; what is none is found out before it is opened.
-    if _DEVICE.fullmatch(last) or (where.startswith("/dev/") and not where.startswith("/dev/shm/")):  # noqa: S108
-        raise refusal("attachment", f"{where!r:.100} is a device, not a file")
-    return where
 
 
 def open_at_once(path: str, flags: int) -> int:

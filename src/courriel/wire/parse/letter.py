@@ -207,8 +207,19 @@ class Letter:
 
     @cached_property
     def html(self) -> str:
-        """HTML as received, "" when there is none. Untrusted: never show it outside a sandboxed frame."""
+        """HTML as received, "" when there is none. Untrusted: show `safe_html()`."""
         return html_in(self._data, self._leaves, self._note)
+
+    def safe_html(self, *, remote_images: bool = False) -> str:
+        """Harmless HTML for a page of one's own: a fragment without scripts, forms, style sheets, names and layers.
+
+        Images of the letter come as `data:` URLs (5 MB each, 24 MB all); those on the web are left out, because they
+        tell their server who reads the letter and when, unless `remote_images` says otherwise. "" when there is no
+        HTML. Raises MissingExtra without nh3 (extra `html`).
+        """
+        from courriel.wire.html.safe import safe_html
+
+        return safe_html(self.html, self.attachments, remote_images=remote_images).html if self.html else ""
 
     @cached_property
     def attachments(self) -> tuple[ReceivedAttachment, ...]:
