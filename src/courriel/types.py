@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     from courriel.model.received.folder import Folder as Folder
     from courriel.model.received.folder import FolderStatus as FolderStatus
     from courriel.model.received.folder import Selection as Selection
+    from courriel.model.received.invitation import ReceivedAttendee as ReceivedAttendee
+    from courriel.model.received.invitation import ReceivedInvitation as ReceivedInvitation
     from courriel.model.received.part import LetterPart as LetterPart
     from courriel.model.received.sorting import LetterThread as LetterThread
     from courriel.model.received.sorting import ThreadedLetter as ThreadedLetter
@@ -226,6 +228,8 @@ _HOMES = {
     "RelayedSession": "network.relaying",
     "Result": "model.receipt",
     "RouteKind": "delivery.urls.route",
+    "ReceivedAttendee": "model.received.invitation",
+    "ReceivedInvitation": "model.received.invitation",
     "Row": "compose.template",
     "SaveTarget": "session.saving",
     "SecretKind": "delivery.secrets",

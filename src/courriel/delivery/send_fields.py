@@ -29,6 +29,7 @@ class SendFields(SendArguments, total=False):
     html_file: str | PathLike[str] | None
     base: str | PathLike[str] | None
     embed: Embedding
+    alternatives: Iterable[tuple[str, str]]
     attachments: Attachments
     priority: Priority | str
     read_receipt: bool | str | Address | None

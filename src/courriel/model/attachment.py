@@ -103,7 +103,7 @@ class Attachment:
         if not isinstance(self.source, bytes | str):
             raise refusal("attachment", f"its source is octets, or a path, not {type(self.source).__name__}")
         check_name(self.name)
-        object.__setattr__(self, "content_type", _checked_type(self.content_type or _guessed_type(self.name)))
+        object.__setattr__(self, "content_type", checked_type(self.content_type or _guessed_type(self.name)))
         if self.inline and not self.content_id:
             made = self.name if _CONTENT_ID.fullmatch(self.name) else f"{self.name.encode().hex()[:100]}@courriel"
             object.__setattr__(self, "content_id", made)
@@ -274,6 +274,19 @@ def _is_octets(given: object) -> bool:
     return isinstance(given, bytes | bytearray | memoryview)
 
 
+def checked_type(content_type: str) -> str:
+    """Check `type/subtype`, with parameters or without; `name` and `boundary` are written by the library."""
+    match = _CONTENT_TYPE.fullmatch(content_type)
+    if not match or len(content_type) > 200:
+        raise refusal("content_type", f"{content_type!r:.100} is not a type such as application/pdf")
+    if _OWN_PARAMETER.search(match[3]):
+        raise refusal("content_type", "its name and boundary are written by the library")
+    family = match[1].lower()
+    if family == "multipart" or (family == "message" and match[2].lower() not in ("rfc822", "global")):
+        raise refusal("content_type", f"{content_type!r:.100} is not the type of one file")
+    return content_type
+
+
 def open_at_once(path: str, flags: int) -> int:
     """`opener` that does not block: a pipe in place of the file is opened, and then found not to be the file."""
     return os.open(path, flags | _READ_ONLY)
@@ -296,19 +309,6 @@ def _open_and_stat(where: str) -> os.stat_result:
         text = f"attachment {where!r}: {reason}"
         raise InvalidMessage(text, stage="compose", hint_id="ATTACHMENT-MISSING") from missing
     raise refusal("attachment", f"{where!r} is not a file, but a folder, a pipe or a device")
-
-
-def _checked_type(content_type: str) -> str:
-    """Check `type/subtype`, with parameters or without; `name` and `boundary` are written by the library."""
-    match = _CONTENT_TYPE.fullmatch(content_type)
-    if not match or len(content_type) > 200:
-        raise refusal("content_type", f"{content_type!r:.100} is not a type such as application/pdf")
-    if _OWN_PARAMETER.search(match[3]):
-        raise refusal("content_type", "its name and boundary are written by the library")
-    family = match[1].lower()
-    if family == "multipart" or (family == "message" and match[2].lower() not in ("rfc822", "global")):
-        raise refusal("content_type", f"{content_type!r:.100} is not the type of one file")
-    return content_type
 
 
 def _guessed_type(name: str) -> str:

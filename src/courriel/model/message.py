@@ -61,6 +61,7 @@ class Message:
     subject: str
     text: str
     html: str
+    alternatives: tuple[tuple[str, str], ...]
     attachments: tuple[Attachment, ...]
     priority: Priority
     read_receipt: Address | None
@@ -87,6 +88,7 @@ class Message:
         html_file: str | os.PathLike[str] | None = None,
         base: str | os.PathLike[str] | None = None,
         embed: Embedding = "cid",
+        alternatives: Iterable[tuple[str, str]] = (),
         attachments: Attachments = (),
         priority: Priority | str = Priority.NORMAL,
         read_receipt: bool | str | Address | None = None,
@@ -106,10 +108,12 @@ class Message:
         Attachment. `text` is made from `html` when only that is given. `html_file` is a page instead of `html`: images
         and style sheets that it names by relative path become part of the message, `embed` says how (`cid`: as parts,
         `data`: within the HTML); with `base`, a folder, so do those of `html`. Nothing is fetched, and nothing outside
-        that folder is read. `read_receipt` asks the reader's program to report that it was read: True means that the
-        report goes to the sender. `delivery_receipt` asks the servers for a report of success or failure (DSN).
-        `one_click` says that the https link of `list_unsubscribe` takes a POST (RFC 8058). `date` has a time zone; the
-        default is now. Raises InvalidAddress, or InvalidMessage with the field named.
+        that folder is read. `alternatives` are further forms of the text, pairs of type and content, such as
+        `("text/x-amp-html", amp)`; readers show the last one that they know. `read_receipt` asks the reader's program
+        to report that it was read: True means that the report goes to the sender. `delivery_receipt` asks the servers
+        for a report of success or failure (DSN). `one_click` says that the https link of `list_unsubscribe` takes a
+        POST (RFC 8058). `date` has a time zone; the default is now. Raises InvalidAddress, or InvalidMessage with the
+        field named.
         """
         if not sender:
             raise refusal("sender", "a message comes from somebody; no sender was given")
@@ -140,6 +144,7 @@ class Message:
         if html != "":
             html = html if type(html) is str else as_text("html", html)
             check_body("html", html)
+        others = _alternatives(alternatives) if alternatives else ()
         files = _files(attachments) if attachments != () else ()
         if images:
             files += images
@@ -162,7 +167,7 @@ class Message:
         if one_click and not any(link.startswith("https:") for link in links):
             raise refusal("one_click", "it needs an https link in list_unsubscribe (RFC 8058)")
         _values.fill(
-            self, origin, to, cc, bcc, reply_to, subject, text, html, files, priority, read_receipt,
+            self, origin, to, cc, bcc, reply_to, subject, text, html, others, files, priority, read_receipt,
             delivery_receipt, headers, message_id, date, in_reply_to, references, links, one_click,
         )  # fmt: skip
 
@@ -368,6 +373,12 @@ def _files(given: Attachments) -> tuple[Attachment, ...]:
     from courriel.model.attachment import attachments_of
 
     return attachments_of(given)
+
+
+def _alternatives(given: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    from courriel.model.alternatives import checked_alternatives
+
+    return checked_alternatives(given)
 
 
 def _embedded(

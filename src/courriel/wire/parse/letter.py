@@ -26,6 +26,11 @@ from courriel.wire.parse.header import Header, read_header
 from courriel.wire.parse.parts import Leaf, leaves
 from courriel.wire.parse.words import one_line, readable, value_of
 
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from courriel.model.received.invitation import ReceivedInvitation
+
 LONGEST_HTML = 2_000_000  # characters of HTML converted to text, which takes a second
 MOST_DEFECTS = 100
 MOST_IDS = 1_000
@@ -225,6 +230,16 @@ class Letter:
     def attachments(self) -> tuple[ReceivedAttachment, ...]:
         """All attachments, inline images (`inline`) and attached mails included; file names are safe."""
         return attachments_in(self._data, self._leaves, self._note)
+
+    @cached_property
+    def invitation(self) -> ReceivedInvitation | None:
+        """Invitation to an event, its change, its cancellation, or an attendee's answer; None when there is none.
+
+        Raises MissingExtra without icalendar (extra `calendar`) when there is one.
+        """
+        from courriel.wire.calendar.reading import invitation_in
+
+        return invitation_in(self, self._data, self._leaves, self._note)
 
     @property
     def defects(self) -> tuple[str, ...]:
