@@ -38,15 +38,17 @@ def read(invitation: Invitation) -> dict[str, Any]:
 )
 def test_the_event_is_the_same(start: datetime) -> None:
     invitation = Invitation(
-        sender="Ada É <ada@example.org>", to='"Bob, b; c" <bob@example.org>', cc="zoe@example.org", subject="Review; a, b: é" * 5,
-        start=start, duration=timedelta(minutes=90), key="42", location="Salle é, 4", text='Bonjour;\nà "tous"\\n',
+        sender="Ada É <ada@example.org>", to='"Bob, b; c" <bob@example.org>', cc="zoe@example.org",
+        subject="Review; a, b: é" * 5, start=start, duration=timedelta(minutes=90), key="42", location="Salle é, 4",
+        text='Bonjour;\nà "tous"\\n',
     ).update(location="Salle 5")  # fmt: skip
 
     event = read(invitation)
 
     assert event == {
-        "method": "REQUEST", "uid": invitation.uid, "sequence": 1, "summary": "Review; a, b: é" * 5, "location": "Salle 5",
-        "description": 'Bonjour;\nà "tous"\\n', "start": start.timestamp(), "end": start.timestamp() + 5400, "wholeDays": False,
+        "method": "REQUEST", "uid": invitation.uid, "sequence": 1, "wholeDays": False,
+        "summary": "Review; a, b: é" * 5, "location": "Salle 5", "description": 'Bonjour;\nà "tous"\\n',
+        "start": start.timestamp(), "end": start.timestamp() + 5400,
         "organizer": ["mailto:ada@example.org", "Ada É", ""],
         "attendees": [
             ["mailto:bob@example.org", "Bob, b; c", "REQ-PARTICIPANT"],
