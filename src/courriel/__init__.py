@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from courriel import errors as errors
     from courriel import types as types
     from courriel.bridge.bridge import OAuthBridge as OAuthBridge
+    from courriel.compose.invitation import Invitation as Invitation
     from courriel.compose.rich import RichTemplate as RichTemplate
     from courriel.compose.template import Template as Template
     from courriel.delivery.connect import aconnect as aconnect
@@ -145,6 +146,7 @@ _HOMES = {
     "FolderPosition": "model.received.folder",
     "FolderRenumbered": "errors",
     "ImapSession": "session.imap.session",
+    "Invitation": "compose.invitation",
     "InvalidAddress": "errors",
     "InvalidMessage": "errors",
     "InvalidServer": "errors",

@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from courriel.bridge.accounts import BridgeRoutes as BridgeRoutes
     from courriel.bridge.bridge import BridgeTrial as BridgeTrial
+    from courriel.compose.html_page import Embedding as Embedding
+    from courriel.compose.html_page import HtmlPage as HtmlPage
     from courriel.compose.merged import MergedMessage as MergedMessage
     from courriel.compose.rich import AddressTexts as AddressTexts
     from courriel.compose.template import Row as Row
@@ -69,6 +71,8 @@ if TYPE_CHECKING:
     from courriel.model.received.folder import Folder as Folder
     from courriel.model.received.folder import FolderStatus as FolderStatus
     from courriel.model.received.folder import Selection as Selection
+    from courriel.model.received.invitation import ReceivedAttendee as ReceivedAttendee
+    from courriel.model.received.invitation import ReceivedInvitation as ReceivedInvitation
     from courriel.model.received.part import LetterPart as LetterPart
     from courriel.model.received.sorting import LetterThread as LetterThread
     from courriel.model.received.sorting import ThreadedLetter as ThreadedLetter
@@ -180,6 +184,7 @@ _HOMES = {
     "EndGuard": "model.submission",
     "EnhancedCode": "reply",
     "Event": "outbox.listeners",
+    "Embedding": "compose.html_page",
     "Examination": "doctor.examination",
     "FileIdentity": "model.attachment",
     "FilePath": "model.trust",
@@ -207,6 +212,7 @@ _HOMES = {
     "MailInfo": "outbox.store.facts",
     "Mailbox": "session.mailbox",
     "MailboxLetter": "session.imap.letters",
+    "HtmlPage": "compose.html_page",
     "MergedMessage": "compose.merged",
     "Metrics": "outbox.metrics",
     "Moment": "outbox.putting.encoding",
@@ -234,6 +240,8 @@ _HOMES = {
     "RelayedSession": "network.relaying",
     "Result": "model.receipt",
     "RouteKind": "delivery.urls.route",
+    "ReceivedAttendee": "model.received.invitation",
+    "ReceivedInvitation": "model.received.invitation",
     "Row": "compose.template",
     "SaveTarget": "session.saving",
     "SecretKind": "delivery.secrets",

@@ -24,6 +24,8 @@ from courriel.wire.dkim.fields import header_fields, names_to_sign
 from courriel.wire.dkim.key_record import KeyRecord
 from courriel.wire.dkim.signature import SignatureValue
 from courriel.wire.dkim.tag_list import BrokenTagList
+from courriel.wire.html.css_references import with_css_references
+from courriel.wire.html.references import with_references
 from courriel.wire.html.to_text import text_of
 from courriel.wire.imap import dates, folder_names, syntax
 from courriel.wire.imap.login_syntax import NoCommand, counted_at_end, read_command
@@ -297,6 +299,29 @@ def test_work_that_grows_with_the_square_is_found() -> None:
 
     with pytest.raises(AssertionError):
         check(["a"], quadratic)
+
+
+class NoFiles:
+    """Files of an HTML page, of which there are none."""
+
+    def picture(self, reference: str) -> str | None:
+        """Nothing: the reference stays."""
+
+    def sheet(self, reference: str) -> str | None:
+        """Nothing: the reference stays."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["", ">", "*/"])
+def test_references_of_a_page_of_twice_the_length_are_twice_the_work(end: str) -> None:
+    css = ["/*", "*", "/", "url(", "url('", 'url("', "@import ", "@import url(", ";", "\\", "'", '"', ")", "url(a)"]
+    check(
+        [*TAGS, "<!--[if", "<img srcset='a,", ",", "a ", "<p style='"],
+        lambda text: with_references(text, NoFiles()),
+        end,
+    )
+    check(css, lambda text: with_css_references(text, NoFiles()), end)
+    check(css, lambda text: with_references("<style>" + text, NoFiles()), end)
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ from courriel.wire.parse.words import one_line, readable, value_of
 
 if TYPE_CHECKING:
     from courriel.model.received.authentication import Authentication
+    from courriel.model.received.invitation import ReceivedInvitation
     from courriel.model.received.report import Report
 
 LONGEST_HTML = 2_000_000  # characters of HTML converted to text, which takes a second
@@ -230,13 +231,34 @@ class Letter:
 
     @cached_property
     def html(self) -> str:
-        """HTML as received, "" when there is none. Untrusted: never show it outside a sandboxed frame."""
+        """HTML as received, "" when there is none. Untrusted: show `safe_html()`."""
         return html_in(self._data, self._leaves, self._note)
+
+    def safe_html(self, *, remote_images: bool = False) -> str:
+        """Harmless HTML for a page of one's own: a fragment without scripts, forms, style sheets, names and layers.
+
+        Images of the letter come as `data:` URLs (5 MB each, 24 MB all); those on the web are left out, because they
+        tell their server who reads the letter and when, unless `remote_images` says otherwise. "" when there is no
+        HTML. Raises MissingExtra without nh3 (extra `html`).
+        """
+        from courriel.wire.html.safe import safe_html
+
+        return safe_html(self.html, self.attachments, remote_images=remote_images).html if self.html else ""
 
     @cached_property
     def attachments(self) -> tuple[ReceivedAttachment, ...]:
         """All attachments, inline images (`inline`) and attached mails included; file names are safe."""
         return attachments_in(self._data, self._leaves, self._note)
+
+    @cached_property
+    def invitation(self) -> ReceivedInvitation | None:
+        """Invitation to an event, its change, its cancellation, or an attendee's answer; None when there is none.
+
+        Raises MissingExtra without icalendar (extra `calendar`) when there is one.
+        """
+        from courriel.wire.calendar.reading import invitation_in
+
+        return invitation_in(self, self._data, self._leaves, self._note)
 
     @property
     def defects(self) -> tuple[str, ...]:
