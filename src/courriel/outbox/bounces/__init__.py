@@ -1,1 +1,1 @@
-"""What happens after a server's yes: reports that come back, the mails that they are about, addresses that get no more."""
+"""What happens after a server's yes: reports that come back, and addresses that get no more mail."""

@@ -64,17 +64,18 @@ _VERSION = "SELECT version FROM outbox_version"
 # remote_apply promises more than on does, and is kept where it is set.
 _ON = "CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END"
 BEGIN_DURABLY, BEGIN_LIGHTLY = _BEGIN.format(how=_ON), _BEGIN.format(how="'off'")
-DURABLY = f"SELECT set_config('synchronous_commit', {_ON}, true), suppressing FROM outbox_version"
+DURABLY = f"SELECT set_config('synchronous_commit', {_ON}, true), suppressing FROM outbox_version"  # noqa: S608 - ours
 """Statement for a transaction that the caller has begun; its row says whether anybody is suppressed."""
 
 # The same for one round trip: another era causes a division by zero, and so a rollback. Nothing is open between round
 # trips there, so that no session can idle in a transaction. Mails are looked up one by one: a cached plan that was
-# made for empty tables would scan or join all of them. Lanes are plain until the statement `look`. Mails whose recipients
-# were not looked up are refused in the same way where anybody is suppressed: they are put one by one, and looked up then.
+# made for empty tables would scan or join all of them. Lanes are plain until the statement `look`. Where anybody
+# is suppressed, mails whose recipients were not looked up are refused in the same way: they are put one by one then.
 _AT_ONCE = """
 SELECT 1 / coalesce((SELECT version / {era} = {ours} AND suppressing <= %(checked)s::int FROM outbox_version),
                     false)::int,
-       (SELECT suppressing FROM outbox_version), set_config('lock_timeout', %(wait)s, true), set_config('synchronous_commit', {how}, true),
+       (SELECT suppressing FROM outbox_version),
+       set_config('lock_timeout', %(wait)s, true), set_config('synchronous_commit', {how}, true),
        set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
        set_config('enable_mergejoin', 'off', true), set_config('courriel.plain', '1', true)
 """
