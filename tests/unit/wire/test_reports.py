@@ -82,6 +82,15 @@ def test_the_status_is_the_more_exact_one_of_two() -> None:
     assert only(letters.delivery_report(letters.POSTFIX.replace("Status: 5.1.1", "Status: 5.7.1"))).status == "5.7.1"
 
 
+def test_a_reason_that_stands_in_the_text_alone_is_found_there() -> None:
+    status = letters.EXIM.partition("Remote-MTA")[0]
+    text = "The following address(es) failed:\n\n  bob@example.net\n    550 5.1.1 nobody\n    lives here\n\nSorry.\n"
+
+    recipient = only(letters.delivery_report(status, text=text))
+
+    assert (recipient.diagnostic, recipient.status) == ("550 5.1.1 nobody lives here", "5.1.1")
+
+
 def test_a_server_is_named_without_its_address() -> None:
     report = report_in(letters.delivery_report(letters.GMAIL, original=None))
 

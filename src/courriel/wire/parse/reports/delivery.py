@@ -9,6 +9,7 @@ from courriel.wire.parse.charsets.decoding import guessed, ignore_defect
 from courriel.wire.parse.dates import moment_of
 from courriel.wire.parse.header import Header
 from courriel.wire.parse.parts import Leaf
+from courriel.wire.parse.reports.bounce_text import BounceText
 from courriel.wire.parse.reports.fields import LONGEST_STATUS, Fields, address, code_in, field_groups, first, host
 from courriel.wire.parse.reports.fields import untyped as without_type
 from courriel.wire.parse.reports.original import answered_id, first_id, returned_mail
@@ -32,7 +33,8 @@ def delivery_report(header: Header, data: bytes, leaves: Sequence[Leaf], *, cert
     groups = field_groups(part_text(data, leaf))
     # Some servers leave out the empty line before the first recipient, or the fields of the mail altogether.
     about = groups[0] if groups else {}
-    recipients = tuple(_recipient(group) for group in groups if any(name in group for name in _RECIPIENT))
+    said = BounceText(data, leaves)
+    recipients = tuple(_recipient(group, said) for group in groups if any(name in group for name in _RECIPIENT))
     original = returned_mail(data, leaves)
     return Report(
         ReportKind.DELIVERY,
@@ -66,9 +68,10 @@ def status_of(status: str, diagnostic: str) -> str:
 # The steps.
 
 
-def _recipient(group: Fields) -> RecipientReport:
+def _recipient(group: Fields, said: BounceText) -> RecipientReport:
     final, original = (address(first(group, name)) for name in _RECIPIENT)
-    diagnostic = without_type(first(group, "diagnostic-code"))
+    # Exim tells a reason of its own to people alone, in the text.
+    diagnostic = without_type(first(group, "diagnostic-code")) or said.about(final or original)
     status = status_of(first(group, "status"), diagnostic)
     return RecipientReport(
         final or original,
