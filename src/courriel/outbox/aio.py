@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from courriel.outbox.bounces.awaited import AsyncSuppressions
     from courriel.outbox.metrics import Metrics
     from courriel.outbox.putting.arguments import PutArguments
+    from courriel.outbox.store.reports import HistoryEntry
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,6 +102,15 @@ class AsyncTicket:
     async def retry_failed(self) -> bool:
         """Send one that FAILED again to those who were not accepted; see Ticket.retry_failed."""
         return bool(await self._ask(self._ticket.retry_failed))
+
+    async def history(self) -> Sequence[HistoryEntry]:
+        """Who said what about the mail, and when; see Ticket.history."""
+        found: Sequence[HistoryEntry] = await self._ask(lambda: self._ticket.history)  # type: ignore[assignment]
+        return found
+
+    async def apply_report(self, recipient: str) -> bool:
+        """Believe the last report about this recipient; see Ticket.apply_report."""
+        return bool(await self._ask(self._ticket.apply_report, recipient))
 
     async def content(self) -> bytes:
         """Content of the mail as it is sent, octet by octet, whole in memory; see `blocks` for a large one."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox import checks
+from courriel.outbox.bounces.after_sending import AfterSending
 from courriel.outbox.lanes import Lanes
 from courriel.outbox.listeners import Event, Listeners, TicketListener, checked_function
 from courriel.outbox.maintenance import Maintenance
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from courriel.delivery.transport import Transport
     from courriel.delivery.urls.route import Via
     from courriel.outbox.attempts import Attempt
-    from courriel.outbox.bounces.suppressions import Suppressions
     from courriel.outbox.metrics import Metrics
     from courriel.outbox.putting.arguments import PutArguments
 
@@ -57,7 +57,7 @@ MAX_SIZE = 50 * 1024 * 1024
 """Octets of the largest accepted mail: more than servers take, and less than harms a database."""
 
 
-class Outbox(Maintenance):
+class Outbox(Maintenance, AfterSending):
     """Durable queue of mails: on disk when `put` returns, sent by a worker, in this process or in another.
 
     `place` is a file of this machine (SQLite, created when missing), or a PostgreSQL URL for several machines; None
@@ -127,8 +127,10 @@ class Outbox(Maintenance):
         the mail was delivered: "resend" (default: no recipient goes without) or "hold" for a person (no recipient gets
         it twice). `stream` names the kind of mail for the suppression list: unsubscriptions from other streams do not
         count for it, and none do for "transactional". Recipients on the list get results of their own, and the others
-        the mail. The other options are those of `SmtpSession.send`. Raises UsageError, InvalidMessage, InvalidAddress,
-        InvalidUrl before a byte is written; SuppressedRecipients when nobody is left; OutboxFull, OutboxUncertain.
+        the mail. With `verp="bounce@example.org"` it leaves with a return address of its own, to which reports come
+        back (bounce+TOKEN@example.org). The other options are those of `SmtpSession.send`. Raises UsageError,
+        InvalidMessage, InvalidAddress, InvalidUrl before a byte is written; SuppressedRecipients when nobody is left;
+        OutboxFull, OutboxUncertain.
         """
         check_if_known(if_known)
         mail = written(message, self._ways.lane(via), key, terms_of(wanted), self._max_size, refuse_suppressed=True)
@@ -222,13 +224,6 @@ class Outbox(Maintenance):
         finally:
             part.unlink(missing_ok=True)
 
-    @property
-    def suppressions(self) -> Suppressions:
-        """The list of addresses that get no more mail: after a hard bounce, a complaint, an unsubscription."""
-        from courriel.outbox.bounces.suppressions import Suppressions
-
-        return Suppressions(self._store)
-
     # Steering.
 
     def pause(self, lane: str) -> LaneInfo:
@@ -270,7 +265,8 @@ class Outbox(Maintenance):
     def on(self, event: Event, listener: TicketListener) -> None:
         """Call this function with the ticket when a mail is "sent", "failed", "delayed" (four hours) or "unsure".
 
-        The workers of this process call it at least once for each event, after the event is stored.
+        The workers of this process call it at least once for each event, after the event is stored. "returned",
+        "complained" and "reported" come from reports, and are called by whoever takes these: `watch_bounces`.
         """
         self._listeners.add(event, listener)
 

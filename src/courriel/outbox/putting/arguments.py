@@ -15,3 +15,4 @@ class PutArguments(SendArguments, total=False):
     priority: Priority | str
     on_unsure: str
     stream: str
+    verp: str

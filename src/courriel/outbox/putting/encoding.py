@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from courriel import errors
-from courriel._dataclass import dataclass
+from courriel._dataclass import dataclass, replace
 from courriel._lazy_re import expression
 from courriel.model.address import Address
 from courriel.model.content import Content
@@ -17,6 +17,7 @@ from courriel.model.envelope import Envelope
 from courriel.model.message import Priority
 from courriel.model.submission import EndGuard, SendOptions, Submission
 from courriel.outbox import checks
+from courriel.outbox.bounces.tokens import checked_verp, envid_of, return_address, token_of
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.chunks import LARGE, LazyChunks, in_chunks
 from courriel.outbox.store.jobs import Job, NewMail
@@ -46,6 +47,7 @@ class PutTerms:
     priority: Priority | str = Priority.NORMAL
     on_unsure: str = "resend"
     stream: str = ""
+    verp: str = ""
     send: SendOptions | None = None
 
 
@@ -80,7 +82,8 @@ def written(
         message_id=out.message_id,
         sender=out.envelope.sender.spec if out.envelope.sender else "",
         recipients=tuple(recipient.spec for recipient in out.envelope.recipients),
-        options=_options(out.envelope, out.content, together=out.all_or_nothing, stream=_stream(terms.stream)),
+        options=_options(out.envelope, out.content, together=out.all_or_nothing, stream=_stream(terms.stream))
+        | _verp(terms.verp),
         size=out.content.size,
         chunks=in_chunks(out.content) if out.content.size <= LARGE else LazyChunks(out.content, out.content.size),
         refuse_suppressed=refuse_suppressed,
@@ -104,10 +107,16 @@ def new_id() -> str:
 
 
 def outgoing(
-    job: Job, store: Store, before_end: EndGuard, progress: Callable[[], object], recipients: tuple[str, ...]
+    job: Job,
+    store: Store,
+    before_end: EndGuard,
+    progress: Callable[[], object],
+    recipients: tuple[str, ...],
+    *,
+    verp: bool = True,
 ) -> Submission:
     """Submission of a leased mail to some of its recipients; `progress` is called whenever a chunk of a large one is
-    read.
+    read. Without `verp` the sender stays as it is, where the server takes no other.
     """
     about = job.options
     pieces = job.body if job.body is not None else (_Stored(store, job.id, job.size, progress),)
@@ -118,7 +127,7 @@ def outgoing(
     if job.body is not None and sum(map(len, job.body)) != job.size:
         raise _incomplete(job.id)
     return Submission(
-        envelope_of(job.sender, recipients, about),
+        _with_token(job, recipients, token_of(store.token_key(), job.id), verp=verp),
         content,
         job.message_id,
         before_end=before_end,
@@ -130,6 +139,20 @@ def envelope_of(sender: str, recipients: tuple[str, ...], about: Mapping[str, An
     """Envelope of a stored mail, for the recipients that are still to be tried."""
     origin, receivers = Address.of(sender) if sender else None, tuple(map(Address.of, recipients))
     return Envelope.stored(origin, receivers, about)
+
+
+def _with_token(job: Job, recipients: tuple[str, ...], token: str, *, verp: bool) -> Envelope:
+    """Envelope with the token of the mail, so that reports lead back to it; a caller's own ENVID stays."""
+    about = job.options
+    if not token:
+        return envelope_of(job.sender, recipients, about)
+    if not about.get("envid"):
+        about = {**about, "envid": envid_of(token)}
+    returns = about.get("verp")
+    envelope = envelope_of(job.sender, recipients, about)
+    if not (verp and returns and job.sender):
+        return envelope
+    return replace(envelope, sender=return_address(str(returns), token))
 
 
 def seconds_from_now(name: str, moment: Moment, usual: float) -> float:
@@ -193,6 +216,10 @@ def _priority(given: Priority | str) -> int:
         return _PRIORITIES[Priority(given)]
     words = ", ".join(repr(priority.value) for priority in Priority)
     raise errors.UsageError(f"priority: one of {words}, not {checks.shown(given)}")
+
+
+def _verp(given: str) -> dict[str, object]:
+    return {"verp": checked_verp(given)} if given else {}
 
 
 def _stream(given: str) -> str:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from courriel.outbox.store.facts import Activity
+    from courriel.outbox.store.reports import HistoryEntry, NewReport, Noted
     from courriel.outbox.store.suppression import Suppression
 
 
@@ -61,6 +62,37 @@ class Store(Protocol):
         call comes within the transaction or right after it, and must be quick. With `conn`, the caller's own connection
         to the same database, the mails are written in the caller's transaction.
         """
+        ...
+
+    def token_key(self) -> str:
+        """Key that signs the tokens of mails, read once; "" where the tables have none."""
+        ...
+
+    def setting(self, name: str, value: str | None = None) -> str:
+        """A named text of the outbox, "" when there is none; with `value` it is stored first."""
+        ...
+
+    def note_reports(self, reports: Sequence[NewReport]) -> Sequence[Noted]:
+        """Write reports down, each with its fate and its suppression or not at all, some hundreds in one commit.
+
+        Durable; the same report twice, from any number of processes, counts once.
+        """
+        ...
+
+    def history(self, id: str) -> Sequence[HistoryEntry]:  # noqa: A002
+        """Reports about a mail, in the order in which they were written down."""
+        ...
+
+    def untold(self, most: int) -> Sequence[tuple[str, str, str]]:
+        """Reports that no listener has heard of: mail, digest and event of each, the oldest first."""
+        ...
+
+    def told_reports(self, each: Sequence[tuple[str, str]]) -> None:
+        """Record that listeners have heard of these reports, by mail and digest."""
+        ...
+
+    def mails_of_message(self, message_id: str) -> Sequence[str]:
+        """Ids of the mails with this Message-ID, no more than eleven."""
         ...
 
     @property

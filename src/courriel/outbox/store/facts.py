@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from courriel._dataclass import dataclass, field
 from courriel.model.receipt import Outcome, RecipientResult
@@ -38,15 +38,19 @@ class LaneInfo:
 class LaterFate:
     """What became of a recipient after a server had accepted the mail for it.
 
-    `fate` is "returned" (for good), "delayed" (the mail is tried further, or came back for a while) or "complained";
-    `status` is the enhanced code of the report ("5.1.1") or "", `text` what the reporting server said, `at` the time of
-    the report in seconds since 1970.
+    `fate` is "returned" or "complained"; `status` is the enhanced code of the report ("5.1.1") or "", `text` what the
+    reporting server said, `at` the time of the report in seconds since 1970.
     """
 
-    fate: str
+    fate: Literal["returned", "complained"]
     status: str
     text: str
     at: float
+
+    @property
+    def permanent(self) -> bool:
+        """Whether the mail came back for good, and not because a server gave up after a while (4.x.x)."""
+        return self.fate == "returned" and self.status.startswith("5.")
 
 
 @dataclass(frozen=True, slots=True)

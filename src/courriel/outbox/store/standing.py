@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from courriel.outbox.store.facts import LaterFate
     from courriel.outbox.store.states import Answer, State
 
 
@@ -20,6 +21,8 @@ class Standing(Enum):
     REFUSED = "refused"  # refused for good, or it could not be sent
     EXPIRED = "expired"  # the time of the mail was over before a server took it
     CANCELED = "canceled"  # the mail was taken back
+    RETURNED = "returned"  # a server took the mail over, and a later one sent it back
+    COMPLAINED = "complained"  # it arrived, and its recipient has complained
 
 
 class Mail(Protocol):
@@ -35,6 +38,8 @@ class Mail(Protocol):
     def unserved(self) -> tuple[str, ...]: ...
     @property
     def results(self) -> Mapping[str, Answer]: ...
+    @property
+    def later(self) -> Mapping[str, LaterFate]: ...
 
 
 def standings_of(mail: Mail) -> dict[str, Standing]:
@@ -48,6 +53,9 @@ def standings_of(mail: Mail) -> dict[str, Standing]:
     for name in mail.unserved:
         ended = _AT_THE_END.get(mail.state.name, Standing.EXPIRED)
         found[name] = Standing.IN_DOUBT if doubt and ended is not Standing.ACCEPTED else ended
+    for name, fate in mail.later.items():
+        if name in found:
+            found[name] = Standing.RETURNED if fate.fate == "returned" else Standing.COMPLAINED
     return found
 
 

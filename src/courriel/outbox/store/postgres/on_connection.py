@@ -30,6 +30,7 @@ from courriel.outbox.store.sql.versions import FIRST_VERSION, WITH_BOUNCES, chec
 from courriel.outbox.store.states import MISSING
 
 if TYPE_CHECKING:
+    from courriel.outbox.store.reports import NewReport, Noted
     from courriel.outbox.store.suppression import Suppression
 
 T = TypeVar("T")
@@ -81,6 +82,11 @@ class PostgresConnectionStore(PostgresStore):
         """See Store.suppress."""
         check_bounces(self.place, older=self._older)
         return super().suppress(entries)
+
+    def note_reports(self, reports: Sequence[NewReport]) -> list[Noted]:
+        """See Store.note_reports."""
+        check_bounces(self.place, older=self._older)
+        return super().note_reports(reports)
 
     def told(self, ids: Sequence[str]) -> None:
         """See Store.told."""

@@ -147,7 +147,7 @@ def info_of(row: Row) -> MailInfo:
         sender=sender if isinstance(sender, str) else "",
         waiting=() if final else names,
         unserved=names if final else (),
-        later=_or({}, _fates, fates),
+        later=_or({}, fates_of, fates),
         options=_or({}, _options, options),
         results=_or({}, _results, results),
         why=UNREADABLE + ", ".join(damage) if damage else why,
@@ -280,10 +280,16 @@ def _results(stored: str) -> dict[str, Answer]:
     return results
 
 
-def _fates(stored: str) -> dict[str, LaterFate]:
+def fates_of(stored: str) -> dict[str, LaterFate]:
+    """Later fates of recipients, from their JSON."""
     if stored == _NOTHING:
         return {}
     return {name: LaterFate(*said) for name, said in _read(_plain(stored)).items()}
+
+
+def fates_written(fates: Mapping[str, LaterFate]) -> str:
+    """Later fates of recipients as they are stored."""
+    return _written({name: (fate.fate, fate.status, fate.text, fate.at) for name, fate in fates.items()})
 
 
 @lru_cache(maxsize=256)

@@ -25,6 +25,7 @@ from courriel.outbox.store.sqlite.tables import version_of
 from courriel.outbox.store.sqlite.translated import in_our_words, not_an_outbox
 
 if TYPE_CHECKING:
+    from courriel.outbox.store.reports import NewReport, Noted
     from courriel.outbox.store.suppression import Suppression
 
 T = TypeVar("T")
@@ -82,6 +83,11 @@ class SqliteConnectionStore(SqliteStore):
         """See Store.suppress."""
         check_bounces(self.place, older=self._older)
         return super().suppress(entries)
+
+    def note_reports(self, reports: Sequence[NewReport]) -> list[Noted]:
+        """See Store.note_reports."""
+        check_bounces(self.place, older=self._older)
+        return super().note_reports(reports)
 
     # Transactions.
 

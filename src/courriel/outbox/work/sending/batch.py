@@ -51,7 +51,7 @@ class Batch:
     `answer_limit` is the longest wait in seconds for an answer to one mail; `goes_on` is called before each mail.
     `ahead` limits the marks, `marking` stores them (default: by separate commits), and `more` returns further mails
     when the last one was supplied. `waiting_lease` is the lease in seconds by which unmarked mails are extended: only
-    by the sending thread, and only when there is progress.
+    by the sending thread, and only when there is progress. Without `verp` no mail gets a return address of its own.
     """
 
     def __init__(
@@ -65,12 +65,14 @@ class Batch:
         marking: Marking | None = None,
         more: Callable[[], bool] = lambda: False,
         waiting_lease: float = LEASE,
+        verp: bool = True,
     ) -> None:
         self.jobs: list[Job] = []
         """Supplied mails, in this order."""
         self.progress = self.extended = monotonic()
         self.lease = lease_of_mark(answer_limit)
         self._waiting_lease = waiting_lease
+        self._verp = verp
         self.ahead = ahead or Ahead()
         self.cut: Callable[[], None] | None = None
         """Hangs up the connection on which they are being sent."""
@@ -357,7 +359,7 @@ class _Supply:
         batch._supplied.append(job)
         batch.touch()
         tried = batch._choose(job)
-        return outgoing(job, batch._store, lambda: batch.before_end(job), batch.touch, tried)
+        return outgoing(job, batch._store, lambda: batch.before_end(job), batch.touch, tried, verp=batch._verp)
 
     def _look(self) -> bool:
         """Whether mails were queued since the last call; mails of the other kind have a pass of their own."""

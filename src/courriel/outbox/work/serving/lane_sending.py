@@ -12,7 +12,7 @@ from courriel.outbox.attempts import Attempts
 from courriel.outbox.lanes import Way
 from courriel.outbox.store.jobs import Claimed, Job
 from courriel.outbox.work.sending.batch import Batch
-from courriel.outbox.work.sending.dispatcher import Dispatcher
+from courriel.outbox.work.sending.dispatcher import Dispatcher, takes_any_sender
 from courriel.outbox.work.sending.marking import Marking
 from courriel.outbox.work.sending.outcomes import LaneOutcome, decision_on
 from courriel.outbox.work.serving.due_lanes import LOOK
@@ -63,6 +63,7 @@ class LaneSending:
             marking=Marking(run.tools.store, run.results.writer),
             more=self._more,
             waiting_lease=terms.waiting_lease,
+            verp=takes_any_sender(terms.way),
         )
 
     def send(self) -> int:

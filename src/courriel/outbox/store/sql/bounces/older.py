@@ -11,7 +11,7 @@ from courriel.outbox.store.sql.versions import WITH_BOUNCES
 def before_bounces(statements: Mapping[str, str]) -> dict[str, str]:
     """The statements for tables that know no bounces: every mail has none, and nobody is suppressed."""
     told = {name: without_fates(text) for name, text in statements.items()}
-    return told | {"suppressed": _NOBODY, "suppressions": _NOBODY, "history": _NOTHING}
+    return told | dict.fromkeys(("suppressed", "suppressions", "history", "untold", "setting"), _NOTHING)
 
 
 def without_fates(statement: str) -> str:
@@ -30,5 +30,4 @@ def check_bounces(place: str, *, older: bool) -> None:
 
 # The steps.
 
-_NOBODY = "SELECT '' WHERE 1 = 0"
-_NOTHING = _NOBODY
+_NOTHING = "SELECT '' WHERE 1 = 0"

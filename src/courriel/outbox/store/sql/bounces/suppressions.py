@@ -77,7 +77,7 @@ class SqlSuppressions(ABC):
 
     def _suppress(self, db: SqlConnection, entries: Sequence[Suppression]) -> list[bool]:
         now = self._now()
-        return [db.execute(self._sql["suppress"], _values(entry) | now).rowcount == 1 for entry in entries]
+        return [db.execute(self._sql["suppress"], suppression_values(entry) | now).rowcount == 1 for entry in entries]
 
     def _entries(self, db: SqlConnection, name: str, values: Mapping[str, object]) -> list[Suppression]:
         return [Suppression(*row[:6]) for row in db.execute(self._sql[name], values).fetchall()]
@@ -110,10 +110,8 @@ def suppressed_recipients(out: Mapping[str, Suppression]) -> errors.SuppressedRe
     return refused
 
 
-# The steps.
-
-
-def _values(entry: Suppression) -> dict[str, object]:
+def suppression_values(entry: Suppression) -> dict[str, object]:
+    """Parameters of the statement `suppress`."""
     return {
         "address": comparable(entry.address),
         "reason": entry.reason,
@@ -123,6 +121,9 @@ def _values(entry: Suppression) -> dict[str, object]:
         "mail": entry.ticket,
         "added": entry.added,
     }
+
+
+# The steps.
 
 
 def _left_out(mail: NewMail, out: Mapping[str, Suppression], rest: Sequence[str]) -> dict[str, Any]:
