@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 from courriel import errors
 from courriel.network import forks
 from courriel.network.transcripts.transcript import Transcript
+from courriel.outbox.bounces.awaited import AsyncAfterSending
 from courriel.outbox.listeners import Event
 from courriel.outbox.outbox import MAX_SIZE, Outbox
 from courriel.outbox.putting.encoding import Moment
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from courriel.delivery.transport import Transport
     from courriel.delivery.urls.route import Via
     from courriel.outbox.attempts import Attempt
-    from courriel.outbox.bounces.awaited import AsyncSuppressions
     from courriel.outbox.metrics import Metrics
     from courriel.outbox.putting.arguments import PutArguments
     from courriel.outbox.store.reports import HistoryEntry
@@ -135,7 +135,7 @@ class AsyncTicket:
         return f"<AsyncTicket {self.id}>"
 
 
-class AsyncOutbox:
+class AsyncOutbox(AsyncAfterSending):
     """Durable queue of mails: the methods of Outbox, awaited. Open it with `async with`, or `await open()`.
 
     Workers are threads here too: a cancelled task never interrupts a mail between its end and its answer.
@@ -249,13 +249,6 @@ class AsyncOutbox:
     async def export(self, id: str, path: str | os.PathLike[str]) -> None:  # noqa: A002
         """Write a mail to a file (.eml)."""
         await self._ask(self._outbox.export, id, path)
-
-    @property
-    def suppressions(self) -> AsyncSuppressions:
-        """The list of addresses that get no more mail; see Outbox.suppressions."""
-        from courriel.outbox.bounces.awaited import AsyncSuppressions
-
-        return AsyncSuppressions(self._outbox.suppressions, self._ask)
 
     async def pause(self, lane: str) -> LaneInfo:
         """Stop sending on this lane until `resume`."""

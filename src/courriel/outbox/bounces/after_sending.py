@@ -14,6 +14,7 @@ from courriel.wire.parse.letter import Letter
 
 if TYPE_CHECKING:
     from courriel.model.received.report import Report
+    from courriel.outbox.bounces.terms import Setting, Take
     from courriel.outbox.bounces.watching import BounceWatch
     from courriel.outbox.listeners import Event, Listeners
     from courriel.outbox.store.base import Store
@@ -101,13 +102,7 @@ class AfterSending:
         from courriel.outbox.bounces.terms import WatchTerms
         from courriel.outbox.bounces.watching import BounceWatch
 
-        return BounceWatch(
-            self.take_reports,
-            self.tell_reports,
-            self._store.setting,
-            mailbox,
-            WatchTerms(folder, once, move_to, flag, poll),
-        )
+        return BounceWatch(*watch_parts(self), mailbox, WatchTerms(folder, once, move_to, flag, poll))
 
     def tell_reports(self) -> int:
         """Call the listeners for reports that none has heard of: a process may have died before; returns how many."""
@@ -137,6 +132,14 @@ def _event(note: NewReport) -> tuple[Event, ...]:
 
 def _events_named(name: str) -> tuple[Event, ...]:
     return tuple(each for each in TOLD if each == name)
+
+
+def watch_parts(outbox: AfterSending) -> tuple[Take, Callable[[], int], Setting]:
+    """What a watch needs of an outbox: what takes reports, what tells listeners, and what remembers a mark."""
+    return outbox.take_reports, outbox.tell_reports, outbox._store.setting  # noqa: SLF001 - of the class above
+
+
+# The steps.
 
 
 def _with(taken: TakenReport | None, outcome: Sequence[str]) -> TakenReport | None:

@@ -1,14 +1,22 @@
-"""AsyncSuppressions: the list of addresses that get no more mail from an outbox, awaited."""
+"""What happens after a server's yes, awaited: reports that come back, and addresses that get no more mail."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from courriel.outbox.bounces.after_sending import watch_parts
 from courriel.outbox.bounces.suppressions import Suppressions
 from courriel.outbox.store.suppression import Suppression, SuppressionReason
+
+if TYPE_CHECKING:
+    from courriel.outbox.bounces.after_sending import AfterSending, TakenReport
+    from courriel.outbox.bounces.awaited_watch import AsyncBounceWatch
+    from courriel.session.imap.awaited import AsyncImapSession
+    from courriel.session.pop3.session import AsyncPopSession
+    from courriel.wire.parse.letter import Letter
 
 
 class AsyncSuppressions:
@@ -62,3 +70,50 @@ class AsyncSuppressions:
 
     def __repr__(self) -> str:
         return f"<Async{repr(self._suppressions)[1:]}"
+
+
+class AsyncAfterSending:
+    """Base of AsyncOutbox: what becomes of mails that a server has accepted; the methods of Outbox, awaited."""
+
+    @property
+    def _outbox(self) -> AfterSending:
+        raise NotImplementedError
+
+    async def _ask(self, act: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        raise NotImplementedError
+
+    @property
+    def suppressions(self) -> AsyncSuppressions:
+        """The list of addresses that get no more mail; see Outbox.suppressions."""
+        return AsyncSuppressions(self._outbox.suppressions, self._ask)
+
+    async def take_report(self, letter: Letter | bytes) -> TakenReport | None:
+        """Take what a letter reports about a mail of this outbox; see Outbox.take_report."""
+        taken: TakenReport | None = await self._ask(self._outbox.take_report, letter)
+        return taken
+
+    async def take_reports(self, letters: Iterable[Letter | bytes]) -> Sequence[TakenReport | None]:
+        """Take many letters, some hundreds in one commit; see Outbox.take_reports."""
+        taken: Sequence[TakenReport | None] = await self._ask(self._outbox.take_reports, letters)
+        return taken
+
+    def watch_bounces(
+        self,
+        mailbox: AsyncImapSession | AsyncPopSession,
+        folder: str = "INBOX",
+        *,
+        once: bool = False,
+        move_to: str = "",
+        flag: str = "",
+        poll: float = 60.0,
+    ) -> AsyncBounceWatch:
+        """Iterator over the reports in a mailbox, for `async for`; see Outbox.watch_bounces."""
+        from courriel.outbox.bounces.awaited_watch import AsyncBounceWatch
+        from courriel.outbox.bounces.terms import WatchTerms
+
+        terms = WatchTerms(folder, once, move_to, flag, poll)
+        return AsyncBounceWatch(self._ask, *watch_parts(self._outbox), mailbox, terms)
+
+    async def tell_reports(self) -> int:
+        """Call the listeners for reports that none has heard of; see Outbox.tell_reports."""
+        return int(await self._ask(self._outbox.tell_reports))

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from courriel._dataclass import dataclass
+from courriel._dataclass import dataclass, replace
 from courriel.model.received.report import RecipientReport, Report, ReportKind
 from courriel.outbox.bounces.tokens import ticket_of, token_in_envid, tokens_in_addresses
 from courriel.outbox.store.facts import LaterFate
@@ -74,8 +74,7 @@ def by_person(info: MailInfo, entry: HistoryEntry, recipient: str) -> NewReport:
     """A report that a person applies to a recipient: the fate changes as if it had been proven."""
     event: Literal["returned", "complained"] = "returned" if entry.action or entry.status else "complained"
     digest = _digest("person", recipient, entry.digest)
-    applied = HistoryEntry(time.time(), event, recipient, entry.action, entry.status, entry.text, entry.source, "person",
-                           digest=digest)  # fmt: skip
+    applied = replace(entry, at=time.time(), event=event, recipient=recipient, found_by="person", digest=digest)
     fate = LaterFate(event, entry.status, entry.text, 0.0)
     return NewReport(info.id, applied, fate, _suppression(info, recipient, fate), told=False)
 
@@ -117,9 +116,17 @@ def _note(found: Found, report: Report, one: RecipientReport, origin: str) -> Ne
     status = one.status[:20]
     digest = _digest(origin, one.recipient, one.original_recipient, one.action, status, text, found.by, str(sure))
     entry = HistoryEntry(
-        time.time(), event, recipient or _shown(one.recipient), one.action[:20], status, text, source, found.by, found.proven,
+        time.time(),
+        event,
+        recipient or _shown(one.recipient),
+        one.action[:20],
+        status,
+        text,
+        source,
+        found.by,
+        found.proven,
         digest,
-    )  # fmt: skip
+    )
     fate = suppression = None
     if sure and event in _CHANGES:
         fate = LaterFate(_CHANGES[event], status, text, 0.0)
@@ -135,7 +142,7 @@ def _event_of(report: Report, one: RecipientReport, *, changes: bool) -> str:
         if one.action == "failed":
             return "returned" if changes else "reported"
         return one.action if one.action in ("delayed", "delivered", "relayed", "expanded") else "reported"
-    return report.kind.value
+    return str(report.kind.value)
 
 
 def _suppression(info: MailInfo, recipient: str, fate: LaterFate) -> Suppression | None:
@@ -155,7 +162,8 @@ def _recipient_in(info: MailInfo, one: RecipientReport) -> str:
 
 def _origin(letter: Letter) -> str:
     """What tells one report from another: the Message-ID of the letter, or its octets where it has none."""
-    return str(letter.message_id or hashlib.sha256(letter.raw).hexdigest())
+    known: str = letter.message_id
+    return known if known else hashlib.sha256(letter.raw).hexdigest()
 
 
 def _digest(*said: str) -> str:
