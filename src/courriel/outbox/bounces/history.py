@@ -21,7 +21,7 @@ def history_of(info: MailInfo, reports: Sequence[HistoryEntry]) -> list[HistoryE
     entries = [HistoryEntry(info.created, "put", source=info.lane)]
     for recipient, (code, enhanced, text, at) in info.results.items():
         event = "accepted" if 200 <= code < 300 else "refused"
-        said = f"{code} {text}".strip() if code else text
+        said = " ".join(part for part in (str(code), enhanced, text) if part) if code else text
         entries.append(HistoryEntry(at or info.created, event, recipient, status=enhanced, text=said, source=info.lane))
     return sorted([*entries, *reports], key=lambda entry: entry.at)
 

@@ -163,7 +163,7 @@ def _recipient_in(info: MailInfo, one: RecipientReport) -> str:
 def _origin(letter: Letter) -> str:
     """What tells one report from another: the Message-ID of the letter, or its octets where it has none."""
     known: str = letter.message_id
-    return known if known else hashlib.sha256(letter.raw).hexdigest()
+    return known or hashlib.sha256(letter.raw).hexdigest()
 
 
 def _digest(*said: str) -> str:

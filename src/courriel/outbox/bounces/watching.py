@@ -8,11 +8,12 @@ after the reports are written down. Who dies in between takes some letters again
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from threading import Event
+from select import select
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from courriel import errors
+from courriel.network.waking.blocking import ThreadWakeup
 from courriel.outbox.bounces.terms import (
     IDLE,
     LATEST,
@@ -40,6 +41,23 @@ if TYPE_CHECKING:
     from courriel.outbox.bounces.terms import Setting, Take
 
 
+class _Stop:
+    """Request to end, which may come from any thread, and from a signal handler: it takes no lock."""
+
+    def __init__(self) -> None:
+        self.bell = ThreadWakeup()
+        self.asked = False
+
+    def set(self) -> None:
+        self.asked = True
+        self.bell.ring()
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long, or until the request."""
+        if not self.asked:
+            select([self.bell.heard], [], [], seconds)
+
+
 class BounceWatch:
     """Iterator over the reports in a mailbox; see `Outbox.watch_bounces`.
 
@@ -55,7 +73,7 @@ class BounceWatch:
         terms: WatchTerms,
     ) -> None:
         self._tell, self._terms, self._box = tell, terms, mailbox
-        self._stopped = Event()
+        self._stopped = _Stop()
         self._source: _ImapFolder | _PopMailbox
         if isinstance(mailbox, ImapSession):
             self._source = _ImapFolder(mailbox, take, setting, terms, self._stopped)
@@ -67,7 +85,7 @@ class BounceWatch:
     def __iter__(self) -> Iterator[TakenReport]:
         self._tell()
         pause, failing_since = SOONEST, 0.0
-        while not self._stopped.is_set():
+        while not self._stopped.asked:
             try:
                 if not self._box.usable:
                     self._box.open()
@@ -85,7 +103,7 @@ class BounceWatch:
                 pause = min(2 * pause, LATEST)
 
     def stop(self) -> None:
-        """End the iteration after the letters in hand; a wait for new ones ends within `poll` seconds."""
+        """End the iteration after the letters in hand, and a wait for new ones at once."""
         self._stopped.set()
 
     def __enter__(self) -> Self:
@@ -103,7 +121,7 @@ class BounceWatch:
 class _ImapFolder:
     """Reports in one folder of an IMAP mailbox."""
 
-    def __init__(self, box: ImapSession, take: Take, setting: Setting, terms: WatchTerms, stopped: Event) -> None:
+    def __init__(self, box: ImapSession, take: Take, setting: Setting, terms: WatchTerms, stopped: _Stop) -> None:
         self._box, self._take, self._setting, self._terms, self._stopped = box, take, setting, terms, stopped
         self._name = mark_name(box.user, box.server, terms.folder)
 
@@ -120,8 +138,8 @@ class _ImapFolder:
         """Wait until something may be new, or the watch is stopped."""
         ends = monotonic() + IDLE
         try:
-            while not self._stopped.is_set() and monotonic() < ends:
-                if self._box.wait_for_news(min(self._terms.poll, IDLE)):
+            while not self._stopped.asked and monotonic() < ends:
+                if self._box.wait_for_news(min(self._terms.poll, IDLE), self._stopped.bell):
                     return
         except errors.NotSupported:
             self._stopped.wait(self._terms.poll)
@@ -151,7 +169,7 @@ class _ImapFolder:
 class _PopMailbox:
     """Reports in a POP3 mailbox, which shows what was there when it was opened."""
 
-    def __init__(self, box: PopSession, take: Take, setting: Setting, terms: WatchTerms, stopped: Event) -> None:
+    def __init__(self, box: PopSession, take: Take, setting: Setting, terms: WatchTerms, stopped: _Stop) -> None:
         terms.check_pop3()
         self._box, self._take, self._setting, self._terms, self._stopped = box, take, setting, terms, stopped
         self._name = mark_name(box.user, box.server)
