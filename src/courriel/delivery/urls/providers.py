@@ -61,10 +61,10 @@ class Provider:
     """Page on which an app password is made; empty when unknown, or when there is none."""
     help: str = ""
     """Address of the provider's own help."""
-    fixed_sender: bool = True
-    """Whether mail leaves only with a sender of the account: all of these providers check it, or replace it."""
     checked: str = ""
     """Day on which limits and help were looked up, "2026-11-30"; empty when they were not."""
+    fixed_sender: bool = True
+    """Whether mail leaves only with a sender of the account: all of these providers check it, or replace it."""
 
     @property
     def example(self) -> str:
