@@ -113,10 +113,10 @@ def outgoing(
     progress: Callable[[], object],
     recipients: tuple[str, ...],
     *,
-    verp: bool = True,
+    verp: Callable[[], bool] = lambda: True,
 ) -> Submission:
     """Submission of a leased mail to some of its recipients; `progress` is called whenever a chunk of a large one is
-    read. Without `verp` the sender stays as it is, where the server takes no other.
+    read; `verp` says whether the server takes another sender than that of the mail.
     """
     about = job.options
     pieces = job.body if job.body is not None else (_Stored(store, job.id, job.size, progress),)
@@ -127,7 +127,7 @@ def outgoing(
     if job.body is not None and sum(map(len, job.body)) != job.size:
         raise _incomplete(job.id)
     return Submission(
-        _with_token(job, recipients, token_of(store.token_key(), job.id), verp=verp),
+        _with_token(job, recipients, token_of(store.token_key(), job.id), verp),
         content,
         job.message_id,
         before_end=before_end,
@@ -141,7 +141,7 @@ def envelope_of(sender: str, recipients: tuple[str, ...], about: Mapping[str, An
     return Envelope.stored(origin, receivers, about)
 
 
-def _with_token(job: Job, recipients: tuple[str, ...], token: str, *, verp: bool) -> Envelope:
+def _with_token(job: Job, recipients: tuple[str, ...], token: str, verp: Callable[[], bool]) -> Envelope:
     """Envelope with the token of the mail, so that reports lead back to it; a caller's own ENVID stays."""
     about = job.options
     if not token:
@@ -150,7 +150,7 @@ def _with_token(job: Job, recipients: tuple[str, ...], token: str, *, verp: bool
         about = {**about, "envid": envid_of(token)}
     returns = about.get("verp")
     envelope = envelope_of(job.sender, recipients, about)
-    if not (verp and returns and job.sender):
+    if not (returns and job.sender and verp()):
         return envelope
     return replace(envelope, sender=return_address(str(returns), token))
 

@@ -51,7 +51,8 @@ class Batch:
     `answer_limit` is the longest wait in seconds for an answer to one mail; `goes_on` is called before each mail.
     `ahead` limits the marks, `marking` stores them (default: by separate commits), and `more` returns further mails
     when the last one was supplied. `waiting_lease` is the lease in seconds by which unmarked mails are extended: only
-    by the sending thread, and only when there is progress. Without `verp` no mail gets a return address of its own.
+    by the sending thread, and only when there is progress. `verp` says whether
+    mails may leave with return addresses of their own.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Batch:
         marking: Marking | None = None,
         more: Callable[[], bool] = lambda: False,
         waiting_lease: float = LEASE,
-        verp: bool = True,
+        verp: Callable[[], bool] = lambda: True,
     ) -> None:
         self.jobs: list[Job] = []
         """Supplied mails, in this order."""

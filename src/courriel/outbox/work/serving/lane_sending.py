@@ -63,7 +63,7 @@ class LaneSending:
             marking=Marking(run.tools.store, run.results.writer),
             more=self._more,
             waiting_lease=terms.waiting_lease,
-            verp=takes_any_sender(terms.way),
+            verp=lambda: takes_any_sender(terms.way),
         )
 
     def send(self) -> int:
