@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from courriel.doctor.step import Step as Step
     from courriel.doctor.step import StepName as StepName
     from courriel.doctor.step import StepStatus as StepStatus
+    from courriel.doctor.visit.arrival import Arrival as Arrival
     from courriel.doctor.visit.certificates import CertificateFacts as CertificateFacts
     from courriel.doctor.visit.neighbours import Neighbour as Neighbour
     from courriel.errors import Stage as Stage
@@ -59,6 +60,9 @@ if TYPE_CHECKING:
     from courriel.model.received.account import Namespaces as Namespaces
     from courriel.model.received.account import Quota as Quota
     from courriel.model.received.answerable import Answerable as Answerable
+    from courriel.model.received.authentication import Authentication as Authentication
+    from courriel.model.received.authentication import AuthenticationField as AuthenticationField
+    from courriel.model.received.authentication import AuthenticationResult as AuthenticationResult
     from courriel.model.received.folder import Filed as Filed
     from courriel.model.received.folder import Folder as Folder
     from courriel.model.received.folder import FolderStatus as FolderStatus
@@ -148,6 +152,7 @@ _HOMES = {
     "Addresses": "model.address",
     "Answer": "outbox.store.states",
     "Answerable": "model.received.answerable",
+    "Arrival": "doctor.visit.arrival",
     "AsyncBounceWatch": "outbox.bounces.awaited_watch",
     "AsyncChangeWatch": "session.imap.change_watch",
     "AsyncConnected": "delivery.connect",
@@ -165,6 +170,9 @@ _HOMES = {
     "Attachments": "model.attachment",
     "Attempt": "outbox.attempts",
     "AttemptListener": "outbox.attempts",
+    "Authentication": "model.received.authentication",
+    "AuthenticationField": "model.received.authentication",
+    "AuthenticationResult": "model.received.authentication",
     "BounceWatch": "outbox.bounces.watching",
     "BridgeAccount": "dialogue.relay.session",
     "BridgeRoutes": "bridge.accounts",

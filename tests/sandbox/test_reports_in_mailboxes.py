@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 import courriel
 from courriel import Message, Sandbox
 from unit.wire import report_letters as letters
 
 
+@pytest.mark.slow
 def test_letters_of_a_list_are_known_for_reports() -> None:
     with Sandbox() as sandbox:
         for raw in (letters.delivery_report(letters.POSTFIX), letters.answer("Away", "Auto-Submitted: auto-replied\n")):

@@ -47,6 +47,8 @@ PACKAGES = {
     "/usr/sbin/cron": "cron",
     "/usr/bin/php": "php-cli",
     "/usr/lib/git-core/git-send-email": "git-email",
+    "/usr/sbin/opendkim": "opendkim",
+    "/usr/bin/rspamd": "rspamd",
     "/usr/share/perl5/Mail/Address.pm": "libmailtools-perl",
 }
 """The programs that we start, and the Debian packages that bring them."""

@@ -238,7 +238,7 @@ def _start(dovecot: Dovecot) -> Postfix:
     names = ("plain_port", "strict_port", "submission_port", "submissions_port")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     owner = pwd.getpwnam(OWNER)
-    _make_queue(folder)
+    make_queue(folder)
     _write_tables(folder)
     etc = folder / "etc"
     etc.mkdir()
@@ -267,7 +267,7 @@ def _start(dovecot: Dovecot) -> Postfix:
     return Postfix(authority=dovecot.authority, mailboxes=dovecot.mailboxes, folder=folder, daemon=daemon, **ports)
 
 
-def _make_queue(folder: Path) -> None:
+def make_queue(folder: Path) -> None:
     """The folders that Postfix expects to find, given to whom they should belong (see its postfix-files)."""
     workers = pwd.getpwnam("postfix").pw_uid
     (folder / "queue" / "pid").mkdir(parents=True)

@@ -37,6 +37,7 @@ from courriel.wire.imap_server.sections import octets_of, read_section
 from courriel.wire.imap_server.structure import structure
 from courriel.wire.mime.headers import encoded_words, text_field
 from courriel.wire.parse.addresses import received_addresses
+from courriel.wire.parse.authentication.fields import read_field
 from courriel.wire.parse.charsets.decoding import decoded
 from courriel.wire.parse.dates import moment_of
 from courriel.wire.parse.enriched import from_enriched
@@ -151,6 +152,8 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "a parameter": lambda text: parameters_of(f"a/b; name={text}", ignored),
     "a parameter in quotes": lambda text: parameters_of(f'a/b; name="{text}', ignored),
     "dates": moment_of,
+    "results of checks": lambda text: read_field(f"b.org; spf=pass {text}"),
+    "the host of checks": read_field,
     "fields of a report": field_groups,
     "a report of delivery": lambda text: reported(multipart_report("delivery-status"), f"Final-Recipient: {text}"),
     "a mail that came back": lambda text: reported(multipart_report("rfc822"), f"Message-ID: {text}"),

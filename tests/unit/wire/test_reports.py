@@ -268,6 +268,7 @@ def test_mails_within_mails_are_not_entered() -> None:
     assert report.message_id == "<299@x>"
 
 
+@pytest.mark.slow
 def test_a_report_of_very_many_recipients_is_read_up_to_a_limit() -> None:
     head, _, recipient = letters.POSTFIX.partition("\n\n")
     many = "\n\n".join(recipient.replace("bob", f"bob{number}").strip() for number in range(11_000))
@@ -558,6 +559,7 @@ def test_a_letter_that_may_be_one_is_fetched_once() -> None:
     assert len(fetched) == 1
 
 
+@pytest.mark.slow
 def test_a_captured_mail_has_the_same_report() -> None:
     with Sandbox() as sandbox:
         with SmtpSession(Server(sandbox.host, sandbox.port, Security.NONE)) as session:

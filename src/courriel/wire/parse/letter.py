@@ -27,6 +27,7 @@ from courriel.wire.parse.parts import Leaf, leaves
 from courriel.wire.parse.words import one_line, readable, value_of
 
 if TYPE_CHECKING:
+    from courriel.model.received.authentication import Authentication
     from courriel.model.received.report import Report
 
 LONGEST_HTML = 2_000_000  # characters of HTML converted to text, which takes a second
@@ -139,6 +140,13 @@ class Letter:
         from courriel.wire.parse.reports.recognise import report_of  # noqa: PLC0415 - few programs ask
 
         return report_of(self._full_header, lambda: (self._data, self._leaves))
+
+    @cached_property
+    def authentication(self) -> Authentication:
+        """Checks of its sender (SPF, DKIM, DMARC), as the receiving host wrote them into it: see Authentication."""
+        from courriel.wire.parse.authentication.fields import authentication_in  # noqa: PLC0415 - few programs ask
+
+        return authentication_in(self._full_header)
 
     # Header fields.
 
