@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from courriel.wire.smtp.envelope import xtext
-
 
 def bounce(
     to: str = "ada@example.org",
@@ -32,7 +30,7 @@ def bounce(
         'Content-Type: multipart/report; report-type=delivery-status; boundary="=b"\r\n\r\n'
         "--=b\r\nContent-Type: text/plain\r\n\r\nI could not deliver it.\r\n"
         "--=b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.org\r\n"
-        + (f"Original-Envelope-Id: {xtext(envid)}\r\n" if envid else "")
+        + (f"Original-Envelope-Id: {envid}\r\n" if envid else "")
         + f"\r\n{about}\r\n"
         "--=b\r\nContent-Type: message/rfc822\r\n\r\n"
         f"From: ada@example.org\r\nSubject: News\r\n{original}\r\nHello.\r\n"

@@ -183,6 +183,7 @@ def test_a_complaint_changes_the_fate_and_suppresses(outbox: Outbox, sandbox: Sa
     assert [entry.reason for entry in outbox.suppressions.of(BOB)] == ["complaint"]
 
 
+@pytest.mark.slow
 def test_a_complaint_counts_more_than_a_return_and_a_return_for_good_more_than_one_for_a_while(
     outbox: Outbox, sandbox: Sandbox
 ) -> None:
@@ -314,6 +315,7 @@ def test_letters_that_report_nothing_are_none(outbox: Outbox) -> None:
             outbox.take_report(wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_report_with_everything_cut_off_is_reported_at_most(outbox: Outbox, sandbox: Sandbox) -> None:
     ticket, envid = sent(outbox, sandbox)
     whole = bounce(envid=envid)
@@ -371,6 +373,7 @@ def test_the_same_report_twice_counts_once(outbox: Outbox, sandbox: Sandbox) -> 
     assert list(outbox.suppressions) == [], "lifted by a person, and the old report does not put it back"
 
 
+@pytest.mark.slow
 def test_two_watchers_take_the_same_reports_at_once(open_store: Callable[[], Store], sandbox: Sandbox) -> None:
     outboxes = [Outbox(open_store()) for _ in range(2)]
     tickets = [sent(outboxes[0], sandbox) for _ in range(4)]

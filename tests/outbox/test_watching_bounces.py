@@ -63,6 +63,7 @@ def test_a_watch_takes_what_is_there_and_goes_on_where_it_ended(outbox: Outbox, 
     outbox.close()
 
 
+@pytest.mark.slow
 def test_another_user_of_the_same_server_has_a_mark_of_its_own(outbox: Outbox) -> None:
     with Sandbox() as sandbox:
         _, envid = sent(outbox, sandbox)
@@ -76,6 +77,7 @@ def test_another_user_of_the_same_server_has_a_mark_of_its_own(outbox: Outbox) -
     outbox.close()
 
 
+@pytest.mark.slow
 def test_reports_are_flagged_and_moved_on_request(outbox: Outbox) -> None:
     with Sandbox() as sandbox:
         _, envid = sent(outbox, sandbox)
@@ -107,6 +109,7 @@ def test_pop3_neither_flags_nor_moves(outbox: Outbox) -> None:
     outbox.close()
 
 
+@pytest.mark.slow
 def test_a_watch_waits_for_the_next_report(outbox: Outbox) -> None:
     with Sandbox() as sandbox, courriel.mailbox(mailbox_url(sandbox, "imap")) as box:
         ticket, envid = sent(outbox, sandbox)
@@ -125,6 +128,7 @@ def test_a_watch_waits_for_the_next_report(outbox: Outbox) -> None:
     outbox.close()
 
 
+@pytest.mark.slow
 def test_a_lost_connection_is_opened_again(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("courriel.outbox.bounces.watching.SOONEST", 0.01)
     with Sandbox() as sandbox, courriel.mailbox(mailbox_url(sandbox, "imap")) as box:
@@ -143,6 +147,7 @@ def test_a_lost_connection_is_opened_again(outbox: Outbox, monkeypatch: pytest.M
     outbox.close()
 
 
+@pytest.mark.slow
 def test_a_watch_that_died_before_its_mark_takes_the_same_again_for_nothing(outbox: Outbox) -> None:
     with Sandbox() as sandbox:
         ticket, envid = sent(outbox, sandbox)
@@ -158,6 +163,7 @@ def test_a_watch_that_died_before_its_mark_takes_the_same_again_for_nothing(outb
     outbox.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WATCHED)
 def test_the_awaited_watch_does_the_same(tmp_path: Path, kind: str) -> None:
     with Outbox(tmp_path / "outbox.db") as outbox, Sandbox() as sandbox:
@@ -184,6 +190,7 @@ async def _awaited(place: Path, sandbox: Sandbox, kind: str, envid: str) -> list
     return events
 
 
+@pytest.mark.slow
 def test_the_awaited_watch_waits_for_the_next_report(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.db") as outbox, Sandbox() as sandbox:
         _, envid = sent(outbox, sandbox)

@@ -7,7 +7,6 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from courriel.reply import Reply
-from courriel.wire.smtp.envelope import xtext
 
 _BOUNDARY = "=_report_of_the_practice_server"
 
@@ -36,7 +35,7 @@ def delivery_report(
         for name in named
     )
     subject = "Delayed Mail (still being retried)" if delayed else "Undelivered Mail Returned to Sender"
-    original_id = f"Original-Envelope-Id: {xtext(envid)}\r\n" if envid else ""
+    original_id = f"Original-Envelope-Id: {envid}\r\n" if envid else ""
     text = (
         f"From: Mail Delivery System <MAILER-DAEMON@{server}>\r\nTo: {sender}\r\nSubject: {subject}\r\n"
         f"Date: {format_datetime(at)}\r\nMessage-ID: {message_id}\r\nAuto-Submitted: auto-replied\r\n"
