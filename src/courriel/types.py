@@ -84,10 +84,10 @@ if TYPE_CHECKING:
     from courriel.outbox.attempts import Attempt as Attempt
     from courriel.outbox.attempts import AttemptListener as AttemptListener
     from courriel.outbox.attempts import Operation as Operation
-    from courriel.outbox.bounces.after_sending import TakenReport as TakenReport
     from courriel.outbox.bounces.awaited import AsyncSuppressions as AsyncSuppressions
     from courriel.outbox.bounces.awaited_watch import AsyncBounceWatch as AsyncBounceWatch
     from courriel.outbox.bounces.suppressions import Suppressions as Suppressions
+    from courriel.outbox.bounces.taken import TakenReport as TakenReport
     from courriel.outbox.bounces.watching import BounceWatch as BounceWatch
     from courriel.outbox.listeners import Event as Event
     from courriel.outbox.listeners import TicketListener as TicketListener
@@ -101,10 +101,10 @@ if TYPE_CHECKING:
     from courriel.outbox.store.facts import Count as Count
     from courriel.outbox.store.facts import IntegrityFinding as IntegrityFinding
     from courriel.outbox.store.facts import LaneInfo as LaneInfo
-    from courriel.outbox.store.facts import LaterFate as LaterFate
     from courriel.outbox.store.facts import MailInfo as MailInfo
     from courriel.outbox.store.reports import FoundBy as FoundBy
     from courriel.outbox.store.reports import HistoryEntry as HistoryEntry
+    from courriel.outbox.store.standing import LaterFate as LaterFate
     from courriel.outbox.store.standing import Standing as Standing
     from courriel.outbox.store.states import Answer as Answer
     from courriel.outbox.store.states import OnUnsure as OnUnsure
@@ -210,7 +210,7 @@ _HOMES = {
     "KeptMessages": "delivery.local",
     "LaneInfo": "outbox.store.facts",
     "LastError": "outbox.metrics",
-    "LaterFate": "outbox.store.facts",
+    "LaterFate": "outbox.store.standing",
     "LetterIds": "model.received.account",
     "LetterPart": "model.received.part",
     "LetterThread": "model.received.sorting",
@@ -268,7 +268,7 @@ _HOMES = {
     "SuppressionReason": "outbox.store.suppression",
     "Suppressions": "outbox.bounces.suppressions",
     "Sync": "session.imap.sync",
-    "TakenReport": "outbox.bounces.after_sending",
+    "TakenReport": "outbox.bounces.taken",
     "ThreadWakeup": "network.waking.blocking",
     "ThreadedLetter": "model.received.sorting",
     "TicketListener": "outbox.listeners",

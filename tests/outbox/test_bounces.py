@@ -12,7 +12,7 @@ import pytest
 
 from courriel import Message, Outbox, Sandbox, State, Ticket, errors
 from courriel.delivery.urls.providers import by_name
-from courriel.outbox.bounces.tokens import checked_verp, envid_of, ticket_of, token_in_envid, token_of
+from courriel.outbox.reports.tokens import checked_verp, envid_of, ticket_of, token_in_envid, token_of
 from courriel.outbox.store.base import Store
 from courriel.types import Standing
 from outbox.reports import absence, bounce, complaint

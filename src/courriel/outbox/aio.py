@@ -104,7 +104,7 @@ class AsyncTicket:
         return bool(await self._ask(self._ticket.retry_failed))
 
     async def history(self) -> Sequence[HistoryEntry]:
-        """Who said what about the mail, and when; see Ticket.history."""
+        """History of the mail; see Ticket.history."""
         found: Sequence[HistoryEntry] = await self._ask(lambda: self._ticket.history)  # type: ignore[assignment]
         return found
 

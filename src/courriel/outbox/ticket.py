@@ -79,11 +79,11 @@ class Ticket:
 
     @property
     def history(self) -> Sequence[HistoryEntry]:
-        """Who said what about the mail, and when: its put, the last word of each server, and later reports.
+        """History of the mail: its put, the last word of each server, and later reports, each with its time.
 
         Raises TicketNotFound when it was pruned.
         """
-        from courriel.outbox.bounces.history import history_of
+        from courriel.outbox.reports.history import history_of
 
         return history_of(self.info, self._store.history(self.id))
 
@@ -93,7 +93,7 @@ class Ticket:
         The recipient is then returned or complained, and gets onto the suppression list, as if the report had been
         proven. Raises TicketNotFound; UsageError for an address that the mail was not sent to.
         """
-        from courriel.outbox.bounces.history import applied
+        from courriel.outbox.reports.history import applied
 
         report = applied(self.info, self._store.history(self.id), recipient)
         return report is not None and self._store.note_reports([report])[0] == "new"

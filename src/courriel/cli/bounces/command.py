@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from courriel.cli.bounces.words import line_of, object_of
 from courriel.cli.command import Command, GlobalOptions, option
 from courriel.cli.i18n import Bilingual, say, visible
+from courriel.cli.outbox.report_words import line_of, object_of
 from courriel.cli.outbox.words import existing_outbox, outbox_option
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from courriel.cli.bounces.words import entry_object, history_line
 from courriel.cli.command import Command, GlobalOptions, Whole, option
 from courriel.cli.i18n import Bilingual, say, visible
 from courriel.cli.outbox.duration import counted, number, span
 from courriel.cli.outbox.figures import figures_object, figures_of
 from courriel.cli.outbox.lane_words import LOOKED_UP, lane_line, lanes_of, no_way, unknown_line
+from courriel.cli.outbox.report_words import entry_object, history_line
 from courriel.cli.outbox.words import (
     STATES,
     StateName,

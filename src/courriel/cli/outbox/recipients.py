@@ -72,7 +72,7 @@ def _reply_object(info: MailInfo, name: str) -> dict[str, object] | None:
 
 
 def _later_object(info: MailInfo, name: str) -> dict[str, object]:
-    """What became of a recipient after a server had accepted the mail; nothing for most."""
+    """Later fate of a recipient whose mail a server had accepted; empty for most."""
     later = info.later.get(name)
     if later is None:
         return {}

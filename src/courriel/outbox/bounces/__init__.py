@@ -1,1 +1,1 @@
-"""What happens after a server's yes: reports that come back, and addresses that get no more mail."""
+"""Bounces and complaints about mails of an outbox, and the addresses that get no more mail."""

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel._dataclass import dataclass, replace
-from courriel.outbox.bounces.reporting import TOLD, find_mail_of, notes_of
+from courriel._dataclass import replace
 from courriel.outbox.bounces.suppressions import Suppressions
-from courriel.outbox.store.reports import HistoryEntry, NewReport
+from courriel.outbox.bounces.taken import TakenReport
+from courriel.outbox.reports.reporting import TOLD, find_mail_of, notes_of
+from courriel.outbox.store.reports import NewReport
 from courriel.wire.parse.letter import Letter
 
 if TYPE_CHECKING:
-    from courriel.model.received.report import Report
     from courriel.outbox.bounces.terms import Setting, Take
     from courriel.outbox.bounces.watching import BounceWatch
     from courriel.outbox.listeners import Event, Listeners
@@ -23,22 +23,6 @@ if TYPE_CHECKING:
     from courriel.session.pop3.session import PopSession
 
 _UNTOLD = 500  # reports told at a time
-
-
-@dataclass(frozen=True, slots=True)
-class TakenReport:
-    """A report that an outbox was given, and what it made of it.
-
-    `ticket` is the id of the mail that it is about, "" where the outbox has none: of another sender, pruned, or forged.
-    `entries` say what was written down, for each recipient; `new` is False when all of it was known. `uid` is that of
-    the letter in its mailbox, "" when it came from none.
-    """
-
-    report: Report
-    ticket: str = ""
-    entries: tuple[HistoryEntry, ...] = ()
-    new: bool = False
-    uid: str = ""
 
 
 class AfterSending:
@@ -135,7 +119,7 @@ def _events_named(name: str) -> tuple[Event, ...]:
 
 
 def watch_parts(outbox: AfterSending) -> tuple[Take, Callable[[], int], Setting]:
-    """What a watch needs of an outbox: what takes reports, what tells listeners, and what remembers a mark."""
+    """Functions of an outbox for a watch: one takes reports, one tells listeners, one remembers a mark."""
     return outbox.take_reports, outbox.tell_reports, outbox._store.setting  # noqa: SLF001 - of the class above
 
 

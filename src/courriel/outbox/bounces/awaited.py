@@ -1,4 +1,4 @@
-"""What happens after a server's yes, awaited: reports that come back, and addresses that get no more mail."""
+"""Bounces and complaints about mails of an outbox, and the suppression list, for asyncio."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from courriel.outbox.bounces.suppressions import Suppressions
 from courriel.outbox.store.suppression import Suppression, SuppressionReason
 
 if TYPE_CHECKING:
-    from courriel.outbox.bounces.after_sending import AfterSending, TakenReport
+    from courriel.outbox.bounces.after_sending import AfterSending
     from courriel.outbox.bounces.awaited_watch import AsyncBounceWatch
+    from courriel.outbox.bounces.taken import TakenReport
     from courriel.session.imap.awaited import AsyncImapSession
     from courriel.session.pop3.session import AsyncPopSession
     from courriel.wire.parse.letter import Letter

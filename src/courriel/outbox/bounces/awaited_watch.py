@@ -29,7 +29,7 @@ from courriel.session.imap.awaited import AsyncImapSession
 from courriel.session.pop3.session import AsyncPopSession
 
 if TYPE_CHECKING:
-    from courriel.outbox.bounces.after_sending import TakenReport
+    from courriel.outbox.bounces.taken import TakenReport
     from courriel.outbox.bounces.terms import Setting, Take
     from courriel.wire.parse.letter import AsyncLetter
 
@@ -101,7 +101,7 @@ class _ImapFolder:
                 yield taken
 
     async def wait(self) -> None:
-        """Wait until something may be new."""
+        """Wait until the folder may have a new letter."""
         try:
             await self._box.wait_for_news(min(self._terms.poll, IDLE))
         except errors.NotSupported:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from courriel import errors
-from courriel.outbox.bounces.suppressions import checked_entry
+from courriel.outbox.bounces.entries import checked_entry
 from courriel.outbox.store.suppression import REASONS, Suppression, SuppressionReason
 
 _COLUMNS = ("address", "reason", "stream", "note", "ticket", "added")

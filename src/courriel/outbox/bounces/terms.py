@@ -13,7 +13,7 @@ from courriel.outbox import checks
 
 if TYPE_CHECKING:
     from courriel.model.received.sync import SyncMark
-    from courriel.outbox.bounces.after_sending import TakenReport
+    from courriel.outbox.bounces.taken import TakenReport
     from courriel.wire.parse.letter import Letter
 
 logger = CarefulLogger("courriel.outbox")

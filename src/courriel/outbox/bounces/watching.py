@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from courriel.outbox.bounces.after_sending import TakenReport
+    from courriel.outbox.bounces.taken import TakenReport
     from courriel.outbox.bounces.terms import Setting, Take
 
 
@@ -135,7 +135,7 @@ class _ImapFolder:
             yield from self._take_since()
 
     def wait(self) -> None:
-        """Wait until something may be new, or the watch is stopped."""
+        """Wait until the folder may have a new letter, or the watch is stopped."""
         ends = monotonic() + IDLE
         try:
             while not self._stopped.asked and monotonic() < ends:

@@ -17,7 +17,7 @@ from courriel.model.envelope import Envelope
 from courriel.model.message import Priority
 from courriel.model.submission import EndGuard, SendOptions, Submission
 from courriel.outbox import checks
-from courriel.outbox.bounces.tokens import checked_verp, envid_of, return_address, token_of
+from courriel.outbox.reports.tokens import checked_verp, envid_of, return_address, token_of
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.chunks import LARGE, LazyChunks, in_chunks
 from courriel.outbox.store.jobs import Job, NewMail

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from courriel._dataclass import dataclass, field
 from courriel.model.receipt import Outcome, RecipientResult
-from courriel.outbox.store.standing import Standing, standings_of
+from courriel.outbox.store.standing import LaterFate, Standing, standings_of
 from courriel.outbox.store.states import SUPPRESSED, Answer, OnUnsure, State
 from courriel.reply import Reply
 
@@ -32,25 +32,6 @@ class LaneInfo:
     cap: int | None = None
     gap: float | None = None
     per: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LaterFate:
-    """What became of a recipient after a server had accepted the mail for it.
-
-    `fate` is "returned" or "complained"; `status` is the enhanced code of the report ("5.1.1") or "", `text` what the
-    reporting server said, `at` the time of the report in seconds since 1970.
-    """
-
-    fate: Literal["returned", "complained"]
-    status: str
-    text: str
-    at: float
-
-    @property
-    def permanent(self) -> bool:
-        """Whether the mail came back for good, and not because a server gave up after a while (4.x.x)."""
-        return self.fate == "returned" and self.status.startswith("5.")
 
 
 @dataclass(frozen=True, slots=True)

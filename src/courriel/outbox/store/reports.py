@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from courriel._dataclass import dataclass
 
 if TYPE_CHECKING:
-    from courriel.outbox.store.facts import LaterFate
+    from courriel.outbox.store.standing import LaterFate
     from courriel.outbox.store.suppression import Suppression
 
 FoundBy: TypeAlias = Literal["", "envid", "verp", "message-id", "person"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from courriel._dataclass import dataclass
 
 if TYPE_CHECKING:
-    from courriel.outbox.store.facts import LaterFate
     from courriel.outbox.store.states import Answer, State
 
 
@@ -23,6 +24,25 @@ class Standing(Enum):
     CANCELED = "canceled"  # the mail was taken back
     RETURNED = "returned"  # a server took the mail over, and a later one sent it back
     COMPLAINED = "complained"  # it arrived, and its recipient has complained
+
+
+@dataclass(frozen=True, slots=True)
+class LaterFate:
+    """Fate of a recipient after a server had accepted the mail for it.
+
+    `fate` is "returned" or "complained"; `status` is the enhanced code of the report ("5.1.1") or "", `text` what the
+    reporting server said, `at` the time of the report in seconds since 1970.
+    """
+
+    fate: Literal["returned", "complained"]
+    status: str
+    text: str
+    at: float
+
+    @property
+    def permanent(self) -> bool:
+        """Whether the mail came back for good, and not because a server gave up after a while (4.x.x)."""
+        return self.fate == "returned" and self.status.startswith("5.")
 
 
 class Mail(Protocol):

@@ -9,14 +9,18 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 
-from courriel import errors
+from courriel import Address, Suppression, errors
 from courriel.integrations.django.models import Suppressed
 from courriel.integrations.django.pages import facts
 from courriel.integrations.django.pages.shown_database import using
 from courriel.integrations.django.queueing.databases import outbox_on
 from courriel.integrations.django.words import pair
-from courriel.outbox.bounces.suppressions import checked_entry
-from courriel.outbox.store.suppression import Suppression, comparable
+
+_LONGEST = 500  # characters of a note; a stream has a hundred
+_ONE_STREAM = pair("only an unsubscription is from one stream", "seule une désinscription vaut pour un flux")
+_TOO_LONG = pair(
+    "note: 500 characters at most; stream: 100", "note : 500 caractères au plus ; flux : 100"
+)
 
 
 class SuppressedForm(forms.ModelForm):
@@ -31,9 +35,13 @@ class SuppressedForm(forms.ModelForm):
         """Refuse what the outbox would refuse, in its own words."""
         said = super().clean() or self.cleaned_data
         try:
-            checked_entry(_entry(said))
-        except errors.UsageError as wrong:
+            Address.of(said.get("shown", ""))
+        except errors.InvalidAddress as wrong:
             raise forms.ValidationError(str(wrong)) from wrong
+        if said.get("stream") and said.get("reason") != "unsubscribe":
+            raise forms.ValidationError(_ONE_STREAM)
+        if max(len(said.get("note") or ""), 5 * len(said.get("stream") or "")) > _LONGEST:
+            raise forms.ValidationError(_TOO_LONG)
         return said
 
 
@@ -80,7 +88,7 @@ class SuppressedAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Add the entry through the outbox."""
         outbox_on(using()).suppressions.add_many([_entry(form.cleaned_data)])
-        obj.address = comparable(obj.shown)
+        obj.address = obj.shown
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
         """Back to the list, also from "save and continue": there is no page of one entry."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from courriel import errors
 from courriel._dataclass import replace
 from courriel.model.envelope import Notify, Return
-from courriel.outbox.store.facts import LaneInfo, LaterFate, MailInfo, Query
+from courriel.outbox.store.facts import LaneInfo, MailInfo, Query
 from courriel.outbox.store.jobs import Job, KnownMail, NewMail, Settlement
+from courriel.outbox.store.standing import LaterFate
 from courriel.outbox.store.states import UNREADABLE, Answer, OnUnsure, State
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from courriel._dataclass import replace
-from courriel.outbox.store.facts import LaterFate
 from courriel.outbox.store.reports import HistoryEntry, NewReport, Noted
 from courriel.outbox.store.sql import rows
 from courriel.outbox.store.sql.bounces.suppressions import SqlSuppressions, suppression_values
 from courriel.outbox.store.sql.connection import SqlConnection, T
+from courriel.outbox.store.standing import LaterFate
 
 _MANY = 200  # reports in one transaction
 _TOKEN_KEY = "token key"
@@ -52,7 +52,7 @@ class SqlReports(SqlSuppressions):
     def history(self, id: str) -> list[HistoryEntry]:  # noqa: A002 - its name everywhere
         """See Store.history."""
         found = self._read(lambda db: db.execute(self._sql["history"], {"mail": id}).fetchall())
-        return [HistoryEntry(*(*row[:8], bool(row[8]), row[9])) for row in found]
+        return [_entry_of(row) for row in found]
 
     def untold(self, most: int) -> list[tuple[str, str, str]]:
         """See Store.untold."""
@@ -91,6 +91,11 @@ class SqlReports(SqlSuppressions):
 
 
 # The steps.
+
+
+def _entry_of(row: rows.Row) -> HistoryEntry:
+    at, event, recipient, action, status, text, source, found_by, proven, digest = row
+    return HistoryEntry(at, event, recipient, action, status, text, source, found_by, bool(proven), digest)
 
 
 def _values(report: NewReport) -> dict[str, object]:

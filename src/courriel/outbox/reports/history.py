@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.outbox import checks
-from courriel.outbox.bounces.reporting import by_person
+from courriel.outbox.reports.reporting import by_person
 from courriel.outbox.store.reports import HistoryEntry
 from courriel.outbox.store.suppression import compared
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def history_of(info: MailInfo, reports: Sequence[HistoryEntry]) -> list[HistoryEntry]:
-    """What was said of a mail, in the order of time."""
+    """History of a mail in the order of time."""
     entries = [HistoryEntry(info.created, "put", source=info.lane)]
     for recipient, (code, enhanced, text, at) in info.results.items():
         event = "accepted" if 200 <= code < 300 else "refused"

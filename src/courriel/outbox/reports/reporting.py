@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal
 
 from courriel._dataclass import dataclass, replace
 from courriel.model.received.report import RecipientReport, Report, ReportKind
-from courriel.outbox.bounces.tokens import ticket_of, token_in_envid, tokens_in_addresses
-from courriel.outbox.store.facts import LaterFate
+from courriel.outbox.reports.tokens import ticket_of, token_in_envid, tokens_in_addresses
 from courriel.outbox.store.reports import FoundBy, HistoryEntry, NewReport
+from courriel.outbox.store.standing import LaterFate
 from courriel.outbox.store.suppression import Suppression, compared
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _MOST_RECIPIENTS = 1000  # of one report
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundMail:
     """Mail that a report is about, how it was found, and whether a signed token proves it."""
 
     info: MailInfo
@@ -50,17 +50,17 @@ class Found:
     proven: bool
 
 
-def find_mail_of(store: Store, report: Report, letter: Letter) -> Found | None:
+def find_mail_of(store: Store, report: Report, letter: Letter) -> FoundMail | None:
     """The mail that a report is about; None for one of another sender, one that was pruned, and a forged one."""
     for ident, by in _signed(store.token_key(), report, letter):
         info = store.find(id=ident)
         if info is not None:
-            return Found(info, by, proven=True)
+            return FoundMail(info, by, proven=True)
     return _by_message_id(store, report)
 
 
-def notes_of(found: Found, report: Report, letter: Letter) -> list[NewReport]:
-    """What a report says of each recipient, to be written down, with the fates that it changes."""
+def notes_of(found: FoundMail, report: Report, letter: Letter) -> list[NewReport]:
+    """Statements of a report about each recipient, to be written down, with the fates that they change."""
     if not report.recipients or report.kind in (ReportKind.AUTO_REPLY, ReportKind.CHALLENGE):
         said = [RecipientReport("")]
     else:
@@ -94,7 +94,7 @@ def _signed(key: str, report: Report, letter: Letter) -> Iterator[tuple[str, Fou
             yield ident, "verp"
 
 
-def _by_message_id(store: Store, report: Report) -> Found | None:
+def _by_message_id(store: Store, report: Report) -> FoundMail | None:
     if not report.message_id:
         return None
     bare = report.message_id.strip().removeprefix("<").removesuffix(">")
@@ -102,10 +102,10 @@ def _by_message_id(store: Store, report: Report) -> Found | None:
     infos = [info for ident in ids if (info := store.find(id=ident)) is not None]
     named = [info for info in infos if any(_recipient_in(info, one) for one in report.recipients)]
     chosen = infos if len(infos) == 1 else named
-    return Found(chosen[0], "message-id", proven=False) if len(chosen) == 1 else None
+    return FoundMail(chosen[0], "message-id", proven=False) if len(chosen) == 1 else None
 
 
-def _note(found: Found, report: Report, one: RecipientReport, origin: str) -> NewReport | None:
+def _note(found: FoundMail, report: Report, one: RecipientReport, origin: str) -> NewReport | None:
     info = found.info
     names = info.recipients
     recipient = _recipient_in(info, one) or (names[0] if len(names) == 1 else "")
@@ -161,7 +161,7 @@ def _recipient_in(info: MailInfo, one: RecipientReport) -> str:
 
 
 def _origin(letter: Letter) -> str:
-    """What tells one report from another: the Message-ID of the letter, or its octets where it has none."""
+    """Identity of a report: the Message-ID of its letter, or its octets where it has none."""
     known: str = letter.message_id
     return known or hashlib.sha256(letter.raw).hexdigest()
 
