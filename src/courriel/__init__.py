@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from courriel.compose.template import Template as Template
     from courriel.delivery.connect import aconnect as aconnect
     from courriel.delivery.connect import connect as connect
+    from courriel.delivery.dkim.signed import AsyncSigned as AsyncSigned
+    from courriel.delivery.dkim.signed import Signed as Signed
     from courriel.delivery.open_mailbox import amailbox as amailbox
     from courriel.delivery.open_mailbox import mailbox as mailbox
     from courriel.delivery.send import asend as asend
@@ -129,6 +131,7 @@ _HOMES = {
     "AsyncLetter": "wire.parse.letter",
     "AsyncOutbox": "outbox.aio",
     "AsyncPopSession": "session.pop3.session",
+    "AsyncSigned": "delivery.dkim.signed",
     "AsyncSmtpPool": "session.pool.awaited",
     "AsyncSmtpSession": "session.smtp",
     "AsyncTransport": "delivery.transport",
@@ -201,6 +204,7 @@ _HOMES = {
     "SendOptions": "model.submission",
     "SenderRefused": "errors",
     "Server": "model.server",
+    "Signed": "delivery.dkim.signed",
     "SmtpPool": "session.pool.blocking",
     "SmtpSession": "session.smtp",
     "State": "outbox.store.states",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from courriel.delivery.adapters import ProvidedTransport as ProvidedTransport
     from courriel.delivery.connect import AsyncConnected as AsyncConnected
     from courriel.delivery.connect import Connected as Connected
+    from courriel.delivery.dkim.signer import Signer as Signer
+    from courriel.delivery.http_providers.transport import HttpTransport as HttpTransport
     from courriel.delivery.local import KeptMessage as KeptMessage
     from courriel.delivery.local import KeptMessages as KeptMessages
     from courriel.delivery.local import LocalTransport as LocalTransport
@@ -202,6 +204,7 @@ _HOMES = {
     "FoundBy": "outbox.store.reports",
     "Health": "outbox.work.health",
     "HistoryEntry": "outbox.store.reports",
+    "HttpTransport": "delivery.http_providers.transport",
     "IfKnown": "outbox.putting.terms",
     "ImapLetterRefs": "session.imap.mailbox",
     "InHand": "outbox.work.liveness",
@@ -260,6 +263,7 @@ _HOMES = {
     "ServedSession": "network.listening",
     "ServerLimits": "dialogue.server.handler",
     "SessionFacts": "session.mailbox",
+    "Signer": "delivery.dkim.signer",
     "Stage": "errors",
     "Standing": "outbox.store.standing",
     "Step": "doctor.step",

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from courriel.delivery.dkim.records import forms_of
+from dkim_keys import keys as signing_keys
+
 from .daemon import Daemon, private_folder, start_somewhere
 from .packages import need
 from .ports import LOOPBACK, free_ports
@@ -91,6 +94,11 @@ observer MX 10 mx1.good
 _dmarc.observer TXT "v=DMARC1; p=nothing; pct=50; rua=mailto:a@observer.test"
 silenced MX 10 mx1.good
 _dmarc.silenced TXT "v=DMARC1; p=reject; rua=mailto:a@foreign.test"
+
+{signed}
+alias._domainkey.signed CNAME s1._domainkey.signed
+gone._domainkey.signed CNAME nowhere.signed
+stale._domainkey.signed TXT {rsa2048}
 """
 
 
@@ -208,6 +216,7 @@ def _zone(signing: rsa.RSAPrivateKey) -> str:
     return ZONE.format(
         rsa2048=_new_key(2048), rsa1024=_new_key(1024), ed25519=_ed25519(), huge=_strings(_huge()),
         signing=_key(signing),
+        signed="\n".join(forms_of("signed.test", each.selector, each.key).zone for each in signing_keys()),
     )  # fmt: skip
 
 

@@ -19,6 +19,11 @@ from courriel.delivery.urls import url_parser
 from courriel.model.received.limits import ReadLimits
 from courriel.network.connecting.proxy.environment import is_excepted
 from courriel.reply import EnhancedCode
+from courriel.wire.dkim.canonical import BodyDigest
+from courriel.wire.dkim.fields import header_fields, names_to_sign
+from courriel.wire.dkim.key_record import KeyRecord
+from courriel.wire.dkim.signature import SignatureValue
+from courriel.wire.dkim.tag_list import BrokenTagList
 from courriel.wire.html.to_text import text_of
 from courriel.wire.imap import dates, folder_names, syntax
 from courriel.wire.imap.login_syntax import NoCommand, counted_at_end, read_command
@@ -87,7 +92,7 @@ def refused(act: Callable[[str], object]) -> Callable[[str], None]:
     """What raises our own errors for what it is handed, and nothing else."""
 
     def refuse(text: str) -> None:
-        with suppress(errors.CourrielError, Objection, NoCommand):
+        with suppress(errors.CourrielError, Objection, NoCommand, BrokenTagList):
             act(text)
 
     return refuse
@@ -228,6 +233,10 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "exceptions of a proxy": lambda text: is_excepted("b.org", 25, text),
     "logins of a proxy": lambda text: http_connect.logins(octets(f"Proxy-Authenticate: {text}")),
     "the head of a proxy's answer": lambda text: http_connect.is_page(octets(f"HTTP/1.1 200\r\nContent-Type: {text}")),
+    "a signature of DKIM": refused(lambda text: SignatureValue.of_field(octets(f"v=1; a=rsa-sha256; h={text}"))),
+    "a key of DKIM": refused(lambda text: KeyRecord.parse(f"v=DKIM1; p={text}")),
+    "a body of DKIM": lambda text: BodyDigest().feed(octets(text)),
+    "fields of DKIM": lambda text: names_to_sign(header_fields(octets(text))),
     "holes of a template": refused(lambda text: Pattern.parse("text", text)),
     "a hole of a template": refused(lambda text: Pattern.parse("html", "{{" + text, html=True)),
     "a field that we write": lambda text: text_field("Subject", text.encode("ascii",

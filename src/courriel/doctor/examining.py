@@ -104,7 +104,15 @@ def examine_target(meant: Target, wishes: Wishes) -> Examination:
     about = _checked_domain(wishes.domain or (from_address.domain if from_address else ""))
     _check_selectors(wishes.selectors)
     examination = Examination(meant.shown, "", "", about, ())
-    if route is not None:
+    if route is not None and route.by_http:
+        from courriel.doctor.visit.http_steps import examined
+
+        if trial is not None or to is not None:
+            raise errors.UsageError(
+                f"{route.name} is asked by requests: a recipient cannot be tried, and courriel send --via sends a mail"
+            )
+        examination = examined(examination, route, timeout=wishes.timeout, login=wishes.login)
+    elif route is not None:
         visit = Visit(
             meant,
             route,

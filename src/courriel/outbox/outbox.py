@@ -133,7 +133,8 @@ class Outbox(Maintenance, AfterSending):
         OutboxFull, OutboxUncertain.
         """
         check_if_known(if_known)
-        mail = written(message, self._ways.lane(via), key, terms_of(wanted), self._max_size, refuse_suppressed=True)
+        lane, signer = self._ways.lane_and_signer(via)
+        mail = written(message, lane, key, terms_of(wanted), self._max_size, signer, refuse_suppressed=True)
         return self._keep([mail], conn, if_known)[0]
 
     def put_many(
@@ -154,7 +155,8 @@ class Outbox(Maintenance, AfterSending):
         check_if_known(if_known)
         check_several(messages)
         check_keys(messages, keys)
-        mails_to_put = encoded(messages, keys, self._ways.lane(via), terms_of(wanted), self._max_size)
+        lane, signer = self._ways.lane_and_signer(via)
+        mails_to_put = encoded(messages, keys, lane, terms_of(wanted), self._max_size, signer)
         tickets: list[Ticket] = []
         for mails in portions(mails_to_put):
             tickets += self._keep(mails, conn, if_known)

@@ -18,9 +18,7 @@ from courriel.integrations.django.words import pair
 
 _LONGEST = 500  # characters of a note; a stream has a hundred
 _ONE_STREAM = pair("only an unsubscription is from one stream", "seule une désinscription vaut pour un flux")
-_TOO_LONG = pair(
-    "note: 500 characters at most; stream: 100", "note : 500 caractères au plus ; flux : 100"
-)
+_TOO_LONG = pair("note: 500 characters at most; stream: 100", "note : 500 caractères au plus ; flux : 100")
 
 
 class SuppressedForm(forms.ModelForm):
