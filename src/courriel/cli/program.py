@@ -21,6 +21,9 @@ _COMMANDS = {
     "outbox": Bilingual(
         "Montre et modifie les messages de la boîte d'envoi.", "Shows and changes the mails in the outbox."
     ),
+    "bounces": Bilingual(
+        "Prend les retours et les plaintes dans une boîte aux lettres.", "Takes bounces and complaints from a mailbox."
+    ),
     "sendmail": Bilingual(
         "Prend les messages de cron, PHP et autres, comme sendmail(8).",
         "Takes mails of cron, PHP and others, as sendmail(8) does.",
@@ -59,8 +62,8 @@ _COMMANDS = {
 
 
 _IN_FOLDERS = (
-    "config", "dkim", "doctor", "inbox", "login", "oauth_bridge", "outbox", "providers", "sandbox", "send", "sendmail",
-    "wlangage", "worker",
+    "bounces", "config", "dkim", "doctor", "inbox", "login", "oauth_bridge", "outbox", "providers", "sandbox", "send",
+    "sendmail", "wlangage", "worker",
 )  # fmt: skip
 
 

@@ -72,6 +72,8 @@ class Provider:
     """Whether it is spoken to by HTTPS requests, and not by SMTP."""
     usage: str = ""
     """The URL to write, where it is not the name and an address."""
+    fixed_sender: bool = True
+    """Whether mail leaves only with a sender of the account: all of these providers check it, or replace it."""
 
     @property
     def regional(self) -> bool:
