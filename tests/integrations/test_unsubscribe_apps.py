@@ -88,7 +88,7 @@ def test_get_shows_the_page_and_head_the_same_without_it(ask: Page, links: Unsub
     head = ask("HEAD", links.link(*ADA), headers={"Accept-Language": "fr"})
 
     assert (shown.status_code, head.status_code) == (200, 200)
-    assert "Vous désabonner de « news »" in shown.text
+    assert "Vous désabonner de" in shown.text
     assert head.content == b""
     assert dict(head.headers) == dict(shown.headers)
     assert done == []

@@ -39,6 +39,10 @@ _COMMANDS = {
         "Relie à OAuth les programmes qui ne connaissent qu'un mot de passe.",
         "Connects programs that know a password only to OAuth.",
     ),
+    "unsubscribe": Bilingual(
+        "Fait des liens de désabonnement en un clic, et les essaie.",
+        "Makes links for one-click unsubscribe, and tries them.",
+    ),
     "config": Bilingual("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
     "providers": Bilingual(
         "Montre les fournisseurs connus, leurs serveurs et leurs limites.",
@@ -56,7 +60,7 @@ _COMMANDS = {
 
 _IN_FOLDERS = (
     "config", "doctor", "inbox", "login", "oauth_bridge", "outbox", "providers", "sandbox", "send", "sendmail",
-    "wlangage", "worker",
+    "unsubscribe", "wlangage", "worker",
 )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def answer(
 ) -> Answer:
     """The answer that tells this outcome; `title` names the list for people, `undo` is the token of the button."""
     words = words_for(outcome, chosen)
-    quoted = f"« {title} »" if chosen == "fr" else f"“{title}”"
+    quoted = f"«\N{NO-BREAK SPACE}{title}\N{NO-BREAK SPACE}»" if chosen == "fr" else f"“{title}”"
     masked = _masked(subscription.address) if subscription else ""
     heading, text = (
         escape(each.format(list=quoted, address=f"\N{FIRST STRONG ISOLATE}{masked}\N{POP DIRECTIONAL ISOLATE}"))
