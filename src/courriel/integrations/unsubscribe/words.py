@@ -46,7 +46,7 @@ class Words:
 _WORDS = {
     Outcome.ASKED: (
         Words("Unsubscribe from {list}?", "{address} will get no more of these mails.", "Unsubscribe"),
-        Words("Vous désabonner de {list}\N{NO-BREAK SPACE}?", "{address} ne recevra plus ces messages.", "Me désabonner"),
+        Words("Vous désabonner de {list}\N{NBSP}?", "{address} ne recevra plus ces messages.", "Me désabonner"),
     ),
     Outcome.DONE: (
         Words(
