@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from courriel.errors import Refused as Refused
     from courriel.errors import RemoteProtocolError as RemoteProtocolError
     from courriel.errors import SenderRefused as SenderRefused
+    from courriel.errors import SuppressedRecipients as SuppressedRecipients
     from courriel.errors import TicketNotFound as TicketNotFound
     from courriel.errors import TimedOut as TimedOut
     from courriel.errors import TlsFailed as TlsFailed
@@ -90,6 +91,9 @@ if TYPE_CHECKING:
     from courriel.model.received.attachment import ReceivedAttachment as ReceivedAttachment
     from courriel.model.received.folder import FolderPosition as FolderPosition
     from courriel.model.received.limits import ReadLimits as ReadLimits
+    from courriel.model.received.report import RecipientReport as RecipientReport
+    from courriel.model.received.report import Report as Report
+    from courriel.model.received.report import ReportKind as ReportKind
     from courriel.model.received.search import Search as Search
     from courriel.model.received.sync import SyncMark as SyncMark
     from courriel.model.server import Dialect as Dialect
@@ -104,6 +108,7 @@ if TYPE_CHECKING:
     from courriel.outbox.aio import AsyncOutbox as AsyncOutbox
     from courriel.outbox.outbox import Outbox as Outbox
     from courriel.outbox.store.states import State as State
+    from courriel.outbox.store.suppression import Suppression as Suppression
     from courriel.outbox.ticket import Ticket as Ticket
     from courriel.reply import Reply as Reply
     from courriel.sandbox.sandbox import Sandbox as Sandbox
@@ -176,16 +181,21 @@ _HOMES = {
     "Receipt": "model.receipt",
     "ReceivedAddress": "model.received.address",
     "ReceivedAttachment": "model.received.attachment",
+    "RecipientReport": "model.received.report",
     "RecipientResult": "model.receipt",
     "RecipientsRefused": "errors",
     "Refused": "errors",
     "RemoteProtocolError": "errors",
     "Reply": "reply",
+    "Report": "model.received.report",
+    "ReportKind": "model.received.report",
     "Return": "model.envelope",
     "RichTemplate": "compose.rich",
     "Route": "delivery.urls.route",
     "Sandbox": "sandbox.sandbox",
     "Search": "model.received.search",
+    "Suppression": "outbox.store.suppression",
+    "SuppressedRecipients": "errors",
     "SyncMark": "model.received.sync",
     "Security": "model.server",
     "SendOptions": "model.submission",

@@ -43,6 +43,9 @@ SENDERS = {
 AFTER_DATA = {"doubtful@example.org": "451 4.7.1 Read, and not taken: try again later"}
 """What is said to some senders after the final dot."""
 
+RETURNING = "returning.example"
+"""A domain whose mail goes on to Dovecot, which knows nobody there: accepted from who logged in, it comes back."""
+
 FORBIDDEN_WORDS = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 """A message with these in its text is refused after the final dot, with 550 5.7.1."""
 
@@ -73,6 +76,7 @@ recipient_delimiter = +
 relay_domains =
 default_transport = discard:nothing leaves this machine
 relay_transport = discard:nothing leaves this machine
+transport_maps = inline:{{ {{ {returning} = lmtp:inet:{loopback}:{lmtp_port} }} }}
 smtp_dns_support_level = disabled
 smtpd_peername_lookup = no
 notify_classes =
@@ -151,6 +155,7 @@ flush     unix n - n 1000? 0 flush
 proxymap  unix - - n - - proxymap
 error     unix - - n - - error
 retry     unix - - n - - error
+lmtp      unix - - n - - lmtp
 discard   unix - - n - - discard
 virtual   unix - n n - - virtual
 anvil     unix - - n - 1 anvil
@@ -244,6 +249,8 @@ def _start(dovecot: Dovecot) -> Postfix:
             folder=folder,
             loopback=LOOPBACK,
             domain=DOMAIN,
+            returning=RETURNING,
+            lmtp_port=dovecot.lmtp_port,
             international_domain=INTERNATIONAL_DOMAIN,
             international_ascii=INTERNATIONAL_DOMAIN.encode("idna").decode("ascii"),
             mail=dovecot.mailboxes.folder,

@@ -41,6 +41,7 @@ from courriel.wire.parse.charsets.decoding import decoded
 from courriel.wire.parse.dates import moment_of
 from courriel.wire.parse.enriched import from_enriched
 from courriel.wire.parse.parameters import parameters_of
+from courriel.wire.parse.reports.fields import field_groups
 from courriel.wire.parse.transfer import unpacked
 from courriel.wire.parse.words import readable, value_of
 from courriel.wire.pop3 import client_syntax
@@ -112,6 +113,17 @@ def read(raw: bytes) -> None:
     _ = [each.content for each in letter.attachments]
 
 
+def reported(before: str, text: str) -> None:
+    """The report that a letter is, which begins with these lines."""
+    _ = Letter.parse(octets(f"{before}{text}\r\n")).report
+
+
+def multipart_report(part: str) -> str:
+    """The beginning of a report, up to the content of a part."""
+    head = "From: MAILER-DAEMON@b.org\r\nContent-Type: multipart/report; boundary=r\r\n\r\n--r\r\nContent-Type: "
+    return f"{head}message/{part}\r\n\r\n"
+
+
 HEADER = [
     "From: ", "From: <", "Subject: ", "Date: ", "Message-ID: ", "References: ", "Content-Type: ", "Content-Type: a/b;",
     "Content-Disposition: attachment; filename=", "Content-Transfer-Encoding: ", "Content-ID: ", "", "a",
@@ -139,6 +151,14 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "a parameter": lambda text: parameters_of(f"a/b; name={text}", ignored),
     "a parameter in quotes": lambda text: parameters_of(f'a/b; name="{text}', ignored),
     "dates": moment_of,
+    "fields of a report": field_groups,
+    "a report of delivery": lambda text: reported(multipart_report("delivery-status"), f"Final-Recipient: {text}"),
+    "a mail that came back": lambda text: reported(multipart_report("rfc822"), f"Message-ID: {text}"),
+    "a complaint": lambda text: reported(multipart_report("feedback-report"), f"Original-Rcpt-To: {text}"),
+    "a bounce of qmail": lambda text: reported("From: postmaster@b.org\r\n\r\nHi. This is the\r\n\r\n<a@b>:", text),
+    "a bounce of Exim": lambda text: reported("X-Failed-Recipients: a@b.org\r\n\r\n", text),
+    "failed recipients": lambda text: reported("X-Failed-Recipients: ", text),
+    "an automatic reply": lambda text: reported("Precedence: bulk\r\nReturn-Path: <>\r\nSubject: ", text),
     "ISO-2022-JP": lambda text: decoded(octets(text), "iso-2022-jp", ignored),
     "EUC-JP": lambda text: decoded(octets(text), "euc-jp", ignored),
     "an unknown charset": lambda text: decoded(b"x", text, ignored),

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from courriel.delivery.transport import Transport
     from courriel.delivery.urls.route import Via
     from courriel.outbox.attempts import Attempt
+    from courriel.outbox.bounces.awaited import AsyncSuppressions
     from courriel.outbox.metrics import Metrics
     from courriel.outbox.putting.arguments import PutArguments
 
@@ -238,6 +239,13 @@ class AsyncOutbox:
     async def export(self, id: str, path: str | os.PathLike[str]) -> None:  # noqa: A002
         """Write a mail to a file (.eml)."""
         await self._ask(self._outbox.export, id, path)
+
+    @property
+    def suppressions(self) -> AsyncSuppressions:
+        """The list of addresses that get no more mail; see Outbox.suppressions."""
+        from courriel.outbox.bounces.awaited import AsyncSuppressions
+
+        return AsyncSuppressions(self._outbox.suppressions, self._ask)
 
     async def pause(self, lane: str) -> LaneInfo:
         """Stop sending on this lane until `resume`."""

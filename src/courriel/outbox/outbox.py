@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from courriel.delivery.transport import Transport
     from courriel.delivery.urls.route import Via
     from courriel.outbox.attempts import Attempt
+    from courriel.outbox.bounces.suppressions import Suppressions
     from courriel.outbox.metrics import Metrics
     from courriel.outbox.putting.arguments import PutArguments
 
@@ -124,11 +125,13 @@ class Outbox(Maintenance):
         `not_before` and `expires` (default: five days) are times with a time zone, or durations from now (timedelta, or
         seconds); `priority` is "high", "normal" or "low". `on_unsure` decides what happens when it is unknown whether
         the mail was delivered: "resend" (default: no recipient goes without) or "hold" for a person (no recipient gets
-        it twice). The other options are those of `SmtpSession.send`. Raises UsageError, InvalidMessage, InvalidAddress,
-        InvalidUrl before a byte is written; OutboxFull, OutboxUncertain.
+        it twice). `stream` names the kind of mail for the suppression list: unsubscriptions from other streams do not
+        count for it, and none do for "transactional". Recipients on the list get results of their own, and the others
+        the mail. The other options are those of `SmtpSession.send`. Raises UsageError, InvalidMessage, InvalidAddress,
+        InvalidUrl before a byte is written; SuppressedRecipients when nobody is left; OutboxFull, OutboxUncertain.
         """
         check_if_known(if_known)
-        mail = written(message, self._ways.lane(via), key, terms_of(wanted), self._max_size)
+        mail = written(message, self._ways.lane(via), key, terms_of(wanted), self._max_size, refuse_suppressed=True)
         return self._keep([mail], conn, if_known)[0]
 
     def put_many(
@@ -144,7 +147,7 @@ class Outbox(Maintenance):
         """Store many mails, some hundreds in one commit; `keys` has one for each. See `put`.
 
         When it raises, or `messages` does, those before may have been stored, some hundreds at a time: with keys the
-        same call can be repeated.
+        same call can be repeated. A mail of which every recipient is on the suppression list is stored as FAILED.
         """
         check_if_known(if_known)
         check_several(messages)
@@ -218,6 +221,13 @@ class Outbox(Maintenance):
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+    @property
+    def suppressions(self) -> Suppressions:
+        """The list of addresses that get no more mail: after a hard bounce, a complaint, an unsubscription."""
+        from courriel.outbox.bounces.suppressions import Suppressions
+
+        return Suppressions(self._store)
 
     # Steering.
 

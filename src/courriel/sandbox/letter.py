@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from courriel.dialogue.server.handler import Delivery, ServerSession
 from courriel.model.received.address import ReceivedAddress
 from courriel.model.received.attachment import ReceivedAttachment
+from courriel.model.received.report import Report
 from courriel.sandbox.said import Said
 from courriel.wire.mime.checks import Finding
 from courriel.wire.parse.letter import Letter
@@ -153,6 +154,11 @@ class CapturedMessage:
     def attachments(self) -> tuple[ReceivedAttachment, ...]:
         """The attachments, inline images and attached mails included; file names are safe."""
         return self.letter.attachments
+
+    @property
+    def report(self) -> Report | None:
+        """What it reports about an earlier mail: a bounce, a complaint, an automatic reply; None otherwise."""
+        return self.letter.report
 
     @property
     def defects(self) -> tuple[str, ...]:

@@ -14,3 +14,4 @@ class PutArguments(SendArguments, total=False):
     expires: Moment
     priority: Priority | str
     on_unsure: str
+    stream: str

@@ -30,6 +30,7 @@ LIFETIME = timedelta(days=5)
 """Time for which a mail is tried by default: five days, as mail servers do (RFC 5321 4.5.4.1)."""
 
 _KEY = expression(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}")
+_STREAM = expression(r"\w[\w .-]{0,99}")
 _PRIORITIES = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 _ABOUT_CONTENT = ("8bit", "utf8", "dotless", "binary")  # in the order in which Content has them
 _USUAL = {"dotless": True}  # all that is known of most mails
@@ -44,10 +45,13 @@ class PutTerms:
     expires: Moment = None
     priority: Priority | str = Priority.NORMAL
     on_unsure: str = "resend"
+    stream: str = ""
     send: SendOptions | None = None
 
 
-def written(message: Sendable, lane: str, key: str | None, terms: PutTerms, max_size: int) -> NewMail:
+def written(
+    message: Sendable, lane: str, key: str | None, terms: PutTerms, max_size: int, *, refuse_suppressed: bool = False
+) -> NewMail:
     """Encode a message for the store: its Message-ID, date and octets are fixed from now on.
 
     In seven bits, so that every server accepts it. Raises InvalidMessage, InvalidAddress, UsageError.
@@ -76,9 +80,10 @@ def written(message: Sendable, lane: str, key: str | None, terms: PutTerms, max_
         message_id=out.message_id,
         sender=out.envelope.sender.spec if out.envelope.sender else "",
         recipients=tuple(recipient.spec for recipient in out.envelope.recipients),
-        options=_options(out.envelope, out.content, together=out.all_or_nothing),
+        options=_options(out.envelope, out.content, together=out.all_or_nothing, stream=_stream(terms.stream)),
         size=out.content.size,
         chunks=in_chunks(out.content) if out.content.size <= LARGE else LazyChunks(out.content, out.content.size),
+        refuse_suppressed=refuse_suppressed,
     )
 
 
@@ -169,13 +174,14 @@ def _incomplete(mail: str) -> errors.InvalidMessage:
     return errors.InvalidMessage(f"the content of mail {mail} is not whole in the outbox: somebody changed its tables")
 
 
-def _options(envelope: Envelope, content: Content, *, together: bool) -> dict[str, object]:
+def _options(envelope: Envelope, content: Content, *, together: bool, stream: str) -> dict[str, object]:
     said: dict[str, object] = {
         "8bit": content.eight_bit,
         "utf8": content.utf8,
         "dotless": content.dotless,
         "binary": content.binary,
         "together": together,
+        "stream": stream,
     }
     return {name: value for name, value in said.items() if value} | envelope.options
 
@@ -187,6 +193,16 @@ def _priority(given: Priority | str) -> int:
         return _PRIORITIES[Priority(given)]
     words = ", ".join(repr(priority.value) for priority in Priority)
     raise errors.UsageError(f"priority: one of {words}, not {checks.shown(given)}")
+
+
+def _stream(given: str) -> str:
+    if not given:
+        return ""
+    if not isinstance(given, str) or not _STREAM.fullmatch(given):
+        raise errors.UsageError(
+            f"stream: a name of 1 to 100 letters, digits, - _ . and spaces, not {checks.shown(given)}"
+        )
+    return given
 
 
 def _on_unsure(given: str) -> OnUnsure:

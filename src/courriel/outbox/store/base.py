@@ -16,7 +16,7 @@ without a stored result.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from courriel.outbox.store.facts import Count, IntegrityFinding, LaneInfo, MailInfo, Query, Taken, WorkerInfo
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from courriel.outbox.store.facts import Activity
+    from courriel.outbox.store.suppression import Suppression
 
 
 class Store(Protocol):
@@ -60,6 +61,27 @@ class Store(Protocol):
         call comes within the transaction or right after it, and must be quick. With `conn`, the caller's own connection
         to the same database, the mails are written in the caller's transaction.
         """
+        ...
+
+    @property
+    def suppressing(self) -> bool:
+        """Whether anybody may be on the suppression list, as the last transaction has seen it."""
+        ...
+
+    def suppressed(self, addresses: Iterable[str]) -> Sequence[Suppression]:
+        """Entries of the suppression list for these addresses, whatever the way in which they are written."""
+        ...
+
+    def suppress(self, entries: Sequence[Suppression]) -> Sequence[bool]:
+        """Add entries to the suppression list; for each, whether it is new. An old one keeps its note and its time."""
+        ...
+
+    def lift(self, address: str, reason: str, stream: str | None) -> int:
+        """Take entries of an address off the list: those for one reason (""), and one stream (None), or for any."""
+        ...
+
+    def suppressions(self, after: Suppression | None, reason: str, most: int) -> Sequence[Suppression]:
+        """A page of the suppression list, in the order of the addresses, after the last entry of the page before."""
         ...
 
     def claim(self, lane: str, most: int, *, lease: float, holder: str) -> Claimed:

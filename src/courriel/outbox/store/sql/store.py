@@ -14,6 +14,7 @@ from courriel.outbox.store.chunks import LARGE
 from courriel.outbox.store.facts import Activity, Count, IntegrityFinding, LaneInfo, MailInfo, Query, Taken, WorkerInfo
 from courriel.outbox.store.jobs import Job, KnownMail, LeaseTerms, Pruned, Recovered, Settlement
 from courriel.outbox.store.sql import claiming, rows
+from courriel.outbox.store.sql.bounces.suppressions import SqlSuppressions
 from courriel.outbox.store.sql.connection import SqlConnection, T, Values
 from courriel.outbox.store.sql.paging import page_statement
 from courriel.outbox.store.sql.rates import SqlRates
@@ -29,7 +30,7 @@ _TICK = 0.001  # seconds: the shortest duration reported
 _PAGE = 200  # mails read at a time: a long read would keep the database from removing old row versions
 
 
-class SqlStore(SqlRates, ABC):
+class SqlStore(SqlRates, SqlSuppressions, ABC):
     """The part of a Store that is the same for every engine; an engine adds its transactions, `put` and `claim`."""
 
     _sql: Mapping[str, str]

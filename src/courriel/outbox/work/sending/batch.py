@@ -108,6 +108,11 @@ class Batch:
                     self._marked[lease] = since
                     self.ahead.in_doubt.add(lease)
 
+    def change(self, jobs: Sequence[Job]) -> None:
+        """Replace leased mails by the same ones with fewer recipients, before they are queued."""
+        with self._lock:
+            self._open.update((job.lease_id, job) for job in jobs if job.lease_id in self._open)
+
     def queue(self, jobs: Sequence[Job]) -> None:
         """Append mails to be supplied."""
         self.jobs += jobs

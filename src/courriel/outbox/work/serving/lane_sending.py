@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
@@ -122,18 +122,29 @@ class LaneSending:
         """Add claimed mails to the batch; whether there were any."""
         batch = self._batch
         batch.lease_out(claimed.jobs, claimed.marked, began)
-        jobs = [job for job in claimed.jobs if not self._run.doubts.is_in_question(batch, job)]
+        jobs = [job for job in self._spared(claimed.jobs) if not self._run.doubts.is_in_question(batch, job)]
         self._tried += len(jobs)
         self._urgent = self._begun + sum(job.priority == 0 for job in jobs)
         batch.queue([job for job in jobs if not self._is_over(job)])
         return bool(claimed.jobs)
 
+    def _spared(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        """The mails without recipients that have come onto the suppression list since they were put."""
+        if not jobs or not self._run.tools.store.suppressing:
+            return jobs
+        from courriel.outbox.work.serving.suppressed_jobs import without_suppressed
+
+        spared = without_suppressed(self._run.tools.store, jobs)
+        self._batch.change(spared)
+        return spared
+
     def _is_over(self, job: Job) -> bool:
-        """Whether a mail is not to be sent, because it has expired."""
-        if job.left > 0:
+        """Whether a mail is not to be sent, because it has expired, or nobody is left who gets it."""
+        if job.left > 0 and job.recipients:
             return False
         if self._batch.answered(job):
-            self._run.results.store(self._batch, job, policy.expired(job.recipients))
+            over = policy.expired(job.recipients) if job.recipients else policy.suppressed(job.results)
+            self._run.results.store(self._batch, job, over)
         return True
 
     def _more(self) -> bool:
