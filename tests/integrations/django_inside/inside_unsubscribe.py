@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from courriel import errors
 from courriel.integrations.django import unsubscribe_link
+from courriel.integrations.django.queueing.databases import outbox_on
 from courriel.integrations.django.unsubscribe.views import unsubscribe
 
 CLICK = {"List-Unsubscribe": "One-Click"}
@@ -119,6 +120,27 @@ def test_a_coroutine_function_is_awaited(provider: Client, settings: Any) -> Non
     assert removed() == [("news:ada@example.org", False)]
 
 
+def test_without_a_function_the_suppression_list_of_the_outbox_has_the_address(
+    provider: Client, settings: Any, mailer: Any
+) -> None:
+    mailer(url="null:", outbox=True)
+    settings.COURRIEL_UNSUBSCRIBE = {
+        name: value for name, value in settings.COURRIEL_UNSUBSCRIBE.items() if not name.startswith("on_")
+    }
+    suppressions = outbox_on("default").suppressions
+    suppressions.add("ada@example.org", "bounce")
+
+    clicked = [provider.post(path(), {**CLICK, "page": "1"}) for _ in range(2)]
+    listed = [(entry.reason, entry.stream) for entry in suppressions.of("ada@example.org")]
+    undo = re.search(r'name="undo" value="([^"]+)"', clicked[0].content.decode())
+    assert undo
+    taken_back = provider.post(path(), {"undo": undo[1]})
+
+    assert [each.status_code for each in (*clicked, taken_back)] == [200, 200, 200]
+    assert sorted(listed) == [("bounce", ""), ("unsubscribe", "news")]
+    assert [entry.reason for entry in suppressions.of("ada@example.org")] == ["bounce"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_what_is_not_committed_is_not_said_to_be_done(provider: Client, settings: Any) -> None:
     settings.DATABASES["default"]["ATOMIC_REQUESTS"] = True
@@ -148,6 +170,7 @@ def test_what_is_not_committed_is_not_said_to_be_done(provider: Client, settings
     ({"on_unsubscribe": "shop.letters.nothing"}, "cannot be imported"),
     ({"on_unsubscribe": "shop.letters.NO_FUNCTION"}, "is a function"),
     ({"on_undo": "nowhere"}, "cannot be imported"),
+    ({"on_unsubscribe": None}, "no mailer has an outbox"),
 ])  # fmt: skip
 def test_a_wrong_setting_is_told_by_check_and_by_the_first_link(
     settings: Any, change: dict[str, Any], said: str
@@ -164,7 +187,7 @@ def test_without_the_setting_there_are_no_links_and_nothing_to_check(settings: A
     del settings.COURRIEL_UNSUBSCRIBE
 
     call_command("check")
-    with pytest.raises(errors.UsageError, match="is a dict with url, key, on_unsubscribe"):
+    with pytest.raises(errors.UsageError, match="is a dict with url, key"):
         unsubscribe_link("ada@example.org", "news")
 
 

@@ -7,7 +7,8 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, TypeAlias
 
-from courriel.integrations.unsubscribe.endpoint import Act, Asked, Change, UnsubscribeEndpoint, is_awaited
+from courriel.integrations.unsubscribe.changes import Change, Target, is_awaited
+from courriel.integrations.unsubscribe.endpoint import Act, Asked, UnsubscribeEndpoint
 from courriel.integrations.unsubscribe.form import LARGEST
 from courriel.integrations.unsubscribe.links import UnsubscribeLinks
 from courriel.integrations.unsubscribe.page import Answer
@@ -30,7 +31,7 @@ class _Gone(Exception):
 
 def unsubscribe_asgi(
     links: UnsubscribeLinks,
-    on_unsubscribe: Change,
+    on_unsubscribe: Target,
     *,
     on_undo: Change | None = None,
     titles: Mapping[str, str] | None = None,
@@ -39,7 +40,8 @@ def unsubscribe_asgi(
 
     `on_unsubscribe(address, list_name)` is awaited, or runs in a thread when it is no coroutine function. When it
     raises, or takes more than 30 seconds, the answer is 500, and who asked asks again: it has to bear that. `on_undo`
-    puts the address back, by a button that is valid for an hour; `titles` names lists for people.
+    puts the address back, by a button that is valid for an hour; `titles` names lists for people. An outbox in the
+    place of `on_unsubscribe` has the address on its suppression list, and takes it off.
     """
     endpoint = UnsubscribeEndpoint(links, on_unsubscribe, on_undo=on_undo, titles=titles)
 

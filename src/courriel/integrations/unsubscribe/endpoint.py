@@ -12,10 +12,10 @@ import logging
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeAlias
 
 from courriel._dataclass import dataclass, field
 from courriel.failures import Language
+from courriel.integrations.unsubscribe.changes import Change, Target, changes_of, is_awaited
 from courriel.integrations.unsubscribe.form import LARGEST, BrokenForm, UnknownForm, fields_of
 from courriel.integrations.unsubscribe.links import Subscription, UnsubscribeLinks
 from courriel.integrations.unsubscribe.page import FIELD, PAGE_FIELD, UNDO_FIELD, VALUE, Answer, answer
@@ -23,9 +23,6 @@ from courriel.integrations.unsubscribe.words import Outcome, preferred
 from courriel.integrations.unsubscribe.wrong_tokens import WINDOW, WrongTokens
 
 logger = logging.getLogger("courriel.unsubscribe")
-
-Change: TypeAlias = "Callable[[str, str], object]"
-"""A function of yours, called with the address and the name of the list, also twice; in ASGI it may be awaited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +49,22 @@ class Act:
 class UnsubscribeEndpoint:
     """Answers of the endpoint of these links.
 
-    `on_unsubscribe` removes an address from a list, `on_undo` puts it back; without that there is no button for it.
-    `titles` names lists for people. Web frameworks that are neither ASGI nor WSGI call `respond`.
+    `on_unsubscribe` removes an address from a list, `on_undo` puts it back; without that there is no button for it. An
+    outbox in the place of the first does both. `titles` names lists for people. Web frameworks that are neither ASGI
+    nor WSGI call `respond`.
     """
 
     def __init__(
         self,
         links: UnsubscribeLinks,
-        on_unsubscribe: Change,
+        on_unsubscribe: Target,
         *,
         on_undo: Change | None = None,
         titles: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._links = links
-        self._on_unsubscribe, self._on_undo = on_unsubscribe, on_undo
+        self._on_unsubscribe, self._on_undo = changes_of(on_unsubscribe, on_undo)
         self._titles = dict(titles or {})
         self._wrong = WrongTokens(clock)
 
@@ -159,12 +157,6 @@ class UnsubscribeEndpoint:
         title = self._titles.get(subscription.list_name, subscription.list_name)
         token = self._links.undo_token(subscription) if undo and self._on_undo is not None else ""
         return answer(outcome, chosen, subscription, title=title, undo=token)
-
-
-def is_awaited(change: Change) -> bool:
-    """Whether a function is a coroutine function, or an object that is called as one."""
-    called = getattr(type(change), "__call__")  # noqa: B009, B004 - the method behind a call, of an object with one
-    return inspect.iscoroutinefunction(change) or inspect.iscoroutinefunction(called)
 
 
 # The steps.

@@ -110,7 +110,7 @@ class UnsubscribeLinks:
 
 
 def _packed(address: str, list_name: str, until: int) -> bytes:
-    if not isinstance(list_name, str) or not list_name.strip() or not list_name.isprintable():
+    if not isinstance(list_name, str) or not list_name.strip() or not list_name.isprintable() or list_name == "*":
         raise errors.UsageError("the name of a list is a line of text")
     named = list_name.encode("utf-8", "strict")
     if len(named) > _LONGEST_LIST:

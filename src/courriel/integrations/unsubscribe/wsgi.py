@@ -7,7 +7,8 @@ from http.client import responses
 from typing import Any, TypeAlias
 
 from courriel import errors
-from courriel.integrations.unsubscribe.endpoint import Asked, Change, UnsubscribeEndpoint
+from courriel.integrations.unsubscribe.changes import Change, Target
+from courriel.integrations.unsubscribe.endpoint import Asked, UnsubscribeEndpoint
 from courriel.integrations.unsubscribe.form import LARGEST
 from courriel.integrations.unsubscribe.links import UnsubscribeLinks
 
@@ -16,7 +17,7 @@ WsgiApp: TypeAlias = "Callable[[dict[str, Any], Callable[..., Any]], Iterable[by
 
 def unsubscribe_wsgi(
     links: UnsubscribeLinks,
-    on_unsubscribe: Change,
+    on_unsubscribe: Target,
     *,
     on_undo: Change | None = None,
     titles: Mapping[str, str] | None = None,
@@ -24,8 +25,9 @@ def unsubscribe_wsgi(
     """WSGI application that answers these links; the token is the last part of the path, wherever it is mounted.
 
     When `on_unsubscribe(address, list_name)` raises, the answer is 500, and who asked asks again: it has to bear that.
-    `on_undo` puts the address back, by a button that is valid for an hour; `titles` names lists for people. Raises
-    UsageError for a coroutine function, which nobody would await.
+    `on_undo` puts the address back, by a button that is valid for an hour; `titles` names lists for people. An outbox
+    in the place of `on_unsubscribe` has the address on its suppression list, and takes it off. Raises UsageError for a
+    coroutine function, which nobody would await.
     """
     endpoint = UnsubscribeEndpoint(links, on_unsubscribe, on_undo=on_undo, titles=titles)
     if endpoint.awaits:

@@ -8,5 +8,6 @@ One-click unsubscribe (RFC 8058) in a Django project: links by `unsubscribe_link
     }
     urlpatterns = [path("unsubscribe/", include("courriel.integrations.django.unsubscribe.urls"))]
 
-It needs neither tables nor an app in INSTALLED_APPS. See docs/django.md and docs/unsubscribe.md.
+Without `on_unsubscribe` the address goes onto the suppression list of the project's outbox, for the stream of that
+name; with it neither tables nor an app in INSTALLED_APPS are needed. See docs/unsubscribe.md.
 """

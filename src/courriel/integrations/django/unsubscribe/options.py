@@ -13,12 +13,14 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from courriel import errors
+from courriel.integrations.django.backend import EmailBackend
+from courriel.integrations.django.sending.configured import mailers_with
 from courriel.integrations.unsubscribe import UnsubscribeEndpoint, UnsubscribeLinks
-from courriel.integrations.unsubscribe.endpoint import Change, is_awaited
+from courriel.integrations.unsubscribe.changes import Change, is_awaited
 
 SETTING = "COURRIEL_UNSUBSCRIBE"
-NEEDED = ("url", "key", "on_unsubscribe")
-OPTIONS = (*NEEDED, "former", "on_undo", "titles")
+NEEDED = ("url", "key")
+OPTIONS = (*NEEDED, "on_unsubscribe", "on_undo", "former", "titles")
 
 
 def unsubscribe_link(address: str, list_name: str, *, expires: datetime | None = None) -> str:
@@ -42,10 +44,21 @@ def options() -> Mapping[str, Any]:
 
 
 def functions() -> tuple[Change, Change | None]:
-    """The functions that remove an address and put it back. Raises UsageError."""
+    """The functions that remove an address and put it back: those named, or of the project's outbox.
+
+    Raises UsageError.
+    """
     given = options()
-    undo = given.get("on_undo")
-    return _function("on_unsubscribe", given["on_unsubscribe"]), None if undo is None else _function("on_undo", undo)
+    removes, undoes = (
+        None if given.get(name) is None else _function(name, given[name]) for name in ("on_unsubscribe", "on_undo")
+    )
+    if removes is not None:
+        return removes, undoes
+    if not any(mailer.outbox for mailer in mailers_with(EmailBackend).values()):
+        raise errors.UsageError(f"settings.{SETTING} has no on_unsubscribe, and no mailer has an outbox")
+    from courriel.integrations.django.unsubscribe import in_outbox  # models, which need the app
+
+    return in_outbox.suppress, undoes or in_outbox.lift
 
 
 @cache
