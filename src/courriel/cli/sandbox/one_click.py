@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from courriel.cli.i18n import say
+from courriel.cli.i18n import say, visible
+from courriel.failures import spoken
 
 PATIENCE = 30.0  # seconds for the whole answer of one read; a provider waits no longer either
 _BODY = b'--one-click\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--one-click--\r\n'
@@ -41,7 +42,7 @@ def clicker(base: str) -> Callable[[str], str]:
             line.request("POST", path, _BODY, {"Content-Type": _TYPE, "Host": target.netloc})
             return verdict(line.getresponse().status)
         except (OSError, http.client.HTTPException) as broken:
-            reason = str(broken) or type(broken).__name__
+            reason = visible(spoken(getattr(broken, "strerror", None) or str(broken) or type(broken).__name__))
             return say(f"Pas de réponse : {reason}", f"No answer: {reason}")
         finally:
             line.close()
@@ -50,7 +51,7 @@ def clicker(base: str) -> Callable[[str], str]:
 
 
 def verdict(status: int) -> str:
-    """What a provider makes of this status."""
+    """Sentence on what a provider makes of a status of HTTP."""
     if 200 <= status < 300:
         return say(f"{status} : désabonné.", f"{status}: unsubscribed.")
     if 300 <= status < 400:

@@ -39,7 +39,7 @@ _LONGEST_LIFE = 36_500  # days
         fr="Durée de validité ; par défaut sans fin.", en="How long it is valid; default: for ever.")  # fmt: skip
 @click.pass_obj
 def link(manner: GlobalOptions, address: str, list_name: str, url: str, key: str, days: int | None) -> int:
-    """Print the link."""
+    """Print the link of an address."""
     from datetime import UTC, datetime, timedelta
 
     from courriel.cli.reporting import Report

@@ -12,7 +12,7 @@ from courriel.integrations.unsubscribe.endpoint import Act, Asked, UnsubscribeEn
 from courriel.integrations.unsubscribe.form import LARGEST
 from courriel.integrations.unsubscribe.links import UnsubscribeLinks
 from courriel.integrations.unsubscribe.page import Answer
-from courriel.integrations.unsubscribe.words import Outcome
+from courriel.integrations.unsubscribe.words import AnswerKind
 
 Scope: TypeAlias = "MutableMapping[str, Any]"
 Receive: TypeAlias = "Callable[[], Awaitable[MutableMapping[str, Any]]]"
@@ -74,7 +74,7 @@ async def _answer(endpoint: UnsubscribeEndpoint, scope: Scope, receive: Receive)
         async with asyncio.timeout(BODY_LIMIT):
             body = await _body(receive)
     except TimeoutError:
-        return endpoint.refuse(asked, Outcome.TOO_SLOW)
+        return endpoint.refuse(asked, AnswerKind.TOO_SLOW)
     act = endpoint.decide(asked, begun, headers.get(b"content-type", ""), body)
     if isinstance(act, Answer):
         return act

@@ -1,4 +1,4 @@
-"""What an unsubscribe changes: a list of the program, by its functions, or the suppression list of an outbox."""
+"""Targets of an unsubscribe: a list of the program, by its functions, or the suppression list of an outbox."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from courriel.integrations.unsubscribe.changes import Change, Target, changes_of
 from courriel.integrations.unsubscribe.form import LARGEST, BrokenForm, UnknownForm, fields_of
 from courriel.integrations.unsubscribe.links import Subscription, UnsubscribeLinks
 from courriel.integrations.unsubscribe.page import FIELD, PAGE_FIELD, UNDO_FIELD, VALUE, Answer, answer
-from courriel.integrations.unsubscribe.words import Outcome, preferred
+from courriel.integrations.unsubscribe.words import AnswerKind, preferred
 from courriel.integrations.unsubscribe.wrong_tokens import WINDOW, WrongTokens
 
 logger = logging.getLogger("courriel.unsubscribe")
@@ -37,7 +37,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What a POST asks for, and has not been done yet."""
+    """Request of a POST that has not been carried out yet."""
 
     subscription: Subscription
     change: Change = field(repr=False)
@@ -93,48 +93,48 @@ class UnsubscribeEndpoint:
     def begin(self, asked: Asked) -> Answer | Subscription:
         """Answer a request that needs no body; for a POST with a valid token, the subscription it is about."""
         if asked.method not in ("GET", "HEAD", "POST"):
-            return self.refuse(asked, Outcome.NO_METHOD, {"Allow": "GET, HEAD, POST"})
+            return self.refuse(asked, AnswerKind.NO_METHOD, {"Allow": "GET, HEAD, POST"})
         subscription = self._links.read(asked.path.rstrip("/").rpartition("/")[2])
         if subscription is None:
             if self._wrong.count(asked.client):
-                return self.refuse(asked, Outcome.TOO_MANY, {"Retry-After": f"{WINDOW:.0f}"})
-            return self.refuse(asked, Outcome.WRONG)
+                return self.refuse(asked, AnswerKind.TOO_MANY, {"Retry-After": f"{WINDOW:.0f}"})
+            return self.refuse(asked, AnswerKind.WRONG)
         if subscription.expired:
-            return self.refuse(asked, Outcome.EXPIRED)
+            return self.refuse(asked, AnswerKind.EXPIRED)
         if asked.method == "POST":
             return subscription
-        return self._tell(Outcome.ASKED, preferred(asked.accept_language), subscription)
+        return self._tell(AnswerKind.ASKED, preferred(asked.accept_language), subscription)
 
     def decide(self, asked: Asked, subscription: Subscription, content_type: str, body: bytes) -> Answer | Act:
-        """What the form of a POST asks for, or the refusal of one that asks for nothing."""
+        """Read the form of a POST: the act that it asks for, or the refusal of one that asks for nothing."""
         if len(body) > LARGEST:
-            return self.refuse(asked, Outcome.TOO_LARGE)
+            return self.refuse(asked, AnswerKind.TOO_LARGE)
         try:
             fields = fields_of(content_type, body)
         except UnknownForm:
-            return self.refuse(asked, Outcome.NO_FORM)
+            return self.refuse(asked, AnswerKind.NO_FORM)
         except BrokenForm:
-            return self.refuse(asked, Outcome.NO_CLICK)
+            return self.refuse(asked, AnswerKind.NO_CLICK)
         chosen = preferred(asked.accept_language)
         if (FIELD, VALUE) in fields:
             by_page = any(name == PAGE_FIELD for name, _ in fields)
             return Act(subscription, self._on_unsubscribe, undo=False, by_page=by_page, language=chosen)
         token = dict(fields).get(UNDO_FIELD)
         if token is None or self._on_undo is None:
-            return self.refuse(asked, Outcome.NO_CLICK)
+            return self.refuse(asked, AnswerKind.NO_CLICK)
         if not self._links.undoes(token, subscription):
-            return self.refuse(asked, Outcome.TOO_LATE)
+            return self.refuse(asked, AnswerKind.TOO_LATE)
         return Act(subscription, self._on_undo, undo=True, by_page=True, language=chosen)
 
     def done(self, act: Act) -> Answer:
-        """Say that it is done."""
+        """Answer that an act is done, and log it without its address."""
         named = act.subscription.list_name
         if act.undo:
             logger.info("An unsubscribe was taken back", extra={"action": "unsubscribe_undone", "list": named})
-            return self._tell(Outcome.UNDONE, act.language, act.subscription)
+            return self._tell(AnswerKind.UNDONE, act.language, act.subscription)
         logger.info("An address was unsubscribed", extra={"action": "unsubscribed", "list": named})
         # A provider that clicks for its user shows nothing: only the page itself is handed the means to undo.
-        return self._tell(Outcome.DONE, act.language, act.subscription, undo=act.by_page)
+        return self._tell(AnswerKind.DONE, act.language, act.subscription, undo=act.by_page)
 
     def failed(self, act: Act, error: BaseException) -> Answer:
         """Say that it is not done, so that one asks again; an error's text may have the address, and is not logged."""
@@ -144,19 +144,19 @@ class UnsubscribeEndpoint:
             "An unsubscribe was not done, and answered by 500: %s, raised in %s", type(error).__name__, place,
             extra={"action": "unsubscribe_failed", "list": act.subscription.list_name, "undo": act.undo},
         )  # fmt: skip
-        outcome = Outcome.NOT_UNDONE if act.undo else Outcome.NOT_DONE
-        return self._tell(outcome, act.language, act.subscription, undo=act.undo)
+        kind = AnswerKind.NOT_UNDONE if act.undo else AnswerKind.NOT_DONE
+        return self._tell(kind, act.language, act.subscription, undo=act.undo)
 
-    def refuse(self, asked: Asked, outcome: Outcome, more: Mapping[str, str] | None = None) -> Answer:
+    def refuse(self, asked: Asked, kind: AnswerKind, more: Mapping[str, str] | None = None) -> Answer:
         """The answer to a request that changes nothing."""
-        return answer(outcome, preferred(asked.accept_language), more=more)
+        return answer(kind, preferred(asked.accept_language), more=more)
 
     # The steps.
 
-    def _tell(self, outcome: Outcome, chosen: Language, subscription: Subscription, *, undo: bool = False) -> Answer:
+    def _tell(self, kind: AnswerKind, chosen: Language, subscription: Subscription, *, undo: bool = False) -> Answer:
         title = self._titles.get(subscription.list_name, subscription.list_name)
         token = self._links.undo_token(subscription) if undo and self._on_undo is not None else ""
-        return answer(outcome, chosen, subscription, title=title, undo=token)
+        return answer(kind, chosen, subscription, title=title, undo=token)
 
 
 # The steps.

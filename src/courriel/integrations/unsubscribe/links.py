@@ -74,7 +74,7 @@ class UnsubscribeLinks:
         return f"{self._url}/{self._sealer.seal('unsubscribe', _packed(spec, list_name, self._moment(expires)))}"
 
     def read(self, token: str) -> Subscription | None:
-        """What the token at the end of a link stands for; None when no key of ours made it."""
+        """Address and list of the token at the end of a link; None when no key of ours made it."""
         return self._read("unsubscribe", token)
 
     def undo_token(self, subscription: Subscription) -> str:

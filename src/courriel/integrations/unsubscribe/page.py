@@ -10,7 +10,7 @@ from html import escape
 from courriel._dataclass import dataclass, field
 from courriel.failures import Language
 from courriel.integrations.unsubscribe.links import Subscription
-from courriel.integrations.unsubscribe.words import Outcome, words_for
+from courriel.integrations.unsubscribe.words import AnswerKind, words_for
 
 FIELD, VALUE = "List-Unsubscribe", "One-Click"
 """The one field of a one-click form (RFC 8058 3.2), which the page's own button sends as well."""
@@ -56,7 +56,7 @@ class Answer:
 
 
 def answer(
-    outcome: Outcome,
+    kind: AnswerKind,
     chosen: Language,
     subscription: Subscription | None = None,
     *,
@@ -64,15 +64,15 @@ def answer(
     undo: str = "",
     more: Mapping[str, str] | None = None,
 ) -> Answer:
-    """The answer that tells this outcome; `title` names the list for people, `undo` is the token of the button."""
-    words = words_for(outcome, chosen)
+    """The answer of this kind; `title` names the list for people, `undo` is the token of the button."""
+    words = words_for(kind, chosen)
     quoted = f"«\N{NO-BREAK SPACE}{title}\N{NO-BREAK SPACE}»" if chosen == "fr" else f"“{title}”"
     masked = _masked(subscription.address) if subscription else ""
     heading, text = (
         escape(each.format(list=quoted, address=f"\N{FIRST STRONG ISOLATE}{masked}\N{POP DIRECTIONAL ISOLATE}"))
         for each in (words.heading, words.text)
     )
-    form = _form(outcome, words.button, undo) if words.button else ""
+    form = _form(kind, words.button, undo) if words.button else ""
     body = (
         f'<!doctype html>\n<html lang="{chosen}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -80,25 +80,25 @@ def answer(
         f"<body>\n<main>\n<h1>{heading}</h1>\n<p>{text}</p>\n{form}</main>\n</body>\n</html>\n"
     ).encode()
     headers = {**_HEADERS, "Content-Language": chosen, "Content-Length": str(len(body)), **(more or {})}
-    return Answer(outcome.status, tuple(headers.items()), body)
+    return Answer(kind.status, tuple(headers.items()), body)
 
 
 # The steps.
 
 
-def _form(outcome: Outcome, button: str, undo: str) -> str:
+def _form(kind: AnswerKind, button: str, undo: str) -> str:
     """The button; without an `action` a form goes to the address of its page, which this text need not repeat."""
-    if outcome in (Outcome.DONE, Outcome.NOT_UNDONE):
+    if kind in (AnswerKind.DONE, AnswerKind.NOT_UNDONE):
         if not undo:
             return ""
-        hidden, name, value, kind = UNDO_FIELD, PAGE_FIELD, "1", ' class="quiet"'
+        hidden, name, value, style = UNDO_FIELD, PAGE_FIELD, "1", ' class="quiet"'
         field_value = undo
     else:
-        hidden, name, value, kind = PAGE_FIELD, FIELD, VALUE, ""
+        hidden, name, value, style = PAGE_FIELD, FIELD, VALUE, ""
         field_value = "1"
     return (
         f'<form method="post">\n<input type="hidden" name="{hidden}" value="{escape(field_value)}">\n'
-        f'<button{kind} name="{name}" value="{value}">{escape(button)}</button>\n</form>\n'
+        f'<button{style} name="{name}" value="{value}">{escape(button)}</button>\n</form>\n'
     )
 
 

@@ -10,8 +10,8 @@ from courriel.failures import Language, language
 _MOST = 20  # languages of a header that are looked at
 
 
-class Outcome(Enum):
-    """What an answer tells, with its HTTP status."""
+class AnswerKind(Enum):
+    """Kind of an answer: its name and its HTTP status."""
 
     ASKED = "asked", 200
     DONE = "done", 200
@@ -44,11 +44,11 @@ class Words:
 
 
 _WORDS = {
-    Outcome.ASKED: (
+    AnswerKind.ASKED: (
         Words("Unsubscribe from {list}?", "{address} will get no more of these mails.", "Unsubscribe"),
         Words("Vous désabonner de {list}\N{NBSP}?", "{address} ne recevra plus ces messages.", "Me désabonner"),
     ),
-    Outcome.DONE: (
+    AnswerKind.DONE: (
         Words(
             "You are unsubscribed",
             "{address} will get no more of {list}. A mail that is on its way may still arrive.",
@@ -60,60 +60,60 @@ _WORDS = {
             "Me réabonner",
         ),
     ),
-    Outcome.UNDONE: (
+    AnswerKind.UNDONE: (
         Words("You are subscribed again", "{address} gets {list}, as before.", "Unsubscribe"),
         Words("Abonnement rétabli", "{address} reçoit {list}, comme avant.", "Me désabonner"),
     ),
-    Outcome.NOT_DONE: (
+    AnswerKind.NOT_DONE: (
         Words("You are not unsubscribed yet", "Something went wrong on our side. Please try again.", "Try again"),
         Words("Le désabonnement n'est pas fait", "Un problème est survenu chez nous. Réessayez.", "Réessayer"),
     ),
-    Outcome.NOT_UNDONE: (
+    AnswerKind.NOT_UNDONE: (
         Words("You are not subscribed again", "Something went wrong on our side. Please try again.", "Try again"),
         Words("L'abonnement n'est pas rétabli", "Un problème est survenu chez nous. Réessayez.", "Réessayer"),
     ),
-    Outcome.TOO_LATE: (
+    AnswerKind.TOO_LATE: (
         Words("Nothing was changed", "It is too late to subscribe again here. Please write to the sender."),
         Words("Rien n'a changé", "Il est trop tard pour se réabonner ici. Écrivez à l'expéditeur."),
     ),
-    Outcome.WRONG: (
+    AnswerKind.WRONG: (
         Words("This link is not valid", "Part of it may be missing. Open it again from the mail itself."),
         Words("Ce lien n'est pas valable", "Il en manque peut-être un morceau. Rouvrez-le depuis le message."),
     ),
-    Outcome.EXPIRED: (
+    AnswerKind.EXPIRED: (
         Words("This link has expired", "Nothing was changed. Use the link of a newer mail, or write to the sender."),
         Words("Ce lien a expiré", "Rien n'a changé. Prenez celui d'un message plus récent, ou écrivez à l'expéditeur."),
     ),
-    Outcome.NO_CLICK: (
+    AnswerKind.NO_CLICK: (
         Words("Nothing was changed", "The request does not say List-Unsubscribe=One-Click (RFC 8058)."),
         Words("Rien n'a changé", "La demande ne dit pas List-Unsubscribe=One-Click (RFC 8058)."),
     ),
-    Outcome.TOO_SLOW: (
+    AnswerKind.TOO_SLOW: (
         Words("Nothing was changed", "The request did not arrive in time."),
         Words("Rien n'a changé", "La demande n'est pas arrivée à temps."),
     ),
-    Outcome.TOO_LARGE: (
+    AnswerKind.TOO_LARGE: (
         Words("Nothing was changed", "The request is too large."),
         Words("Rien n'a changé", "La demande est trop grande."),
     ),
-    Outcome.NO_FORM: (
+    AnswerKind.NO_FORM: (
         Words("Nothing was changed", "The request is not a form."),
         Words("Rien n'a changé", "La demande n'est pas un formulaire."),
     ),
-    Outcome.NO_METHOD: (
+    AnswerKind.NO_METHOD: (
         Words("Nothing was changed", "This address takes GET and POST."),
         Words("Rien n'a changé", "Cette adresse accepte GET et POST."),
     ),
-    Outcome.TOO_MANY: (
+    AnswerKind.TOO_MANY: (
         Words("This link is not valid", "There were too many such links. Try again in a minute."),
         Words("Ce lien n'est pas valable", "Il y en a eu trop de ce genre. Réessayez dans une minute."),
     ),
 }  # fmt: skip
 
 
-def words_for(outcome: Outcome, chosen: Language) -> Words:
+def words_for(kind: AnswerKind, chosen: Language) -> Words:
     """The texts of an answer in this language."""
-    english, french = _WORDS[outcome]
+    english, french = _WORDS[kind]
     return french if chosen == "fr" else english
 
 

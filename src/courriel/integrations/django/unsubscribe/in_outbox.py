@@ -14,7 +14,7 @@ def suppress(address: str, list_name: str) -> None:
 
 
 def lift(address: str, list_name: str) -> None:
-    """Take that back. Raises OutboxError."""
+    """Take an address off that list. Raises OutboxError."""
     alias = using()
     with seen_by_django(alias):
         outbox_on(alias).suppressions.lift(address, "unsubscribe", stream=list_name)

@@ -63,7 +63,7 @@ def functions() -> tuple[Change, Change | None]:
 
 @cache
 def links() -> UnsubscribeLinks:
-    """The links of this project. Raises UsageError."""
+    """The maker of links of this project, by its settings. Raises UsageError."""
     given = options()
     return UnsubscribeLinks(given["url"], given["key"], former=given.get("former", ()))
 
