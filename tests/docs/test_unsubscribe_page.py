@@ -45,7 +45,7 @@ def run(block: str, page: str) -> dict[str, Any]:
     return values
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder with the key of the page, made as the page says."""
     monkeypatch.chdir(tmp_path)
@@ -55,6 +55,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("page", PAGES)
 def test_the_newsletter_runs_and_who_clicks_gets_no_other_issue(page: str) -> None:
     send, serve, *_ = blocks_of(page)
@@ -76,8 +77,9 @@ def test_the_newsletter_runs_and_who_clicks_gets_no_other_issue(page: str) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("page", PAGES)
-def test_the_other_examples_run(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_other_examples_run(page: str) -> None:
     own, mounted, setting, urls = blocks_of(page)[2:]
 
     assert callable(run(own, page)["app"])

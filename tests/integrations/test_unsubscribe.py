@@ -375,6 +375,7 @@ def test_a_body_that_does_not_ask_for_it_changes_nothing(
     assert visitor.done == []
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.text("abcdefgh-é", min_size=1), st.text("xyz=&%\r\n-é", max_size=20)), max_size=10))
 def test_forms_are_read_as_another_library_writes_them(fields: list[tuple[str, str]]) -> None:
     unique = dict(fields)

@@ -40,6 +40,7 @@ def undo_in(page: str) -> dict[str, str]:
     return {"undo": found[1]}
 
 
+@pytest.mark.slow
 def test_who_has_unsubscribed_gets_no_more_of_that_list(outbox: Outbox) -> None:
     with httpx.Client(transport=httpx.WSGITransport(unsubscribe_wsgi(LINKS, outbox))) as client:
         answers = [client.post(LINK, data={**CLICK, "page": "1"}) for _ in range(2)]
@@ -53,6 +54,7 @@ def test_who_has_unsubscribed_gets_no_more_of_that_list(outbox: Outbox) -> None:
     assert outbox.put(mail(), via="null:", stream="news") != other
 
 
+@pytest.mark.slow
 def test_what_else_stands_against_an_address_stays(outbox: Outbox) -> None:
     outbox.suppressions.add("ada@example.org", "complaint")
     outbox.suppressions.add("ada@example.org", "unsubscribe", stream="offers")
@@ -65,6 +67,7 @@ def test_what_else_stands_against_an_address_stays(outbox: Outbox) -> None:
     assert entries(outbox) == [("complaint", ""), ("unsubscribe", "offers")]
 
 
+@pytest.mark.slow
 def test_an_outbox_that_is_awaited_has_the_same_list(tmp_path: Path) -> None:
     async def story() -> list[int]:
         async with AsyncOutbox(tmp_path / "outbox.db") as outbox:
