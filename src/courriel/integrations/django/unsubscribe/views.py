@@ -14,7 +14,7 @@ from courriel.integrations.unsubscribe.endpoint import Asked
 from courriel.integrations.unsubscribe.form import LARGEST
 
 
-@csrf_exempt  # a provider that clicks has no token (RFC 8058 3.2)
+@csrf_exempt  # a provider that clicks has no token (RFC 8058 3.1)
 @transaction.non_atomic_requests  # what the project's function has written is committed before we say so
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """Show the page, or unsubscribe."""
