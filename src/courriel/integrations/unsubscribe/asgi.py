@@ -39,7 +39,7 @@ def unsubscribe_asgi(
     """ASGI application that answers these links; the token is the last part of the path, wherever it is mounted.
 
     `on_unsubscribe(address, list_name)` is awaited, or runs in a thread when it is no coroutine function. When it
-    raises, or takes more than 30 seconds, the answer is 500, and it may be asked for again, which it has to bear. `on_undo`
+    raises, or takes more than 30 seconds, the answer is 500, and it may be called again. `on_undo`
     puts the address back, by a button that is valid for an hour; `titles` names lists for people. An outbox in the
     place of `on_unsubscribe` has the address on its suppression list, and takes it off.
     """
