@@ -42,6 +42,10 @@ _COMMANDS = {
         "Relie à OAuth les programmes qui ne connaissent qu'un mot de passe.",
         "Connects programs that know a password only to OAuth.",
     ),
+    "unsubscribe": Bilingual(
+        "Fait des liens de désabonnement en un clic, et les essaie.",
+        "Makes links for one-click unsubscribe, and tries them.",
+    ),
     "config": Bilingual("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
     "providers": Bilingual(
         "Montre les fournisseurs connus, leurs serveurs et leurs limites.",
@@ -63,7 +67,7 @@ _COMMANDS = {
 
 _IN_FOLDERS = (
     "bounces", "config", "dkim", "doctor", "inbox", "login", "oauth_bridge", "outbox", "providers", "sandbox", "send",
-    "sendmail", "wlangage", "worker",
+    "sendmail", "unsubscribe", "wlangage", "worker",
 )  # fmt: skip
 
 
