@@ -11,6 +11,7 @@ Every error courriel raises, as one tree:
         * LetterTooLarge
         * MissingExtra (ImportError)    a part that is installed apart; the text holds the command
     * ConnectionFailed (ConnectionError)    no answer from the server, or the connection was lost
+        * AllWaysFailed                 of several ways out each failed, before anything was sent
         * NameNotFound
         * ProxyError                    the proxy could not be reached, or did not open the way to the server
         * TimedOut (TimeoutError)
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from courriel.errors.base import CourrielError as CourrielError
     from courriel.errors.base import Stage as Stage
     from courriel.errors.base import copy as copy
+    from courriel.errors.connection import AllWaysFailed as AllWaysFailed
     from courriel.errors.connection import ConnectionFailed as ConnectionFailed
     from courriel.errors.connection import LocalProtocolError as LocalProtocolError
     from courriel.errors.connection import NameNotFound as NameNotFound
@@ -94,6 +96,7 @@ if TYPE_CHECKING:
     from courriel.errors.usage import UsageError as UsageError
 
 _HOMES = {
+    "AllWaysFailed": "connection",
     "AuthenticationRefused": "refused",
     "CommandRefused": "refused",
     "ConnectionFailed": "connection",
