@@ -31,13 +31,18 @@ if TYPE_CHECKING:
 
     from courriel.delivery.adapters import AsyncProvidedTransport, ProvidedTransport
     from courriel.delivery.local import LocalTransport
+    from courriel.delivery.routing.awaiting import AsyncFailover, AsyncRoundRobin
+    from courriel.delivery.routing.blocking import Failover, RoundRobin
+    from courriel.delivery.routing.by_domain import AsyncByDomain, ByDomain
     from courriel.session.pool.awaited import AsyncSmtpPool
     from courriel.session.smtp import AsyncSmtpSession
 
-Connected: TypeAlias = "SmtpSession | SmtpPool | LocalTransport | ProvidedTransport"
+Connected: TypeAlias = "SmtpSession | SmtpPool | LocalTransport | ProvidedTransport | Failover | RoundRobin | ByDomain"
 """A Transport that has `send`, and goes with `with`."""
 
-AsyncConnected: TypeAlias = "AsyncSmtpSession | AsyncSmtpPool | AsyncProvidedTransport"
+AsyncConnected: TypeAlias = (
+    "AsyncSmtpSession | AsyncSmtpPool | AsyncProvidedTransport | AsyncFailover | AsyncRoundRobin | AsyncByDomain"
+)
 """An AsyncTransport that has `send`, and goes with `async with`."""
 
 SIZE = 4
@@ -50,12 +55,15 @@ def connect(setting: Via = None, *, transcript: Transcript | None = None) -> Con
     """Make the transport that a setting means; use it with `with`.
 
     It is a session; a pool where the setting has `pool=` or `rate=`; a local transport for memory:, console:, null:,
-    file: and maildir:; or the program's own for python:. `setting` is a URL, the name of a profile, a Route, a Server
+    file: and maildir:; the program's own for python:; or several of them for failover(…), roundrobin(…) and a profile
+    with `by_domain`. `setting` is a URL, the name of a profile, a Route, a Server
     without a login, or None for the settings of environment and files. The password is read now; the connection is
     opened by `with`. A `transcript` records a conversation with a server. Raises UsageError, InvalidUrl, also for a
     setting for reading mail.
     """
     route = _route_of(setting)
+    if route.ways:
+        return _group(route, transcript)
     if route.server is None:
         return _without_server(route, transcript)
     if route.pooled:
@@ -76,6 +84,11 @@ async def aconnect(setting: Via = None, *, transcript: Transcript | None = None)
     from courriel.session.smtp import AsyncSmtpSession
 
     route = await to_thread(_route_of, setting)
+    if route.ways:
+        from courriel.delivery.routing.shared import async_group_of
+
+        _refuse_transcript_of_several(route, transcript)
+        return await to_thread(async_group_of, route)
     if route.server is None:
         _refuse_transcript(route, transcript)
         return await aconnect_without_server(route)
@@ -160,6 +173,13 @@ class _Shared:
 _shared = _Shared()
 
 
+def _group(route: Route, transcript: Transcript | None) -> Failover | RoundRobin | ByDomain:
+    from courriel.delivery.routing.shared import group_of
+
+    _refuse_transcript_of_several(route, transcript)
+    return group_of(route)
+
+
 def _without_server(route: Route, transcript: Transcript | None) -> LocalTransport | ProvidedTransport:
     from courriel.delivery.adapters import ProvidedTransport
     from courriel.delivery.local import transport_of
@@ -172,6 +192,14 @@ def _without_server(route: Route, transcript: Transcript | None) -> LocalTranspo
 def _refuse_transcript(route: Route, transcript: Transcript | None) -> None:
     if transcript is not None:
         raise errors.UsageError(f"transcript: {route.name} leads to no server, and nothing is said", stage="compose")
+
+
+def _refuse_transcript_of_several(route: Route, transcript: Transcript | None) -> None:
+    if transcript is not None:
+        raise errors.UsageError(
+            f"transcript: {route.name} has several sessions; send(via=…, transcript=…) records those of one mail",
+            stage="compose",
+        )
 
 
 def _route_of(setting: Via) -> Route:

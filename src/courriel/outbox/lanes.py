@@ -110,7 +110,7 @@ class Lanes:
             raise errors.UsageError(f"lane {lane}: this is a session of another process, which may have ended")
         if _NAME.fullmatch(lane):
             return _opened(profiles.resolve(None if lane == DEFAULT else lane))
-        return self._read(lane)
+        return _opened(self._read(lane))
 
     def known(self, lane: str) -> str:
         """Name of a lane that has a transport here. Raises UsageError, InvalidUrl."""
@@ -175,6 +175,11 @@ class Lanes:
 
 def shown(lane: str) -> str:
     """Name of a lane for a log: without the user name of a URL."""
+    if lane.startswith(("failover(", "roundrobin(")):
+        try:
+            return Route.parse(lane).name
+        except errors.InvalidUrl:
+            return f"{lane.partition('(')[0]}(…)"
     scheme, colon, rest = lane.partition("://")
     return f"{scheme}{colon}{rest.partition('?')[0].rpartition('@')[2]}" if colon else lane
 
@@ -198,11 +203,19 @@ def _route(way: str | Route | Server) -> Route:
 
 def _opened(way: Way) -> Way:
     """The transport itself, where a setting names one of a program; the route otherwise."""
+    if isinstance(way, Route) and way.table:
+        way = way.ways[0]  # the others have lanes of their own, since the mails were put
+    if isinstance(way, Route) and way.ways:
+        from courriel.delivery.routing.shared import shared_group
+
+        return shared_group(way)
     return provided(way) if isinstance(way, Route) and way.kind == "python" else way
 
 
 def _depends_on_folder(route: Route) -> bool:
     """Whether the same URL may mean another lane later: a relative path counts from the working directory."""
+    if route.ways:
+        return any(map(_depends_on_folder, route.ways))
     server = route.server
     return server is not None and bool(server.trust.files or server.client_certificate)
 
@@ -223,10 +236,16 @@ _PROGRAMS = {
 def _check_stored(route: Route) -> None:
     """Raise InvalidUrl for a URL that no row may contain, both when it is written and when it is read."""
     what = _PROGRAMS.get(program_run(route), "")
-    if any(each is not None and each.kind == "plain" for each in (route.password, route.proxy_password)):
+    if _has_password(route):
         what = "password"
     if what:
         raise _refused(f"no {what} is written into an outbox, and none is taken from one")
+
+
+def _has_password(route: Route) -> bool:
+    """Whether a password stands in a URL, or in one of its ways."""
+    own = any(each is not None and each.kind == "plain" for each in (route.password, route.proxy_password))
+    return own or any(map(_has_password, route.ways))
 
 
 def _check_secret(route: Route) -> None:

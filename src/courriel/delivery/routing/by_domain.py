@@ -112,7 +112,7 @@ class _ByDomain:
             if not isinstance(result, Receipt):
                 fates |= {each.spec: _fate(each.spec, result) for each in addresses}
         notes = [note for receipt in receipts for note in receipt.notes]
-        notes += [f"{name}: {decided.reason_of(error)}" for name, error in failed]
+        notes += [decided.reason_of(name, error) for name, error in failed]
         servers = ", ".join(dict.fromkeys(receipt.server for receipt in receipts))
         ordered = tuple(fates.pop(each.spec) for each in submission.envelope.recipients if each.spec in fates)
         return replace(

@@ -66,7 +66,7 @@ def all_failed(failed: Sequence[tuple[str, errors.CourrielError]]) -> errors.Cou
     for name, error in failed:
         if is_of_one_mail(error):
             return with_others(error, [(other, why) for other, why in failed if other != name])
-    each = "; ".join(f"{name}: {reason_of(error)}" for name, error in failed)
+    each = "; ".join(reason_of(name, error) for name, error in failed)
     last = failed[-1][1]
     found = errors.AllWaysFailed(f"no way out works: {each}", stage=last.stage)
     found.failed = tuple(failed)
@@ -80,13 +80,14 @@ def with_others(
 ) -> errors.CourrielError:
     """The error itself, with a note for each other way that was tried for the same mail."""
     for name, why in failed:
-        error.add_note(f"Tried as well: {name}: {reason_of(why)}")
+        error.add_note(f"Tried as well: {reason_of(name, why)}")
     return error
 
 
-def reason_of(error: errors.CourrielError) -> str:
-    """The text of an error in one line, for a list of several."""
-    return error.detail.replace("\n", " ")[:300]
+def reason_of(name: str, error: errors.CourrielError) -> str:
+    """The name of a way and its error in one line, for a list of several."""
+    text = error.detail.replace("\n", " ")[:300]
+    return text if text.startswith(f"{name}:") else f"{name}: {text}"
 
 
 def hung_up() -> errors.ConnectionFailed:
@@ -96,8 +97,8 @@ def hung_up() -> errors.ConnectionFailed:
 
 def in_doubt_there(name: str, error: errors.CourrielError | None) -> errors.ConnectionFailed:
     """The error of a mail that is in doubt on one way, which does not work now: it leaves by no other."""
-    why = f"failed: {reason_of(error)}" if error is not None else "rests after a failure"
-    text = f"this mail may have left by {name} already, so that it leaves by no other way; and {name} {why}"
+    why = reason_of(name, error) if error is not None else f"{name} rests after a failure"
+    text = f"this mail may have left by {name} already, so that it leaves by no other way: {why}"
     found = errors.ConnectionFailed(text, hint_id="WAY-IN-DOUBT")
     found.__cause__ = error
     return found

@@ -87,7 +87,7 @@ class Tries:
         if not self._failed:
             return receipt
         names = self._choice.names
-        each = "; ".join(f"{names[other]}: {decided.reason_of(why)}" for other, why in self._failed.items())
+        each = "; ".join(decided.reason_of(names[other], why) for other, why in self._failed.items())
         return receipt.with_notes(f"it left by {names[way]}, because another way failed: {each}")
 
     def failed(self, way: int, error: errors.CourrielError) -> errors.CourrielError | None:

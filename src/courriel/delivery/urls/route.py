@@ -10,6 +10,7 @@ Route: a frozen value with server, login and TLS mode, for sending or reading ma
     orange+pop:ada@orange.fr   orange+imap:ada@orange.fr         the same by a provider's short name
     lmtp:///run/dovecot/lmtp   memory:   console:   null:   file:///folder   maildir:///folder
     python:shop.mail:transport                                   a Transport that a program provides
+    failover(smtps://… smtps://…)   roundrobin(smtps://… smtps://…)   several of them
 
 `Route.parse` parses a URL (see `courriel.delivery.urls.url_parser`), `route.url` writes it back with the secret masked
 and `route.reveal_url()` with everything: parsed again, that gives an equal route. A route has one spelling.
@@ -17,7 +18,7 @@ and `route.reveal_url()` with everything: parsed again, that gives an equal rout
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from courriel import errors
 from courriel._dataclass import dataclass, field, replace
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from courriel.model.proxy import Proxy
 
 RouteKind: TypeAlias = (
-    "Literal['smtp', 'lmtp', 'pop3', 'imap', 'memory', 'console', 'null', 'file', 'maildir', 'python']"
+    "Literal['smtp', 'lmtp', 'pop3', 'imap', 'memory', 'console', 'null', 'file', 'maildir', 'python', 'failover', "
+    "'roundrobin', 'bydomain']"
 )
 
 Via: TypeAlias = "str | Route | Server | None"
@@ -51,6 +53,8 @@ class Route:
 
     `kind` is "smtp", "lmtp", "pop3" or "imap" with a `server`, "file" or "maildir" with an absolute `folder`, or
     "memory", "console", "null", or "python" with a `target` ("shop.mail:transport"), which is imported when it is used.
+    "failover" and "roundrobin" have several `ways`, and `retry`, the seconds for which one that failed rests at first;
+    "bydomain" has one of them, for all domains that do not stand in its `table` (domain, and URL or profile).
     `password` is a reference to the secret, which is read by each call of `credentials()`; `proxy_password` is that of
     the server's proxy, which `server` here does not hold, and `server_to_reach()` does.
     `sender` is for messages without one. `pool` is the most sessions at once, `rate` ("30/m") the most messages per
@@ -70,6 +74,9 @@ class Route:
     max_messages: int = 0
     target: str = ""
     proxy_password: SecretReference | None = None
+    ways: tuple[Route, ...] = ()
+    retry: float = 0.0
+    table: tuple[tuple[str, str], ...] = ()
     source: str = field(default="", compare=False)
     """The variable or file it came from; "" when it came from an argument."""
 
@@ -99,12 +106,23 @@ class Route:
     @property
     def name(self) -> str:
         """Destination for display: "smtp.example.org:587", "memory:", "file:///folder"."""
+        if self.ways:
+            more = [f"{domain}: …" for domain, _ in self.table]
+            return f"{self.kind}({', '.join([*more, *(way.name for way in self.ways)])})"
         return str(self.server) if self.server else self._before_query()
 
     @property
     def leaves(self) -> bool:
         """Whether mail may leave this machine by it: to a server, or by a transport of a program."""
+        if self.ways:
+            return bool(self.table) or any(way.leaves for way in self.ways)
         return self.server is not None or self.kind == schemes.PROGRAM
+
+    def changed(self, change: Callable[[Route], Route]) -> Route:
+        """The route with a change made to each server route in it: to itself, or to its ways."""
+        if not self.ways:
+            return change(self)
+        return replace(self, ways=tuple(way.changed(change) for way in self.ways))
 
     @property
     def pooled(self) -> bool:
@@ -190,7 +208,7 @@ class Route:
         """Warnings before connecting: an unusual port, a disabled check."""
         from courriel.delivery.urls.route_checks import warnings
 
-        return (*warnings(self), *self.notes)
+        return (*warnings(self), *self.notes, *(each for way in self.ways for each in way.warnings))
 
     def blame(self, error: errors.CourrielError) -> None:
         """Add a note to an error that names the variable or file from which this route came."""
@@ -240,6 +258,10 @@ class Route:
         return f"{self._before_query(reveal=reveal)}{'?' if options else ''}{options}"
 
     def _before_query(self, *, reveal: bool = False) -> str:
+        if self.ways:
+            each = [way._written(reveal=reveal) for way in self.ways]  # noqa: SLF001 - of this class
+            named = [f"{domain}={'…' if ':' in via else via}" for domain, via in self.table]
+            return f"{self.kind}({' '.join([*named, *each])})"
         if self.server is None:
             return f"{self.kind}://{quote(self.folder, safe='/')}" if self.folder else f"{self.kind}:{self.target}"
         login = quote(self.user)
@@ -255,6 +277,8 @@ class Route:
             yield "password", self.password.revealed if reveal else str(self.password)
         if self.server and self.server.proxy:
             yield from _proxy_options(self.server.proxy, self.proxy_password, reveal=reveal)
+        if self.retry:
+            yield "retry", written_seconds(self.retry)
         if self.sender:
             yield "from", str(self.sender)
         if self.pool:
