@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from threading import Lock
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
 from courriel._lazy_re import expression
@@ -29,6 +29,9 @@ from courriel.model.checks.shown import safely_shown
 from courriel.model.recipient_rule import refuse_unruled
 from courriel.model.server import Server
 from courriel.network import forks
+
+if TYPE_CHECKING:
+    from courriel.delivery.routing.by_domain import DomainTable
 
 DEFAULT = "default"
 
@@ -93,6 +96,27 @@ class Lanes:
             return name
         return self._lanes_of_urls.get(name) or self._lane_of_url(name)
 
+    def destination(self, via: Via | Transport) -> tuple[str, DomainTable[str] | None]:
+        """The lane for an argument `via`; and a table of lanes by domain where it means one, for the rows of each mail.
+
+        Raises UsageError and InvalidUrl, before anything is stored.
+        """
+        found: object = via
+        if via is None or isinstance(via, str):
+            name = DEFAULT if via is None else via
+            found = self._given.get(name)
+            if found is None and _NAME.fullmatch(name):
+                route = self._profile(name)
+                return name, self._table_of(dict(route.table), name) if route and route.table else None
+        if isinstance(found, Route) and found.table:
+            lane = self.lane(via)
+            return lane, self._table_of(dict(found.table), lane)
+        table = _table_in(found)
+        if table is None:
+            return self.lane(via), None
+        domains, default = table.given
+        return "", self._table_of(domains, None if default is None else self.lane(default))
+
     def way(self, lane: str) -> Way:
         """Route or transport of a lane now. Raises UsageError when this process knows none."""
         found = self._given.get(lane)
@@ -127,6 +151,20 @@ class Lanes:
         return lane if self._is_name(lane) else _written(Route.parse(lane))
 
     # The steps.
+
+    def _table_of(self, domains: Mapping[str, Via | Transport], default: str | None) -> DomainTable[str]:
+        from courriel.delivery.routing.by_domain import DomainTable
+
+        return DomainTable({domain: self.lane(way) for domain, way in domains.items()}, default)
+
+    def _profile(self, name: str) -> Route | None:
+        """The route of a profile; None for one that only a worker elsewhere knows, and while all mail is kept here."""
+        try:
+            return profiles.resolve(None if name == DEFAULT else name)
+        except errors.UsageError:
+            if not self._elsewhere:
+                raise
+            return None
 
     def _is_name(self, lane: str) -> bool:
         return lane in self._given or bool(_NAME.fullmatch(lane)) or lane.startswith("session:")
@@ -187,6 +225,12 @@ def shown(lane: str) -> str:
 # The steps.
 
 
+def _table_in(way: object) -> DomainTable[Via | Transport] | None:
+    """The table of a ByDomain, without importing it for those who have none."""
+    table: DomainTable[Via | Transport] | None = getattr(way, "table", None)
+    return table if type(table).__name__ == "DomainTable" else None
+
+
 def _transport(way: object) -> Transport:
     """Check a transport of this program. Raises UsageError for other types, and for an async one."""
     if not is_transport(way):
@@ -203,8 +247,6 @@ def _route(way: str | Route | Server) -> Route:
 
 def _opened(way: Way) -> Way:
     """The transport itself, where a setting names one of a program; the route otherwise."""
-    if isinstance(way, Route) and way.table:
-        way = way.ways[0]  # the others have lanes of their own, since the mails were put
     if isinstance(way, Route) and way.ways:
         from courriel.delivery.routing.shared import shared_group
 

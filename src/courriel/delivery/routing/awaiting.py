@@ -101,7 +101,7 @@ class _AsyncWay:
             await asyncio.wait_for(self._room.acquire(), WAIT)
         except TimeoutError:
             raise errors.TimedOut(
-                f"{self.name} was busy for {WAIT:g} s", stage="connect", hint_id="SESSION-BUSY"
+                f"{self.name} was busy for {WAIT:g} s", stage="connect", hint_id="POOL-BUSY"
             ) from None
         try:
             yield await self.transport()

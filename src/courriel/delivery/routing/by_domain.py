@@ -45,11 +45,14 @@ class DomainTable(Generic[W]):
 
     def __init__(self, domains: Mapping[str, W], default: W | None) -> None:
         if not isinstance(domains, Mapping) or not domains:
-            raise errors.UsageError(
-                'ByDomain: a table of domains and ways, {"gmail.com": …}, with one entry at least', stage="compose"
-            )
+            raise errors.UsageError("ByDomain: a table of domains and ways, with one entry at least", stage="compose")
         self._ways = {_domain(domain): way for domain, way in domains.items()}
         self._default = default
+
+    @property
+    def given(self) -> tuple[Mapping[str, W], W | None]:
+        """The ways by their domains, and the one for all others."""
+        return self._ways, self._default
 
     def __iter__(self) -> Iterator[W]:
         """Each way once."""

@@ -95,7 +95,7 @@ class Way:
                 self._room = BoundedSemaphore(self.parallel)
             room = self._room
         if not room.acquire(timeout=WAIT):
-            raise errors.TimedOut(f"{self.name} was busy for {WAIT:g} s", stage="connect", hint_id="SESSION-BUSY")
+            raise errors.TimedOut(f"{self.name} was busy for {WAIT:g} s", stage="connect", hint_id="POOL-BUSY")
 
     def leave(self) -> None:
         """Give the room of one submission back."""

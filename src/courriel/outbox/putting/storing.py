@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.outbox.putting.encoding import PutTerms, written
+from courriel.outbox.putting.parts import parts_of
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.jobs import KnownMail, NewMail
 
 if TYPE_CHECKING:
+    from courriel.delivery.routing.by_domain import DomainTable
     from courriel.outbox.putting.terms import IfKnown
     from courriel.session.encoding import Sendable
 
@@ -38,16 +40,24 @@ def store_mails(
 
 
 def encoded(
-    messages: Iterable[Sendable], keys: Iterable[str] | None, lane: str, terms: PutTerms, max_size: int
-) -> Iterator[NewMail]:
-    """Encode messages one by one, each with its key. Raises UsageError for more messages than keys, or fewer."""
+    messages: Iterable[Sendable],
+    keys: Iterable[str] | None,
+    lane: str,
+    table: DomainTable[str] | None,
+    terms: PutTerms,
+    max_size: int,
+) -> Iterator[list[NewMail]]:
+    """Encode messages one by one, each with its key, and split each by the table of its lane, where it has one.
+
+    Raises UsageError for more messages than keys, or fewer.
+    """
     if keys is None:
         for message in messages:
-            yield written(message, lane, None, terms, max_size)
+            yield parts_of(written(message, lane, None, terms, max_size), table)
         return
     try:
         for message, key in zip(messages, keys, strict=True):
-            yield written(message, lane, key, terms, max_size)
+            yield parts_of(written(message, lane, key, terms, max_size), table)
     except ValueError as wrong:
         if isinstance(wrong, errors.CourrielError):
             raise

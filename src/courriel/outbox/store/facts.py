@@ -63,6 +63,8 @@ class MailInfo:
     """Worker thread that holds the mail, as "host:process/number"; empty when none does."""
     unserved: tuple[str, ...] = ()
     """Recipients neither accepted nor refused for good when the mail reached its final state."""
+    parts: tuple[MailInfo, ...] = ()
+    """The rows of a mail that leaves in parts, by several ways; empty for any other."""
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -72,6 +74,8 @@ class MailInfo:
     @property
     def standings(self) -> dict[str, Standing]:
         """Standing of each recipient, without exception."""
+        if self.parts:
+            return {name: standing for part in self.parts for name, standing in standings_of(part).items()}
         return standings_of(self)
 
     @property
