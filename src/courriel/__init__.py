@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from courriel.delivery.open_mailbox import mailbox as mailbox
     from courriel.delivery.routing.awaiting import AsyncFailover as AsyncFailover
     from courriel.delivery.routing.awaiting import AsyncRoundRobin as AsyncRoundRobin
+    from courriel.delivery.routing.awaiting_by_domain import AsyncByDomain as AsyncByDomain
     from courriel.delivery.routing.blocking import Failover as Failover
     from courriel.delivery.routing.blocking import RoundRobin as RoundRobin
-    from courriel.delivery.routing.by_domain import AsyncByDomain as AsyncByDomain
     from courriel.delivery.routing.by_domain import ByDomain as ByDomain
     from courriel.delivery.send import asend as asend
     from courriel.delivery.send import send as send
@@ -128,7 +128,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Address": "model.address",
     "AllWaysFailed": "errors",
-    "AsyncByDomain": "delivery.routing.by_domain",
+    "AsyncByDomain": "delivery.routing.awaiting_by_domain",
     "AsyncFailover": "delivery.routing.awaiting",
     "AsyncImapSession": "session.imap.awaited",
     "AsyncLetter": "wire.parse.letter",

@@ -7,7 +7,6 @@ down while another worker goes on, and comes back at last. The copies are counte
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
@@ -21,9 +20,7 @@ from courriel import Outbox, Sandbox, Ticket
 from courriel.outbox.store.states import State
 from inside import bell_of, forget_shared_groups
 from outbox.conftest import message
-from outbox.test_deaths import CERTAIN, GOING_ON, LARGE, POINTS, begin, short_leases
-
-__all__ = ["short_leases"]
+from outbox.test_deaths import CERTAIN, GOING_ON, LARGE, POINTS, begin
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
@@ -62,6 +59,12 @@ class Places:
     def arrived(self, place: int) -> list[bytes]:
         running = self._up[place]
         return self._before[place] + ([each.content for each in running[1].letters] if running is not None else [])
+
+
+@pytest.fixture(autouse=True)
+def long_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease that runs out before its worker dies would prove nothing: the dead are found by their lock files."""
+    monkeypatch.setenv("COURRIEL_TEST_LEASE", "10")
 
 
 @pytest.fixture

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from courriel.delivery.adapters import AsyncProvidedTransport, ProvidedTransport
     from courriel.delivery.local import LocalTransport
     from courriel.delivery.routing.awaiting import AsyncFailover, AsyncRoundRobin
+    from courriel.delivery.routing.awaiting_by_domain import AsyncByDomain
     from courriel.delivery.routing.blocking import Failover, RoundRobin
-    from courriel.delivery.routing.by_domain import AsyncByDomain, ByDomain
+    from courriel.delivery.routing.by_domain import ByDomain
     from courriel.session.pool.awaited import AsyncSmtpPool
     from courriel.session.smtp import AsyncSmtpSession
 

@@ -31,7 +31,7 @@ from courriel.model.server import Server
 from courriel.network import forks
 
 if TYPE_CHECKING:
-    from courriel.delivery.routing.by_domain import DomainTable
+    from courriel.delivery.routing.domain_table import DomainTable
 
 DEFAULT = "default"
 
@@ -153,7 +153,7 @@ class Lanes:
     # The steps.
 
     def _table_of(self, domains: Mapping[str, Via | Transport], default: str | None) -> DomainTable[str]:
-        from courriel.delivery.routing.by_domain import DomainTable
+        from courriel.delivery.routing.domain_table import DomainTable
 
         return DomainTable({domain: self.lane(way) for domain, way in domains.items()}, default)
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 from _thread import RLock
 from typing import TYPE_CHECKING
 
-from courriel.delivery.routing.awaiting import AsyncFailover, AsyncRoundRobin
 from courriel.delivery.routing.blocking import Failover, RoundRobin
-from courriel.delivery.routing.by_domain import AsyncByDomain, ByDomain
+from courriel.delivery.routing.by_domain import ByDomain
 from courriel.delivery.routing.health import REST
 from courriel.network import forks
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from courriel.delivery.routing.awaiting import AsyncFailover, AsyncRoundRobin
+    from courriel.delivery.routing.awaiting_by_domain import AsyncByDomain
     from courriel.delivery.routing.ways import Maker
     from courriel.delivery.transport import Transport
     from courriel.delivery.urls.route import Route
@@ -40,6 +41,9 @@ def group_of(route: Route, maker: Maker | None = None) -> Group:
 
 def async_group_of(route: Route) -> AsyncGroup:
     """The AsyncTransport of a route with several ways. Raises UsageError, InvalidUrl."""
+    from courriel.delivery.routing.awaiting import AsyncFailover, AsyncRoundRobin  # blocking programs do not pay
+    from courriel.delivery.routing.awaiting_by_domain import AsyncByDomain
+
     if route.table:
         return AsyncByDomain(dict(route.table), route.ways[0])
     kind = AsyncFailover if route.kind == "failover" else AsyncRoundRobin

@@ -56,12 +56,12 @@ class Tries:
     def next_way(self) -> int:
         """The way to be tried next. Raises the mail's error when none is left."""
         if self.cut:
-            raise self.error() if self._failed else decided.hung_up()
+            raise self.final_error() if self._failed else decided.hung_up()
         choice, only = self._choice, self.only
         if only is None:
             found = choice.health.pick(self._failed, rotating=choice.rotating)
             if found is None:
-                raise self.error()
+                raise self.final_error()
             return found
         if only in self._failed or choice.health.rests(only):
             raise decided.in_doubt_there(choice.names[only], self._failed.get(only))
@@ -105,7 +105,7 @@ class Tries:
         own.in_doubt = self._guard is None or self._guard.permitted
         return own
 
-    def error(self) -> errors.CourrielError:
+    def final_error(self) -> errors.CourrielError:
         """The error of a mail when no way is left."""
         names = self._choice.names
         return decided.all_failed([(names[way], why) for way, why in self._failed.items()])

@@ -14,7 +14,7 @@ from courriel.model.address import Address
 from courriel.outbox.store.jobs import OTHERS, NewMail
 
 if TYPE_CHECKING:
-    from courriel.delivery.routing.by_domain import DomainTable
+    from courriel.delivery.routing.domain_table import DomainTable
 
 
 def parts_of(mail: NewMail, table: DomainTable[str] | None) -> list[NewMail]:
@@ -24,7 +24,7 @@ def parts_of(mail: NewMail, table: DomainTable[str] | None) -> list[NewMail]:
     """
     if table is None:
         return [mail]
-    from courriel.delivery.routing.by_domain import refuse_abandon
+    from courriel.delivery.routing.domain_table import refuse_abandon
 
     split = table.parts([Address.of(recipient) for recipient in mail.recipients])
     names = dict(zip(map(Address.of, mail.recipients), mail.recipients, strict=True))

@@ -12,7 +12,7 @@ from courriel.outbox.store.base import Store
 from courriel.outbox.store.jobs import KnownMail, NewMail
 
 if TYPE_CHECKING:
-    from courriel.delivery.routing.by_domain import DomainTable
+    from courriel.delivery.routing.domain_table import DomainTable
     from courriel.outbox.putting.terms import IfKnown
     from courriel.session.encoding import Sendable
 

@@ -16,8 +16,9 @@ from courriel import errors, failures
 
 _NEEDED = (
     *("courriel.delivery." + name for name in (
-        "adapters", "local", "percent", "provided", "rendering", "secrets", "settings.files", "settings.locations",
-        "settings.profiles", "urls.foreign", "urls.provider_route", "urls.providers", "urls.proxies",
+        "adapters", "local", "percent", "provided", "rendering", "routing.shared", "secrets", "settings.files",
+        "settings.locations", "settings.profiles", "urls.foreign", "urls.group_urls", "urls.provider_route",
+        "urls.providers", "urls.proxies",
         "urls.route_checks", "urls.url_parser",
     )),
     *("courriel.dialogue." + name for name in (
