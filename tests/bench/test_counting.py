@@ -124,6 +124,7 @@ def test_every_work_of_every_row_is_one_that_we_do(material: Material, monkeypat
     assert {row.work for row in rows.rows(material, Path())} <= set(done)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("work", ["ready", "single"])
 def test_what_is_sent_is_what_was_to_be_sent(work: str, material: Material, field: dict[str, Contestant]) -> None:
     row = Row(work, "", work, "pipelining", (Rival("smtplib"),))
@@ -131,12 +132,14 @@ def test_what_is_sent_is_what_was_to_be_sent(work: str, material: Material, fiel
     assert checking.check(row, Ground(None, material.folder), field, material) == {}
 
 
+@pytest.mark.slow
 def test_built_mails_are_read_again(material: Material, field: dict[str, Contestant]) -> None:
     row = Row("merge, built", "", "merge-built", "pipelining", (Rival("smtplib", work="merge"),))
 
     assert checking.check(row, Ground(None, material.folder), field, material) == {}
 
 
+@pytest.mark.slow
 def test_who_sends_something_else_is_named(material: Material, field: dict[str, Contestant]) -> None:
     row = Row("single", "", "single", "pipelining", (Rival("smtplib"),))
     other = Material(material.folder / "other")

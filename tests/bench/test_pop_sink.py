@@ -15,6 +15,7 @@ from courriel import PopSession, Security, Server
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 
 
+@pytest.mark.slow
 def test_letters_are_those_of_the_bench(tmp_path: Path) -> None:
     material = Material(tmp_path)
     material.write()

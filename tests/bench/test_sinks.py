@@ -62,6 +62,7 @@ def say(port: int, octets: bytes, last_words: bytes, pieces: int = 1) -> bytes:
         return heard
 
 
+@pytest.mark.slow
 def test_a_sink_counts_and_hashes_what_smtplib_sends(sink: Listener) -> None:
     with smtplib.SMTP("127.0.0.1", sink.port, local_hostname="bench", timeout=10) as line:
         line.sendmail("a@example.org", ["b@example.org"], DOTS)
@@ -117,6 +118,7 @@ def test_one_octet_that_differs_is_seen(sink: Listener) -> None:
     assert sink.received() != expected(PLAIN)
 
 
+@pytest.mark.slow
 def test_keywords_follow_the_options(kind: str) -> None:
     with (
         start(kind, "-c", "-p") as bare,
@@ -133,6 +135,7 @@ def test_keywords_follow_the_options(kind: str) -> None:
         assert rich.has_extn("pipelining")
 
 
+@pytest.mark.slow
 def test_a_sink_speaks_tls_and_takes_a_password(kind: str, certificates: Path) -> None:
     context = ssl.create_default_context(cafile=certificates / "ca.pem")
     secure = ("-s", str(certificates / "server.pem"), str(certificates / "server.key"))
@@ -169,6 +172,7 @@ def test_a_sink_ends_when_nobody_holds_its_input(kind: str) -> None:
         socket.create_connection(("127.0.0.1", sink.port), 1)
 
 
+@pytest.mark.slow
 def test_mails_are_kept_as_they_came(tmp_path: Path) -> None:
     with (
         keeping_sink(tmp_path) as sink,
@@ -179,6 +183,7 @@ def test_mails_are_kept_as_they_came(tmp_path: Path) -> None:
         assert [path.read_bytes() for path in tmp_path.iterdir()] == [DOTS]
 
 
+@pytest.mark.slow
 def test_a_delay_line_is_as_wide_as_was_said() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as far,
@@ -195,6 +200,7 @@ def test_a_delay_line_is_as_wide_as_was_said() -> None:
             assert time.perf_counter() - begun >= 0.1
 
 
+@pytest.mark.slow
 def test_a_delay_line_hands_on_what_it_hears_in_its_order(sink: Listener) -> None:
     large = b"Subject: far\r\n\r\n" + b"".join(b"line %d\r\n" % number for number in range(20_000))
 

@@ -42,6 +42,7 @@ def test_a_provider_that_is_away_at_the_start_is_told_of_and_the_login_may_be_tr
     assert answers[1].startswith(b"235 ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["greeting", "hello", "authenticate"])
 def test_a_provider_that_stalls_at_the_login_is_given_up(
     opened: Open, client: Connect, sandbox: Sandbox, stage: str
@@ -86,6 +87,7 @@ def test_a_child_process_does_not_end_the_bridge_of_its_parent(opened: Open, cli
     assert client(running.bridge.smtp_port).log_in().startswith(b"235 ")
 
 
+@pytest.mark.slow
 def test_a_provider_that_is_lost_before_the_dot_is_421(opened: Open, client: Connect, sandbox: Sandbox) -> None:
     running = opened(by_token(sandbox.tls_url))
     sandbox.answer("recipient", "hang up")
@@ -100,6 +102,7 @@ def test_a_provider_that_is_lost_before_the_dot_is_421(opened: Open, client: Con
     assert not ended.error.in_doubt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fate", ["hang up", "silence"])
 def test_after_the_dot_the_line_is_closed_without_a_word_when_no_answer_comes(
     opened: Open, client: Connect, sandbox: Sandbox, fate: str
@@ -133,6 +136,7 @@ def test_an_answer_that_came_before_the_provider_hung_up_counts(
     assert program.ask(CONTENT + b".\r\n") == b"250 2.0.0 <taken.as\\it-is@x> queued\r\n"
 
 
+@pytest.mark.slow
 def test_what_the_provider_says_comes_through_to_the_octet(
     opened: Open, client: Connect, smtp_provider: MakeProvider
 ) -> None:
@@ -163,6 +167,7 @@ def test_what_the_provider_says_comes_through_to_the_octet(
     assert ended.last_refusal.reply.code == 451
 
 
+@pytest.mark.slow
 def test_a_refusal_in_the_middle_of_a_mail_is_heard_at_its_end(
     opened: Open, client: Connect, smtp_provider: MakeProvider
 ) -> None:
@@ -183,6 +188,7 @@ def test_a_refusal_in_the_middle_of_a_mail_is_heard_at_its_end(
     assert program.reply() == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["in the middle", "before the dot"])
 def test_a_yes_before_the_end_of_a_mail_is_not_believed(
     opened: Open, client: Connect, smtp_provider: MakeProvider, when: str
@@ -290,6 +296,7 @@ def test_an_idle_session_that_the_provider_closed_gives_its_421_as_the_next_answ
         pytest.fail(f"{answers}")
 
 
+@pytest.mark.slow
 def test_a_reply_that_answers_nothing_ends_the_session(
     opened: Open, client: Connect, smtp_provider: MakeProvider
 ) -> None:
@@ -309,6 +316,7 @@ def test_a_reply_that_answers_nothing_ends_the_session(
 # The client.
 
 
+@pytest.mark.slow
 def test_a_client_that_never_logs_in_is_sent_away(opened: Open, client: Connect, sandbox: Sandbox) -> None:
     running = opened(by_token(sandbox.tls_url), login=0.2)
     program = client(running.bridge.smtp_port)
@@ -318,6 +326,7 @@ def test_a_client_that_never_logs_in_is_sent_away(opened: Open, client: Connect,
     assert running.next_session().session.without_login
 
 
+@pytest.mark.slow
 def test_wrong_passwords_are_slowed_down_and_then_sent_away(opened: Open, client: Connect, sandbox: Sandbox) -> None:
     running = opened(by_token(sandbox.tls_url), slowness=0.1, attempts=3)
     program = client(running.bridge.smtp_port, password="a-wrong-password")
@@ -409,6 +418,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", sorted(HOSTILE))
 def test_hostile_words_are_refused_and_harm_nobody(opened: Open, client: Connect, sandbox: Sandbox, what: str) -> None:
     octets, answer = HOSTILE[what]

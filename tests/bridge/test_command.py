@@ -80,6 +80,7 @@ def is_closed(port: int) -> bool:
         return tried.connect_ex(("127.0.0.1", port)) != 0
 
 
+@pytest.mark.slow
 def test_it_tells_its_ports_and_a_line_for_each_session(
     started: Callable[..., Process], client: Connect, sandbox: Sandbox, password: str
 ) -> None:
@@ -109,6 +110,7 @@ def test_it_tells_its_ports_and_a_line_for_each_session(
     assert password not in "".join(head) + told
 
 
+@pytest.mark.slow
 def test_the_line_is_spoken_in_french_too(
     started: Callable[..., Process], client: Connect, sandbox: Sandbox, password: str
 ) -> None:
@@ -126,6 +128,7 @@ def test_the_line_is_spoken_in_french_too(
     assert told.endswith(" | UNCERTAIN-RESULT\n")
 
 
+@pytest.mark.slow
 def test_no_password_stands_in_the_list_of_processes_or_in_a_transcript(
     started: Callable[..., Process], client: Connect, sandbox: Sandbox, password: str
 ) -> None:
@@ -145,6 +148,7 @@ def test_no_password_stands_in_the_list_of_processes_or_in_a_transcript(
         assert password not in text
 
 
+@pytest.mark.slow
 def test_a_stop_in_the_middle_of_a_mail_delivers_it_to_nobody(
     started: Callable[..., Process], client: Connect, sandbox: Sandbox, password: str
 ) -> None:
@@ -160,6 +164,7 @@ def test_a_stop_in_the_middle_of_a_mail_delivers_it_to_nobody(
     assert sandbox.letters == []
 
 
+@pytest.mark.slow
 def test_a_stop_behind_the_dot_waits_for_the_providers_answer(
     started: Callable[..., Process], client: Connect, smtp_provider: Callable[..., str], password: str
 ) -> None:
@@ -213,6 +218,7 @@ def test_a_new_password_is_the_only_line_on_standard_output(capsys: pytest.Captu
     assert passwords.path().parent.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.slow
 def test_on_a_terminal_the_first_password_is_shown_once(sandbox: Sandbox) -> None:
     shown = []
     for _ in range(2):
@@ -322,6 +328,7 @@ def test_the_task_for_windows_names_the_same_command(capsys: pytest.CaptureFixtu
     assert run == 'schtasks /Run /TN "courriel oauth-bridge"'
 
 
+@pytest.mark.slow
 def test_the_accounts_of_the_settings_are_served(
     started: Callable[..., Process], tmp_path: Path, sandbox: Sandbox, password: str
 ) -> None:

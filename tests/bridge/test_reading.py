@@ -190,6 +190,7 @@ LOGINS: dict[str, list[str | bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", sorted(LOGINS))
 def test_each_way_to_log_in_to_imap_is_taken(opened: Open, imap_provider: MakeProvider, way: str) -> None:
     running = opened(imap_provider())
@@ -256,6 +257,7 @@ def test_a_refused_login_of_imap_is_the_providers_own_text(opened: Open, imap_pr
     reader.close()
 
 
+@pytest.mark.slow
 def test_the_end_of_the_provider_is_the_end_of_the_client(opened: Open, imap_provider: MakeProvider) -> None:
     def goodbye(phone: Phone, tag: str, command: str) -> None:
         phone.say("* BYE too long")
@@ -347,6 +349,7 @@ def test_a_client_that_closes_its_half_gets_all_answers(opened: Open, sandbox: S
     assert b"\r\nd OK" in heard
 
 
+@pytest.mark.slow
 def test_a_client_that_closes_its_half_and_never_reads_holds_little(opened: Open, imap_provider: MakeProvider) -> None:
     stuck = threading.Event()
 

@@ -69,6 +69,7 @@ def test_the_verdict_stands_first_and_last(
     assert re.search(rf"^ 6 {label} +✓ ", ran.out, re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_a_wrong_mode_is_explained_and_the_right_one_can_be_pasted(
     courriel: Run, sandbox: Sandbox, language: str
@@ -84,6 +85,7 @@ def test_a_wrong_mode_is_explained_and_the_right_one_can_be_pasted(
     assert courriel("doctor", right, "--no-login").status == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["md", "html", "text"])
 def test_what_works_by_tls_is_the_remedy_and_a_port_that_was_tried_in_vain_is_not(
     courriel: Run, sandbox: Sandbox, kind: str
@@ -114,6 +116,7 @@ def test_the_dialogue_is_shown_on_request(courriel: Run, url: str) -> None:
     assert "C: EHLO" in courriel("doctor", url, "--transcript").out
 
 
+@pytest.mark.slow
 def test_json_is_one_object_with_stable_keys(courriel: Run, url: str, names: Names) -> None:
     found = courriel("doctor", url, "--json", "--from", "ada@several.test", "--dns", names.at).json
 
@@ -273,6 +276,7 @@ def test_watching_is_silent_while_all_is_well(courriel: Run, own_state: Path, ur
     assert kept["dmarc"].startswith("v=DMARC1; p=quarantine")
 
 
+@pytest.mark.slow
 def test_a_dmarc_record_that_changed_is_told_once(courriel: Run, own_state: Path, url: str, names: Names) -> None:
     arguments = ("doctor", url, "--watch", "--from", "ada@sub.good.test", "--dns", names.at)
     courriel(*arguments)
@@ -286,6 +290,7 @@ def test_a_dmarc_record_that_changed_is_told_once(courriel: Run, own_state: Path
     assert (second.status, second.out) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"dmarc": 7}', b"\xff", b"[" * 100_000])
 def test_a_damaged_state_begins_anew(courriel: Run, own_state: Path, url: str, names: Names, damage: bytes) -> None:
     arguments = ("doctor", url, "--watch", "--from", "ada@sub.good.test", "--dns", names.at)
@@ -385,6 +390,7 @@ def yes(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return answering
 
 
+@pytest.mark.slow
 def test_the_profile_is_corrected_after_a_yes(
     courriel: Run, sandbox: Sandbox, names: Names, yes: Callable[[str], None]
 ) -> None:
@@ -401,6 +407,7 @@ def test_the_profile_is_corrected_after_a_yes(
     assert courriel("doctor", "billing", "--no-login", "--domain", "", "--from", "").status in (0, 78)
 
 
+@pytest.mark.slow
 def test_without_a_yes_nothing_is_changed(courriel: Run, sandbox: Sandbox, yes: Callable[[str], None]) -> None:
     file = profile(f"smtps://127.0.0.1:{sandbox.port}?ca={sandbox.ca}")
     before = file.read_text()
@@ -455,6 +462,7 @@ def test_a_profile_that_works_is_left_alone(courriel: Run, sandbox: Sandbox, yes
 # Secrets.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("right", [True, False])
 @pytest.mark.parametrize("form", ["env", "file", "plain", "token"])
 def test_no_secret_in_any_output(
@@ -513,6 +521,7 @@ def test_a_server_that_repeats_the_login_is_not_repeated(courriel: Run, sandbox:
 # probe.
 
 
+@pytest.mark.slow
 def test_probe_shows_what_each_port_offers(courriel: Run, sandbox: Sandbox, closed_port: int) -> None:
     ports = [sandbox.port, sandbox.tls_port, sandbox.pop_port, sandbox.pops_port, closed_port]
     arguments = [word for port in ports for word in ("--port", str(port))]
@@ -535,6 +544,7 @@ def test_probe_shows_what_each_port_offers(courriel: Run, sandbox: Sandbox, clos
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("language", "words"), [("en", "1 of 2 ports are open"), ("fr", "1 port ouvert sur 2")])
 def test_probe_in_words(courriel: Run, sandbox: Sandbox, closed_port: int, language: str, words: str) -> None:
     ran = courriel("probe", "127.0.0.1", "--port", str(sandbox.port), "--port", str(closed_port), "--lang", language,

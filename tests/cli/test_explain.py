@@ -49,6 +49,7 @@ def test_a_refused_login_names_what_was_tried_and_what_was_not(
     assert notes == [said.partition("     ")[2].strip() if language == "fr" else said.removeprefix("Tried").strip()]
 
 
+@pytest.mark.slow
 def test_the_end_of_a_long_log_is_read(courriel: Run) -> None:
     log = "2026-11-30 12:00:00 nothing of note\n" * 50_000 + "550 5.1.1 no such user\n"
 

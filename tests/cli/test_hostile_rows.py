@@ -55,6 +55,7 @@ def _looks_harmless(ran: Ran) -> None:
         assert "Traceback" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("manner", [(), ("--json",)], ids=["text", "json"])
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_no_command_lets_a_row_speak_to_the_terminal(

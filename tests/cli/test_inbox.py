@@ -341,6 +341,7 @@ def test_pop3_knows_no_folders_and_says_so(courriel: Run, pop: str) -> None:
     assert "POP3 has no folders" in ran.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_watching_tells_each_letter_and_ends_when_it_is_asked_to(number: signal.Signals) -> None:
     answers = iter(["* SEARCH 3\n{tag} OK", "* SEARCH\n{tag} OK", "* SEARCH\n{tag} OK"])

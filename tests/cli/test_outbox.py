@@ -175,6 +175,7 @@ def test_mails_are_held_released_canceled_and_tried_at_once(courriel: Run, via: 
     assert len(via.letters) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "done"), [("cancel", "canceled"), ("hold", "held")])
 def test_who_takes_a_mail_back_hears_who_has_it_and_who_may_have_it(
     courriel: Run, via: Sandbox, command: str, done: str
@@ -301,6 +302,7 @@ def test_a_mail_that_a_worker_has_in_hand_is_being_tried(courriel: Run, via: San
 # What is going on.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("language", "words"),
     [
@@ -493,6 +495,7 @@ def working(via: Sandbox) -> Iterator[Callable[..., tuple[subprocess.Popen[str],
         worker.stdout.close()
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_worker_in_peace_and_it_says_what_is_left(
     working: Callable[..., tuple[subprocess.Popen[str], Queue[str]]], via: Sandbox
 ) -> None:
@@ -617,6 +620,7 @@ def take(place: Path, count: int, *, known: bool = True) -> None:
         assert len(store.claim(outbox.lanes()[0].name, count, lease=600, holder="there:7/abc").jobs) == count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("language", "gone", "unseen"),
     [

@@ -40,6 +40,7 @@ def change(tmp_path: Path, statement: str) -> None:
 # Recipients.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("afterwards", ["", "forget", "retry"])
 def test_a_recipient_in_doubt_is_never_said_to_be_untried(courriel: Run, via: Sandbox, afterwards: str) -> None:
     via.answer("message", "hang up", times=1)
@@ -152,6 +153,7 @@ def test_a_failed_mail_is_tried_again_by_its_key_and_accepted_recipients_get_not
     assert [letter.recipients for letter in via.letters] == [("bob@example.org",), ("carl@example.org",)]
 
 
+@pytest.mark.slow
 def test_all_failed_mails_are_tried_again_when_that_is_asked_for(courriel: Run, via: Sandbox) -> None:
     via.answer("recipient", "550 5.1.1 no such user", times=2)
     for _ in range(2):
@@ -166,6 +168,7 @@ def test_all_failed_mails_are_tried_again_when_that_is_asked_for(courriel: Run, 
     assert len(retried.out.splitlines()) == len(via.letters) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["retry", "hold", "release", "forget", "cancel"])
 def test_mails_are_named_by_key_or_by_the_beginning_of_their_id(courriel: Run, via: Sandbox, command: str) -> None:
     mail = queue(courriel, "--key", "k")
@@ -245,6 +248,7 @@ def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) 
     (tmp_path / "courriel.toml").write_text(f'[profiles.billing]\nurl = "{sandbox.url}"\n')
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("profiles")
 @pytest.mark.parametrize("command", ["pause", "resume"])
 def test_a_lane_that_nobody_knows_is_refused_with_the_name_that_was_meant(courriel: Run, command: str) -> None:
@@ -349,6 +353,7 @@ def test_the_place_is_said_as_a_path(tmp_path: Path) -> None:
         assert outbox.place == str(tmp_path / "o.db")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("profiles")
 def test_few_lanes_are_looked_up_in_the_settings_where_there_are_many(
     courriel: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

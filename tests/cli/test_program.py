@@ -94,12 +94,14 @@ def test_without_arguments_it_shows_its_help(courriel: Run) -> None:
     assert courriel().out == courriel("--help").out
 
 
+@pytest.mark.slow
 def test_the_locale_chooses_the_language(process: Run) -> None:
     assert process("--help", LANG="fr_FR.UTF-8").out.startswith("Exemples :")
     assert process("--help", LANG="fr_FR.UTF-8", LC_ALL="C.UTF-8").out.startswith("Examples:")
     assert process("--help", "--lang", "en", LANG="fr_CA.UTF-8").out.startswith("Examples:")
 
 
+@pytest.mark.slow
 def test_a_terminal_without_accents_gets_escapes_and_no_error(process: Run) -> None:
     ran = process("send", "--frobnicate", "--lang", "fr", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
 
@@ -137,6 +139,7 @@ def test_a_mistake_in_the_arguments_ends_with_64(courriel: Run, arguments: list[
     assert fr in french.err
 
 
+@pytest.mark.slow
 def test_a_mistake_in_the_arguments_ends_with_64_in_a_process_too(process: Run) -> None:
     ran = process("send", "--frobnicate")
 
@@ -190,6 +193,7 @@ def test_ctrl_c_while_sending_says_that_the_message_may_have_left(
     assert "may have left; not resent" in ran.err
 
 
+@pytest.mark.slow
 def test_ctrl_c_before_sending_says_only_interrupted() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"smtp://127.0.0.1:{silent.getsockname()[1]}"
@@ -203,6 +207,7 @@ def test_ctrl_c_before_sending_says_only_interrupted() -> None:
     assert (sending.returncode, out, err.strip()) == (130, "", "Interrupted.")
 
 
+@pytest.mark.slow
 def test_a_broken_pipe_gives_no_traceback() -> None:
     asked = "import os, sys; os.close(1); from courriel.cli.main import main; sys.exit(main(['explain', 'GREYLISTED']))"
 

@@ -51,6 +51,7 @@ def heard(server: subprocess.Popen[str]) -> dict[str, object]:
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_the_practice_server_tells_of_each_mail_and_ends_when_asked(tmp_path: Path, ending: signal.Signals) -> None:
     with practising("--port", "0", "--folder", str(tmp_path / "mails"), "--user", "ada:secret", "--json") as server:
@@ -69,6 +70,7 @@ def test_the_practice_server_tells_of_each_mail_and_ends_when_asked(tmp_path: Pa
     assert (server.returncode, out, err) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_the_practice_server_prints_urls_to_paste_in_the_language_spoken() -> None:
     with practising("--port", "0", "--no-web", "--lang", "fr") as server:
         assert server.stdout is not None
@@ -95,6 +97,7 @@ def test_the_practice_server_prints_urls_to_paste_in_the_language_spoken() -> No
     assert err == "Fermé.\n"
 
 
+@pytest.mark.slow
 def test_each_mail_has_its_page_and_the_sender_is_told() -> None:
     with practising("--smtp-port", "0", "--web-port", "0", "--lang", "en") as server:
         said = introduction(server)
@@ -116,6 +119,7 @@ def test_each_mail_has_its_page_and_the_sender_is_told() -> None:
     assert err == "Closed.\n"
 
 
+@pytest.mark.slow
 def test_with_once_it_ends_after_one_mail_that_is_kept_for_the_next_time(tmp_path: Path) -> None:
     for number in (1, 2):
         with practising("--port", "0", "--no-web", "--once", "--json", "--data", str(tmp_path / "kept")) as server:
@@ -126,6 +130,7 @@ def test_with_once_it_ends_after_one_mail_that_is_kept_for_the_next_time(tmp_pat
         assert (came["number"], server.returncode) == (number, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "asked"), [(("--allow-host", "mail"), 401), (("--no-password",), 200)])
 def test_beyond_loopback_the_page_has_a_password_unless_it_is_declined(words: tuple[str, ...], asked: int) -> None:
     with practising("--host", "0.0.0.0", "--port", "0", "--web-port", "0", "--json", *words) as server:
@@ -143,6 +148,7 @@ def test_beyond_loopback_the_page_has_a_password_unless_it_is_declined(words: tu
     assert (status, bool(opened["password"])) == (asked, asked == 401)
 
 
+@pytest.mark.slow
 def test_a_relay_sends_one_mail_for_good_when_somebody_asks_in_the_page() -> None:
     options = ("--port", "0", "--web-port", "0", "--json")
     with library.Sandbox() as outside, practising(*options, "--relay", outside.url) as server:
@@ -168,6 +174,7 @@ def test_what_is_kept_is_a_number_or_a_size(courriel: Run, given: str) -> None:
     assert "--keep" in ran.err
 
 
+@pytest.mark.slow
 def test_only_those_named_may_log_in() -> None:
     with practising("--port", "0", "--user", "ada:secret", "--json") as server:
         url = str(heard(server)["url"])
@@ -190,6 +197,7 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(courriel: Run) -> None:
     assert english.out == ""
 
 
+@pytest.mark.slow
 def test_a_folder_of_its_own_is_left_only_with_something_in_it(tmp_path: Path) -> None:
     with practising("--port", "0", "--no-web", "--json") as server:
         folder = Path(str(heard(server)["folder"]))
@@ -212,6 +220,7 @@ def test_a_folder_that_is_a_file_is_said_in_a_sentence(courriel: Run, tmp_path: 
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.slow
 def test_listening_beyond_loopback_gives_a_warning() -> None:
     with practising("--host", "0.0.0.0", "--port", "0") as server:
         assert server.stderr is not None
@@ -280,6 +289,7 @@ def test_the_page_of_the_demo_stays_open_on_a_terminal(tmp_path: Path) -> None:
             assert running.wait(20) == 0
 
 
+@pytest.mark.slow
 def test_the_lines_of_the_demo_are_the_lines_that_ran(courriel: Run, tmp_path: Path) -> None:
     ran = courriel("demo", "--folder", str(tmp_path), "--json", "--lang", "fr")
 
@@ -290,6 +300,7 @@ def test_the_lines_of_the_demo_are_the_lines_that_ran(courriel: Run, tmp_path: P
     assert "$" not in "".join(each["code"] for each in scenes)
 
 
+@pytest.mark.slow
 def test_a_scene_that_fails_is_said_and_the_demo_ends_with_70(
     courriel: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,6 +319,7 @@ def test_a_scene_that_fails_is_said_and_the_demo_ends_with_70(
     assert "Did not do what was announced: 1, 2." in ran.out
 
 
+@pytest.mark.slow
 def test_a_mail_that_would_steer_the_terminal_is_shown_as_it_is(tmp_path: Path) -> None:
     steering = "=?utf-8?q?=1B=5B31mred?="
     raw = f"From: a@example.org\r\nTo: b@example.org\r\nSubject: {steering}\r\n\r\nx\r\n".encode()

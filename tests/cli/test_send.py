@@ -49,6 +49,7 @@ def test_each_recipient_has_a_line_and_nobody_says_delivered(courriel: Run, sand
     assert english.err == french.err == ""
 
 
+@pytest.mark.slow
 def test_the_text_comes_from_the_standard_input(process: Run, sandbox: Sandbox) -> None:
     ran = process("send", "--via", sandbox.url, *LETTER, stdin="Les chiffres de l'été.\n".encode())
 
@@ -148,6 +149,7 @@ def test_options_that_would_change_a_complete_message_are_refused(
     assert sandbox.letters == []
 
 
+@pytest.mark.slow
 def test_a_login_works_with_each_tls_mode(courriel: Run, sandbox: Sandbox) -> None:
     user, password = next(iter(USERS.items()))
 
@@ -159,6 +161,7 @@ def test_a_login_works_with_each_tls_mode(courriel: Run, sandbox: Sandbox) -> No
     assert [bool(letter.tls_version) for letter in sandbox.letters] == [False, True, True]
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_explained_and_never_shown(courriel: Run, sandbox: Sandbox) -> None:
     url = sandbox.url.replace("//", "//ada:wrong-horse@", 1)
 
@@ -295,6 +298,7 @@ def test_an_unknown_host_ends_with_68(courriel: Run, monkeypatch: pytest.MonkeyP
     assert (ran.status, ran.json["error"], ran.json["stage"]) == (68, "NameNotFound", "connect")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
@@ -362,6 +366,7 @@ def test_without_a_route_the_error_says_what_to_set(courriel: Run) -> None:
     assert "COURRIEL_URL" in ran.err
 
 
+@pytest.mark.slow
 def test_without_a_terminal_nothing_is_asked(process: Run, sandbox: Sandbox) -> None:
     url = sandbox.url.replace("//", "//ada@", 1)
 
@@ -418,6 +423,7 @@ def test_console_output_does_not_mix_with_json(courriel: Run) -> None:
     assert "Bonjour." in ran.err
 
 
+@pytest.mark.slow
 def test_every_result_has_the_same_keys(courriel: Run, sandbox: Sandbox, closed_port: int) -> None:
     sandbox.refuse("gone@example.org")
     shapes = [

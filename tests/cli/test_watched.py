@@ -405,6 +405,7 @@ def test_the_file_is_written_anew_while_the_worker_makes_progress(
     assert list(tmp_path.iterdir()) == [tmp_path / "here"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm", ".lock"])
 def test_a_file_of_somebody_else_is_refused_and_left_as_it_is(courriel: Run, tmp_path: Path, suffix: str) -> None:
     """`--health` in the place of `--outbox`, by mistake: an outbox that is open has four files."""
@@ -570,6 +571,7 @@ def test_an_outbox_that_is_away_is_not_a_thread_that_hangs(clock: Clock) -> None
     assert beating.health().healthy
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_where_nobody_looks_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is asked about an unsure mail, or told of a sent one, may never answer."""
     ahead = 0.0

@@ -50,6 +50,7 @@ def program(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_practice_server_shows_what_arrived(run: Run, program: Path) -> None:
     ran = run("wlangage", "run", program, "--set", "sNom=ada", "--sandbox", "--lang", "fr")
 
@@ -57,6 +58,7 @@ def test_a_practice_server_shows_what_arrived(run: Run, program: Path) -> None:
     assert ran.out.splitlines() == ["parti", "", "  arrivé pour : bob@example.org", "  objet : Été", "  | corps"]
 
 
+@pytest.mark.slow
 def test_the_same_as_json(run: Run, program: Path) -> None:
     ran = run("wlangage", "run", program, "--set", "sNom=ada", "--sandbox", "--json")
 
@@ -172,6 +174,7 @@ def test_what_mails_hold_does_not_steer_the_terminal(run: Run, tmp_path: Path) -
     assert run("wlangage", "run", program).out == "a\\x1b[31m\nb\n"
 
 
+@pytest.mark.slow
 def test_an_endless_loop_ends_at_ctrl_c_with_its_line(tmp_path: Path) -> None:
     program = tmp_path / "p.wl"
     program.write_text('Trace("commence")\nBOUCLE\n\tx est un entier = 1\nFIN\n', "utf-8")
@@ -187,6 +190,7 @@ def test_an_endless_loop_ends_at_ctrl_c_with_its_line(tmp_path: Path) -> None:
     assert err in [f"Interrompu à la ligne {line}.\n" for line in (1, 2, 3)]
 
 
+@pytest.mark.slow
 def test_translate_prints_python_that_runs(run: Run, tmp_path: Path) -> None:
     program = tmp_path / "p.wl"
     program.write_text('// Un essai\nn est un entier = 41\nn++\nInfo("n = " + n)\n', "utf-8")

@@ -123,6 +123,7 @@ def test_a_mistake_is_told_in_french_and_never_by_a_traceback(courriel: Run, arg
         assert not ENGLISH.search(line), line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", STATES)
 def test_states_are_taken_as_they_are_displayed(courriel: Run, state: str) -> None:
     words = STATES[state]
@@ -195,6 +196,7 @@ def at_a_terminal(*arguments: str, typed: bytes) -> tuple[int, str]:
         os.close(ours)
 
 
+@pytest.mark.slow
 def test_at_a_terminal_the_text_is_asked_for(sandbox: Sandbox) -> None:
     status, shown = at_a_terminal("send", *LETTER, "--via", sandbox.url, "--lang", "fr", typed=b"Bonjour.\n\x04")
 
@@ -203,6 +205,7 @@ def test_at_a_terminal_the_text_is_asked_for(sandbox: Sandbox) -> None:
     assert sandbox.letters[0].text.strip() == "Bonjour."
 
 
+@pytest.mark.slow
 def test_at_a_terminal_nobody_is_asked_with_no_input(sandbox: Sandbox) -> None:
     status, shown = at_a_terminal("send", *LETTER, "--via", sandbox.url, "--no-input", typed=b"")
 
@@ -210,6 +213,7 @@ def test_at_a_terminal_nobody_is_asked_with_no_input(sandbox: Sandbox) -> None:
     assert "there is no text" in shown
 
 
+@pytest.mark.slow
 def test_at_a_terminal_what_to_explain_is_asked_for() -> None:
     status, shown = at_a_terminal("explain", typed=b"550 5.1.1 no such user\n\x04")
 
@@ -257,6 +261,7 @@ def tls() -> Iterator[Sandbox]:
         yield opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_a_warning_of_the_route_is_printed_once_and_translated(process: Run, tls: Sandbox, language: str) -> None:
     url = f"{tls.tls_url.partition('?')[0]}?verify=0"
@@ -270,6 +275,7 @@ def test_a_warning_of_the_route_is_printed_once_and_translated(process: Run, tls
     assert line.startswith(first[language])
 
 
+@pytest.mark.slow
 def test_a_warning_while_reading_is_said_once(process: Run, sandbox: Sandbox) -> None:
     ran = process("inbox", "imaps://ada@127.0.0.1:9?password=env:PW&verify=0", "--lang", "fr", PW="x")
 
@@ -293,6 +299,7 @@ def test_a_warning_that_comes_again_is_said_once_and_none_after_the_end() -> Non
     assert said == ["warning: port 80 normally speaks web pages, not mail to be sent"]
 
 
+@pytest.mark.slow
 def test_a_paused_lane_is_reported_in_french(process: Run, closed_port: int) -> None:
     process("send", "--queue", "--outbox", "o.db", "--via", f"smtp://127.0.0.1:{closed_port}", *LETTER)
 
@@ -302,6 +309,7 @@ def test_a_paused_lane_is_reported_in_french(process: Run, closed_port: int) -> 
     assert ran.out == "0 accepté, 0 échec ; 1 en attente, 0 retenu\n"
 
 
+@pytest.mark.slow
 def test_settings_are_shown_in_french(process: Run) -> None:
     ran = process("config", "show", "--lang", "fr", COURRIEL_URL="smtps://ada@smtp.example.org:587?verify=0")
 

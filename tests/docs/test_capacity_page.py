@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent.parent
 PAGES = ["docs/capacity.md", "docs/capacity.fr.md"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_every_example_runs(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

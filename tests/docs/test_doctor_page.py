@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent.parent
 PAGES = ["docs/doctor.md", "docs/doctor.fr.md"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_the_sample_prints_what_its_comments_say(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
@@ -39,6 +40,7 @@ def test_every_option_of_the_command_is_told(page: str) -> None:
         assert re.search(rf"`[^`]*{name}\b", text), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_every_key_status_and_step_is_told(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")

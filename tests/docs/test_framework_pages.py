@@ -36,6 +36,7 @@ def shape_of(block: str) -> str:
     return ast.dump(tree)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if not page.startswith("moving")])
 def test_every_example_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

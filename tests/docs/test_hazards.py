@@ -90,12 +90,14 @@ def test_each_hazard_has_one_id_with_its_anchor_in_order() -> None:
     assert all(re.fullmatch(r"H\d{2}", shown) for _, shown in pairs)
 
 
+@pytest.mark.slow
 def test_each_citation_is_found_on_the_page(known: set[str]) -> None:
     found = [f"{place}: {fault}" for place, text in cited() for fault in faults(text, known)]
 
     assert not found, "\n".join(found)
 
 
+@pytest.mark.slow
 def test_some_hazards_are_cited() -> None:
     """Otherwise the search itself is broken."""
     assert sum(len(CITATION.findall(text)) for _, text in cited()) > 100
@@ -135,6 +137,7 @@ def test_a_right_citation_passes(text: str, known: set[str]) -> None:
     assert not faults(text, known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("face", [courriel, courriel.wlangage])
 def test_the_help_of_exports_cites_none(face: ModuleType) -> None:
     exports = [getattr(face, name) for name in face.__all__]
@@ -152,6 +155,7 @@ def test_pages_for_users_cite_none() -> None:
             assert not CITATION.search(path.read_text(encoding="utf-8")), path
 
 
+@pytest.mark.slow
 def test_texts_in_the_code_cite_none() -> None:
     """Texts of errors, of log lines and of the command: all strings that are no docstrings."""
     for path in sorted((ROOT / "src").rglob("*.py")):

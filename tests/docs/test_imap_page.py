@@ -33,6 +33,7 @@ def test_the_page_can_be_compiled_and_names_what_there_is(page: str) -> None:
     assert all(hasattr(courriel, name) for name in ("ReadLimits", "FolderPosition", "Search", "Timeouts", "mailbox"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["docs/imap.md", "docs/imap.fr.md"])
 def test_the_examples_run_with_the_practice_server(
     page: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -45,6 +45,7 @@ def test_the_page_reads_a_file(page: str, tmp_path: Path, capsys: pytest.Capture
     assert (tmp_path / "attachments" / "chiffres.csv").read_bytes() == b"a;b"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "folder"), [("docs/wlangage.md", "pieces-jointes"), ("docs/wlangage.en.md", "attachments")]
 )

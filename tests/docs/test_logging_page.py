@@ -17,6 +17,7 @@ def samples(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_samples_run(tmp_path: Path) -> None:
     ran = [
         subprocess.run(

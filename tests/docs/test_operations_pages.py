@@ -86,6 +86,7 @@ def test_systemd_notices_what_is_wrong_with_a_unit(tmp_path: Path) -> None:
     assert UNIT.name in ran.stdout + ran.stderr
 
 
+@pytest.mark.slow
 def test_the_command_of_the_unit_is_one_that_there_is() -> None:
     (command,) = re.findall(r"^ExecStart=/usr/bin/courriel (.*)$", UNIT.read_text(), re.MULTILINE)
 

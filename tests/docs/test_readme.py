@@ -49,6 +49,7 @@ def _a_folder_with_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("readme", READMES)
 @pytest.mark.parametrize("mark", ["SmtpSession(server", "courriel.wlangage", "courriel.send(", "Outbox("])
 def test_each_way_to_send_sends(readme: str, mark: str, office: PostOffice) -> None:

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent.parent
 PAGES = ["docs/sandbox.md", "docs/sandbox.fr.md"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_the_sample_prints_what_its_comments_say(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)

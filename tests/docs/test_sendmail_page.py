@@ -57,6 +57,7 @@ def test_both_languages_show_the_same_commands_and_options() -> None:
     assert [line for line in english if line.startswith("    ")] == [line for line in french if line.startswith("    ")]
 
 
+@pytest.mark.slow
 def test_the_example_sends_the_mail_of_a_job() -> None:
     ran = subprocess.run(
         [sys.executable, str(ROOT / "examples" / "cron" / "run.py")],

@@ -78,6 +78,7 @@ def test_each_path_and_module_of_a_page_exists(page: str) -> None:
     assert missing_modules(text) == []
 
 
+@pytest.mark.slow
 def test_comments_and_docstrings_name_modules_that_exist() -> None:
     wrong = {
         file.relative_to(ROOT).as_posix(): missing

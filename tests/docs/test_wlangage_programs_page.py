@@ -32,6 +32,7 @@ def run(line: str, capsys: pytest.CaptureFixture[str]) -> str:
     return shown.err + shown.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_the_page_is_true(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -135,6 +135,7 @@ def test_an_answer_that_does_not_come_is_no_verdict() -> None:
     assert (report.problem, report.policy, report.uncertain) == ("", "", "_dmarc.test: SERVFAIL")
 
 
+@pytest.mark.slow
 @given(st.text(max_size=200))
 def test_no_text_is_too_strange(text: str) -> None:
     report = dmarc.examine("a.test", zone(a_test=f"v=DMARC1;{text}"))

@@ -76,6 +76,7 @@ def test_a_key_that_verifies_nothing_is_named(record: str, problem: str) -> None
     assert dkim.judge("s1", record).problem == problem
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=80), st.sampled_from([b"", b"\x30\x82\x01\x22", b"\x30\x0d\x30\x03\x02\x84"]))
 def test_no_octets_are_too_strange(octets: bytes, before: bytes) -> None:
     report = dkim.judge("s1", f"p={b64encode(before + octets).decode()}")

@@ -199,6 +199,7 @@ def spf_answer(record: str) -> object:
     return DnsAnswer("found", (record,))
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters=" "), max_size=30), max_size=8))
 def test_no_text_is_too_strange(words: list[str]) -> None:
     report = judged(" ".join(["v=spf1", *words]))

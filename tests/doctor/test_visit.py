@@ -47,6 +47,7 @@ def with_login(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"smtp+starttls://ada%40example.org@127.0.0.1:{sandbox.port}?ca={sandbox.ca}&password=env:SECRET"
 
 
+@pytest.mark.slow
 def test_a_whole_visit_up_to_the_recipient(with_login: str, sandbox: Sandbox) -> None:
     found = look(with_login, recipient="bob@example.net")
 
@@ -63,6 +64,7 @@ def test_a_whole_visit_up_to_the_recipient(with_login: str, sandbox: Sandbox) ->
     assert all(step.seconds is not None for step in found.session_steps)
 
 
+@pytest.mark.slow
 def test_a_mail_leaves_when_it_is_asked_for(with_login: str, sandbox: Sandbox) -> None:
     found = look(with_login, send_to="bob@example.net")
 
@@ -176,6 +178,7 @@ def test_a_refusal_that_may_pass_is_a_warning(with_login: str, sandbox: Sandbox)
     assert (statuses(found)["recipient"], found.ok, found.verdict.en) == ("warning", True, "All works; 1 remark")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("misbehaviour", ["hang up", "silence"])
 @pytest.mark.parametrize("stage", ["greeting", "hello", "secure", "authenticate", "sender"])
 def test_a_server_that_stops_answering_is_named_at_its_stage(
@@ -206,6 +209,7 @@ def test_a_stranger_on_the_port_is_no_crash(garbage: bytes) -> None:
     json.dumps(found.as_object())
 
 
+@pytest.mark.slow
 def test_an_answer_to_mail_that_asks_for_content_is_an_error(names: Names) -> None:
     def act(phone: Phone) -> None:
         phone.say("220 hi")
@@ -220,6 +224,7 @@ def test_an_answer_to_mail_that_asks_for_content_is_an_error(names: Names) -> No
     assert (wrong.name, wrong.failure) == ("sender", "PROTOCOL-BROKEN")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("auth", ["plain", "xoauth2"])
 @pytest.mark.parametrize("stage", ["sender", "recipient"])
 @pytest.mark.parametrize("form", [str, lambda secret: b64encode(secret.encode()).decode(), str.upper])
@@ -238,6 +243,7 @@ def test_a_server_that_repeats_the_secret_after_the_login_is_not_shown(
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["smtp+starttls", "smtps"])
 def test_a_server_that_greets_with_the_secret_is_shown_nowhere(with_login: str, sandbox: Sandbox, scheme: str) -> None:
     """It may know it from an earlier login; the other ways that are tried lead to the same greeting."""
@@ -265,6 +271,7 @@ def test_tls_at_a_port_for_starttls_is_tried_the_other_way(sandbox: Sandbox) -> 
     assert Route.parse(found.corrected).server is not None
 
 
+@pytest.mark.slow
 def test_starttls_at_a_port_for_tls_is_tried_the_other_way(sandbox: Sandbox) -> None:
     target = f"smtp+starttls://127.0.0.1:{sandbox.tls_port}?ca={sandbox.ca}"
     found = doctor.examine(target, timeout=1, neighbours_too=True)
@@ -291,6 +298,7 @@ def test_in_clear_is_tried_on_this_machine_alone() -> None:
     assert local - far == {Security.NONE}
 
 
+@pytest.mark.slow
 def test_every_url_that_works_is_one_that_can_be_given(sandbox: Sandbox) -> None:
     examination = look(f"smtps://127.0.0.1:{sandbox.port}?ca={sandbox.ca}", neighbours_too=True)
 
@@ -342,6 +350,7 @@ def test_without_login_nobody_logs_in(with_login: str) -> None:
     assert not [entry for entry in found.transcript if "AUTH" in entry.text and entry.who == "C"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["pop3+starttls", "pops"])
 def test_a_mailbox_by_pop3(sandbox: Sandbox, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", PASSWORD)

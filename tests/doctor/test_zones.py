@@ -35,6 +35,7 @@ def domain_steps(domain: str, at: str, *selectors: str) -> dict[str, Step]:
     return {step.name: step for step in steps_of(domain, selectors, NameService(at), policy_file.fetch_policy)}
 
 
+@pytest.mark.slow
 def test_a_good_zone(names: Names) -> None:
     found = domain_steps("good.test", names.at, "s2048")
 
@@ -116,6 +117,7 @@ def test_a_chain_of_cnames_without_end_is_no_answer(names: Names, with_resolver:
     assert found["mx"].failure == ""
 
 
+@pytest.mark.slow
 def test_a_slow_zone_is_given_up_after_two_questions(names: Names) -> None:
     ask = NameService(names.at, each=0.3)
 
@@ -125,6 +127,7 @@ def test_a_slow_zone_is_given_up_after_two_questions(names: Names) -> None:
     assert [answer.why for answer in answers[2:]] == ["the name service was given up"] * 4
 
 
+@pytest.mark.slow
 def test_a_slow_include_leaves_the_rest(names: Names) -> None:
     ask = NameService(names.at, each=0.3)
 
@@ -148,6 +151,7 @@ def test_a_question_is_asked_once_and_all_of_them_end(names: Names) -> None:
     assert NameService(names.at, total=0)("good.test", "MX").outcome == "late"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", ["garbage", "another question", "another id", "a reply to nobody", "a loop of its own"])
 def test_a_name_server_that_lies_gives_no_records(lie: str) -> None:
     with liar(lie) as at:

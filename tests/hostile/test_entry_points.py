@@ -115,6 +115,7 @@ IN_MESSAGE: dict[str, Callable[[str], Message]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("text", DECIDED, ids=shown)
 def test_a_hostile_recipient_gets_the_mail_alone_or_nobody_does(server: Recorder, way: Way, text: str) -> None:
@@ -135,6 +136,7 @@ def test_a_hostile_recipient_gets_the_mail_alone_or_nobody_does(server: Recorder
             check_only(heard, sender=SENDER, recipients=expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("text", DECIDED, ids=shown)
 def test_a_hostile_sender_sends_as_itself_or_not_at_all(server: Recorder, way: Way, text: str) -> None:
@@ -218,6 +220,7 @@ def test_a_hostile_header_adds_no_line_and_no_recipient(server: Recorder, way: W
         assert head.count(b"\r\nto:") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", [*hostile("filenames"), *hostile("mime_param_names")], ids=shown)
 def test_a_hostile_name_of_a_file_stays_a_name(server: Recorder, way: Way, name: str, tmp_path: Path) -> None:
@@ -241,6 +244,7 @@ def test_a_hostile_name_of_a_file_stays_a_name(server: Recorder, way: Way, name:
         assert not any(line.startswith((b"x-inj", b"content-type: text/html")) for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("body", hostile("bodies"), ids=shown)
 def test_a_hostile_body_is_one_message(server: Recorder, way: Way, body: str) -> None:

@@ -251,6 +251,7 @@ _WORDS = r"smtps smtp lmtp memory file gmail : // / @ ? & = # % %40 %0d%0a [ ] :
 _PIECES = st.sampled_from([*re.findall(r"\S+", _WORDS), "\r\n", " ", "\x00"])
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(400), deadline=None)
 @given(st.one_of(st.text(max_size=40), st.lists(_PIECES, max_size=14).map("".join)))
 def test_any_text_is_a_route_or_a_refusal_and_nothing_else(text: str) -> None:

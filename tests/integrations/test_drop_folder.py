@@ -162,6 +162,7 @@ def test_mails_over_the_quota_of_their_user_wait(
     assert [getattr(record, "action", "") for record in caplog.records] == ["drop_quota"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_behind_and_asks_to_come_again(sendmail: Sendmail, folder: Path) -> None:
     program = (
         "import os, resource, sys\n"
@@ -212,6 +213,7 @@ for forbidden in (lambda: os.listdir(folder), mine.unlink, renaming, mine.read_b
     assert f"from userid {os.geteuid()})".encode() in senders["ada@example.org"]
 
 
+@pytest.mark.slow
 @as_root
 def test_the_service_is_a_user_of_its_own_and_reads_by_its_group(place_for_all: Path) -> None:
     own, folder = place_for_all / "own", place_for_all / "spool" / "drop"
@@ -269,6 +271,7 @@ def test_a_link_or_nothing_in_place_of_the_folder_is_refused(folder: Path, outbo
             DropService(place, outbox)
 
 
+@pytest.mark.slow
 def test_the_worker_takes_and_sends_what_was_dropped(sendmail: Sendmail, folder: Path) -> None:
     for number in range(3):
         ran = sendmail.run([f"bob{number}@example.org"], COURRIEL_DROP=str(folder), COURRIEL_OUTBOX="")

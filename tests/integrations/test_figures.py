@@ -270,6 +270,7 @@ except MissingExtra as missing:
     assert f'pip install "courriel[{module}]"' in ran.stdout
 
 
+@pytest.mark.slow
 def test_who_exports_nothing_imports_neither(tmp_path: Path) -> None:
     program = f"""
 import sys

@@ -278,6 +278,7 @@ def test_an_app_without_the_extension_says_so() -> None:
         mail.connect()
 
 
+@pytest.mark.slow
 def test_nothing_of_flask_is_imported_without_it() -> None:
     program = """
 import sys

@@ -102,6 +102,7 @@ def records_in(subjects: list[str]) -> int:
     return sum(int(count[1]) if count else 1 for count in counts)
 
 
+@pytest.mark.slow
 def test_a_crash_loop_of_ten_thousand_records_is_few_mails_and_none_is_left_out(sandbox: Sandbox) -> None:
     ran = run(
         """
@@ -124,6 +125,7 @@ sys.exit(3)
     assert "KeyError" in sandbox.letters[0].text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT"])
 def test_the_last_words_leave_before_a_signal_ends_the_process(sandbox: Sandbox, name: str) -> None:
     program = 'log.info("about to wait")\nprint("ready", flush=True)\nsignal.pause()'
@@ -139,6 +141,7 @@ def test_the_last_words_leave_before_a_signal_ends_the_process(sandbox: Sandbox,
     assert [letter.subject for letter in sandbox.letters] == ["INFO: about to wait"]
 
 
+@pytest.mark.slow
 def test_a_program_that_takes_the_signal_itself_is_left_alone(sandbox: Sandbox) -> None:
     ran = run(
         """
@@ -153,6 +156,7 @@ os.kill(os.getpid(), signal.SIGTERM)
     assert len(sandbox.letters) == 1
 
 
+@pytest.mark.slow
 def test_a_child_by_fork_mails_its_own_records_and_not_those_of_its_parent(sandbox: Sandbox) -> None:
     ran = run(
         """
@@ -170,6 +174,7 @@ os.wait()
     assert sorted(letter.subject for letter in sandbox.letters) == ["INFO: of the child", "INFO: of the parent"]
 
 
+@pytest.mark.slow
 def test_a_process_of_multiprocessing_mails_its_last_words(sandbox: Sandbox) -> None:
     ran = run(
         """
@@ -187,6 +192,7 @@ process.join()
     assert [letter.subject for letter in sandbox.letters] == ["INFO: of the worker process"]
 
 
+@pytest.mark.slow
 def test_the_last_words_leave_where_no_thread_can_be_started_any_more(sandbox: Sandbox) -> None:
     ran = run(
         """
@@ -203,6 +209,7 @@ threading.Thread.start = start
     assert [letter.subject for letter in sandbox.letters] == ["INFO: at the very end"]
 
 
+@pytest.mark.slow
 def test_a_server_that_is_away_at_the_end_of_the_process_costs_a_sentence(closed_port: int) -> None:
     ran = run('log.error("nobody hears this")', f"smtp://127.0.0.1:{closed_port}")
 
@@ -211,6 +218,7 @@ def test_a_server_that_is_away_at_the_end_of_the_process_costs_a_sentence(closed
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.slow
 def test_a_server_that_says_nothing_does_not_keep_the_process(silent_server: tuple[str, Event]) -> None:
     url, came = silent_server
     begin = BEGIN.replace("{timeout}", "0.2")
@@ -240,6 +248,7 @@ def test_a_caller_goes_on_while_the_server_says_nothing(
     assert came.is_set()
 
 
+@pytest.mark.slow
 def test_processes_that_die_at_their_start_store_few_mails(tmp_path: Path) -> None:
     place = tmp_path / "outbox.db"
     for _ in range(4):
@@ -268,6 +277,7 @@ def test_records_of_courriel_itself_cause_no_mail(
     assert [letter.subject for letter in sandbox.letters] == ["Level None: yes"]
 
 
+@pytest.mark.slow
 def test_it_is_configured_by_dictconfig_behind_a_queue(sandbox: Sandbox) -> None:
     ran = run(
         """

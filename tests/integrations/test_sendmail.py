@@ -152,6 +152,7 @@ def test_aliases_name_addresses_and_run_nothing(tmp_path: Path) -> None:
 # The command.
 
 
+@pytest.mark.slow
 def test_a_mail_of_cron_goes_to_the_alias_of_root_from_the_profile(sendmail: Sendmail) -> None:
     config = sendmail.folder / "home" / ".config" / "courriel"
     config.mkdir(parents=True)
@@ -167,6 +168,7 @@ def test_a_mail_of_cron_goes_to_the_alias_of_root_from_the_profile(sendmail: Sen
     assert "\r\nMessage-ID: <" in content
 
 
+@pytest.mark.slow
 def test_recipients_of_the_header_are_added_and_bcc_is_removed(sendmail: Sendmail) -> None:
     ran = sendmail.run(
         ["-t", "-F", "Ada Lovelace", "dora@example.org"],
@@ -182,6 +184,7 @@ def test_recipients_of_the_header_are_added_and_bcc_is_removed(sendmail: Sendmai
     assert "not this" not in content
 
 
+@pytest.mark.slow
 def test_delivery_reports_and_the_null_sender_reach_the_server(sendmail: Sendmail) -> None:
     sendmail.run(["-f", "", "-N", "failure", "-R", "hdrs", "-V", "id7", "bob@example.org"])
 
@@ -191,6 +194,7 @@ def test_delivery_reports_and_the_null_sender_reach_the_server(sendmail: Sendmai
     assert letter.delivery.origin.envid == "id7"
 
 
+@pytest.mark.slow
 def test_now_sends_at_once(sendmail: Sendmail) -> None:
     ran = sendmail.run(["--now", "bob@example.org"])
 
@@ -198,6 +202,7 @@ def test_now_sends_at_once(sendmail: Sendmail) -> None:
     assert [letter.recipients for letter in sendmail.sandbox.letters] == [("bob@example.org",)]
 
 
+@pytest.mark.slow
 def test_now_says_that_the_server_has_refused_it(sendmail: Sendmail) -> None:
     sendmail.sandbox.refuse("bob@example.org")
 
@@ -207,6 +212,7 @@ def test_now_says_that_the_server_has_refused_it(sendmail: Sendmail) -> None:
     assert b"no such user" in ran.stderr
 
 
+@pytest.mark.slow
 def test_settings_of_a_project_are_never_read(sendmail: Sendmail) -> None:
     for place in (sendmail.folder / "here", sendmail.folder):
         (place / "courriel.toml").write_text(
@@ -222,6 +228,7 @@ def test_settings_of_a_project_are_never_read(sendmail: Sendmail) -> None:
     assert b"evil" not in (sendmail.folder / "state" / "courriel" / "outbox.db").read_bytes()
 
 
+@pytest.mark.slow
 def test_broken_settings_cost_no_mail_where_a_service_knows_the_way(sendmail: Sendmail) -> None:
     config = sendmail.folder / "home" / ".config" / "courriel"
     config.mkdir(parents=True)
@@ -237,6 +244,7 @@ def test_broken_settings_cost_no_mail_where_a_service_knows_the_way(sendmail: Se
     assert refused.returncode != 0
 
 
+@pytest.mark.slow
 def test_a_mail_whose_way_nobody_knows_is_kept_and_that_is_said(sendmail: Sendmail) -> None:
     state = {"XDG_STATE_HOME": str(sendmail.folder / "state"), "COURRIEL_DROP": "0"}
 
@@ -247,6 +255,7 @@ def test_a_mail_whose_way_nobody_knows_is_kept_and_that_is_said(sendmail: Sendma
     assert (sendmail.folder / "state" / "courriel" / "outbox.db").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "stdin", "status", "said"),
     [
@@ -270,12 +279,14 @@ def test_what_is_wrong_is_one_sentence_and_a_status(
     assert sendmail.contents() == []
 
 
+@pytest.mark.slow
 def test_it_speaks_the_language_of_its_caller(sendmail: Sendmail) -> None:
     ran = sendmail.run([], LANG="fr_FR.UTF-8")
 
     assert "aucun destinataire" in ran.stderr.decode()
 
 
+@pytest.mark.slow
 def test_mailq_shows_ones_own_mails_and_newaliases_has_nothing_to_do(sendmail: Sendmail) -> None:
     sendmail.run(["bob@example.org"])
 
@@ -290,6 +301,7 @@ def test_mailq_shows_ones_own_mails_and_newaliases_has_nothing_to_do(sendmail: S
     assert len(sendmail.sandbox.letters) == 1
 
 
+@pytest.mark.slow
 def test_smtp_on_standard_input(sendmail: Sendmail) -> None:
     commands = [
         "EHLO here", "RCPT TO:<b@example.org>", "MAIL FROM:<ada@example.org> BODY=8BITMIME",
@@ -307,6 +319,7 @@ def test_smtp_on_standard_input(sendmail: Sendmail) -> None:
     assert content.endswith("\r\n\r\n.dot\r\n")
 
 
+@pytest.mark.slow
 def test_a_mail_of_a_hundred_megabytes_is_refused_in_bounded_memory(sendmail: Sendmail) -> None:
     drop = sendmail.folder / "drop"
     drop.mkdir(mode=0o733)
@@ -340,6 +353,7 @@ def test_what_its_start_loads() -> None:
     assert ran.stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_every_sentence_names_no_secret_of_its_caller(sendmail: Sendmail) -> None:
     ran = sendmail.run(["bob@example.org"], COURRIEL_URL="smtps://ada:geheim@smtp.example.org?timeout=never")
 

@@ -49,6 +49,7 @@ def service(sandbox: Sandbox, folder: Path) -> FastAPI:
     return app
 
 
+@pytest.mark.slow
 def test_a_fastapi_service_sends_now_and_soon(sandbox: Sandbox, tmp_path: Path) -> None:
     with TestClient(service(sandbox, tmp_path)) as client:
         assert client.post("/now", params={"to": "bob@example.org"}).json() == 250
@@ -72,6 +73,7 @@ def test_starlette_alone_needs_no_fastapi(sandbox: Sandbox) -> None:
         assert client.get("/now").json() is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("language", "words"), [("fr-FR, en;q=0.5", "ne peut pas"), ("de, en", "cannot be sent")])
 def test_what_is_no_address_is_said_in_the_language_of_the_request(
     sandbox: Sandbox, tmp_path: Path, language: str, words: str
@@ -211,6 +213,7 @@ def test_a_profile_without_a_pool_is_refused(monkeypatch: pytest.MonkeyPatch, tm
         pass
 
 
+@pytest.mark.slow
 def test_nothing_of_starlette_is_imported_without_it() -> None:
     program = """
 import sys

@@ -141,6 +141,7 @@ def test_values_survive_pickling(value: object) -> None:
     assert pickle.loads(pickle.dumps(value)) == value
 
 
+@pytest.mark.slow
 def test_no_task_queue_is_imported_for_it() -> None:
     program = """
 import sys

@@ -256,6 +256,7 @@ def test_a_hostile_body_is_its_body(hire: Hire, body: str) -> None:
     assert [envelope.original_content for envelope in handler.envelopes] == [on_the_line(message, session)]
 
 
+@pytest.mark.slow
 def test_a_hundred_messages_arrive_in_order(hire: Hire) -> None:
     handler, session = hire()
     messages = [Message(sender="ada@example.org", to="bob@example.org", text=f"{number}\n") for number in range(100)]

@@ -156,6 +156,7 @@ def swaks(sandbox: Sandbox, *options: str, port: int = 0) -> subprocess.Complete
     return subprocess.run([SWAKS, *place, *envelope, *options], capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.slow
 @swaks_is_here
 @pytest.mark.parametrize(
     "options",
@@ -175,6 +176,7 @@ def test_swaks_sends(sandbox: Sandbox, options: tuple[str, ...]) -> None:
     assert "early-data" not in {finding.kind for finding in sandbox.letters[0].findings}
 
 
+@pytest.mark.slow
 @swaks_is_here
 @pytest.mark.parametrize(
     ("how", "stage"),

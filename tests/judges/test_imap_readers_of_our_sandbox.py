@@ -87,6 +87,7 @@ def by_imaplib(sandbox: Sandbox, security: str) -> imaplib.IMAP4:
     return client
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])
 @pytest.mark.parametrize("login", ["login", "cram-md5", "plain"])
 def test_imaplib_reads_searches_and_files(sandbox: Sandbox, security: str, login: str) -> None:
@@ -213,6 +214,7 @@ def test_imap_tools_reads_and_files(sandbox: Sandbox) -> None:
 # imapflow, which switches everything on that a server has.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])
 def test_imapflow_reads_files_and_waits(sandbox: Sandbox, tmp_path: Path, security: str) -> None:
     node = need_node("imapflow")
@@ -239,6 +241,7 @@ def test_imapflow_reads_files_and_waits(sandbox: Sandbox, tmp_path: Path, securi
 # Programs.
 
 
+@pytest.mark.slow
 def test_mbsync_mirrors_both_ways(sandbox: Sandbox, tmp_path: Path) -> None:
     mbsync = need("mbsync")
     (tmp_path / "rc").write_text(f"""\
@@ -283,6 +286,7 @@ SyncState {tmp_path}/state/
         assert [letter.subject for letter in box.search()] == ["mine"]
 
 
+@pytest.mark.slow
 def test_neomutt_saves_and_deletes(sandbox: Sandbox, tmp_path: Path) -> None:
     neomutt = need("neomutt")
     (tmp_path / "rc").write_text(f"""\
@@ -301,6 +305,7 @@ push "<tag-pattern>~A<enter><tag-prefix><copy-message>{tmp_path}/saved<enter><un
         assert [letter.subject for letter in box.search()] == ["Été 0", "Été 2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])
 @pytest.mark.parametrize("protocol", ["imap", "pop3"])
 def test_fetchmail_fetches_and_deletes(sandbox: Sandbox, tmp_path: Path, protocol: str, security: str) -> None:
@@ -326,6 +331,7 @@ def test_fetchmail_fetches_and_deletes(sandbox: Sandbox, tmp_path: Path, protoco
         assert len(box.search()) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("security", ["none", "tls"])
 def test_getmail_fetches_and_deletes(sandbox: Sandbox, tmp_path: Path, security: str) -> None:
     getmail = need("getmail")

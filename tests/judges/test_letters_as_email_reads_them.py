@@ -207,6 +207,7 @@ def judged(raw: bytes) -> EmailMessage:
     return message
 
 
+@pytest.mark.slow
 @given(letters())
 def test_the_header_reads_the_same(raw: bytes) -> None:
     letter, message = Letter.parse(raw), judged(raw)
@@ -219,6 +220,7 @@ def test_the_header_reads_the_same(raw: bytes) -> None:
     assert letter.message_id == message["message-id"]
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(200))
 @given(letters())
 def test_the_texts_and_files_are_the_same(raw: bytes) -> None:
@@ -246,6 +248,7 @@ def joined(texts: list[str]) -> str:
     return whole
 
 
+@pytest.mark.slow
 @given(letters())
 def test_the_files_have_the_same_names(raw: bytes) -> None:
     theirs = [part.get_filename() for part in judged(raw).walk() if part.get_content_disposition() == "attachment"]

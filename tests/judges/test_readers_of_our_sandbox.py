@@ -89,6 +89,7 @@ def test_poplib_is_refused_with_a_wrong_password(sandbox: Sandbox) -> None:
     client.quit()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CURL is None, reason="curl is not installed")
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])
 @pytest.mark.parametrize("login", ["+APOP", "PLAIN", "LOGIN", "CRAM-MD5", "*"])
@@ -106,6 +107,7 @@ def test_curl_reads(sandbox: Sandbox, security: str, login: str) -> None:
     assert ran.stdout == sandbox.letters[1].content
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(MPOP is None, reason="mpop is not installed (`make debian`)")
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])
 @pytest.mark.parametrize("login", ["plain", "cram-md5", "scram-sha-256", "apop", "user", "login"])

@@ -62,6 +62,7 @@ def test_the_redirect_of_one_login_is_nothing_to_another(oauth: OAuthServer, bro
     assert oauth.asked == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("ada@example.org", "bob@example.org"), ("ada@example.org", "ada@example.org")])
 def test_two_logins_at_once_are_both_whole(oauth: OAuthServer, tmp_path: Path, names: tuple[str, str]) -> None:
     """As processes, for two mailboxes, or for one: there the last login is stored, and its tokens go together."""
@@ -109,6 +110,7 @@ print(TokenSource.stored("ada@example.org").fetch().value)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "told"), [("160k", "No space left on device"), ("48k", "cannot be stored")])
 def test_a_real_disk_that_fills_up_while_a_token_rotates_loses_nothing(
     oauth: OAuthServer, login: StoredLogin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: str, told: str

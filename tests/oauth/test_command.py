@@ -87,6 +87,7 @@ def process(*arguments: str, shown: Path, **environment: str) -> Ran:
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_a_login_by_the_browser_ends_with_the_url_to_paste(
     oauth: OAuthServer, sandbox: Sandbox, accepted: None, tmp_path: Path, language: str
@@ -105,6 +106,7 @@ def test_a_login_by_the_browser_ends_with_the_url_to_paste(
     assert package.send(via=url, sender=USER, to="bob@example.org", subject="Hello", text="...").complete
 
 
+@pytest.mark.slow
 def test_googles_login_goes_to_127_0_0_1_with_the_clients_secret(oauth: OAuthServer, tmp_path: Path) -> None:
     oauth.secret = "google-client-secret"
     file = tmp_path / "client.json"
@@ -124,6 +126,7 @@ def test_googles_login_goes_to_127_0_0_1_with_the_clients_secret(oauth: OAuthSer
     assert store.load(USER).hosts == ("smtp.gmail.com", "imap.gmail.com", "pop.gmail.com", "smtp-relay.gmail.com")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("consents", "returned", "told"), [(False, None, "access_denied"), (True, "other", "another login")]
 )
@@ -140,6 +143,7 @@ def test_a_login_that_fails_in_the_browser_stores_nothing(
     assert store.names() == []
 
 
+@pytest.mark.slow
 def test_the_address_is_shown_where_no_browser_can_be_opened(oauth: OAuthServer) -> None:
     """The command has neither secret nor token among its arguments, which `ps` shows to everybody."""
     login = subprocess.Popen(
@@ -198,6 +202,7 @@ def test_a_program_logs_in_with_a_secret_by_reference(
     assert [form["grant_type"] for form in oauth.asked] == ["client_credentials"] * 2
 
 
+@pytest.mark.slow
 def test_a_service_account_logs_in(oauth: OAuthServer, run: Callable[..., Ran], tmp_path: Path) -> None:
     key = rsa.generate_private_key(65537, 2048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -255,6 +260,7 @@ REFUSALS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reply", "switch"), REFUSALS)
 def test_a_refusal_names_the_exact_switch_of_the_tenant(
     oauth: OAuthServer, sandbox: Sandbox, accepted: None, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch,

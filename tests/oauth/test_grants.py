@@ -153,6 +153,7 @@ def test_a_service_account_acts_for_the_user(oauth: OAuthServer, account: Servic
     assert tokens.access_token == oauth.access_tokens[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skew", [600.0, -600.0])
 def test_a_clock_that_is_off_is_named(
     oauth: OAuthServer, account: ServiceAccount, certificate: Certificate, skew: float
@@ -200,6 +201,7 @@ def test_a_device_code_ends(oauth: OAuthServer, code: str, failure: str) -> None
     assert (refused.value.code, refused.value.failure and refused.value.failure.id) == (code, failure)
 
 
+@pytest.mark.slow
 def test_a_code_that_nobody_enters_is_not_waited_for_without_end(oauth: OAuthServer) -> None:
     oauth.device_story = [PENDING] * 1000
     slept: list[float] = []

@@ -193,6 +193,7 @@ def test_two_logins_at_once_have_a_port_each() -> None:
         assert one.port != two.port
 
 
+@pytest.mark.slow
 def test_a_crowd_of_connections_is_bounded(waiting: Callable) -> None:
     loopback, query = waiting()
     crowd = [socket.create_connection(("127.0.0.1", loopback.port), timeout=10) for _ in range(40)]

@@ -42,6 +42,7 @@ def url_of(sandbox: Sandbox, more: str = "", user: str = quote(USER, safe="")) -
     return f"smtps://{user}@localhost:{sandbox.tls_port}?ca={quote(str(sandbox.ca))}&password=login:{USER}{more}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", ["", "&auth=xoauth2", "&auth=oauthbearer", "&auth=oauthbearer,xoauth2"])
 @pytest.mark.parametrize("user", [quote(USER, safe=""), "ada"])
 def test_a_url_logs_in_by_a_stored_login(sandbox: Sandbox, stored: StoredLogin, more: str, user: str) -> None:
@@ -55,6 +56,7 @@ def test_asyncio_does_the_same(sandbox: Sandbox, stored: StoredLogin) -> None:
     assert asyncio.run(courriel.asend(via=url_of(sandbox), **LETTER)).complete
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("awaited", [False, True])
 def test_a_refused_token_is_refreshed_once(
     sandbox: Sandbox, stored: StoredLogin, oauth: OAuthServer, monkeypatch: pytest.MonkeyPatch, awaited: bool
@@ -198,6 +200,7 @@ def test_a_projects_file_gets_no_token(stored: StoredLogin) -> None:
         profiles.resolve(None)
 
 
+@pytest.mark.slow
 def test_a_row_of_another_program_gets_no_token(sandbox: Sandbox, stored: StoredLogin, tmp_path: Path) -> None:
     url, place = url_of(sandbox), tmp_path / "outbox.db"
     with Outbox(place) as outbox:

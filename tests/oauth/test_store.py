@@ -37,6 +37,7 @@ def test_what_is_stored_is_read_again_and_is_for_its_owner_only(login: StoredLog
     assert store.names() == ["ada@example.org"]
 
 
+@pytest.mark.slow
 @given(st.text(min_size=1, max_size=60).filter(lambda name: name.isprintable() and len(name.lower()) <= 200))
 def test_every_name_is_a_file_of_its_own_in_the_folder(name: str) -> None:
     path = store.path_of(name)
@@ -186,6 +187,7 @@ print(source.fetch().value, flush=True)
 """
 
 
+@pytest.mark.slow
 def test_processes_that_refresh_at_once_ask_once(oauth: OAuthServer, login: StoredLogin) -> None:
     """With rotation that revokes: whoever came second with the old refresh token would lose the login."""
     oauth.revokes_old = True
@@ -249,6 +251,7 @@ except errors.UsageError as full:
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_noticed_before_the_old_refresh_token_is_used(
     oauth: OAuthServer, login: StoredLogin, state: Path
 ) -> None:
@@ -292,6 +295,7 @@ TokenSource.microsoft("ada@example.org").fetch()
 """
 
 
+@pytest.mark.slow
 def test_a_death_between_answer_and_disk_costs_one_login_and_says_so(oauth: OAuthServer, login: StoredLogin) -> None:
     oauth.revokes_old = True
     store.save(login)

@@ -109,6 +109,7 @@ def test_a_held_mail_keeps_the_keeper_from_nothing(
     assert held.status is State.HELD
 
 
+@pytest.mark.slow
 def test_a_listener_that_hangs_stops_nobody_who_takes_over(
     outbox: Outbox, sandbox: Sandbox, silent: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +180,7 @@ def test_who_raises_about_a_held_mail_is_asked_again(outbox: Outbox, sandbox: Sa
 # Functions that end the program.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt, Rude])
 @pytest.mark.parametrize("where", ["on", "on_attempt"])
 def test_who_ends_the_program_loses_no_result(
@@ -246,6 +248,7 @@ def test_a_transport_that_ends_the_program_keeps_its_mail(outbox: Outbox) -> Non
     assert (ticket.status, ticket.info.unsure) == (State.READY, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("raised", [ValueError, SystemExit])
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_log_handler_that_raises_loses_no_result(

@@ -39,6 +39,7 @@ def told(store: Store) -> dict[tuple[str, State], tuple[int, int]]:
     return {(each.lane, each.state): (each.mails, each.unsure) for each in store.counts()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_counters_are_what_one_would_count(store: Store, open_store: Callable[[], Store], seed: int) -> None:
     chance, stores = random.Random(seed), [store, open_store()]

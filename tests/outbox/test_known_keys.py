@@ -39,6 +39,7 @@ def library_message(text: str = "Bonjour, été\n") -> EmailMessage:
     return message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [

@@ -306,6 +306,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
     return Opened(monkeypatch)
 
 
+@pytest.mark.slow
 def test_no_more_sessions_are_kept_than_were_wished(outbox: Outbox, crowd: Crowd, opened: Opened) -> None:
     for lane in lanes_to(crowd, 20):
         outbox.put(message(), via=lane)
@@ -316,6 +317,7 @@ def test_no_more_sessions_are_kept_than_were_wished(outbox: Outbox, crowd: Crowd
     assert opened.peak == 3
 
 
+@pytest.mark.slow
 def test_threads_wait_for_room_at_a_host(outbox: Outbox, crowd: Crowd, opened: Opened) -> None:
     tickets = [outbox.put(message(), via=lane) for lane in lanes_to(crowd, 12)]
 
@@ -365,6 +367,7 @@ with Outbox(place) as outbox:
 """
 
 
+@pytest.mark.slow
 def test_without_descriptors_no_lane_rests(outbox: Outbox, crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is wrong with a lane when this process cannot open a connection: its mails wait untouched."""
 

@@ -157,6 +157,7 @@ def test_what_was_swept_up_meanwhile_is_no_mail(store: Store) -> None:
     assert list(store.read(Query())) == []
 
 
+@pytest.mark.slow
 def test_a_large_mail_is_read_and_exported_in_blocks(place: str, tmp_path: Path) -> None:
     file = tmp_path / "figures.bin"
     file.write_bytes(os.urandom(2 * LARGE))

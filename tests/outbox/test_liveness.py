@@ -90,6 +90,7 @@ def kill(worker: subprocess.Popen[str]) -> None:
 # Taking over.
 
 
+@pytest.mark.slow
 def test_what_a_killed_worker_held_is_sent_by_the_next_at_once(outbox: Outbox, place: str, lane: str) -> None:
     put(outbox, lane)
     with hanging(place) as worker:
@@ -106,6 +107,7 @@ def test_what_a_killed_worker_held_is_sent_by_the_next_at_once(outbox: Outbox, p
     assert not outbox.in_hand()
 
 
+@pytest.mark.slow
 def test_a_worker_that_runs_looks_every_second(outbox: Outbox, place: str, lane: str) -> None:
     ids = put(outbox, lane)
     with hanging(place) as dead, outbox.worker():
@@ -117,6 +119,7 @@ def test_a_worker_that_runs_looks_every_second(outbox: Outbox, place: str, lane:
     assert states(outbox) == [State.SENT] * 3
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_a_worker_that_has_ended(place: str, engine: str, lane: str, tmp_path: Path) -> None:
     with Outbox(place) as outbox:
         put(outbox, lane)
@@ -137,6 +140,7 @@ def test_nothing_is_left_of_a_worker_that_has_ended(place: str, engine: str, lan
         assert not list(tmp_path.glob("*worker-*"))
 
 
+@pytest.mark.slow
 def test_a_child_does_not_keep_its_parent_alive(outbox: Outbox, place: str, lane: str) -> None:
     put(outbox, lane)
     with hanging(place, "fork") as parent:
@@ -347,6 +351,7 @@ def _may_unshare() -> bool:
 CONTAINER = ("unshare", "--pid", "--mount", "--uts", "--fork", "--kill-child", "--mount-proc")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not _may_unshare(), reason="no namespaces here")
 def test_two_containers_on_one_volume(tmp_path: Path, lane: str) -> None:
     """Both have the same host name and boot id, and each calls its process 1: only the lock tells them apart."""
@@ -364,6 +369,7 @@ def test_two_containers_on_one_volume(tmp_path: Path, lane: str) -> None:
         assert states(outbox) == [State.SENT] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not _may_unshare(), reason="no namespaces here")
 def test_a_container_whose_lock_is_not_seen_keeps_its_mails(tmp_path: Path, lane: str) -> None:
     """Its process 1 is not ours, which is alive; and one of ours that has ended says nothing of it."""

@@ -111,6 +111,7 @@ def test_the_last_error_is_that_of_any_lane_and_is_kept_when_it_works_again(stor
     assert (error.lane, error.text) == ("b", "550 5.1.1 no such user (bob@example.org)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reply", ["550 5.1.1 no such user", "451 4.2.0 come back later"])
 def test_what_a_server_says_no_to_is_the_last_error(outbox: Outbox, sandbox: Sandbox, reply: str) -> None:
     outbox.put(message(), via=sandbox.url)

@@ -78,6 +78,7 @@ def _ran(program: str, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", [0, 1, 2])
 def test_who_can_open_nothing_sends_nothing_and_spoils_no_mail(tmp_path: Path, sandbox: Sandbox, left: int) -> None:
     with Outbox(tmp_path / "outbox.db") as outbox:
@@ -91,6 +92,7 @@ def test_who_can_open_nothing_sends_nothing_and_spoils_no_mail(tmp_path: Path, s
     assert [state for state, *_ in found["after"]] == ["SENT"] * 5
 
 
+@pytest.mark.slow
 def test_nothing_is_imported_while_mails_are_sent(tmp_path: Path, sandbox: Sandbox) -> None:
     """Neither for refusals, nor for mails that are unsure, nor for listeners."""
     with Outbox(tmp_path / "outbox.db") as outbox:

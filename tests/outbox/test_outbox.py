@@ -155,6 +155,7 @@ def test_eight_bits_of_others_are_kept_as_they_are(outbox: Outbox, sandbox: Sand
     assert sandbox.letters[0].content.endswith("\r\n\r\nété\r\n".encode())
 
 
+@pytest.mark.slow
 def test_a_large_one_is_sent_whole(outbox: Outbox, sandbox: Sandbox) -> None:
     text = ".line\n" * 200_000
     ticket = outbox.put(message(1, text=text), via=sandbox.url)
@@ -330,6 +331,7 @@ def test_a_mail_waits_for_its_moment_and_not_beyond_its_end(outbox: Outbox, sand
     assert len(sandbox.letters) == 1
 
 
+@pytest.mark.slow
 def test_many_are_put_at_once_each_with_its_key(outbox: Outbox, sandbox: Sandbox) -> None:
     keys = [f"k{number}" for number in range(450)]
 
@@ -394,6 +396,7 @@ def test_statistics_say_what_is_where(outbox: Outbox, sandbox: Sandbox) -> None:
     assert outbox.run_once() == 3
 
 
+@pytest.mark.slow
 def test_what_is_due_is_sent_at_its_rate_until_it_is_sent(outbox: Outbox, sandbox: Sandbox) -> None:
     outbox.put_many([message(n) for n in range(4)], via=sandbox.url)
     outbox.put(message(7), via=sandbox.url, not_before=3600)

@@ -283,6 +283,7 @@ def backup(path: Path, store: SqliteStore) -> Path:
     return path.with_name("backup.db")
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("act", ["put", "claim", "checkpoint", "compact", "backup"])
 @pytest.mark.parametrize("harm", [emptied, copied_over])
@@ -334,6 +335,7 @@ else:
 }
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("end", ENDS)
 def test_a_backup_that_was_copied_over_an_open_file_is_left_as_it_is(path: Path, end: str) -> None:
@@ -398,6 +400,7 @@ def test_a_death_in_the_middle_of_a_checkpoint_is_no_overwriting(path: Path, sto
     assert {"first", "second", "third", "theirs"} <= keys_in(path)
 
 
+@pytest.mark.slow
 @posix
 def test_after_a_crash_in_the_middle_of_a_checkpoint_the_file_opens_with_its_log(path: Path) -> None:
     program = """

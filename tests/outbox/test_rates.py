@@ -112,6 +112,7 @@ def test_the_moment_of_a_row_is_never_before_the_answer() -> None:
 # The store, under a clock of our own.
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(80), deadline=None)
 @example("1/s", [("claim", 0, 0.0), ("wait", 0, 0.9), ("begin", 0, 0.0), ("answer", 0, 0.0), ("claim", 0, 0.0),
                  ("begin", 0, 0.0)])  # fmt: skip
@@ -166,6 +167,7 @@ def test_no_window_at_the_server_holds_more_than_the_rate(written: str, deeds: l
     assert fullest(arrivals, meant.seconds) <= meant.messages
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(20), deadline=None)
 @given(
     written=some.sampled_from(("1/s", "2/s", "20/s", "30/m", "7/d")),
@@ -279,6 +281,7 @@ def test_a_clock_that_is_put_back_stops_no_lane(paced: SqliteStore, clock: Clock
     assert fullest(arrivals, 1.0) <= 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written", RATES)
 def test_what_is_looked_at_now_may_leave_now(paced: SqliteStore, clock: Clock, written: str) -> None:
     """Moments since 1970 are rounded: a lane that waits is not taken for one that does not, nor looked at for ever."""

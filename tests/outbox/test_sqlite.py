@@ -295,6 +295,7 @@ def test_processes_that_write_at_once_wait_for_each_other(path: Path, store: Sql
     assert len(list(store.read(Query()))) == 200
 
 
+@pytest.mark.slow
 def test_a_lock_is_one_for_processes_and_threads(tmp_path: Path) -> None:
     ours = LockFile(str(tmp_path / "lock"))
     script = (
@@ -326,6 +327,7 @@ def queueing() -> None:
             thread.join(20)
 
 
+@pytest.mark.slow
 def test_who_waits_for_a_writer_that_was_stopped_gives_up_and_keeps_nobody_waiting(
     path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,6 +374,7 @@ def test_who_was_interrupted_while_waiting_keeps_nobody_waiting(tmp_path: Path) 
         each.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["put", "claim", "close"])
 def test_whatever_writes_waits_for_the_lock(path: Path, store: SqliteStore, act: str) -> None:
     """SQLite's own waiting would let it through, and starve others."""

@@ -46,6 +46,7 @@ def ready(store: Store, lane: str) -> dict[str, tuple[int, int]]:
     return {info.id: (info.priority, info.lost) for info in store.read(Query(state=State.READY, lane=lane))}
 
 
+@pytest.mark.slow
 @given(
     mails=some.lists(some.integers(0, 2), min_size=1, max_size=40),
     deaths=some.lists(some.one_of(some.none(), some.integers(0, BATCH)), max_size=30),
@@ -82,6 +83,7 @@ def test_no_mail_waits_behind_one_of_lower_priority(
     assert not ready(store, lane)
 
 
+@pytest.mark.slow
 @given(
     mails=some.lists(some.tuples(some.integers(0, 2), some.booleans()), min_size=1, max_size=25),
     batch=some.sampled_from([1, 3, 8, 32, 100]),
@@ -179,6 +181,7 @@ def _letter(subject: str) -> Message:
     return Message(sender="ada@example.org", to="bob@example.org", subject=subject, text="Hello.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("once", [True, False])
 def test_urgent_mail_of_another_lane_does_not_wait_for_newsletters(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch, once: bool

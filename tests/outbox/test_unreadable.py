@@ -30,6 +30,7 @@ def mail(number: int) -> Message:
     return Message(sender="ada@example.org", to="bob@example.org", subject=str(number), text="x")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("column", "value"), CHANGES)
 def test_a_row_that_cannot_be_read_is_held_and_the_others_leave(
     tmp_path: Path, sandbox: Sandbox, column: str, value: object
@@ -95,6 +96,7 @@ def test_a_mail_of_a_key_whose_row_cannot_be_read_is_our_error(tmp_path: Path, s
 NOT_UTF8 = "CAST(x'ff41' AS TEXT)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["id", "msgid", "sender", "rcpts", "options", "results", "on_unsure", "size"])
 def test_text_that_is_not_utf_8_is_set_aside_and_the_others_leave(
     tmp_path: Path, sandbox: Sandbox, column: str

@@ -184,6 +184,7 @@ def test_a_relative_path_in_a_url_counts_from_the_folder_of_each_put(
     assert ["one/" in lanes[0], "two/" in lanes[1]] == [True, True]
 
 
+@pytest.mark.slow
 def test_urls_without_end_do_not_fill_the_memory(parsed: list[str]) -> None:
     ways = Lanes({})
     for number in range(1000):

@@ -77,6 +77,7 @@ def test_what_has_no_answer_is_held_where_nobody_may_get_it_twice(outbox: Outbox
     assert ticket.status is State.SENT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("found", "letters"), [(True, 0), (False, 1), (None, 1)])
 def test_somebody_who_can_find_out_is_asked_before_it_is_sent_again(
     outbox: Outbox, sandbox: Sandbox, found: bool | None, letters: int
@@ -393,6 +394,7 @@ def in_doubt(outbox: Outbox) -> int:
     return sum(count.mails for count in outbox.stats() if count.state is State.IN_FLIGHT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lmtp", [True, False])
 def test_no_more_than_so_many_are_in_doubt_at_any_moment(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch, lmtp: bool
@@ -468,6 +470,7 @@ def converse(line: socket.socket, moment: str) -> None:
             line.sendall(b"250 x\r\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("moment", "unsure"), [("greeting", 0), ("in TLS", 0), ("dot", 1)])
 @pytest.mark.parametrize("hurried", [True, False])
 def test_who_stops_gives_back_all_that_has_not_left(
@@ -584,6 +587,7 @@ def test_news_that_was_not_taken_is_told_again(
     assert list(outbox._store.read(Query(news=True))) == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stopped_gives_back_what_it_has_not_begun(
     outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -621,6 +625,7 @@ def test_a_worker_says_what_is_left_when_a_server_does_not_answer(
     assert (ticket.status, ticket.info.unsure) == (State.READY, 1)
 
 
+@pytest.mark.slow
 def test_two_workers_send_each_mail_once(place: str, outbox: Outbox, sandbox: Sandbox) -> None:
     tickets = outbox.put_many([message(n) for n in range(400)], via=sandbox.url)
 
@@ -715,6 +720,7 @@ def test_a_worker_runs_once_at_a_time(outbox: Outbox) -> None:
         worker.start()
 
 
+@pytest.mark.slow
 def test_a_recorder_that_cannot_write_says_how_many_are_left(
     outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -885,6 +891,7 @@ def _fill_after(outbox: Outbox, disk: _Disk, answers: int) -> None:
     outbox.on_attempt(fill)
 
 
+@pytest.mark.slow
 def test_results_wait_for_room_on_the_disk(
     outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -937,6 +944,7 @@ def _once(serve: Callable[..., tuple[int, float | None]]) -> Callable[..., tuple
     return serve_once
 
 
+@pytest.mark.slow
 def test_a_worker_waits_for_room_and_goes_on(outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = _Disk(outbox._store, monkeypatch)
     _fill_after(outbox, disk, 20)
@@ -982,6 +990,7 @@ class _OneAtATime(LocalTransport):
         return Receipt(self.name, submission.message_id, Reply(250, ("2.0.0 taken",)), tuple(fates))
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_one_recipient_at_a_time_is_offered_few(outbox: Outbox) -> None:
     """Twice as many recipients are twice as many commands, and each has its fate."""
     server = _OneAtATime()

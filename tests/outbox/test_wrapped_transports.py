@@ -215,6 +215,7 @@ with Outbox(sys.argv[1], ways={"billing": LoggedTransport(Last(die))}) as outbox
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["hold", "resend"])
 def test_a_killed_worker_leaves_a_mail_that_its_policy_judges(
     place: Path, tmp_path: Path, policy: str, crowd: Crowd

@@ -95,6 +95,7 @@ def test_the_line_is_secured_in_between(cut: Cut) -> None:
     assert "STLS" not in client.capabilities
 
 
+@pytest.mark.slow
 @given(st.lists(st.binary(max_size=60).map(lambda b: b.replace(b"\r", b"").replace(b"\n", b"\r\n") + b"\r\n")),
        st.sampled_from(CUTS), st.integers(1, 5))  # fmt: skip
 def test_letters_come_to_the_octet(letters: list[bytes], cut: Cut, window: int) -> None:

@@ -78,6 +78,7 @@ def test_a_line_can_break_at_each_stage(sandbox: Sandbox, stage: str) -> None:
     assert lost.value.stage in (stage, "greeting", "mailbox")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["mailbox", "letter"])
 def test_a_server_can_fall_silent(sandbox: Sandbox, stage: str) -> None:
     sandbox.answer(stage, "silence", when="UID FETCH" if stage == "mailbox" else "")
@@ -185,6 +186,7 @@ def test_each_quirk_is_tried() -> None:
     assert list(SEEN) == list(QUIRKS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUIRKS)
 def test_a_quirk_is_played_and_borne(sandbox: Sandbox, name: str) -> None:
     act, expected = SEEN[name]
@@ -233,6 +235,7 @@ def everything(line: socket.socket) -> bytes:
     return heard
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [b"", b"a LOGIN {5}\r\nbo", b"a LOGIN bob x\r\n", b"a LOGIN bob x\r\nb IDLE\r\n",
@@ -251,6 +254,7 @@ def test_one_client_too_many_is_told_so(small: Sandbox) -> None:
         assert everything(three).startswith(b"* BYE [UNAVAILABLE] Too many connections")
 
 
+@pytest.mark.slow
 def test_a_client_that_asks_and_never_reads_is_cut_off_and_harms_nobody() -> None:
     with Sandbox(limits=ServerLimits(patience=1)) as sandbox:
         courriel.send(via=sandbox.url, sender="a@example.org", to=BOB, subject="x", text="words " * 200_000)

@@ -179,6 +179,7 @@ def test_a_line_can_break_in_the_middle_of_a_letter(sandbox: Sandbox) -> None:
     assert not box.usable
 
 
+@pytest.mark.slow
 def test_async_sessions_read_the_same(sandbox: Sandbox) -> None:
     contents = [send(sandbox, "bob@example.org", subject=str(number)) for number in range(150)]
 

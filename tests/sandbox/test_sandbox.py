@@ -507,6 +507,7 @@ def test_silent_clients_are_timed_out() -> None:
     assert heard.endswith(b"421 4.4.2 You were silent for too long\r\n")
 
 
+@pytest.mark.slow
 def test_a_session_has_an_end_however_busy_it_is() -> None:
     with (
         Sandbox(limits=ServerLimits(session=0.2)) as sandbox,
@@ -560,6 +561,7 @@ def test_the_session_limit_applies_to_a_client_that_never_pauses() -> None:
     asyncio.run(attend())
 
 
+@pytest.mark.slow
 def test_a_flooding_client_is_cut_off() -> None:
     with (
         Sandbox(limits=ServerLimits(session=0.2)) as sandbox,
@@ -649,6 +651,7 @@ def test_a_letter_in_the_folder_is_its_owners_alone_and_follows_no_link(tmp_path
     assert path.read_bytes() == sandbox.letters[0].content
 
 
+@pytest.mark.slow
 def test_many_simultaneous_connections_are_all_answered() -> None:
     """They wait in the listen queue while the server is busy: here the loop is blocked as they connect."""
 
@@ -662,6 +665,7 @@ def test_many_simultaneous_connections_are_all_answered() -> None:
     assert asyncio.run(crowd()) == {b"220"}
 
 
+@pytest.mark.slow
 def test_five_hundred_sessions_at_once_and_slow_ones_among_them_harm_nobody() -> None:
     """Each fifth client stops within a line, or within its content, and stays; the others are served meanwhile."""
     words = (b"EHLO x.org\r\n", b"MAIL FROM:<a@b.c>\r\n", b"RCPT TO:<d@e.f>\r\n", b"DATA\r\n", MAIL + b".\r\n")

@@ -250,6 +250,7 @@ with Sandbox(data=place, keep=3) as sandbox:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of a process")
 def test_what_was_taken_after_a_full_disk_outlives_kill_9(tmp_path: Path) -> None:
     """A removal that fails leaves no transaction open, in which all later mails would be lost."""

@@ -107,6 +107,7 @@ def test_a_server_that_drips_is_understood(sandbox: Sandbox) -> None:
 # After the dot.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kept"), [("cut-after-dot", 0), ("silence-after-dot", 0), ("answer-lost", 1)])
 def test_after_the_dot_the_client_is_in_doubt(sandbox: Sandbox, name: str, kept: int) -> None:
     sandbox.play(name)
@@ -118,6 +119,7 @@ def test_after_the_dot_the_client_is_in_doubt(sandbox: Sandbox, name: str, kept:
     assert len(sandbox.letters) == kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cut-in-content", "silence-in-content"])
 def test_within_the_content_nothing_is_taken(sandbox: Sandbox, name: str) -> None:
     sandbox.play(name)

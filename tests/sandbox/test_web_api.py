@@ -42,6 +42,7 @@ def send(sandbox: Sandbox, subject: str, *, to: str = "bob@example.org", **more:
 # Our own.
 
 
+@pytest.mark.slow
 def test_mails_are_listed_searched_and_paged(sandbox: Sandbox, page: httpx.Client) -> None:
     for subject in ("one", "two", "three"):
         send(sandbox, subject)
@@ -58,6 +59,7 @@ def test_mails_are_listed_searched_and_paged(sandbox: Sandbox, page: httpx.Clien
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_one_mail_has_everything_in_it(sandbox: Sandbox, page: httpx.Client) -> None:
     mail = Message(
         sender="Ada <ada@example.org>", to=["Bob <bob@example.org>"], bcc=["secret@example.org"], subject="Été",
@@ -89,6 +91,7 @@ def test_latest_is_of_a_recipient_and_of_a_search(sandbox: Sandbox, page: httpx.
     assert page.get("/api/mails/latest?to=nobody@example.org").status_code == 404
 
 
+@pytest.mark.slow
 def test_mails_are_indexed_before_anybody_searches(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     added = threading.Event()
     add = SearchIndex._add  # noqa: SLF001 - when the index takes a mail is seen nowhere else
@@ -146,6 +149,7 @@ def test_a_closing_server_ends_who_waits() -> None:
         listening.result(20)
 
 
+@pytest.mark.slow
 def test_mails_are_removed_by_number_search_and_mailbox(sandbox: Sandbox, page: httpx.Client) -> None:
     for subject in ("one", "two", "three", "four"):
         send(sandbox, subject, to="cleo@example.org" if subject == "four" else "bob@example.org")
@@ -158,6 +162,7 @@ def test_mails_are_removed_by_number_search_and_mailbox(sandbox: Sandbox, page: 
     assert page.get("/api/mails/3").status_code == 404
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("condition", [
     "?search=larger:abc", "?search=invoice+before:nonsense", "?search=%3F%3F%3F", "?search=", "?search=+", "?to=",
     "?serach=x", "?search=" + "+".join(f"w{each}" for each in range(31)), "?search=one+" + "x" * 1000,
@@ -180,6 +185,7 @@ def test_a_list_that_is_misnamed_removes_nothing(sandbox: Sandbox, page: httpx.C
     assert len(sandbox.letters) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["/api/mails", "/api/wait", "/api/mails/latest", "/api/v1/search"])
 def test_a_test_is_told_that_its_search_was_not_understood(sandbox: Sandbox, page: httpx.Client, address: str) -> None:
     send(sandbox, "one")
@@ -190,6 +196,7 @@ def test_a_test_is_told_that_its_search_was_not_understood(sandbox: Sandbox, pag
     assert "smaller:little" in answer.json()["error"]
 
 
+@pytest.mark.slow
 def test_the_page_offers_to_delete_no_list_that_it_did_not_understand(sandbox: Sandbox, page: httpx.Client) -> None:
     send(sandbox, "one")
 
@@ -202,6 +209,7 @@ def test_the_page_offers_to_delete_no_list_that_it_did_not_understand(sandbox: S
     assert len(sandbox.letters) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "address", "headers", "status"),
     [
@@ -287,6 +295,7 @@ def test_the_document_names_every_address(page: httpx.Client) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "address",
     [
@@ -304,11 +313,13 @@ def test_a_senseless_number_is_the_callers_mistake(page: httpx.Client, address: 
     assert "error" in answer.json()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [b"[]", b"{", b"[" * 100_000, b'{"numbers": 7}', b"\xff"])
 def test_a_senseless_body_is_the_callers_mistake(page: httpx.Client, body: bytes) -> None:
     assert page.request("DELETE", "/api/mails", content=body).status_code == 400
 
 
+@pytest.mark.slow
 def test_a_mail_is_passed_on_by_hand_and_only_where_a_relay_was_named(sandbox: Sandbox, page: httpx.Client) -> None:
     passed: list[tuple[int, list[str]]] = []
 
@@ -335,6 +346,7 @@ def test_a_mail_is_passed_on_by_hand_and_only_where_a_relay_was_named(sandbox: S
 # Mailpit's.
 
 
+@pytest.mark.slow
 def test_a_message_as_mailpit_has_it(sandbox: Sandbox, page: httpx.Client) -> None:
     mail = Message(
         sender="Ada <ada@example.org>", to=["Bob <bob@example.org>"], bcc=["eve@example.org"], subject="Hello",
@@ -360,6 +372,7 @@ def test_a_message_as_mailpit_has_it(sandbox: Sandbox, page: httpx.Client) -> No
     assert "plain" in page.get("/view/latest.txt").text
 
 
+@pytest.mark.slow
 def test_searching_marking_and_deleting_as_there(sandbox: Sandbox, page: httpx.Client) -> None:
     for subject in ("one", "two", "three"):
         send(sandbox, subject)

@@ -34,6 +34,7 @@ def is_over(line: socket.socket) -> bool:
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "said", [b"", b"GET / HTTP/1.1\r\nHost: localhost\r\n",
              b"POST /drop HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nSubj"]
@@ -45,6 +46,7 @@ def test_who_begins_and_says_no_more_is_let_go(sandbox: Sandbox, said: bytes) ->
         assert is_over(line)
 
 
+@pytest.mark.slow
 def test_a_head_that_trickles_in_is_let_go(sandbox: Sandbox) -> None:
     with connected(sandbox) as line:
         line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
@@ -62,6 +64,7 @@ def test_a_head_that_trickles_in_is_let_go(sandbox: Sandbox) -> None:
             pytest.fail("still open")
 
 
+@pytest.mark.slow
 def test_who_reads_nothing_is_let_go(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     httpx.post(f"{sandbox.web_url}api/mails", content=LARGE, trust_env=False)
     gone = threading.Event()
@@ -78,6 +81,7 @@ def test_who_reads_nothing_is_let_go(sandbox: Sandbox, monkeypatch: pytest.Monke
         assert gone.wait(20)
 
 
+@pytest.mark.slow
 def test_who_waits_for_us_stays(sandbox: Sandbox) -> None:
     """Live pages are silent for long, and so is a test that waits for its mail."""
     with (
@@ -104,6 +108,7 @@ def test_who_waits_for_us_stays(sandbox: Sandbox) -> None:
         assert any(line.endswith(" 1 1") for line in told)
 
 
+@pytest.mark.slow
 def test_idle_connections_keep_nobody_out(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     with Sandbox(web_port=0) as crowded:
         lines = [connected(crowded) for _ in range(server.CONNECTIONS + 5)]

@@ -52,6 +52,7 @@ def put(sandbox: Sandbox, content: str) -> None:
 # Who may ask.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8025", "127.0.0.1.evil.example", "localhost@evil.example",
                                   "", "[::1", "localhost/x", "10.0.0.1"])  # fmt: skip
 def test_a_name_that_was_made_to_lead_here_reads_nothing(page: httpx.Client, host: str) -> None:
@@ -62,11 +63,13 @@ def test_a_name_that_was_made_to_lead_here_reads_nothing(page: httpx.Client, hos
         assert "mails" not in answer.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:1", "[::1]:8025", "LOCALHOST:80", "localhost."])
 def test_names_of_this_machine_are_known(page: httpx.Client, host: str) -> None:
     assert page.get("/livez", headers={"Host": host}).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_further_name_is_known_when_it_was_allowed() -> None:
     with Sandbox(web_port=0, web=WebSettings(hosts=("mail",))) as sandbox:
         answers = [
@@ -77,6 +80,7 @@ def test_a_further_name_is_known_when_it_was_allowed() -> None:
     assert answers == [200, 403]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "headers",
     [
@@ -101,6 +105,7 @@ def test_other_pages_change_and_read_nothing(sandbox: Sandbox, page: httpx.Clien
     assert len(sandbox.letters) == 1
 
 
+@pytest.mark.slow
 def test_a_link_from_elsewhere_opens_a_page_and_a_form_does_not(page: httpx.Client) -> None:
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
@@ -124,6 +129,7 @@ def test_the_page_is_not_opened_to_others_without_a_password() -> None:
         pass
 
 
+@pytest.mark.slow
 def test_the_password_is_asked_for_everywhere(page: httpx.Client) -> None:
     with Sandbox(web_port=0, web=WebSettings(password=SECRET)) as sandbox:
         url = sandbox.web_url
@@ -159,6 +165,7 @@ def test_hosts_are_read_strictly() -> None:
 # How much.
 
 
+@pytest.mark.slow
 def test_a_request_that_is_too_large_is_refused(sandbox: Sandbox, page: httpx.Client) -> None:
     def endless() -> Iterator[bytes]:
         for _ in range(LARGEST // 2**20 + 2):
@@ -216,6 +223,7 @@ ATTACKS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_html_of_a_mail_is_cleaned(sandbox: Sandbox, page: httpx.Client, attack: str) -> None:
     put(sandbox, f"Subject: x\nContent-Type: text/html\n\n<div>{ATTACKS[attack]}</div>")
@@ -231,6 +239,7 @@ def test_html_of_a_mail_is_cleaned(sandbox: Sandbox, page: httpx.Client, attack:
         assert not re.search(r"(?:src|srcset|background|data)=\"?(?:http|//|file)|url\(|@import", body)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["/view/1.html", "/view/latest.html", "/view/1.html?embed=1"])
 def test_the_policy_of_a_mail_lets_nothing_run_and_nothing_load(
     sandbox: Sandbox, page: httpx.Client, address: str
@@ -261,6 +270,7 @@ def test_our_own_pages_allow_no_script_but_ours(page: httpx.Client) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.slow
 def test_the_frame_of_a_mail_runs_no_script(sandbox: Sandbox, page: httpx.Client) -> None:
     put(sandbox, "Subject: x\nContent-Type: text/html\n\n<p>x</p>")
 
@@ -286,6 +296,7 @@ def test_pictures_come_from_the_mail_itself(sandbox: Sandbox, page: httpx.Client
     assert "data:" not in page.get("/view/1.html?images=off").text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "data", "shown"),
     [
@@ -315,6 +326,7 @@ def test_only_harmless_parts_are_shown(
     assert page.get("/m/1/part/2?save=1").headers["content-disposition"].startswith("attachment")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["../../etc/passwd", "a\\\\b.exe", 'x"; filename="y', "=?utf-8?b?DQpTZXQtQ29va2llOiB4PTE=?=", "\u202egpj.exe"],
@@ -334,6 +346,7 @@ def test_a_name_from_a_mail_breaks_no_header(sandbox: Sandbox, page: httpx.Clien
 HOSTILE_WORDS = "</title><script>hurt()</script><img src=x onerror=hurt()>"
 
 
+@pytest.mark.slow
 def test_words_of_a_mail_are_words_in_every_view(sandbox: Sandbox, page: httpx.Client) -> None:
     put(
         sandbox,
@@ -383,6 +396,7 @@ def test_nothing_is_fetched(sandbox: Sandbox, page: httpx.Client) -> None:
             outside.accept()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["/static/../app.py", "/static/..%2fapp.py", "/static/%2e%2e/app.py", "/static//etc/passwd",
                                      "/m/..%2f..%2fetc", "/view/../../x.html", "/m/1/part/-1", "/m/1/part/99999999999"])  # fmt: skip
 def test_no_address_leads_out(sandbox: Sandbox, page: httpx.Client, address: str) -> None:
@@ -391,6 +405,7 @@ def test_no_address_leads_out(sandbox: Sandbox, page: httpx.Client, address: str
     assert page.get(address).status_code in (404, 405)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "back", ["http://evil.example", "//evil.example", "/\\evil.example", "javascript:1", "/x\r\nSet-Cookie: y"]
 )
@@ -411,6 +426,7 @@ def test_a_message_id_is_no_path(tmp_path: Path) -> None:
     assert modes == {0o600}
 
 
+@pytest.mark.slow
 def test_a_mail_of_a_hundred_thousand_marks_is_looked_at_in_bounds(sandbox: Sandbox, page: httpx.Client) -> None:
     put(
         sandbox,
@@ -425,6 +441,7 @@ def test_a_mail_of_a_hundred_thousand_marks_is_looked_at_in_bounds(sandbox: Sand
     assert page.get("/view/1.html").status_code == 200
 
 
+@pytest.mark.slow
 def test_deeply_nested_html_breaks_nothing(sandbox: Sandbox, page: httpx.Client) -> None:
     put(sandbox, "Subject: x\nContent-Type: text/html\n\n" + "\n".join(["<div><table><td>"] * 5_000))
 
@@ -432,6 +449,7 @@ def test_deeply_nested_html_breaks_nothing(sandbox: Sandbox, page: httpx.Client)
     assert page.get("/m/1?tab=checks").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("html", "most"),
     [
@@ -463,6 +481,7 @@ def test_html_of_people_is_not_cut() -> None:
     assert bounded(rows) == rows
 
 
+@pytest.mark.slow
 def test_a_delivery_without_addresses_in_its_header_is_shown(sandbox: Sandbox, page: httpx.Client) -> None:
     delivery = Delivery(MailFrom(None), (RcptTo(Address.parse("d@e.f")),), b"\r\n\xff\x00")
     inside_of(sandbox).put(delivery, ServerSession())  # type: ignore[attr-defined]

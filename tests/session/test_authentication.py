@@ -129,6 +129,7 @@ def test_a_mechanism_that_is_announced_and_unknown_does_not_count_though_the_pas
     assert session.session.mechanism == "LOGIN"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reply", ["535 5.7.8 wrong", "530 5.7.0 no", "550 no", "501 what"])
 def test_after_a_proof_that_was_judged_one_more_follows_and_no_third(meet: Play, reply: str) -> None:
     session = meet(
@@ -226,6 +227,7 @@ def test_the_profile_is_a_floor(meet: Play) -> None:
     assert refused.value.tried == ("SCRAM-SHA-256",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("challenge", ["334 not base64!", "334 bm90IHNjcmFt", "334 " + coded("s=eA==,i=4096")])
 def test_a_broken_challenge_is_cancelled_and_one_further_try_follows(meet: Play, challenge: str) -> None:
     session = meet(

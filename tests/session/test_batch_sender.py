@@ -293,6 +293,7 @@ worlds = some.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(400))
 @given(worlds, some.integers(1, 6), some.booleans(), some.sampled_from([None, True]))
 def test_each_message_gets_one_result_whatever_the_server_does(

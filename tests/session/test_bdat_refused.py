@@ -104,6 +104,7 @@ def test_after_a_server_closes_on_bdat_a_new_connection_uses_data(play: Play, ha
     session.noop()
 
 
+@pytest.mark.slow
 def test_after_a_time_out_of_bdat_the_next_message_uses_data(play: Play) -> None:
     """Some servers wait for the end of a line."""
     session = play(

@@ -138,6 +138,7 @@ def colour(request: pytest.FixtureRequest) -> Iterator[Colour]:
     colour.leave()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("security", SECURITIES, ids=lambda security: security.name)
 def test_a_pool_on_both_sides_of_a_fork_sends_everybody_their_own_mail(
     sandbox: Sandbox, colour: Colour, security: Security
@@ -154,6 +155,7 @@ def test_a_pool_on_both_sides_of_a_fork_sends_everybody_their_own_mail(
     colour.run(pool.close())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("security", SECURITIES, ids=lambda security: security.name)
 def test_a_session_of_the_parent_is_refused_in_the_child_and_goes_on_in_the_parent(
     sandbox: Sandbox, colour: Colour, security: Security
@@ -192,6 +194,7 @@ def test_the_refusal_says_what_to_do(sandbox: Sandbox, monkeypatch: pytest.Monke
     assert told.endswith("True")
 
 
+@pytest.mark.slow
 def test_a_session_may_be_opened_anew_in_the_child(sandbox: Sandbox, colour: Colour) -> None:
     session = colour.session(sandbox.server(Security.TLS))
     colour.run(session.open())
@@ -216,6 +219,7 @@ def test_a_session_may_be_opened_anew_in_the_child(sandbox: Sandbox, colour: Col
     colour.run(session.close())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("security", SECURITIES, ids=lambda security: security.name)
 def test_a_mailbox_of_the_parent_is_refused_in_the_child(sandbox: Sandbox, colour: Colour, security: Security) -> None:
     with SmtpSession(sandbox.server()) as session:
@@ -235,6 +239,7 @@ def test_a_mailbox_of_the_parent_is_refused_in_the_child(sandbox: Sandbox, colou
     colour.run(box.close())
 
 
+@pytest.mark.slow
 def test_an_imap_session_of_the_parent_is_refused_in_the_child(colour: Colour) -> None:
     with stranger(imap_server()) as server:
         session = colour.imap(Server("127.0.0.1", server.port, Security.NONE), Password("ada", "secret"))
@@ -290,6 +295,7 @@ def test_a_child_holds_no_connection_of_its_parent_open() -> None:
     crowd.close()
 
 
+@pytest.mark.slow
 def test_a_lock_that_a_thread_held_does_not_hold_up_the_child(sandbox: Sandbox, colour: Colour) -> None:
     pool = colour.pool(sandbox.server(Security.TLS))
     session = colour.session(sandbox.server(Security.TLS))
@@ -364,6 +370,7 @@ def test_a_fork_between_two_results_sends_nothing_twice(sandbox: Sandbox) -> Non
     assert letters(sandbox) == proper(*names)
 
 
+@pytest.mark.slow
 def test_a_fork_within_a_coroutine_leaves_the_parents_loop_alone(sandbox: Sandbox) -> None:
     async def story() -> str:
         async with AsyncSmtpPool(sandbox.server(Security.TLS)) as pool:
@@ -378,6 +385,7 @@ def test_a_fork_within_a_coroutine_leaves_the_parents_loop_alone(sandbox: Sandbo
     assert letters(sandbox) == proper("child", *(f"{when}{n}" for when in ("before", "after") for n in range(8)))
 
 
+@pytest.mark.slow
 def test_workers_of_multiprocessing_share_a_pool_by_its_name_alone(sandbox: Sandbox) -> None:
     fork = multiprocessing.get_context("fork")
     with SmtpPool(sandbox.server(Security.STARTTLS)) as pool:

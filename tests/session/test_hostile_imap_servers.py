@@ -521,6 +521,7 @@ def flood(what: bytes) -> Callable[[Phone, str, str], None]:
     return flood
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "limits", "told"),
     [
@@ -541,6 +542,7 @@ def test_a_flood_is_cut_off(opened: Call, command: str, what: bytes, limits: Rea
     assert not session.usable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["UID SEARCH", "UID FETCH", "SELECT", "NOOP"])
 def test_a_server_that_falls_silent_is_given_up(opened: Call, command: str) -> None:
     session = opened(
@@ -555,6 +557,7 @@ def test_a_server_that_falls_silent_is_given_up(opened: Call, command: str) -> N
     assert not session.usable
 
 
+@pytest.mark.slow
 def test_a_server_that_drips_has_one_time_limit_for_a_line(opened: Call) -> None:
     stop = threading.Event()
 
@@ -585,6 +588,7 @@ def test_a_server_that_hangs_up_is_told_as_it_is(opened: Call, command: str) -> 
     assert not session.usable
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_no_more_of_a_letter_is_given_up(opened: Call) -> None:
     done = threading.Event()
 
@@ -752,6 +756,7 @@ def test_a_closed_session_can_be_opened_anew(opened: Call) -> None:
     assert tuple(session.search().uids) == (1, 2, 3)
 
 
+@pytest.mark.slow
 def test_a_total_deadline_holds_for_the_whole_call(opened: Call) -> None:
     def fetch(phone: Phone, tag: str, command: str) -> None:
         done = threading.Event()

@@ -233,6 +233,7 @@ def test_endless_capabilities_end_the_session(call: Call) -> None:
         call(act).open()
 
 
+@pytest.mark.slow
 def test_a_silent_server_is_not_waited_for_for_ever(call: Call) -> None:
     """Hazards H09, H17."""
 
@@ -269,6 +270,7 @@ def test_what_comes_while_nobody_asks_does_not_answer_the_next_command(call: Cal
         box.noop()
 
 
+@pytest.mark.slow
 def test_a_letter_that_drips_does_not_hold_us_for_ever(call: Call) -> None:
     """Each byte arrives in time; the letter as a whole does not."""
     dripping = threading.Event()
@@ -294,6 +296,7 @@ def test_a_letter_that_drips_does_not_hold_us_for_ever(call: Call) -> None:
     assert late.value.stage == "letter"
 
 
+@pytest.mark.slow
 def test_a_letter_that_makes_progress_may_take_longer_than_the_limit(call: Call, tmp_path: Path) -> None:
     """Hazard H19: a limit applies to each wait, not to the whole."""
     pause = threading.Event()

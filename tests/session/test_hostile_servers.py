@@ -381,6 +381,7 @@ def test_a_server_that_drips_one_octet_at_a_time_is_cut_off_by_the_limit_of_its_
     assert over(session)
 
 
+@pytest.mark.slow
 def test_a_port_that_drips_in_clear_is_not_listened_to_for_ever(call: Call) -> None:
     """The greeting in clear is read on a second connection, for the error of a port that does not speak TLS."""
 
@@ -433,6 +434,7 @@ def to_the_door(phone: Phone) -> None:
         phone.say(answer)
 
 
+@pytest.mark.slow
 def test_a_server_that_never_reads_the_message_times_out_without_doubt(call: Call) -> None:
     done = threading.Event()
 
@@ -453,6 +455,7 @@ def test_a_server_that_never_reads_the_message_times_out_without_doubt(call: Cal
     assert over(session)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["reads on", "hangs up", "closes the door"])
 def test_what_a_server_says_in_the_middle_of_a_message_is_the_error(call: Call, ending: str) -> None:
     def act(phone: Phone) -> None:

@@ -114,6 +114,7 @@ def test_a_server_that_hangs_up_loses_nothing(opened: Call, capable: str, last: 
     assert taken(session.watch_changes(), 3) == [("gone", 2), ("changed", 1, "flagged"), ("new", 3, "003")]
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_up_on_every_wait_is_watched_all_the_same(opened: Call) -> None:
     """The patience is for a server that cannot be reached: this one is, each time."""
     folder = WatchedFolder(1, at1=lambda: None, at2=lambda: None)
@@ -196,6 +197,7 @@ def test_marks_go_on_where_a_program_stopped(opened: Call) -> None:
     assert taken(session.watch_changes(since={"INBOX": behind}), 1) == [("gone", 1)]
 
 
+@pytest.mark.slow
 def test_letters_whose_connection_breaks_are_told_once(opened: Call) -> None:
     folder = WatchedFolder(1, at1=lambda: said("* 900 EXISTS", *[folder.put] * 450))
 
@@ -214,6 +216,7 @@ def test_letters_whose_connection_breaks_are_told_once(opened: Call) -> None:
     assert len(broken) == 1
 
 
+@pytest.mark.slow
 def test_several_folders_are_watched_by_turns(opened: Call) -> None:
     folder = WatchedFolder(1, 2)
     others = {"Sent": Folder(5, capable=folder.capable), "Junk": Folder(7, 8, capable=folder.capable)}

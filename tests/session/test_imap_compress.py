@@ -69,6 +69,7 @@ def whole(text: str) -> str:
 TEXT = "Subject: one\n\n" + "A line of a letter that is like the others.\n" * 20_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("security", [Security.NONE, Security.STARTTLS, Security.TLS])
 def test_a_letter_comes_whole_through_compression(opened: Call, security: Security) -> None:
     session = opened(security, UID_SEARCH="* SEARCH 1\n{tag} OK", UID_FETCH=whole(TEXT))
@@ -107,6 +108,7 @@ def test_an_idle_session_hears_of_a_letter(opened: Call) -> None:
     assert session.wait_for_news(4)
 
 
+@pytest.mark.slow
 def test_a_large_letter_is_sent_compressed(opened: Call) -> None:
     stored: list[int] = []
 
@@ -239,6 +241,7 @@ def bomb(data: bytes, times: int) -> Callable[[Phone, str, str], None]:
     return fetch
 
 
+@pytest.mark.slow
 def test_a_bomb_of_responses_ends_the_session_at_the_limits(opened: Call) -> None:
     session = opened(UID_FETCH=bomb(b"* OK\r\n" * 100_000, 1000))
 
@@ -246,6 +249,7 @@ def test_a_bomb_of_responses_ends_the_session_at_the_limits(opened: Call) -> Non
         list(session.search(whole=True))
 
 
+@pytest.mark.slow
 def test_a_bomb_within_generous_limits_ends_the_session_by_its_proportion(opened: Call) -> None:
     session = opened(
         UID_FETCH=bomb(b"* OK " + b" " * 1_000_000 + b"\r\n", 1000), limits=ReadLimits(answer=2**40, lines=10**9)

@@ -194,6 +194,7 @@ def test_a_short_range_of_millions_is_refused(imap_session: Call, said: str) -> 
 # Conversations.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", ["whole", "line", "byte"])
 def test_the_server_puts_conversations_together_where_it_can(imap_session: Call, cut: Cut) -> None:
     session, heard = imap_session(

@@ -88,6 +88,7 @@ def test_searches_name_no_charset(opened: Call) -> None:
     assert heard[-1] == "UID SEARCH SUBJECT {5+}été"
 
 
+@pytest.mark.slow
 def test_a_letter_with_utf8_in_its_header_is_said_to_have_it(opened: Call) -> None:
     session, heard = opened()
 

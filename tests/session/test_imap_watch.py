@@ -241,6 +241,7 @@ def test_a_login_that_is_refused_later_is_raised_at_once(call: Call) -> None:
     watch.close()
 
 
+@pytest.mark.slow
 def test_a_server_that_cannot_be_reached_is_given_up(call: Call) -> None:
     folder = Folder(1)
     session = call(folder.serve(IDLE=None), lambda phone: None)
@@ -328,6 +329,7 @@ def test_other_letters_may_be_dealt_with_between_two_new_ones(call: Call) -> Non
     watch.close()
 
 
+@pytest.mark.slow
 def test_a_watch_that_is_left_in_the_middle_leaves_nothing_behind(call: Call) -> None:
     folder = Folder(1)
     session = call(folder.serve())

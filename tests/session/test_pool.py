@@ -193,6 +193,7 @@ def once_each(crowd: Crowd, count: int) -> bool:
 # Many callers, few sessions.
 
 
+@pytest.mark.slow
 def test_fifty_callers_share_three_sessions_and_each_mail_leaves_once(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, size=3)
 
@@ -204,6 +205,7 @@ def test_fifty_callers_share_three_sessions_and_each_mail_leaves_once(pool_for: 
     crowd.wait("farewells", crowd.came)
 
 
+@pytest.mark.slow
 def test_a_session_is_used_again(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port)
 
@@ -214,6 +216,7 @@ def test_a_session_is_used_again(pool_for: Opener, crowd: Crowd) -> None:
     assert pool.pool.resting == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["421", "unasked", "silently"])
 def test_a_server_that_ends_sessions_after_some_messages_costs_no_message(
     pool_for: Opener, crowd: Crowd, ending: str
@@ -248,6 +251,7 @@ def test_many_messages_on_a_lent_session_count_too(pool_for: Opener, crowd: Crow
 # Limits of the server.
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_only_two_at_a_time_gets_two(pool_for: Opener, crowd: Crowd) -> None:
     """Hazard H35: refused callers wait for a working session; the mail is sent all the same."""
     crowd.most = 2
@@ -261,6 +265,7 @@ def test_a_server_that_takes_only_two_at_a_time_gets_two(pool_for: Opener, crowd
     assert inside.state_of(pool.pool).throttle(monotonic()).sessions < 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("complaint", ["432 4.3.2 Concurrent connections limit exceeded", "451 4.7.0 slow down"])
 def test_throttling_halves_sessions_and_rate(pool_for: Opener, crowd: Crowd, complaint: str) -> None:
     pool = pool_for(crowd.port, size=4)
@@ -275,6 +280,7 @@ def test_throttling_halves_sessions_and_rate(pool_for: Opener, crowd: Crowd, com
     assert pool.pool.resting == 1, "a refusal is no reason to hang up"
 
 
+@pytest.mark.slow
 def test_a_caller_whose_session_cannot_be_reopened_gets_a_working_one(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, size=2)
     inside.without_gaps(pool.pool)
@@ -291,6 +297,7 @@ def test_a_caller_whose_session_cannot_be_reopened_gets_a_working_one(pool_for: 
     assert crowd.total == 8
 
 
+@pytest.mark.slow
 def test_the_rate_holds_for_all_together(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, size=3, rate=Rate(2, 0.2))
     begun = monotonic()
@@ -301,6 +308,7 @@ def test_the_rate_holds_for_all_together(pool_for: Opener, crowd: Crowd) -> None
     assert once_each(crowd, 5)
 
 
+@pytest.mark.slow
 def test_the_rate_holds_inside_a_lent_session(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, rate=Rate(2, 0.2))
     begun = monotonic()
@@ -314,6 +322,7 @@ def test_the_rate_holds_inside_a_lent_session(pool_for: Opener, crowd: Crowd) ->
 # Unreachable servers.
 
 
+@pytest.mark.slow
 def test_when_no_session_can_be_opened_all_callers_fail_at_once(pool_for: Opener) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
@@ -325,6 +334,7 @@ def test_when_no_session_can_be_opened_all_callers_fail_at_once(pool_for: Opener
     assert len(set(map(id, outcomes))) == 30, "an error belongs to one caller"
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_tried_once(pool_for: Opener) -> None:
     with Sandbox(users={"ada": "right"}) as sandbox:
         pool = pool_for(sandbox.server(), Password("ada", "wrong"), size=2)
@@ -335,6 +345,7 @@ def test_a_wrong_password_is_tried_once(pool_for: Opener) -> None:
         assert len(sandbox.sessions) < 30
 
 
+@pytest.mark.slow
 def test_a_pool_does_not_repeat_a_mechanism_that_failed(pool_for: Opener) -> None:
     logins: list[str] = []
 
@@ -361,6 +372,7 @@ def test_a_pool_does_not_repeat_a_mechanism_that_failed(pool_for: Opener) -> Non
     assert logins == ["CRAM-MD5", "PLAIN", "PLAIN", "PLAIN"]
 
 
+@pytest.mark.slow
 def test_a_pool_works_again_when_its_server_does(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, size=2)
     crowd.most = 0
@@ -376,6 +388,7 @@ def test_a_pool_works_again_when_its_server_does(pool_for: Opener, crowd: Crowd)
 # Waiting.
 
 
+@pytest.mark.slow
 def test_the_wait_for_a_free_session_ends_and_says_why(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, size=1, wait=0.1)
 
@@ -494,6 +507,7 @@ def test_a_server_that_hung_up_on_silence_is_remembered(pool_for: Opener, crowd:
     assert inside.state_of(pool.pool).idle_limit(monotonic()) == pytest.approx(3, abs=0.5)
 
 
+@pytest.mark.slow
 def test_a_session_that_rests_too_long_is_closed(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, idle=0.05)
     pool.send(1)
@@ -576,6 +590,7 @@ def test_closing_fails_waiting_callers_and_finishes_messages_being_sent(pool_for
     assert crowd.total == 1
 
 
+@pytest.mark.slow
 def test_a_caller_waiting_when_the_pool_is_closed_fails(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, size=1)
     asked = asking(pool)
@@ -603,6 +618,7 @@ def test_a_caller_waiting_when_the_pool_is_closed_fails(pool_for: Opener, crowd:
     assert crowd.total == 0
 
 
+@pytest.mark.slow
 def test_a_caller_waiting_for_the_rate_when_the_pool_is_closed_fails(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, rate="1/h")
     pool.send()
@@ -623,6 +639,7 @@ def test_a_caller_waiting_for_the_rate_when_the_pool_is_closed_fails(pool_for: O
     crowd.wait("connections", 0)
 
 
+@pytest.mark.slow
 def test_closing_while_a_session_is_being_opened_closes_it_too(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port)
     crowd.greeting.clear()
@@ -656,6 +673,7 @@ def test_a_caller_served_during_hang_up_fails(crowd: Crowd) -> None:
     assert crowd.came == 1
 
 
+@pytest.mark.slow
 def test_hang_up_interrupts_messages_being_sent(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port)
     crowd.verdict.clear()

@@ -157,6 +157,7 @@ def test_a_session_opens_however_the_answers_are_cut(colour: Callable[..., Sessi
         assert session.session.usable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXCHANGES)
 def test_a_proxy_may_hang_up_at_any_octet(colour: Callable[..., Session], name: str) -> None:
     scheme, login, exchange = EXCHANGES[name]
@@ -203,6 +204,7 @@ def test_false_answers_are_the_proxys_and_not_the_mail_servers(
     assert f"{scheme}://127.0.0.1:{proxy.port}" in str(wrong.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["socks5h", "http"])
 def test_a_silent_proxy_is_a_time_out_that_names_it(colour: Callable[..., Session], scheme: str) -> None:
     with (
@@ -218,6 +220,7 @@ def test_a_silent_proxy_is_a_time_out_that_names_it(colour: Callable[..., Sessio
     assert (late.value.hint_id, late.value.retryable) == ("PROXY-NO-ANSWER", True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", ["connect", "opening", "total"])
 def test_a_proxy_that_drips_does_not_outlast_the_limit(colour: Callable[..., Session], limit: str) -> None:
     def dripping(phone: Phone) -> None:

@@ -102,6 +102,7 @@ def serve_client(
     return transcript
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_the_next_line_to_the_same_server_takes_the_session_up(
     colour: Colour, handler: Callable[..., Desk], workshop: Workshop, version: ssl.TLSVersion

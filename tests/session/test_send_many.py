@@ -113,6 +113,7 @@ def test_an_error_in_doubt_carries_the_message_id_to_look_for(sandbox: Sandbox) 
     assert f"Message-ID {mail.message_id}" in str(lost.value)
 
 
+@pytest.mark.slow
 @in_both_colours
 def test_large_messages_go_between_small_ones(send: object, sandbox: Sandbox) -> None:
     messages = [
@@ -125,6 +126,7 @@ def test_large_messages_go_between_small_ones(send: object, sandbox: Sandbox) ->
     assert [letter.subject for letter in sandbox.letters] == [f"Number {number}" for number in range(9)]
 
 
+@pytest.mark.slow
 def test_messages_are_taken_as_the_line_has_room_for_them(sandbox: Sandbox) -> None:
     taken: list[int] = []
 

@@ -157,6 +157,7 @@ def test_a_refusal_is_reported_before_an_unreachable_address(town: Town, reach: 
         reach(server(town))
 
 
+@pytest.mark.slow
 def test_when_nobody_answers_the_limit_for_connecting_is_kept(town: Town, reach: Reach) -> None:
     town.hangs("127.0.0.2")
     town.hangs("127.0.0.3")
@@ -169,6 +170,7 @@ def test_when_nobody_answers_the_limit_for_connecting_is_kept(town: Town, reach:
     assert str(failed.value).endswith("for 0.4 s (connect): 127.0.0.2: no answer, 127.0.0.3: no answer")
 
 
+@pytest.mark.slow
 def test_one_refused_and_one_silent_is_a_time_out_that_says_both(town: Town, reach: Reach) -> None:
     town.refuses("127.0.0.2")
     town.hangs("127.0.0.3")
@@ -186,6 +188,7 @@ def test_a_single_address_is_reported_plainly(town: Town, reach: Reach) -> None:
     assert str(failed.value) == f"mx.example.org:{town.port}: Connection refused"
 
 
+@pytest.mark.slow
 def test_a_single_address_that_leads_nowhere_keeps_the_limit_too(town: Town, reach: Reach) -> None:
     town.hangs("127.0.0.2")
 

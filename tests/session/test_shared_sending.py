@@ -46,6 +46,7 @@ def one_each(world: World) -> dict[int, tuple[tuple[str, ...], bytes]]:
 # Random events.
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(150), deadline=None)
 @given(
     worlds,
@@ -97,6 +98,7 @@ def test_each_caller_gets_one_result_whatever_happens(
             assert isinstance(outcome, Receipt), "a neighbour's misfortune touched this one"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunking", [True, False])
 def test_a_connection_cut_at_any_byte_leaves_no_caller_without_a_result(chunking: bool) -> None:
     said = 0
@@ -158,6 +160,7 @@ def test_a_refusal_among_others_touches_nobody_else(chunking: bool) -> None:
     assert world.connections == 1
 
 
+@pytest.mark.slow
 def test_many_tasks_over_several_sessions_lose_and_double_nothing() -> None:
     with Sandbox() as sandbox:
 

@@ -259,6 +259,7 @@ def test_an_unsolicited_reply_ends_the_session(play: Play) -> None:
     assert not session.session.usable
 
 
+@pytest.mark.slow
 def test_a_session_out_of_step_is_not_used_again(play: Play) -> None:
     session = play(GREETED + "C: NOOP\n...", timeouts=Timeouts(hello=0.2))
     with pytest.raises(errors.TimedOut):
@@ -399,6 +400,7 @@ def test_a_total_deadline_stands_over_every_stage(meet: Play) -> None:
         session.open()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [0.3, 30])
 def test_a_port_that_waits_for_tls_is_told_from_one_that_sleeps(
     meet: Play, monkeypatch: pytest.MonkeyPatch, limit: float

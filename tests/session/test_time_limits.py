@@ -54,6 +54,7 @@ def test_a_silent_greeting_costs_its_limit_and_the_look_at_the_port_is_within_it
             open_session(server)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", [Dialect.SMTP, Dialect.POP3, Dialect.IMAP])
 def test_one_silence_is_the_limit_in_every_protocol(dialect: Dialect) -> None:
     with stranger(silent) as there:
@@ -63,6 +64,7 @@ def test_one_silence_is_the_limit_in_every_protocol(dialect: Dialect) -> None:
             blocking(server)
 
 
+@pytest.mark.slow
 @in_both_colours
 def test_a_server_that_is_slow_at_every_stage_does_not_add_them_up(open_session: Opening) -> None:
     def slow(phone: Phone) -> None:
@@ -76,6 +78,7 @@ def test_a_server_that_is_slow_at_every_stage_does_not_add_them_up(open_session:
             open_session(Server("127.0.0.1", there.port, Security.NONE, timeouts=timeouts))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", [send, lambda **fields: asyncio.run(asend(**fields))])
 def test_the_deadline_of_one_call_is_over_all_of_it(call: Callable[..., object]) -> None:
     def slow(phone: Phone) -> None:
@@ -165,6 +168,7 @@ def test_calls_that_count_as_one_share_the_total(time: Time) -> None:
     assert watch.for_reply("sender", more=False) == 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("send_by", [send, lambda **about: asyncio.run(asend(**about))], ids=["blocking", "awaiting"])
 def test_a_reply_that_begins_while_the_content_is_written_has_its_own_limit(
     monkeypatch: pytest.MonkeyPatch, send_by: Callable[..., object]

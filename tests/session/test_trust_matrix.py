@@ -484,6 +484,7 @@ def test_a_missing_file_and_an_empty_folder_are_refused_by_name(tmp_path: Path) 
         contexts.client_context(Trust.file(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_client_certificate_that_cannot_be_used_says_why(workshop: Workshop, tmp_path: Path) -> None:
     good, other = workshop.certificates["good"].path, workshop.certificates["client"].path
     key = workshop.believed.issue_cert("a.example.org").private_key_pem.bytes().decode()
@@ -500,6 +501,7 @@ def test_a_client_certificate_that_cannot_be_used_says_why(workshop: Workshop, t
     contexts.client_context(Trust.system(), ClientCertificate(other))
 
 
+@pytest.mark.slow
 def test_an_encrypted_key_opens_with_its_password_and_never_asks_on_the_terminal(
     workshop: Workshop, tmp_path: Path
 ) -> None:

@@ -292,6 +292,7 @@ ANSWER = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(200))
 @given(
     answers=st.lists(st.one_of(ANSWER, st.tuples(ANSWER, ANSWER).map(b"".join), st.just(HANG_UP)), max_size=12),

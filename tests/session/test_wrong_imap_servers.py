@@ -422,6 +422,7 @@ def test_a_server_without_charsets_says_what_it_cannot_do(opened: Call) -> None:
     assert "CHARSET" not in heard[-1]
 
 
+@pytest.mark.slow
 def test_three_hundred_thousand_letters_are_listed(opened: Call) -> None:
     numbers = " ".join(str(1_000_000 + number) for number in range(300_000))
     session = opened(imap_server(UID_SEARCH=f"* SEARCH {numbers}\n{{tag}} OK"))
@@ -495,6 +496,7 @@ def dripping(begin: str, drop: bytes, stop: threading.Event) -> Callable[[Phone,
     return drip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("begin", "drop"),
     [
@@ -517,6 +519,7 @@ def test_a_server_that_drips_is_given_up(opened: Call, begin: str, drop: bytes) 
     assert not session.usable
 
 
+@pytest.mark.slow
 def test_signs_of_life_keep_a_long_search_alive(opened: Call) -> None:
     done = threading.Event()
 
@@ -531,6 +534,7 @@ def test_signs_of_life_keep_a_long_search_alive(opened: Call) -> None:
     assert session.search().uids == (1,)
 
 
+@pytest.mark.slow
 def test_a_large_letter_that_comes_slowly_does_not_fail(opened: Call) -> None:
     pause = threading.Event()
 
@@ -631,6 +635,7 @@ def all_of(count: int) -> dict[str, Any]:
     return {"UID_FETCH": fetch, "UID_SEARCH": f"* SEARCH {numbers}\n{{tag}} OK", "UID_STORE": "{tag} OK"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [False, True])
 def test_other_commands_go_between_letters_that_are_on_their_way(opened: Call, whole: bool) -> None:
     session = opened(imap_server(**all_of(1200)))

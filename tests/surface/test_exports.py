@@ -43,6 +43,7 @@ def uses() -> Iterator[Use]:
                 yield from types_used(found, name, made_by_users=face is courriel and name not in RETURNED)
 
 
+@pytest.mark.slow
 def test_every_type_of_a_public_signature_is_exported() -> None:
     found = [use for use in uses() if use.home.name and use.home.name not in INSIDE]
 
@@ -52,6 +53,7 @@ def test_every_type_of_a_public_signature_is_exported() -> None:
     assert not missing, "add them to courriel/types.py, or say in INSIDE why not"
 
 
+@pytest.mark.slow
 def test_what_is_said_to_be_inside_occurs() -> None:
     assert INSIDE.keys() <= {use.home.name for use in uses()}
 

@@ -38,6 +38,7 @@ print(json.dumps({name: list(inspect.signature(kind).parameters) for name, kind 
 """
 
 
+@pytest.mark.slow
 def test_the_first_look_at_a_value_shows_its_fields() -> None:
     shown = subprocess.run([sys.executable, "-c", FIRST_LOOK], capture_output=True, text=True, check=True).stdout
     signatures = json.loads(shown)

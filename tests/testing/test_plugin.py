@@ -43,6 +43,7 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
 # Looking at mails.
 
 
+@pytest.mark.slow
 def test_each_test_has_the_mails_that_were_sent_in_it(suite: pytest.Pytester) -> None:
     suite.makepyfile("""
         from program import mail
@@ -76,6 +77,7 @@ def test_each_test_has_the_mails_that_were_sent_in_it(suite: pytest.Pytester) ->
     suite.runpytest().assert_outcomes(passed=4)
 
 
+@pytest.mark.slow
 def test_a_program_that_reads_its_settings_sends_here_and_nowhere_else(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +97,7 @@ def test_a_program_that_reads_its_settings_sends_here_and_nowhere_else(
     suite.runpytest().assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_coroutines_wait_for_mails(suite: pytest.Pytester) -> None:
     suite.makepyfile("""
         import asyncio
@@ -123,6 +126,7 @@ def test_coroutines_wait_for_mails(suite: pytest.Pytester) -> None:
     suite.runpytest().assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mails", ["", "mail(mail_outbox.port); mail(mail_outbox.port, subject='Invoice 43')"])
 def test_one_is_neither_none_nor_two(suite: pytest.Pytester, mails: str) -> None:
     suite.makepyfile(f"""
@@ -142,6 +146,7 @@ def test_one_is_neither_none_nor_two(suite: pytest.Pytester, mails: str) -> None
 # assert_mail.
 
 
+@pytest.mark.slow
 def test_the_mail_that_must_have_come_is_found(suite: pytest.Pytester) -> None:
     suite.makepyfile("""
         from program import mail
@@ -160,6 +165,7 @@ def test_the_mail_that_must_have_come_is_found(suite: pytest.Pytester) -> None:
     suite.runpytest().assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
@@ -188,6 +194,7 @@ def test_a_mail_that_differs_is_not_taken_for_it(suite: pytest.Pytester, asked: 
     result.stdout.fnmatch_lines([told])
 
 
+@pytest.mark.slow
 def test_the_nearest_mail_is_told_first_with_a_mark_where_it_differs(suite: pytest.Pytester) -> None:
     suite.makepyfile("""
         from program import mail
@@ -253,6 +260,7 @@ FAULTY = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", PROCESSES)
 def test_a_test_runs_once_for_each_fault_and_the_summary_tells_which_were_mishandled(
     suite: pytest.Pytester, processes: tuple[str, ...]
@@ -273,6 +281,7 @@ def test_a_test_runs_once_for_each_fault_and_the_summary_tells_which_were_mishan
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mark", "told"),
     [
@@ -304,6 +313,7 @@ def test_a_mark_that_makes_no_sense_is_an_error(suite: pytest.Pytester, mark: st
 # Costs, and neighbours.
 
 
+@pytest.mark.slow
 def test_a_run_without_mail_imports_nothing(suite: pytest.Pytester) -> None:
     suite.makepyfile("""
         import sys
@@ -317,6 +327,7 @@ def test_a_run_without_mail_imports_nothing(suite: pytest.Pytester) -> None:
     suite.runpytest_subprocess().assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_names_of_other_plugins_stay_theirs(suite: pytest.Pytester) -> None:
     suite.makepyfile("def test_it(): pass")
 
@@ -350,6 +361,7 @@ def _suite_of_invoices(suite: pytest.Pytester, amount: str, *, reminder: bool) -
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", PROCESSES)
 def test_the_report_tells_what_differs_from_the_last_run(suite: pytest.Pytester, processes: tuple[str, ...]) -> None:
     folder = suite.path / "report"
@@ -376,6 +388,7 @@ def test_the_report_tells_what_differs_from_the_last_run(suite: pytest.Pytester,
     assert not (folder / "incoming").exists()
 
 
+@pytest.mark.slow
 def test_a_part_of_the_suite_leaves_the_other_mails_as_they_are(suite: pytest.Pytester) -> None:
     _suite_of_invoices(suite, "42", reminder=True)
     suite.runpytest_subprocess("--mail-report", "report")
@@ -387,6 +400,7 @@ def test_a_part_of_the_suite_leaves_the_other_mails_as_they_are(suite: pytest.Py
     assert "3 mails, 0 of them not as before" in whole.stdout.str()
 
 
+@pytest.mark.slow
 def test_the_plugin_costs_little_where_it_is_not_used(tmp_path: Path) -> None:
     looking = "import pytest, sys; before = set(sys.modules); import courriel.testing.plugin as _; "
     looking += "print(*sys.modules.keys() - before)"

@@ -74,6 +74,7 @@ def test_nothing_is_asked_of_apt_when_everything_is_there(machine: Machine) -> N
     assert result.stderr == ""
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_installed_without_removing_anything(machine: Machine) -> None:
     machine.installed.write_text("swaks\npostfix\n")
 
@@ -85,6 +86,7 @@ def test_what_is_missing_is_installed_without_removing_anything(machine: Machine
     assert call.endswith(f"install --yes --no-install-recommends --no-remove {missing}")
 
 
+@pytest.mark.slow
 def test_the_lists_are_fetched_only_when_apt_does_not_know_a_package(machine: Machine) -> None:
     machine.has("apt-get", f'case "$*" in *" install "*) echo {ALL} | tr " " "\\n" > {machine.installed};; esac')
 
@@ -98,6 +100,7 @@ def test_the_lists_are_fetched_only_when_apt_does_not_know_a_package(machine: Ma
     assert len(machine.calls_of(" update")) == 1
 
 
+@pytest.mark.slow
 def test_no_service_may_start_while_packages_are_installed_and_the_policy_is_gone_afterwards(machine: Machine) -> None:
     machine.has("apt-get", f"{machine.policy}; echo policy says $? >> {machine.log}")
 
@@ -107,6 +110,7 @@ def test_no_service_may_start_while_packages_are_installed_and_the_policy_is_gon
     assert not machine.policy.exists()
 
 
+@pytest.mark.slow
 def test_a_policy_that_was_there_is_left_as_it_was(machine: Machine) -> None:
     machine.policy.write_text("#!/bin/sh\nexit 104\n")
 
@@ -115,6 +119,7 @@ def test_a_policy_that_was_there_is_left_as_it_was(machine: Machine) -> None:
     assert machine.policy.read_text() == "#!/bin/sh\nexit 104\n"
 
 
+@pytest.mark.slow
 def test_one_package_that_cannot_be_installed_does_not_keep_the_others_away(machine: Machine) -> None:
     machine.has(
         "apt-get",

@@ -54,6 +54,7 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
+@pytest.mark.slow
 def test_each_server_is_unpacked_with_the_libraries_it_lacks(checkout: Checkout) -> None:
     result = checkout.run()
 
@@ -65,6 +66,7 @@ def test_each_server_is_unpacked_with_the_libraries_it_lacks(checkout: Checkout)
     assert (unpacked / "usr" / "bin" / "exim4").exists()
 
 
+@pytest.mark.slow
 def test_libraries_lie_where_the_links_of_a_current_debian_lead(checkout: Checkout) -> None:
     checkout.run()
 
@@ -73,12 +75,14 @@ def test_libraries_lie_where_the_links_of_a_current_debian_lead(checkout: Checko
     assert not (unpacked / "lib").exists()
 
 
+@pytest.mark.slow
 def test_nothing_is_installed_on_the_machine(checkout: Checkout) -> None:
     checkout.run()
 
     assert not [call for call in checkout.calls("apt-get") if " install " in call or "remove" in call]
 
 
+@pytest.mark.slow
 def test_npm_installs_what_the_lock_file_says_and_runs_no_script(checkout: Checkout) -> None:
     checkout.run()
 
@@ -86,6 +90,7 @@ def test_npm_installs_what_the_lock_file_says_and_runs_no_script(checkout: Check
     assert call.startswith("npm ci --ignore-scripts")
 
 
+@pytest.mark.slow
 def test_a_second_run_fetches_nothing(checkout: Checkout) -> None:
     checkout.run()
     before = checkout.log.read_text()
@@ -96,6 +101,7 @@ def test_a_second_run_fetches_nothing(checkout: Checkout) -> None:
     assert result.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_server_that_cannot_be_fetched_is_named_and_keeps_no_other_away(checkout: Checkout) -> None:
     checkout.has("apt-get", 'case "$*" in *exim4*) exit 100 ;; *download*) touch x.deb ;; esac')
 

@@ -215,6 +215,7 @@ def test_notes_are_in_the_language_of_hints() -> None:
     assert notes[1].startswith("À faire : ")
 
 
+@pytest.mark.slow
 def test_an_uncaught_error_shows_its_notes_without_the_traceback_module() -> None:
     """The interpreter prints the last traceback by itself, in C before Python 3.13."""
     program = "import courriel; raise courriel.TimedOut('silent', stage='greeting', server='mx.example.org:25')"
@@ -250,6 +251,7 @@ def test_a_note_that_is_added_first_stands_below_our_own() -> None:
     assert list(error.__notes__) == [*own, "mail 42"]
 
 
+@pytest.mark.slow
 def test_making_and_raising_an_error_reads_no_table() -> None:
     program = (
         "import sys, courriel\n"

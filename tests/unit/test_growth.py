@@ -220,6 +220,7 @@ LETTERS: dict[str, Callable[[str], object]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parser", PARSERS)
 def test_twice_as_much_is_twice_the_work(parser: str) -> None:
     check(FEW, PARSERS[parser])
@@ -266,6 +267,7 @@ def test_work_that_grows_with_the_square_is_found() -> None:
         check(["a"], quadratic)
 
 
+@pytest.mark.slow
 def test_expressions_that_go_back_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("courriel.wire.html.to_text._CONTROL", re.compile(r"<[^>]*>"))
 

@@ -30,6 +30,7 @@ def test_nothing_is_compiled_before_something_is_looked_for() -> None:
         late.search("anything")
 
 
+@pytest.mark.slow
 def test_every_late_expression_of_ours_compiles() -> None:
     expressions = {}
     for module in pkgutil.walk_packages(courriel.__path__, "courriel."):

@@ -68,6 +68,7 @@ def test_the_names_of_a_sender_load_no_file_of_errors() -> None:
     assert not {name for name in loaded if name.startswith("courriel.errors.")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("event", "program", "families"),
     [
@@ -96,6 +97,7 @@ def test_errors_are_loaded_before_the_descriptor_that_may_be_the_last(
     assert {f"courriel.errors.{family}" for family in families} <= loaded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [SEND, SESSION])
 def test_a_mail_over_a_clear_line_loads_what_it_needs_and_no_more(program: str) -> None:
     with one_mail_taken() as port:
@@ -106,6 +108,7 @@ def test_a_mail_over_a_clear_line_loads_what_it_needs_and_no_more(program: str) 
     assert not foreign(loaded)
 
 
+@pytest.mark.slow
 def test_a_program_without_tokens_loads_nothing_of_them() -> None:
     with one_mail_taken() as port:
         loaded = modules_after(SEND.format(port=port))
@@ -118,6 +121,7 @@ def test_a_program_without_tokens_loads_nothing_of_them() -> None:
         }
 
 
+@pytest.mark.slow
 def test_whoever_opens_a_session_himself_loads_no_urls_and_settings() -> None:
     with one_mail_taken() as port:
         loaded = modules_after(SESSION.format(port=port))
@@ -125,6 +129,7 @@ def test_whoever_opens_a_session_himself_loads_no_urls_and_settings() -> None:
     assert not {name for name in loaded if name.startswith("courriel.delivery")}
 
 
+@pytest.mark.slow
 def test_a_line_with_tls_adds_ssl_and_little_else(tmp_path: Path) -> None:
     authority = tmp_path / "authority.pem"
     trustme.CA().cert_pem.write_to_path(str(authority))
@@ -150,6 +155,7 @@ def test_values_and_errors_load_nothing_that_waits() -> None:
     assert not foreign(loaded)
 
 
+@pytest.mark.slow
 def test_a_file_of_a_common_kind_is_attached_and_sent_without_tables_and_paths(tmp_path: Path) -> None:
     file = tmp_path / "figures.pdf"
     file.write_bytes(b"%PDF")
@@ -172,6 +178,7 @@ def test_the_command_tells_its_version_by_itself() -> None:
     assert not foreign(loaded)
 
 
+@pytest.mark.slow
 def test_the_command_gives_help_without_what_sends() -> None:
     loaded = modules_after("from courriel.cli.main import main\nmain(['--help'])")
 

@@ -197,6 +197,7 @@ def died(tmp_path: Path) -> Callable[[int], int]:
     return run
 
 
+@pytest.mark.slow
 def test_a_mail_outlives_its_program_and_leaves_by_the_next_session_of_that_name(
     sandbox: Sandbox, died: Callable[[int], int]
 ) -> None:
@@ -211,6 +212,7 @@ def test_a_mail_outlives_its_program_and_leaves_by_the_next_session_of_that_name
     assert len(sandbox.letters) == 1
 
 
+@pytest.mark.slow
 def test_another_name_does_not_send_it(sandbox: Sandbox, died: Callable[[int], int]) -> None:
     number = died(sandbox.port)
     with Outbox() as outbox:
@@ -224,6 +226,7 @@ def test_another_name_does_not_send_it(sandbox: Sandbox, died: Callable[[int], i
     assert len(sandbox.letters) == 1
 
 
+@pytest.mark.slow
 def test_the_password_is_not_on_the_disk(died: Callable[[int], int], tmp_path: Path) -> None:
     with Sandbox(users={"ada@example.org": "secret"}) as sandbox:
         died(sandbox.port)
@@ -233,6 +236,7 @@ def test_the_password_is_not_on_the_disk(died: Callable[[int], int], tmp_path: P
     assert not any(b"secret" in path.read_bytes() for path in files)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", [State.FAILED, State.CANCELED])
 @pytest.mark.parametrize("refused", [False, True])
 def test_a_mail_that_may_have_left_is_not_said_to_have_reached_nobody(

@@ -14,6 +14,7 @@ def value(expression: str, before: str = "") -> str:
     return found.out[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("expression", "wanted"),
     [
@@ -276,6 +277,7 @@ def test_a_program_meets_limits_and_not_the_end_of_the_memory(program: str, text
     assert text in found.stopped[1]
 
 
+@pytest.mark.slow
 def test_deep_nesting_is_refused_and_long_sums_are_not() -> None:
     assert "trop de niveaux" in refused("Trace(" + "(" * 5000 + "1" + ")" * 5000 + ")")[0][2]
     assert "trop de niveaux" in refused("SI 1 ALORS\n" * 5000)[0][2]

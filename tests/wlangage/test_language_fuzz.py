@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +46,7 @@ def understood(text: str) -> bool:
     return True
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(500))
 @given(soup)
 def test_words_in_any_order(text: str) -> None:
@@ -57,6 +59,7 @@ def test_any_text(text: str) -> None:
     understood(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(300))
 @given(st.sampled_from(TEXTS), st.data())
 def test_programs_with_a_piece_taken_out_or_put_in(text: str, data: st.DataObject) -> None:
@@ -152,6 +155,7 @@ def translated_output(text: str) -> list[str]:
     return shown
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(200))
 @given(programs())
 def test_programs_of_the_grammar_do_the_same_when_translated(text: str) -> None:

@@ -48,6 +48,7 @@ def test_star_import_brings_the_names_of_the_table_only() -> None:
     assert set(brought) == {spelling for row in names.exported() for spelling in row.spellings}
 
 
+@pytest.mark.slow
 def test_importing_loads_neither_asyncio_nor_email_nor_logging() -> None:
     program = """if True:
         import sys, courriel.wlangage

@@ -126,6 +126,7 @@ def test_a_trial_reaches_nobody(tmp_path: Path, a_desktop: list[str], monkeypatc
     assert a_desktop == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "said"),
     [
@@ -143,6 +144,7 @@ def test_sizes_of_arrays_are_bounded_together() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the memory in use is read from /proc")
 def test_a_program_ends_before_the_memory_of_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -118,6 +118,7 @@ def text_of(mail: EmailMessage) -> str:
     return str(body.get_content()).replace("\r\n", "\n")
 
 
+@pytest.mark.slow
 def test_reminder(stage: Stage) -> None:
     result = stage.both("relance_facture.wl")
 
@@ -133,6 +134,7 @@ def test_reminder(stage: Stage) -> None:
     assert [word.split()[0].upper() for word in stage.offices[0].said].count("STARTTLS") == 2
 
 
+@pytest.mark.slow
 def test_session_variable(stage: Stage) -> None:
     (stage.folder / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
 
@@ -149,6 +151,7 @@ def test_session_variable(stage: Stage) -> None:
     assert files == {"données.csv": b"a;b\r\n1;2", "logo.png": b"\x89PNG\r\n\x1a\n"}
 
 
+@pytest.mark.slow
 def test_status_of_asynchronous_mail(stage: Stage) -> None:
     result = stage.both("suivi_asynchrone.wl")
 
@@ -165,6 +168,7 @@ def test_exceptions(stage: Stage) -> None:
     assert "« inconnu »" in result.out[1]
 
 
+@pytest.mark.slow
 def test_english(stage: Stage) -> None:
     (stage.folder / "report.txt").write_text("Twelve.\n", encoding="utf-8")
 
@@ -176,6 +180,7 @@ def test_english(stage: Stage) -> None:
     assert {text_of(mail) for _, _, mail in result.mails} == {"Twelve.\n"}
 
 
+@pytest.mark.slow
 def test_many_constructions(stage: Stage) -> None:
     result = stage.both("relances.wl")
 
@@ -209,6 +214,7 @@ def test_first_example_of_the_page(stage: Stage, reach: Reach) -> None:
     assert (recipients, mail["Subject"]) == (["bob@example.org"], "Été : de la page")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "user", "password"),
     [

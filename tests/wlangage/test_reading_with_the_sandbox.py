@@ -85,6 +85,7 @@ def _trust_the_authority(postfix: PracticeServer, monkeypatch: pytest.MonkeyPatc
     EmailChangeTimeOut(10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_the_page_reads_by_imap(
     page: str, postfix: PracticeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any

@@ -73,6 +73,7 @@ OF_THE_EVIDENCE = [
 """The functions that public programs about mail use."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "wanted"),
     [

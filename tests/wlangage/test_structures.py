@@ -168,6 +168,7 @@ def test_each_thread_has_a_structure_and_a_last_error_of_its_own() -> None:
     assert (Email.Sujet, bool(wl.ErreurDétectée)) == ("Le mien", True)
 
 
+@pytest.mark.slow
 def test_each_task_has_a_structure_of_its_own_although_it_inherits_a_context() -> None:
     async def fill(subject: str, barrier: asyncio.Barrier) -> str:
         first = Email.Sujet
@@ -183,6 +184,7 @@ def test_each_task_has_a_structure_of_its_own_although_it_inherits_a_context() -
     assert asyncio.run(together()) == ["a", "b", "le père"]
 
 
+@pytest.mark.slow
 def test_a_task_that_calls_from_a_worker_thread_finds_its_own_structure_and_error_there() -> None:
     async def call() -> tuple[str, bool]:
         Email.Sujet = "le mien"

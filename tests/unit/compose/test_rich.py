@@ -219,6 +219,7 @@ def test_no_value_becomes_two_addresses(value: str) -> None:
     assert len(message.to) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("package", "wish"), [("jinja2", ""), ("css_inline", ", inline_css=True")])
 def test_a_missing_extra_is_named_with_the_command_that_installs_it(package: str, wish: str) -> None:
     script = (

@@ -49,6 +49,7 @@ def read(raw: bytes) -> EmailMessage:
     return BytesParser(_class=EmailMessage, policy=policy.default).parsebytes(raw)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS, HTMLS, VALUES, VALUES, st.booleans())
 def test_what_a_template_makes_is_what_is_written_by_hand(

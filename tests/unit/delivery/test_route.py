@@ -365,6 +365,7 @@ def _routes(draw: st.DrawFn) -> Route:
     return Route("smtp", server, user, password, draw(_SENDERS))
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(150), deadline=None)
 @given(_routes())
 def test_a_route_written_out_is_read_back_equal(route: Route) -> None:

@@ -204,6 +204,7 @@ def test_an_answer_without_end_is_refused() -> None:
     assert refused.value.hint_id == "PROXY-NOT-A-PROXY"
 
 
+@pytest.mark.slow
 def test_interim_answers_without_end_are_refused() -> None:
     with pytest.raises(ProxyError):
         talk(HTTP, b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +36,7 @@ COMMANDS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(COMMANDS, st.sampled_from(CUTS))
 @settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_command_is_an_error_of_the_server(commands: list[bytes], cut: Cut) -> None:
@@ -60,6 +62,7 @@ PIECES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join))
 @settings(max_examples=examples(300), deadline=None)
 def test_no_letter_is_an_error_of_the_server_and_its_parts_are_where_it_says(letter: bytes) -> None:

@@ -546,6 +546,7 @@ def test_no_word_of_a_login_is_ever_noted(cut: Cut) -> None:
     assert [secret for secret in secrets if secret.decode() in written or secret.decode().upper() in written] == []
 
 
+@pytest.mark.slow
 def test_one_logs_in_once_and_not_within_a_message(cut: Cut) -> None:
     login = b"AUTH PLAIN " + b64(f"\0ada\0{SECRET}") + b"\r\n"
 

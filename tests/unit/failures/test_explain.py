@@ -208,6 +208,7 @@ def test_any_text_can_be_explained(text: str) -> None:
     explain(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seed", ["550 ", '  File "x", line 1\n    a\n', "at a(", "550-5.7.1 ", "Reference  A", "(550, b'", "A-", "[SSL: A"]
 )

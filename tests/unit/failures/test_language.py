@@ -114,6 +114,7 @@ def test_records_survive_pickling() -> None:
     assert pickle.loads(pickle.dumps(record)) == record
 
 
+@pytest.mark.slow
 def test_the_table_is_read_by_the_first_failure_and_not_before() -> None:
     program = (
         "import sys\n"

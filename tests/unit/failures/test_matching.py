@@ -172,6 +172,7 @@ def test_a_pasted_traceback_is_read_from_its_end() -> None:
     assert facts.code is None
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(["", "connect", "secure", "authenticate", "sender", "recipient", "message", "nonsense"]),
     st.none() | st.integers(-1, 1000),
@@ -191,6 +192,7 @@ def test_no_text_of_any_server_makes_the_search_fail(
     failures.find(failures.read(text, stage=stage))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seed",
     [

@@ -37,6 +37,7 @@ SCHEME = re.compile(r"\b(?:memory|smtps|cmd|console|sendmail|https|mailto|env|fi
 ENGLISH = re.compile(r"\b(the|is|not|and|of|with|was|were|has|have|that|this|which|must|cannot|nobody|somebody)\b")
 
 
+@pytest.mark.slow
 def test_every_sentence_that_users_meet_has_its_french() -> None:
     no_sentences = {
         "iso_8859_{}",
@@ -63,6 +64,7 @@ def test_every_reason_of_tls_has_its_french() -> None:
     assert [template for template in templates if template not in PAIRS] == []
 
 
+@pytest.mark.slow
 def test_both_languages_fill_in_the_same_parts_and_none_is_lost() -> None:
     lost: list[str] = []
     for english in PAIRS:

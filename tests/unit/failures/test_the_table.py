@@ -196,6 +196,7 @@ def test_codes_are_codes_or_classes() -> None:
             assert all(re.fullmatch(r"[245]\.\d{1,3}\.\d{1,3}", code) for code in clue.enhanced), record.id
 
 
+@pytest.mark.slow
 def test_the_library_names_only_records_that_exist() -> None:
     sources = Path(courriel.__file__).parent.rglob("*.py")
     named = {name for source in sources for name in re.findall(r'hint_id="([^"]+)"', source.read_text("utf-8"))}

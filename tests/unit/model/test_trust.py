@@ -56,6 +56,7 @@ def test_a_union_is_the_same_in_either_order_and_joining_twice_adds_nothing(one:
     assert union | one == union
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(200))
 @given(trusts)
 def test_what_words_write_is_read_back_as_the_same_trust(trust: Trust) -> None:

@@ -94,6 +94,7 @@ def test_a_form_is_never_sent_on(authority: trustme.CA) -> None:
     assert asked[0].startswith(b"POST /token HTTP/1.1\r\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "wrong"),
     [(b"nonsense\r\n\r\n", errors.RemoteProtocolError), (b"", errors.ConnectionFailed), (None, errors.TimedOut)],

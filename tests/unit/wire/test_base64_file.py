@@ -116,6 +116,7 @@ def test_a_file_system_may_give_less_than_was_asked_for() -> None:
     assert bytes(block[:3]) == b"abc"
 
 
+@pytest.mark.slow
 def test_a_file_takes_no_memory_to_speak_of(kind: Kind, tmp_path: Path) -> None:
     file = tmp_path / "a.bin"
     with file.open("wb") as sparse:

@@ -37,6 +37,7 @@ def encodings(mail: EmailMessage) -> list[tuple[str, str]]:
     return [(part.get_content_type(), part.get("Content-Transfer-Encoding", "")) for part in mail.walk()]
 
 
+@pytest.mark.slow
 @given(some.lists(_OCTETS, min_size=1, max_size=3), some.text(some.characters(codec="utf-8"), max_size=20))
 @settings(deadline=None)
 def test_any_octets_arrive_to_the_octet(octets: list[bytes], text: str) -> None:

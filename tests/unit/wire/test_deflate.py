@@ -41,6 +41,7 @@ def test_a_piece_is_complete_when_it_was_sent() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_portion_is_bounded() -> None:
     inflater = Inflater()
     inflater.add(Deflater().deflated(bytes(40 * 1024 * 1024)))
@@ -50,12 +51,14 @@ def test_a_portion_is_bounded() -> None:
     assert sum(sizes) == 40 * 1024 * 1024
 
 
+@pytest.mark.slow
 def test_a_letter_of_zeros_is_no_bomb() -> None:
     inflater = Inflater()
 
     assert len(inflated(inflater, Deflater().deflated(bytes(60 * 1024 * 1024)))) == 60 * 1024 * 1024
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused() -> None:
     inflater = Inflater()
 

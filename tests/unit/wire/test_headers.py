@@ -47,6 +47,7 @@ def test_a_long_word_stays_whole() -> None:
     assert text_field("X-Token", "a " + "x" * 989) == "X-Token: a\r\n " + "x" * 989
 
 
+@pytest.mark.slow
 @given(st.sampled_from(["Subject", "X-" + "n" * 74, "Disposition-Notification-To"]), TEXT.filter(bool))
 def test_a_line_that_holds_an_encoded_word_has_76_characters_at_most(name: str, text: str) -> None:
     lines = text_field(name, text).split("\r\n")

@@ -135,6 +135,7 @@ def written(value: Value, quoted: bool) -> bytes:
             return b"{%d}\r\n%b" % (len(value), value)
 
 
+@pytest.mark.slow
 @given(st.lists(VALUES, max_size=4), st.booleans(), st.lists(st.integers(0, 400), max_size=4))
 def test_whatever_a_server_writes_is_read_back(values: list[Value], quoted: bool, cuts: list[int]) -> None:
     data = b"* THREAD " + b" ".join(written(value, quoted) for value in values) + b"\r\nc1 OK done\r\n"
@@ -212,6 +213,7 @@ def test_a_list_of_a_million_levels_is_refused() -> None:
         read_values((b"(" * 1_000_000,))
 
 
+@pytest.mark.slow
 def test_a_response_of_too_many_values_is_refused() -> None:
     with pytest.raises(errors.RemoteProtocolError, match="more than 200,000 values"):
         read_values((b"()" * 150_000,))
@@ -230,6 +232,7 @@ def test_the_limits_count_from_answer_to_answer() -> None:
     assert answers == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 64, 100_000])
 def test_a_letter_is_poured_without_being_kept(size: int) -> None:
     octets = bytes(range(256)) * 1000

@@ -88,6 +88,7 @@ def test_conversations_are_read_as_they_are() -> None:
     assert shape(read_threads((b"((3)(5 (6)(7)))",))) == [[(3, 0, 1), (5, 0, 1), (6, 5, 2), (7, 5, 2)]]
 
 
+@pytest.mark.slow
 def test_a_conversation_may_be_long() -> None:
     (thread,) = read_threads((b"(%b)" % b" ".join(b"%d" % uid for uid in range(1, 100_001)),))
 

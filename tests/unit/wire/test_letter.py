@@ -99,6 +99,7 @@ def test_line_ends_of_any_kind_are_line_ends() -> None:
         assert letter.raw.count(end) == ORDINARY.count(b"\r\n")
 
 
+@pytest.mark.slow
 @given(
     TEXT, TEXT, TEXT, st.lists(st.tuples(NAMES, st.binary(max_size=200)), max_size=3, unique_by=lambda each: each[0])
 )

@@ -188,6 +188,7 @@ def test_a_thousand_multiparts_within_each_other_are_left_as_they_are_at_some_de
     assert read_all(nested(DEEPEST - 1)).text == "the innermost\n"
 
 
+@pytest.mark.slow
 def test_parts_without_end_are_read_up_to_a_number() -> None:
     letter = read_all(many_parts(100_000, b"Content-Type: image/png\r\n\r\nx"))
 
@@ -195,6 +196,7 @@ def test_parts_without_end_are_read_up_to_a_number() -> None:
     assert letter.defects[0] == f"it has more than {MOST_PARTS} parts; the rest was left out"
 
 
+@pytest.mark.slow
 def test_a_header_of_megabytes_is_read_up_to_a_size() -> None:
     letter = read_all(b"Subject: " + b"=?utf-8?q?x?=\r\n " * 200_000 + b"\r\nTo: a@b.com\r\n\r\nbody")
 
@@ -219,6 +221,7 @@ def test_defects_without_end_are_told_up_to_a_number() -> None:
     assert len(letter.defects) == MOST_DEFECTS
 
 
+@pytest.mark.slow
 def test_text_is_made_of_the_beginning_of_endless_html() -> None:
     letter = read_all(b"Content-Type: text/html\r\n\r\n" + b"<p>" + b"x " * LONGEST_HTML)
 
@@ -245,6 +248,7 @@ GROWING: dict[str, Callable[[int], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", GROWING)
 def test_twice_as_much_costs_twice_the_work_at_most(shape: str) -> None:
     make = GROWING[shape]

@@ -44,6 +44,7 @@ def peak() -> Iterator[list[int]]:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_reading_the_content_costs_less_than_three_times_its_size(encoding: str) -> None:
     raw = letter_of(encoding)
@@ -57,6 +58,7 @@ def test_reading_the_content_costs_less_than_three_times_its_size(encoding: str)
         assert used[0] + len(raw) < 3 * len(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_saving_and_reading_in_blocks_cost_nothing_beyond_the_letter(encoding: str, tmp_path: Path) -> None:
     raw = letter_of(encoding)

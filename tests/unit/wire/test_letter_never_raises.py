@@ -36,6 +36,7 @@ NUMBERS = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(300))
 @given(TEXTS)
 def test_a_letter_never_raises(text: str) -> None:
@@ -57,6 +58,7 @@ def test_octets_never_make_a_letter_raise(raw: bytes) -> None:
         assert file.size == len(file.content)
 
 
+@pytest.mark.slow
 @given(TEXTS, TEXTS)
 def test_a_builder_raises_errors_of_ours_alone(text: str, html: str) -> None:
     with suppress(errors.CourrielError):

@@ -59,6 +59,7 @@ def test_what_as_bytes_writes_is_what_leaves(policy: EmailPolicy) -> None:
     assert bytes(content_of(message, eight_bit=True, utf8=True)) == crlf(message.as_bytes())
 
 
+@pytest.mark.slow
 @given(
     st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=200),
     st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=300),
@@ -74,6 +75,7 @@ def test_as_bytes_leaves_for_any_subject_and_text(subject: str, text: str, polic
     assert bytes(content_of(message, eight_bit=True, utf8=True)) == crlf(message.as_bytes())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("eight_bit", [True, False])
 @pytest.mark.parametrize("name", IDENTIFIERS)
@@ -117,6 +119,7 @@ def test_a_field_that_cannot_be_folded_is_refused_by_its_name(policy: EmailPolic
     assert refused.value.hint_id == "HEADER-LINE-TOO-LONG"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("subject", ["été", "é" * 200, "mots " * 30 + "été"])
 def test_raw_utf8_that_was_read_leaves_as_it_is_or_as_utf8_words(policy: EmailPolicy, subject: str) -> None:

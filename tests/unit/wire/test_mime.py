@@ -179,6 +179,7 @@ def test_a_boundary_that_stands_in_the_text_is_not_taken() -> None:
     assert boundary in parsed.get_body(("plain",)).get_content()  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_a_file_is_read_each_time_and_never_stands_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "big.bin"
     data = bytes(range(256)) * 4096
@@ -195,6 +196,7 @@ def test_a_file_is_read_each_time_and_never_stands_in_memory(tmp_path: Path) -> 
     assert file.get_content() == data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [0, 1, 56, 57, 58, 57 * 384 - 1, 57 * 384, 57 * 384 + 1, 57 * 384 * 2])
 def test_a_file_of_any_length_is_as_long_as_was_said(tmp_path: Path, size: int) -> None:
     path = tmp_path / "a.bin"

@@ -92,6 +92,7 @@ def test_what_was_said_is_what_is_read_back(said: dict[str, object], eight_bit: 
     _read_back(raw, message)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(BODIES, st.booleans())
 def test_a_text_alone_is_written_as_the_part_that_it_would_be(text: str, eight_bit: bool) -> None:
@@ -102,6 +103,7 @@ def test_a_text_alone_is_written_as_the_part_that_it_would_be(text: str, eight_b
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(BODIES, BODIES, st.booleans())
 def test_text_and_html_are_written_as_the_parts_that_they_would_be(text: str, html: str, eight_bit: bool) -> None:

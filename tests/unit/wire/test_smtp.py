@@ -17,6 +17,7 @@ CONTENT = Content((b"\r\n",), 2)
 EVERYTHING = {"SIZE": "", "8BITMIME": "", "SMTPUTF8": "", "DSN": "", "REQUIRETLS": ""}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", ["\r", "\n", "\0", "\x0b", "\x1b", "\x7f", "\ud800", "\r\nRCPT TO:<evil@x>"])
 @pytest.mark.parametrize("place", [0, 1])
 def test_no_control_character_gets_into_a_command(bad: str, place: int) -> None:

@@ -104,6 +104,7 @@ def test_a_header(data: bytes, start: int) -> None:
         assert header_.first(name) == (values[0] if values else b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [60_000, 70_000])
 def test_a_large_header(size: int) -> None:
     data = b"".join(b"X-%d: y\r\n" % number for number in range(size // 10)) + b"\r\nbody"

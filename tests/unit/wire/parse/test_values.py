@@ -147,6 +147,7 @@ def test_parameters_in_every_state(value: str, parameters: dict[str, str], wrong
 # Addresses.
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.builds(
