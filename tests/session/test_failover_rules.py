@@ -27,7 +27,7 @@ from courriel import (
     errors,
 )  # fmt: skip
 from courriel.delivery.routing.course import TURN
-from courriel.delivery.routing.health import Health
+from courriel.delivery.routing.health import WayHealth
 from courriel.delivery.transport import one_after_the_other
 from courriel.model.receipt import RecipientResult
 from courriel.session.encoding import IN_SEVEN_BITS, submission_of
@@ -501,7 +501,7 @@ class Clock:
 def test_a_way_that_failed_rests_and_one_mail_tries_it_again(kind: str) -> None:
     clock = Clock()
     first, second = Scripted("first:25", DOWN, DOWN), Scripted("second:25")
-    submit = one("blocking", kind, first, second, health=Health(2, clock=clock, rest=10))
+    submit = one("blocking", kind, first, second, health=WayHealth(2, clock=clock, rest=10))
 
     for number in range(4):
         submit(mail(number))
@@ -524,7 +524,7 @@ def test_a_way_that_failed_rests_and_one_mail_tries_it_again(kind: str) -> None:
 
 def test_only_one_of_many_threads_tries_a_resting_way() -> None:
     clock = Clock()
-    health = Health(2, clock=clock, rest=10)
+    health = WayHealth(2, clock=clock, rest=10)
     health.failed(0, DOWN)
     clock.now = 11.0
     picked: list[int | None] = []
@@ -541,7 +541,7 @@ def test_only_one_of_many_threads_tries_a_resting_way() -> None:
 
 def test_a_refused_login_rests_longest_and_a_rest_has_its_limit() -> None:
     clock = Clock()
-    health = Health(2, clock=clock, rest=10, longest=300)
+    health = WayHealth(2, clock=clock, rest=10, longest=300)
 
     health.failed(0, LOGIN)
     for _ in range(2000):
@@ -567,7 +567,7 @@ def test_resting_ways_are_used_when_no_other_is_left() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_process_begins_with_healthy_ways() -> None:
-    health = Health(1)
+    health = WayHealth(1)
     health.failed(0, DOWN)
     held = health._lock  # noqa: SLF001 - as a thread of the parent has it at the fork
     held.acquire()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel.delivery.routing import decided
 from courriel.delivery.routing.course import Course
-from courriel.delivery.routing.health import REST, Health
+from courriel.delivery.routing.health import REST, WayHealth
 from courriel.delivery.routing.tries import Choice, Tries
 from courriel.delivery.routing.ways import WAIT, limits_of, names_of, no_way
 from courriel.delivery.transport import AsyncTransport, check_async_transport, is_transport
@@ -40,6 +40,8 @@ class _AsyncWay:
             self._route = profiles.resolve(Route.of(given) if isinstance(given, Server) else given)
             if self._route.reads:
                 raise errors.UsageError(f"{word}: {self._route.name} is for reading mail, and none leaves by it")
+            if self._route.table:
+                raise errors.UsageError(f"{word}: {self._route.name} is a table of ways by domain, and no way")
         elif given is None or not (is_transport(given) or isinstance(given, type)):
             raise no_way(given, word)
         else:
@@ -126,7 +128,7 @@ class _AsyncGroup:
     _word = ""
     _rotating = False
 
-    def __init__(self, *ways: Via | AsyncTransport, retry: float = REST, health: Health | None = None) -> None:
+    def __init__(self, *ways: Via | AsyncTransport, retry: float = REST, health: WayHealth | None = None) -> None:
         word = type(self).__name__
         if not ways:
             raise errors.UsageError(f"{word}: one way at least, and none was given", stage="compose")
@@ -137,7 +139,7 @@ class _AsyncGroup:
             raise errors.UsageError(f"retry: seconds, up to a day, not {retry!r}", stage="compose")
         self._ways = tuple(_AsyncWay(each, word) for each in ways)
         names = names_of([way.name for way in self._ways])
-        self._choice = Choice(names, health or Health(len(names), rest=retry), rotating=self._rotating)
+        self._choice = Choice(names, health or WayHealth(len(names), rest=retry), rotating=self._rotating)
 
     @property
     def name(self) -> str:

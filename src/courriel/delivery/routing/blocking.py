@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel.delivery.routing import decided
 from courriel.delivery.routing.course import Course
-from courriel.delivery.routing.health import REST, Health
+from courriel.delivery.routing.health import REST, WayHealth
 from courriel.delivery.routing.tries import Choice, Tries
-from courriel.delivery.routing.ways import WAIT, Maker, Way, names_of, ways_of
+from courriel.delivery.routing.ways import WAIT, Way, names_of, ways_of
 from courriel.delivery.transport import Transport, lent
 from courriel.model.submission import WINDOW, Submission
 from courriel.network import forks
@@ -155,14 +155,13 @@ class _Group(_Sending):
         self,
         *ways: Via | Transport,
         retry: float = REST,
-        health: Health | None = None,
-        maker: Maker | None = None,
+        health: WayHealth | None = None,
     ) -> None:
-        found = ways_of(ways, type(self).__name__, maker or _Sessions())
+        found = ways_of(ways, type(self).__name__, _Sessions())
         if not 0 < retry <= 86_400:
             raise errors.UsageError(f"retry: seconds, up to a day, not {retry!r}", stage="compose")
         names = names_of([way.name for way in found])
-        super().__init__(found, Choice(names, health or Health(len(found), rest=retry), rotating=self._rotating))
+        super().__init__(found, Choice(names, health or WayHealth(len(found), rest=retry), rotating=self._rotating))
 
     @property
     def name(self) -> str:

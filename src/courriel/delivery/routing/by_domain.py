@@ -24,7 +24,6 @@ from courriel.model.submission import WINDOW, Submission
 if TYPE_CHECKING:
     from typing import Self, Unpack
 
-    from courriel.delivery.routing.ways import Maker
     from courriel.delivery.transport import Transport
     from courriel.delivery.urls.route import Via
     from courriel.model.address import Address
@@ -45,11 +44,9 @@ class ByDomain(PartedSending):
         self,
         domains: Mapping[str, Via | Transport],
         default: Via | Transport = None,
-        *,
-        maker: Maker | None = None,
     ) -> None:
         self.table = DomainTable(domains, default)
-        self._ways = [(given, Failover(given, maker=maker)) for given in self.table]
+        self._ways = [(given, Failover(given)) for given in self.table]
         names = dict.fromkeys(way.ways[0] for _, way in self._ways)
         self.name = f"bydomain({', '.join(names)})"
 

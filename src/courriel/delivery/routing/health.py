@@ -20,7 +20,7 @@ REST, LONGEST_REST = 10.0, 300.0
 """Seconds for which a way rests after its first failure, and at most: as long as a lane of the outbox, about."""
 
 
-class Health:
+class WayHealth:
     """Health of `number` ways, shared by all threads; `clock` gives seconds, and never goes back.
 
     After a fork the child process begins with healthy ways: it has its own connections, and learns by itself.

@@ -8,11 +8,12 @@ use it, as they use the shared pool of a route with `pool=`.
 from __future__ import annotations
 
 from _thread import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from courriel.delivery.routing.blocking import Failover, RoundRobin
 from courriel.delivery.routing.by_domain import ByDomain
 from courriel.delivery.routing.health import REST
+from courriel.delivery.routing.ways import way_of
 from courriel.network import forks
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from courriel.delivery.routing.awaiting_by_domain import AsyncByDomain
     from courriel.delivery.routing.ways import Maker
     from courriel.delivery.transport import Transport
-    from courriel.delivery.urls.route import Route
+    from courriel.delivery.urls.route import Route, Via
     from courriel.network.transcripts.transcript import Transcript
 
 Group: TypeAlias = "Failover | RoundRobin | ByDomain"
@@ -32,11 +33,12 @@ _MOST = 32  # groups of one process
 
 
 def group_of(route: Route, maker: Maker | None = None) -> Group:
-    """The transport of a route with several ways. Raises UsageError, InvalidUrl."""
+    """The transport of a route with several ways, which `maker` makes. Raises UsageError, InvalidUrl."""
     if route.table:
-        return ByDomain(dict(route.table), route.ways[0], maker=maker)
+        given = {via: _made(via, maker) for _, via in route.table}
+        return ByDomain({domain: given[via] for domain, via in route.table}, _made(route.ways[0], maker))
     kind = Failover if route.kind == "failover" else RoundRobin
-    return kind(*route.ways, retry=route.retry or REST, maker=maker)
+    return kind(*(_made(way, maker) for way in route.ways), retry=route.retry or REST)
 
 
 def async_group_of(route: Route) -> AsyncGroup:
@@ -56,6 +58,11 @@ def shared_group(route: Route) -> Group:
 
 
 # The steps.
+
+
+def _made(via: Via, maker: Maker | None) -> Via:
+    """A way that this maker makes, in the place of the setting."""
+    return via if maker is None else cast("Via", way_of(via, "via", maker))
 
 
 class _Pools:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel.delivery.routing import decided
 from courriel.delivery.routing.guards import INSIDE, WatchedGuard, only_way_of, watched
-from courriel.delivery.routing.health import Health
+from courriel.delivery.routing.health import WayHealth
 from courriel.model.submission import Submission
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Choice:
     """Choice among several ways: their names, their health, and whether they take turns (`rotating`)."""
 
-    def __init__(self, names: Sequence[str], health: Health, *, rotating: bool) -> None:
+    def __init__(self, names: Sequence[str], health: WayHealth, *, rotating: bool) -> None:
         self.names = names
         self.health = health
         self.rotating = rotating

@@ -149,7 +149,25 @@ def ways_of(given: Sequence[Via | Transport], word: str, maker: Maker) -> tuple[
     for place, each in enumerate(given):
         if not isinstance(each, str | Route | Server) and any(each is other for other in given[:place]):
             raise errors.UsageError(f"{word}: the same transport stands twice", stage="compose")
-    return tuple(_way(each, word, maker) for each in given)
+    return tuple(way_of(each, word, maker) for each in given)
+
+
+def way_of(given: object, word: str, maker: Maker) -> Way:
+    """One way as a program writes it; one that is made already stays as it is. Raises UsageError, InvalidUrl."""
+    if isinstance(given, Way):
+        return given
+    if isinstance(given, str | Route | Server):
+        from courriel.delivery.settings import profiles
+
+        route = profiles.resolve(Route.of(given) if isinstance(given, Server) else given)
+        if route.reads:
+            raise errors.UsageError(f"{word}: {route.name} is for reading mail, and none leaves by it", stage="compose")
+        if route.table:
+            raise errors.UsageError(f"{word}: {route.name} is a table of ways by domain, and no way", stage="compose")
+        return Way(None, route, maker)
+    if given is None or not (is_transport(given) or isinstance(given, type)):
+        raise no_way(given, word)
+    return Way(check_transport(given, word))
 
 
 def names_of(names: Sequence[str]) -> tuple[str, ...]:
@@ -169,22 +187,6 @@ def limits_of(route: Route | None) -> tuple[float, float]:
     assert route is not None
     assert route.server is not None
     return route.server.timeouts.message, longest_silence(route.server)
-
-
-# The steps.
-
-
-def _way(given: Via | Transport, word: str, maker: Maker) -> Way:
-    if isinstance(given, str | Route | Server):
-        from courriel.delivery.settings import profiles
-
-        route = profiles.resolve(Route.of(given) if isinstance(given, Server) else given)
-        if route.reads:
-            raise errors.UsageError(f"{word}: {route.name} is for reading mail, and none leaves by it", stage="compose")
-        return Way(None, route, maker)
-    if given is None or not (is_transport(given) or isinstance(given, type)):
-        raise no_way(given, word)
-    return Way(check_transport(given, word))
 
 
 def no_way(given: object, word: str) -> errors.UsageError:
