@@ -47,7 +47,7 @@ class AllWaysFailed(ConnectionFailed):
 
     @property
     def retryable(self) -> bool:
-        """Whether one of the ways may work later, unchanged."""
+        """Whether the same mail may be sent again later, because one of the ways may work then."""
         return any(error.retryable for _, error in self.failed)
 
 

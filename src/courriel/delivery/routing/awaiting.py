@@ -12,7 +12,7 @@ from courriel import errors
 from courriel.delivery.routing import decided
 from courriel.delivery.routing.course import Course
 from courriel.delivery.routing.health import REST, WayHealth
-from courriel.delivery.routing.tries import Choice, Tries
+from courriel.delivery.routing.tries import Choice, WayTries
 from courriel.delivery.routing.ways import WAIT, limits_of, names_of, no_way
 from courriel.delivery.transport import AsyncTransport, check_async_transport, is_transport
 from courriel.delivery.urls.route import Route
@@ -51,7 +51,7 @@ class _AsyncWay:
 
     @property
     def name(self) -> str:
-        """Where it leads, for people."""
+        """Name of the server, or of the place of delivery."""
         if self._route is not None:
             return self._route.name
         assert self._transport is not None
@@ -143,7 +143,7 @@ class _AsyncGroup:
 
     @property
     def name(self) -> str:
-        """Its ways, for people."""
+        """Names of its ways in brackets, for people."""
         return f"{self._word}({', '.join(self._choice.names)})"
 
     @property
@@ -180,7 +180,7 @@ class _AsyncGroup:
 
     async def submit(self, submission: Submission) -> Receipt:
         """Send one submission by the first way that takes it; see Failover.submit. A cancelled call tries no other."""
-        tries = Tries(self._choice, submission)
+        tries = WayTries(self._choice, submission)
         while True:
             way = tries.next_way()
             try:

@@ -20,7 +20,7 @@ from courriel import errors
 from courriel.delivery.routing import decided
 from courriel.delivery.routing.course import Course
 from courriel.delivery.routing.health import REST, WayHealth
-from courriel.delivery.routing.tries import Choice, Tries
+from courriel.delivery.routing.tries import Choice, WayTries
 from courriel.delivery.routing.ways import WAIT, Way, names_of, ways_of
 from courriel.delivery.transport import Transport, lent
 from courriel.model.submission import WINDOW, Submission
@@ -46,7 +46,7 @@ class _Sending:
 
     def _after_fork(self) -> None:
         self._lock = Lock()
-        self._active: set[Tries | Course] = set()  # calls under way
+        self._active: set[WayTries | Course] = set()  # calls under way
         self._in_use: list[Transport] = []  # lent to them
 
     def submit(self, submission: Submission) -> Receipt:
@@ -55,7 +55,7 @@ class _Sending:
         Raises AllWaysFailed when every way failed before it had decided on the mail. A refusal, and an error in doubt,
         are those of the way that gave them.
         """
-        tries = Tries(self._choice, submission)
+        tries = WayTries(self._choice, submission)
         with self._acting(tries):
             while True:
                 way = tries.next_way()
@@ -104,7 +104,7 @@ class _Sending:
         course.finish()
 
     @contextmanager
-    def _acting(self, call: Tries | Course) -> Generator[None]:
+    def _acting(self, call: WayTries | Course) -> Generator[None]:
         with self._lock:
             self._active.add(call)
         try:
@@ -291,7 +291,7 @@ class _Part(_Sending):
             transport.hang_up()
 
     def close(self) -> None:
-        """Do nothing: the group closes its ways."""
+        """Leave the connections open: the group closes them."""
 
 
 class _Feed:

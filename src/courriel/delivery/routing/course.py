@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.delivery.routing import decided
-from courriel.delivery.routing.tries import Choice, Tries
+from courriel.delivery.routing.tries import Choice, WayTries
 from courriel.model.receipt import Receipt
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class _Mail:
 
     __slots__ = ("result", "tries")
 
-    def __init__(self, tries: Tries | None, result: Result | None = None) -> None:
+    def __init__(self, tries: WayTries | None, result: Result | None = None) -> None:
         self.tries, self.result = tries, result
 
 
@@ -141,7 +141,7 @@ class Course:
         Raises UsageError for what is no submission: the error stands in its place.
         """
         try:
-            mail = _Mail(Tries(self._choice, submission))
+            mail = _Mail(WayTries(self._choice, submission))
         except errors.UsageError as wrong:
             self.stand_in(wrong)
             raise

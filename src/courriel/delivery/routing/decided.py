@@ -1,5 +1,5 @@
 """
-What a failure of one way says: may another way take the mail, and is it the way that failed, or the mail.
+Meaning of a failure of one way: whether another may take the mail, and whether the way failed, or the mail.
 
 Another way may take a mail only while nothing of it is decided: no connection, no login, a server that has no time at
 its greeting or at MAIL, a session that was lost before the end of the mail left. A mail in doubt may have been

@@ -36,7 +36,7 @@ class DomainTable(Generic[W]):
         return self._ways, self._default
 
     def __iter__(self) -> Iterator[W]:
-        """Each way once."""
+        """Iterator over the ways, each once."""
         seen: list[W] = []
         for way in (*self._ways.values(), *(() if self._default is None else (self._default,))):
             if not any(same_way(way, other) for other in seen):

@@ -25,7 +25,7 @@ INSIDE = " > "
 
 
 class WatchedGuard:
-    """A guard as one way asks it; `permitted` once it has said yes."""
+    """Guard of a mail as one way asks it; `permitted` once it has said yes."""
 
     __slots__ = ("_guard", "_way", "permitted")
 
@@ -37,7 +37,7 @@ class WatchedGuard:
         return self._asked(_told(self._guard, self._way))
 
     def for_way(self, name: str) -> EndGuard:
-        """The guard for a way inside of this one."""
+        """Guard of the same mail for a way inside of this one."""
         guard = _told(self._guard, f"{self._way}{INSIDE}{name}")
         return lambda: self._asked(guard)
 

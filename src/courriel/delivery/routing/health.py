@@ -46,7 +46,7 @@ class WayHealth:
         self._turn = 0
 
     def pick(self, excluded: Collection[int] = (), *, rotating: bool = False) -> int | None:
-        """The way to be used next, the first one that works; None when all are excluded.
+        """Index of the way to be used next, the first one that works; None when all are excluded.
 
         With `rotating` it is the one after the last that was picked so. A way whose rest is over is given to one caller
         for a try, and rests for the others.

@@ -28,7 +28,7 @@ class Choice:
         self.rotating = rotating
 
 
-class Tries:
+class WayTries:
     """Tries of one submission; `cut` is set when somebody hangs up, and then no further way is tried."""
 
     def __init__(self, choice: Choice, submission: Submission) -> None:
@@ -54,7 +54,7 @@ class Tries:
         return self._choice.names.index(name)
 
     def next_way(self) -> int:
-        """The way to be tried next. Raises the mail's error when none is left."""
+        """Index of the way to be tried next. Raises the mail's error when none is left."""
         if self.cut:
             raise self.final_error() if self._failed else decided.hung_up()
         choice, only = self._choice, self.only

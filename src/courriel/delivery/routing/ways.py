@@ -51,7 +51,7 @@ class Way:
 
     @property
     def name(self) -> str:
-        """Where it leads, for people."""
+        """Name of the server, or of the place of delivery."""
         return self._route.name if self._route is not None else self.transport().name
 
     @property

@@ -47,7 +47,7 @@ def group_route(url: str, depth: int = 1) -> Route:
 
 
 def _split_at_end(text: str, word: str) -> tuple[str, str | None]:
-    """What stands before the bracket that closes the group, and the options behind it."""
+    """Text before the bracket that closes the group, and the options behind it."""
     depth = 1
     for place, sign in enumerate(text):
         depth += {"(": 1, ")": -1}.get(sign, 0)

@@ -7,14 +7,21 @@ mail that is in doubt by one way, whoever finds it, leaves by no other.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from courriel.outbox.store.jobs import Job
 from courriel.outbox.store.states import ANY_WAY, WAY
 
 if TYPE_CHECKING:
     from courriel.model.submission import EndGuard
-    from courriel.outbox.work.sending.batch import Batch
+
+
+class Permitting(Protocol):
+    """Batch of leased mails, as the guard of each knows it."""
+
+    def before_end(self, job: Job, way: str = "") -> bool:
+        """Whether the end of this mail may leave now, by this one of several ways."""
+        ...
 
 
 class EndPermit:
@@ -22,14 +29,14 @@ class EndPermit:
 
     __slots__ = ("_batch", "_job")
 
-    def __init__(self, batch: Batch, job: Job) -> None:
+    def __init__(self, batch: Permitting, job: Job) -> None:
         self._batch, self._job = batch, job
 
     def __call__(self) -> bool:
         return self._batch.before_end(self._job)
 
     def for_way(self, name: str) -> EndGuard:
-        """The guard as one of several ways asks it."""
+        """Guard of the same mail as one of several ways asks it."""
         return lambda: self._batch.before_end(self._job, name)
 
     @property
