@@ -174,3 +174,10 @@ def homes_of(face: Any) -> dict[str, str]:
     """The module of each name that a package exports, as its lazy imports know them."""
     homes: dict[str, str] = face._HOMES
     return homes
+
+
+def forget_shared_groups() -> None:
+    """Close the groups of ways that this process shares, so that none of them rests."""
+    from courriel.delivery.routing import shared
+
+    shared._shared.close()

@@ -32,11 +32,18 @@ if TYPE_CHECKING:
     from courriel.delivery.dkim.signed import Signed as Signed
     from courriel.delivery.open_mailbox import amailbox as amailbox
     from courriel.delivery.open_mailbox import mailbox as mailbox
+    from courriel.delivery.routing.awaiting import AsyncFailover as AsyncFailover
+    from courriel.delivery.routing.awaiting import AsyncRoundRobin as AsyncRoundRobin
+    from courriel.delivery.routing.awaiting_by_domain import AsyncByDomain as AsyncByDomain
+    from courriel.delivery.routing.blocking import Failover as Failover
+    from courriel.delivery.routing.blocking import RoundRobin as RoundRobin
+    from courriel.delivery.routing.by_domain import ByDomain as ByDomain
     from courriel.delivery.send import asend as asend
     from courriel.delivery.send import send as send
     from courriel.delivery.transport import AsyncTransport as AsyncTransport
     from courriel.delivery.transport import Transport as Transport
     from courriel.delivery.urls.route import Route as Route
+    from courriel.errors import AllWaysFailed as AllWaysFailed
     from courriel.errors import AuthenticationRefused as AuthenticationRefused
     from courriel.errors import CommandRefused as CommandRefused
     from courriel.errors import ConnectionFailed as ConnectionFailed
@@ -128,16 +135,21 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Address": "model.address",
+    "AllWaysFailed": "errors",
+    "AsyncByDomain": "delivery.routing.awaiting_by_domain",
+    "AsyncFailover": "delivery.routing.awaiting",
     "AsyncImapSession": "session.imap.awaited",
     "AsyncLetter": "wire.parse.letter",
     "AsyncOutbox": "outbox.aio",
     "AsyncPopSession": "session.pop3.session",
+    "AsyncRoundRobin": "delivery.routing.awaiting",
     "AsyncSigned": "delivery.dkim.signed",
     "AsyncSmtpPool": "session.pool.awaited",
     "AsyncSmtpSession": "session.smtp",
     "AsyncTransport": "delivery.transport",
     "Attachment": "model.attachment",
     "AuthenticationRefused": "errors",
+    "ByDomain": "delivery.routing.by_domain",
     "ClientCertificate": "model.trust",
     "CommandRefused": "errors",
     "ConnectionFailed": "errors",
@@ -145,6 +157,7 @@ _HOMES = {
     "Dialect": "model.server",
     "Envelope": "model.envelope",
     "External": "model.credentials",
+    "Failover": "delivery.routing.blocking",
     "FolderPosition": "model.received.folder",
     "FolderRenumbered": "errors",
     "ImapSession": "session.imap.session",
@@ -196,6 +209,7 @@ _HOMES = {
     "ReportKind": "model.received.report",
     "Return": "model.envelope",
     "RichTemplate": "compose.rich",
+    "RoundRobin": "delivery.routing.blocking",
     "Route": "delivery.urls.route",
     "Sandbox": "sandbox.sandbox",
     "Search": "model.received.search",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from courriel.delivery.local import KeptMessage as KeptMessage
     from courriel.delivery.local import KeptMessages as KeptMessages
     from courriel.delivery.local import LocalTransport as LocalTransport
+    from courriel.delivery.routing.health import WayHealth as WayHealth
     from courriel.delivery.secrets import SecretKind as SecretKind
     from courriel.delivery.secrets import SecretReference as SecretReference
     from courriel.delivery.send_fields import SendFields as SendFields
@@ -289,6 +290,7 @@ _HOMES = {
     "TranscriptEntry": "network.transcripts.transcript",
     "Via": "delivery.urls.route",
     "Watch": "session.imap.watch",
+    "WayHealth": "delivery.routing.health",
     "WebSettings": "sandbox.web_settings",
     "Worker": "outbox.work.worker",
     "WorkerStatus": "outbox.metrics",

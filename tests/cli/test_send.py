@@ -463,3 +463,27 @@ def test_recipients_that_are_mistyped_send_nothing(courriel: Run, sandbox: Sandb
 
     assert courriel("send", "--via", sandbox.url, *LETTER, "--to", typed).status != 0
     assert len(sandbox.letters) == before
+
+
+def test_several_ways_are_one_way_out(
+    courriel: Callable[..., Ran], sandbox: Sandbox, closed_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    via = f"failover(smtp://127.0.0.1:{closed_port} {sandbox.url})"
+    settings = tmp_path / "courriel.toml"
+    settings.write_text(f'[profiles.billing]\nurl = "{via}"\n')
+    settings.chmod(0o600)
+    monkeypatch.setenv("COURRIEL_CONFIG", str(settings))
+    addressed = ("--from", "ada@example.org", "--to", "bob@example.org")
+
+    by_url = courriel("send", "--via", via, *addressed, "--timeout", "5")
+    by_profile = courriel("send", "--via", "billing", *addressed)
+    nowhere = courriel(
+        "send", "--via", f"failover(smtp://ada:gehe1m@127.0.0.1:{closed_port} null:)?retry=0", *addressed
+    )
+    doctor = courriel("doctor", "billing")
+
+    assert (by_url.status, by_profile.status) == (0, 0)
+    assert len(sandbox.letters) == 2
+    assert nowhere.status in {64, 78}
+    assert "gehe1m" not in nowhere.out + nowhere.err
+    assert f"courriel doctor {sandbox.url.partition('?')[0]}" in doctor.err

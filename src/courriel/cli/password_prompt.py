@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 
 def with_password(route: Route, *, ask: bool) -> Route:
-    """The route with a password typed at the terminal, where one is needed.
+    """The route with a password typed at the terminal, where one is needed; of several ways, for each.
 
     It is needed where the route says `prompt`, or has no password reference and no keyring is installed. Raises
     UsageError when `prompt` is set and there is no terminal.
     """
+    if route.ways:
+        return replace(route, ways=tuple(with_password(way, ask=ask) for way in route.ways))
     from courriel.delivery.secrets import keyring_is_there
     from courriel.types import SecretReference
 

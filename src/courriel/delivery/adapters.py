@@ -8,7 +8,7 @@ Transports as `connect` and `aconnect` hand them out: with `send`, and for `with
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from courriel import errors
@@ -164,20 +164,7 @@ class ThreadTransport:
         self, submissions: Iterable[Submission] | AsyncIterable[Submission], *, window: int | Callable[[], int] = WINDOW
     ) -> AsyncIterator[Result]:
         """Send many submissions, one after the other; see Transport.submit_many."""
-        waiting = aiter(submissions) if isinstance(submissions, AsyncIterable) else _awaited(iter(submissions))
-        while True:
-            try:
-                submission = await anext(waiting)
-            except StopAsyncIteration:
-                return
-            except errors.UsageError as broken:
-                yield broken
-                continue
-            result: Result
-            try:
-                result = await self.submit(submission)
-            except errors.CourrielError as failed:
-                result = failed
+        async for result in awaited_one_by_one(self.submit, submissions):
             yield result
 
     async def close(self) -> None:
@@ -185,6 +172,27 @@ class ThreadTransport:
         from asyncio import to_thread
 
         await to_thread(self._transport.close)
+
+
+async def awaited_one_by_one(
+    submit: Callable[[Submission], Awaitable[Receipt]], submissions: Iterable[Submission] | AsyncIterable[Submission]
+) -> AsyncIterator[Result]:
+    """`submit_many` for an AsyncTransport that carries one submission after the other; see `one_after_the_other`."""
+    waiting = aiter(submissions) if isinstance(submissions, AsyncIterable) else _awaited(iter(submissions))
+    while True:
+        try:
+            submission = await anext(waiting)
+        except StopAsyncIteration:
+            return
+        except errors.UsageError as broken:
+            yield broken
+            continue
+        result: Result
+        try:
+            result = await submit(submission)
+        except errors.CourrielError as failed:
+            result = failed
+        yield result
 
 
 # The steps.

@@ -37,13 +37,23 @@ if TYPE_CHECKING:
     from courriel.delivery.dkim.signed import AsyncSigned, Signed
     from courriel.delivery.http_providers.transport import HttpTransport
     from courriel.delivery.local import LocalTransport
+    from courriel.delivery.routing.awaiting import AsyncFailover, AsyncRoundRobin
+    from courriel.delivery.routing.awaiting_by_domain import AsyncByDomain
+    from courriel.delivery.routing.blocking import Failover, RoundRobin
+    from courriel.delivery.routing.by_domain import ByDomain
     from courriel.session.pool.awaited import AsyncSmtpPool
     from courriel.session.smtp import AsyncSmtpSession
 
-Connected: TypeAlias = "SmtpSession | SmtpPool | HttpTransport | LocalTransport | ProvidedTransport | Signed"
+Connected: TypeAlias = (
+    "SmtpSession | SmtpPool | HttpTransport | LocalTransport | ProvidedTransport | Signed"
+    " | Failover | RoundRobin | ByDomain"
+)
 """A Transport that has `send`, and goes with `with`."""
 
-AsyncConnected: TypeAlias = "AsyncSmtpSession | AsyncSmtpPool | AsyncProvidedTransport | AsyncSigned"
+AsyncConnected: TypeAlias = (
+    "AsyncSmtpSession | AsyncSmtpPool | AsyncProvidedTransport | AsyncSigned"
+    " | AsyncFailover | AsyncRoundRobin | AsyncByDomain"
+)
 """An AsyncTransport that has `send`, and goes with `async with`."""
 
 SIZE = 4
@@ -57,12 +67,15 @@ def connect(setting: Via = None, *, transcript: Transcript | None = None) -> Con
 
     It is a session; a pool where the setting has `pool=` or `rate=`; an HttpTransport for graph:, brevo: and mailjet:;
     a local transport for memory:, console:, null:, file: and maildir:; or the program's own for python:; with `dkim=`
-    one of them inside a Signed. `setting` is a URL, the name of a profile, a Route, a Server without a login, or None
-    for the settings of environment and files. The password is read now; the connection is opened by `with`, that of an
-    HttpTransport by the first mail. A `transcript` records a conversation with a server. Raises UsageError, InvalidUrl,
-    also for a setting for reading mail.
+    one of them inside a Signed; several of them for failover(…), roundrobin(…) and a profile with `by_domain`.
+    `setting` is a URL, the name of a profile, a Route, a Server without a login, or None for the settings of
+    environment and files. The password is read now; the connection is opened by `with`, that of an HttpTransport by the
+    first mail. A `transcript` records a conversation with a server. Raises UsageError, InvalidUrl, also for a setting
+    for reading mail.
     """
     route = _route_of(setting)
+    if route.ways:
+        return _group(route, transcript)
     signer = signer_of(route)
     if signer is None:
         return _unsigned(route, transcript)
@@ -82,6 +95,11 @@ async def aconnect(setting: Via = None, *, transcript: Transcript | None = None)
     from courriel.session.smtp import AsyncSmtpSession
 
     route = await to_thread(_route_of, setting)
+    if route.ways:
+        from courriel.delivery.routing.shared import async_group_of
+
+        _refuse_transcript_of_several(route, transcript)
+        return await to_thread(async_group_of, route)
     if route.dkim:
         from courriel.delivery.dkim.signed import AsyncSigned
 
@@ -178,6 +196,13 @@ class _Shared:
 _shared = _Shared()
 
 
+def _group(route: Route, transcript: Transcript | None) -> Failover | RoundRobin | ByDomain:
+    from courriel.delivery.routing.shared import group_of
+
+    _refuse_transcript_of_several(route, transcript)
+    return group_of(route)
+
+
 def _unsigned(
     route: Route, transcript: Transcript | None
 ) -> SmtpSession | SmtpPool | HttpTransport | LocalTransport | ProvidedTransport:
@@ -210,6 +235,14 @@ def _refuse_transcript(route: Route, transcript: Transcript | None) -> None:
                 f"transcript: {route.name} is asked by requests, of which none is kept", stage="compose"
             )
         raise errors.UsageError(f"transcript: {route.name} leads to no server, and nothing is said", stage="compose")
+
+
+def _refuse_transcript_of_several(route: Route, transcript: Transcript | None) -> None:
+    if transcript is not None:
+        raise errors.UsageError(
+            f"transcript: {route.name} has several sessions; send(via=…, transcript=…) records those of one mail",
+            stage="compose",
+        )
 
 
 def _route_of(setting: Via) -> Route:

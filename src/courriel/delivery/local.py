@@ -269,7 +269,19 @@ def transport_of(route: Route) -> LocalTransport | None:
             return FolderTransport(route.folder)
         case "maildir":
             return MaildirTransport(route.folder)
-        case "smtp" | "lmtp" | "pop3" | "imap" | "graph" | "brevo" | "mailjet" | "python":
+        case (
+            "smtp"
+            | "lmtp"
+            | "pop3"
+            | "imap"
+            | "graph"
+            | "brevo"
+            | "mailjet"
+            | "python"
+            | "failover"
+            | "roundrobin"
+            | "bydomain"
+        ):
             return None
 
 

@@ -55,6 +55,8 @@ def send(message: Sendable | None = None, /, *, via: Via | Transport = None, **f
     route = _route(via)
     del via  # it may hold a password, and error reporters record the locals of frames
     message, options = _message_and_options(message, fields, route)
+    if route.ways:
+        return _by_group(route, message, options, transcript)
     if route.dkim:
         message, options = _signed(route, message, options)
     if not route.by_session:
@@ -94,6 +96,8 @@ async def asend(
     route = await to_thread(_route, via)
     del via
     message, options = _message_and_options(message, fields, route)
+    if route.ways:
+        return await to_thread(_by_group, route, message, options, transcript)
     if route.dkim:
         signed = await to_thread(_signed, route, message, options)
         message, options = signed
@@ -268,6 +272,23 @@ def _refuse_transcript(transcript: Transcript | None) -> None:
 
 def _wrong_transport(transport: object, sentence: str) -> errors.UsageError:
     return errors.UsageError(f"via: {sentence}, and not {type(transport).__name__}", stage="compose")
+
+
+def _by_group(route: Route, message: Sendable, options: SendArguments, transcript: Transcript | None) -> Receipt:
+    """Send by the group that this process shares for a route with several ways."""
+    from courriel.delivery.routing.shared import shared_group
+    from courriel.delivery.transport import lent, send_by
+
+    route.say_warnings()
+    try:
+        group = shared_group(route)
+        if transcript is None:
+            return send_by(group, message, options)
+        with lent(group, transcript) as part:
+            return send_by(part, message, options)
+    except errors.CourrielError as error:
+        route.blame(error)
+        raise
 
 
 def _by_shared_pool(route: Route, message: Sendable, options: SendArguments, transcript: Transcript | None) -> Receipt:

@@ -12,6 +12,7 @@ Every error courriel raises, as one tree:
         * MissingExtra (ImportError)    a part that is installed apart; the text holds the command
         * SuppressedRecipients          every recipient is on the suppression list of the outbox
     * ConnectionFailed (ConnectionError)    no answer from the server, or the connection was lost
+        * AllWaysFailed                 of several ways out each failed, before anything was sent
         * NameNotFound
         * ProxyError                    the proxy could not be reached, or did not open the way to the server
         * TimedOut (TimeoutError)
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from courriel.errors.base import CourrielError as CourrielError
     from courriel.errors.base import Stage as Stage
     from courriel.errors.base import copy as copy
+    from courriel.errors.connection import AllWaysFailed as AllWaysFailed
     from courriel.errors.connection import ConnectionFailed as ConnectionFailed
     from courriel.errors.connection import LocalProtocolError as LocalProtocolError
     from courriel.errors.connection import NameNotFound as NameNotFound
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
     from courriel.errors.usage import UsageError as UsageError
 
 _HOMES = {
+    "AllWaysFailed": "connection",
     "AuthenticationRefused": "refused",
     "CommandRefused": "refused",
     "ConnectionFailed": "connection",

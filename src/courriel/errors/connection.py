@@ -37,6 +37,20 @@ class TlsFailed(ConnectionFailed):
     """TLS that could not be negotiated, or a certificate that was not accepted."""
 
 
+class AllWaysFailed(ConnectionFailed):
+    """Failure of every way out of several, before any of them had decided on the mail: nothing was sent.
+
+    `failed` has the name of each way that was tried, in order, and its error.
+    """
+
+    failed: tuple[tuple[str, CourrielError], ...] = ()
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same mail may be sent again later, because one of the ways may work then."""
+        return any(error.retryable for _, error in self.failed)
+
+
 class ProtocolError(CourrielError):
     """Violation of the protocol; the session is closed."""
 

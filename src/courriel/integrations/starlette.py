@@ -173,8 +173,8 @@ async def _pool_of(via: Via) -> AsyncConnected:
     """The transport of a setting, which many requests may use at once. Raises UsageError for a single session."""
     if isinstance(via, Server) or (isinstance(via, str) and ":" in via):
         via = Route.of(via) if isinstance(via, Server) else Route.parse(via)
-    if isinstance(via, Route) and via.by_session and not via.pooled:
-        via = replace(via, pool=SIZE)
+    if isinstance(via, Route):
+        via = via.changed(lambda each: replace(each, pool=SIZE) if each.by_session and not each.pooled else each)
     made = await courriel.aconnect(via)
     if isinstance(made.transport if isinstance(made, AsyncSigned) else made, AsyncSmtpSession):
         raise errors.UsageError(

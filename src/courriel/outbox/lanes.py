@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from threading import Lock
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
 from courriel._lazy_re import expression
@@ -31,12 +31,11 @@ from courriel.model.recipient_rule import refuse_unruled
 from courriel.model.server import Server
 from courriel.network import forks
 
-DEFAULT = "default"
-
-TYPE_CHECKING = False
-
 if TYPE_CHECKING:
     from courriel.delivery.dkim.signer import Signer
+    from courriel.delivery.routing.domain_table import DomainTable
+
+DEFAULT = "default"
 
 Way: TypeAlias = "Route | Transport"
 """Where a lane leads: a setting, or a transport of this program."""
@@ -101,6 +100,37 @@ class Lanes:
 
         return lane, way.signer if isinstance(way, Signed) else None
 
+    def destination_and_signer(self, via: Via | Transport) -> tuple[str, DomainTable[str] | None, Signer | None]:
+        """The lane and the table of `destination`, and what signs the mails now.
+
+        The parts of a mail by domain leave by ways of which each signs by itself, when they leave.
+        """
+        lane, table = self.destination(via)
+        if table is not None:
+            return lane, table, None
+        return lane, None, self.lane_and_signer(via)[1]
+
+    def destination(self, via: Via | Transport) -> tuple[str, DomainTable[str] | None]:
+        """The lane for an argument `via`; and a table of lanes by domain where it means one, for the rows of each mail.
+
+        Raises UsageError and InvalidUrl, before anything is stored.
+        """
+        found: object = via
+        if via is None or isinstance(via, str):
+            name = DEFAULT if via is None else via
+            found = self._given.get(name)
+            if found is None and _NAME.fullmatch(name):
+                route = self._profile(name)
+                return name, self._table_of(dict(route.table), name) if route and route.table else None
+        if isinstance(found, Route) and found.table:
+            lane = self.lane(via)
+            return lane, self._table_of(dict(found.table), lane)
+        table = _table_in(found)
+        if table is None:
+            return self.lane(via), None
+        domains, default = table.given
+        return "", self._table_of(domains, None if default is None else self.lane(default))
+
     def way(self, lane: str) -> Way:
         """Route or transport of a lane now. Raises UsageError when this process knows none."""
         found = self._given.get(lane)
@@ -118,7 +148,7 @@ class Lanes:
             raise errors.UsageError(f"lane {lane}: this is a session of another process, which may have ended")
         if _NAME.fullmatch(lane):
             return _opened(profiles.resolve(None if lane == DEFAULT else lane))
-        return self._read(lane)
+        return _opened(self._read(lane))
 
     def known(self, lane: str) -> str:
         """Name of a lane that has a transport here. Raises UsageError, InvalidUrl."""
@@ -150,6 +180,20 @@ class Lanes:
             return name, None if self._elsewhere else profiles.resolve(None if name == DEFAULT else name)
         lane = self._lanes_of_urls.get(name) or self._lane_of_url(name)
         return lane, Route.parse(lane) if "dkim=" in lane else None
+
+    def _table_of(self, domains: Mapping[str, Via | Transport], default: str | None) -> DomainTable[str]:
+        from courriel.delivery.routing.domain_table import DomainTable
+
+        return DomainTable({domain: self.lane(way) for domain, way in domains.items()}, default)
+
+    def _profile(self, name: str) -> Route | None:
+        """The route of a profile; None for one that only a worker elsewhere knows, and while all mail is kept here."""
+        try:
+            return profiles.resolve(None if name == DEFAULT else name)
+        except errors.UsageError:
+            if not self._elsewhere:
+                raise
+            return None
 
     def _is_name(self, lane: str) -> bool:
         return lane in self._given or bool(_NAME.fullmatch(lane)) or lane.startswith("session:")
@@ -198,11 +242,22 @@ class Lanes:
 
 def shown(lane: str) -> str:
     """Name of a lane for a log: without the user name of a URL."""
+    if lane.startswith(("failover(", "roundrobin(")):
+        try:
+            return Route.parse(lane).name
+        except errors.InvalidUrl:
+            return f"{lane.partition('(')[0]}(…)"
     scheme, colon, rest = lane.partition("://")
     return f"{scheme}{colon}{rest.partition('?')[0].rpartition('@')[2]}" if colon else lane
 
 
 # The steps.
+
+
+def _table_in(way: object) -> DomainTable[Via | Transport] | None:
+    """The table of a ByDomain, without importing it for those who have none."""
+    table: DomainTable[Via | Transport] | None = getattr(way, "table", None)
+    return table if type(table).__name__ == "DomainTable" else None
 
 
 def _transport(way: object) -> Transport:
@@ -221,11 +276,17 @@ def _route(way: str | Route | Server) -> Route:
 
 def _opened(way: Way) -> Way:
     """The transport itself, where a setting names one of a program; the route otherwise."""
+    if isinstance(way, Route) and way.ways:
+        from courriel.delivery.routing.shared import shared_group
+
+        return shared_group(way)
     return signed_by(way, provided(way)) if isinstance(way, Route) and way.kind == "python" else way
 
 
 def _depends_on_folder(route: Route) -> bool:
     """Whether the same URL may mean another lane later: a relative path counts from the working directory."""
+    if route.ways:
+        return any(map(_depends_on_folder, route.ways))
     server = route.server
     return server is not None and bool(server.trust.files or server.client_certificate)
 
@@ -246,10 +307,16 @@ _PROGRAMS = {
 def _check_stored(route: Route) -> None:
     """Raise InvalidUrl for a URL that no row may contain, both when it is written and when it is read."""
     what = _PROGRAMS.get(program_run(route), "")
-    if any(each is not None and each.kind == "plain" for each in (route.password, route.proxy_password)):
+    if _has_password(route):
         what = "password"
     if what:
         raise _refused(f"no {what} is written into an outbox, and none is taken from one")
+
+
+def _has_password(route: Route) -> bool:
+    """Whether a password stands in a URL, or in one of its ways."""
+    own = any(each is not None and each.kind == "plain" for each in (route.password, route.proxy_password))
+    return own or any(map(_has_password, route.ways))
 
 
 def _check_secret(route: Route) -> None:

@@ -22,6 +22,7 @@ from courriel.outbox.lanes import Lanes
 from courriel.outbox.listeners import Event, Listeners, TicketListener, checked_function
 from courriel.outbox.maintenance import Maintenance
 from courriel.outbox.putting.encoding import written
+from courriel.outbox.putting.parts import parts_of
 from courriel.outbox.putting.storing import encoded, store_mails
 from courriel.outbox.putting.terms import IfKnown, check_if_known, check_keys, moment_of, portions, terms_of
 from courriel.outbox.questions import Confirm
@@ -116,11 +117,12 @@ class Outbox(Maintenance, AfterSending):
         """Store one mail, and return when it is on stable storage; it is sent by a worker, or stays listed.
 
         `via` is a profile or one of `ways`, a URL without a password or command in it, or an open session or pool; by
-        default what the settings say. A `key` of your own makes it safe to call again: the same key gives the same
-        ticket, and there is one mail; the ticket says that it `existed`. A different mail under a known key raises
-        KeyReused, which says what differs, unless `if_known` is "keep": then the first mail stays, and this one is not
-        stored. With `conn`, your own connection to the same database, the mail is put in your transaction, and exists
-        when you commit.
+        default what the settings say. Where it is a table of ways by domain (ByDomain, `by_domain`), the mail is stored
+        in parts, a row for each way, under one ticket. A `key` of your own makes it safe to call again: the same key
+        gives the same ticket, and there is one mail; the ticket says that it `existed`. A different mail under a known
+        key raises KeyReused, which says what differs, unless `if_known` is "keep": then the first mail stays, and this
+        one is not stored. With `conn`, your own connection to the same database, the mail is put in your transaction,
+        and exists when you commit.
 
         `not_before` and `expires` (default: five days) are times with a time zone, or durations from now (timedelta, or
         seconds); `priority` is "high", "normal" or "low". `on_unsure` decides what happens when it is unknown whether
@@ -133,9 +135,9 @@ class Outbox(Maintenance, AfterSending):
         OutboxFull, OutboxUncertain.
         """
         check_if_known(if_known)
-        lane, signer = self._ways.lane_and_signer(via)
+        lane, table, signer = self._ways.destination_and_signer(via)
         mail = written(message, lane, key, terms_of(wanted), self._max_size, signer, refuse_suppressed=True)
-        return self._keep([mail], conn, if_known)[0]
+        return self._keep(parts_of(mail, table), conn, if_known)[0]
 
     def put_many(
         self,
@@ -155,8 +157,8 @@ class Outbox(Maintenance, AfterSending):
         check_if_known(if_known)
         check_several(messages)
         check_keys(messages, keys)
-        lane, signer = self._ways.lane_and_signer(via)
-        mails_to_put = encoded(messages, keys, lane, terms_of(wanted), self._max_size, signer)
+        lane, table, signer = self._ways.destination_and_signer(via)
+        mails_to_put = encoded(messages, keys, lane, table, terms_of(wanted), self._max_size, signer)
         tickets: list[Ticket] = []
         for mails in portions(mails_to_put):
             tickets += self._keep(mails, conn, if_known)
@@ -387,7 +389,11 @@ class Outbox(Maintenance, AfterSending):
     def _keep(self, mails: Sequence[NewMail], conn: object, if_known: IfKnown) -> Sequence[Ticket]:
         """Store mails, and return their tickets."""
         ids = store_mails(self._store, mails, conn, if_known, stored=self._bell.ring)
-        return [self._ticket(ident, existed=ident != mail.id) for ident, mail in zip(ids, mails, strict=True)]
+        return [
+            self._ticket(ident, existed=ident != mail.id)
+            for ident, mail in zip(ids, mails, strict=True)
+            if not mail.parent
+        ]
 
     def _ticket(self, ident: str, *, existed: bool = False) -> Ticket:
         return Ticket(ident, self._store, self._bell, existed=existed)

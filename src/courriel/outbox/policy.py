@@ -109,6 +109,10 @@ def decide(result: Result, mail: RecipientState, chance: float) -> Decision:
         return _own_fault(result, mail, chance)
     if result.in_doubt:
         return _unsure(mail, mail.recipients, {}, str(result), chance)
+    if result.hint_id == "WAY-UNKNOWN":
+        return Decision(State.HELD, mail.recipients, why=str(result), counted=False)
+    if result.hint_id == "WAY-IN-DOUBT":
+        return _later(mail, mail.recipients, {}, str(result), chance)
     if trouble := _of_the_lane(result):
         return _untouched(mail, trouble.sentence, trouble)
     if isinstance(result, errors.NotSupported):
@@ -207,6 +211,8 @@ class _Fate:
 
 def _of_the_lane(error: errors.CourrielError) -> LaneProblem | None:
     """Problem of the lane behind a failure; None for a failure of the mail."""
+    if isinstance(error, errors.AllWaysFailed):
+        return LaneProblem.of(error, login=all(_is_login(each) for _, each in error.failed))
     if isinstance(error, errors.AuthenticationRefused):
         return LaneProblem.of(error, login=error.reply.kind == 5)
     if isinstance(error, errors.TokenRefused) or error.hint_id == "PROXY-LOGIN-REFUSED":
@@ -217,6 +223,11 @@ def _of_the_lane(error: errors.CourrielError) -> LaneProblem | None:
     if isinstance(error, errors.SenderRefused | errors.MessageRefused) and _asks_for_patience(error.reply):
         return LaneProblem.of(error)
     return None
+
+
+def _is_login(error: errors.CourrielError) -> bool:
+    trouble = _of_the_lane(error)
+    return trouble is not None and trouble.login
 
 
 def _asks_for_patience(reply: Reply) -> bool:

@@ -11,6 +11,8 @@ from courriel import errors
 from courriel.outbox import checks
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.facts import MailInfo
+from courriel.outbox.store.jobs import OTHERS
+from courriel.outbox.store.parts import joined
 from courriel.outbox.store.states import Action, State
 from courriel.outbox.wakeup import Wakeup
 
@@ -21,7 +23,11 @@ _SOONEST, _LATEST = 0.02, 1.0  # seconds between two reads, when a worker of ano
 
 
 class Ticket:
-    """Handle of one mail in an outbox. Each call reads the store; nothing is cached."""
+    """Handle of one mail in an outbox. Each call reads the store; nothing is cached.
+
+    A mail in parts (one row for each way of its recipients, see ByDomain) has one ticket: `info` joins all of them, and
+    each action is one on all of them; it is True when one of them took it.
+    """
 
     def __init__(self, id: str, store: Store, bell: Wakeup, *, existed: bool = False) -> None:  # noqa: A002
         self.id = id
@@ -32,11 +38,11 @@ class Ticket:
 
     @property
     def info(self) -> MailInfo:
-        """Stored facts of the mail. Raises TicketNotFound when it was pruned."""
+        """Stored facts of the mail; of one in parts, of all of them. Raises TicketNotFound when it was pruned."""
         found = self._store.find(id=self.id)
         if found is None:
             raise errors.TicketNotFound(f"there is no mail {self.id} in {self._store.place}")
-        return found
+        return joined(self._store.parts(self.id)) if OTHERS in found.options else found
 
     @property
     def status(self) -> State:
@@ -129,9 +135,11 @@ class Ticket:
     # The steps.
 
     def _edit(self, action: Action) -> bool:
-        done = self._store.edit(self.id, action)
+        found = self._store.find(id=self.id)
+        parts = self._store.parts(self.id) if found is not None and OTHERS in found.options else ()
+        done = [self._store.edit(ident, action) for ident in [part.id for part in parts] or [self.id]]
         self._bell.ring()
-        return done
+        return any(done)
 
     def _wait(self, enough: Callable[[MailInfo], bool], timeout: float) -> MailInfo:
         ends, pause = monotonic() + timeout, _SOONEST

@@ -353,6 +353,11 @@ def test_capture_is_never_guessed(word: str, monkeypatch: pytest.MonkeyPatch) ->
         ({"MAILER_DSN": "smtps://h.example?verify_peer=0&local_domain=c.example"}, "smtps://h.example?verify=0&ehlo=c.example"),
         ({"MAILER_DSN": "gmail+smtp://ada%40gmail.com:s@default"}, "smtps://ada%40gmail.com:s@smtp.gmail.com"),
         ({"MAILER_DSN": "null://null"}, "null:"),
+        (
+            {"MAILER_DSN": "failover(smtps://ada:s@h.example smtp://localhost)?retry_period=60"},
+            "failover(smtps://ada:s@h.example smtp://localhost)?retry=60",
+        ),
+        ({"MAILER_DSN": "roundrobin(null://null smtps://h.example)"}, "roundrobin(null: smtps://h.example)"),
         ({"EMAIL_HOST": "h.example"}, "smtp://h.example?tls=none"),
         (
             {"EMAIL_HOST": "h.example", "EMAIL_PORT": "587", "EMAIL_USE_TLS": "True", "EMAIL_HOST_USER": "a@b",
@@ -411,7 +416,11 @@ def test_a_note_names_options_that_are_not_used(monkeypatch: pytest.MonkeyPatch)
         ({"EMAIL_URL": "h.example"}, "EMAIL_URL: it is not a URL"),
         ({"EMAIL_URL": "smtps://ada:hun/ter2@h.example"}, "EMAIL_URL: "),
         ({"EMAIL_URL": "smtp://h.example?tls=perhaps"}, "tls='perhaps' is neither true nor false"),
-        ({"MAILER_DSN": "failover(smtp://a smtp://b)"}, "MAILER_DSN: failover(…) is not there yet"),
+        ({"MAILER_DSN": "failover(smtp://a sendmail://default)"}, "MAILER_DSN: sendmail: smtp, smtps, gmail+smtp"),
+        (
+            {"MAILER_DSN": "failover(smtp://a smtp://ada:hunter2@b"},
+            "MAILER_DSN: failover(…): the brackets do not match",
+        ),
         ({"MAILER_DSN": "sendmail://default"}, "MAILER_DSN: sendmail: smtp, smtps, gmail+smtp and null are read"),
         ({"EMAIL_HOST": "h", "EMAIL_PORT": "smtp"}, "EMAIL_HOST: EMAIL_PORT='smtp' is not a port"),
         (

@@ -51,9 +51,12 @@ class Mailing:
         from courriel.delivery.settings.profiles import resolve
 
         route = with_password(resolve(self._via), ask=self._manner.ask)
-        if self._timeout is not None and route.server is not None:
-            route = replace(route, server=replace(route.server, timeouts=Timeouts.silence(self._timeout)))
-        return route
+        if self._timeout is None:
+            return route
+        limits = Timeouts.silence(self._timeout)
+        return route.changed(
+            lambda each: each if each.server is None else replace(each, server=replace(each.server, timeouts=limits))
+        )
 
     def _read(self, files: Iterable[str]) -> Iterator[tuple[str, ReadyMessage]]:
         """Parse the files; an unreadable one is reported, and the others are still sent."""
@@ -109,6 +112,9 @@ class Mailing:
             options["sender"] = sender
         if to is not None:
             options["to"] = typed_addresses(to)
+        if route.ways:
+            self._handing_over = route.leaves
+            return send(message, via=route, transcript=self._transcript, **options)
         if not route.by_session:
             # A transport that prints the message must not write between two JSON objects.
             with redirect_stdout(sys.stderr) if self._manner.json else nullcontext():

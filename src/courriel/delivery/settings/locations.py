@@ -13,6 +13,7 @@ Settings files of the project, the user and the machine: locations and contents.
     [profiles.billing]
     url = "orange:billing@orange.fr"
     password = "env:BILLING_PASSWORD"           # in a project's file only with consent
+    by_domain."gmail.com" = "google"            # a profile or a URL for this domain; `url` is for all others
     dkim = "example"                            # as ?dkim=example in the URL
 
     [dkim.example]                              # how mail is signed (`courriel.delivery.dkim`)
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     from courriel.model.proxy import Proxy
 
 DEFAULT = "default"
-KEYS = ("url", "password", "from", "proxy", "proxy_password", "dkim")
+KEYS = ("url", "password", "from", "proxy", "proxy_password", "dkim", "by_domain")
 _AT_TOP = tuple(key for key in KEYS if key != "dkim")  # there `dkim` holds the tables: ?dkim= in the url says which
 _NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
@@ -81,6 +82,7 @@ class Profile:
     proxy: Proxy | None = None
     proxy_password: SecretReference | None = None
     dkim: str = ""
+    by_domain: tuple[tuple[str, str], ...] = ()
 
     def route(self) -> Route:
         """The route of this profile. Raises InvalidUrl, naming file and profile."""
@@ -100,6 +102,8 @@ class Profile:
                 route = replace(route, sender=Address.parse(self.sender))
             if self.project is not None:
                 _check_limits(route, self.project)
+            if self.by_domain:
+                route = self._with_table(route)
         except errors.UsageError as mistake:
             raise refusal(f"{self.source}, {self.name}: {mistake}", mistake.hint_id) from mistake
         if self.readable and any(each and each.kind == "plain" for each in (route.password, route.proxy_password)):
@@ -117,6 +121,19 @@ class Profile:
                 raise refusal("the password of the proxy stands twice")
             route = replace(route, proxy_password=self.proxy_password)
         return route
+
+    def _with_table(self, route: Route) -> Route:
+        """The route with its table of ways by domain; each URL in it is checked as the profile's own."""
+        for domain, via in self.by_domain:
+            if not is_like_url(via) and _NAME.fullmatch(via):
+                continue
+            try:
+                way = Route.parse(via)
+                if self.project is not None:
+                    _check_limits(way, self.project)
+            except errors.UsageError as mistake:
+                raise refusal(f"by_domain, {domain}: {mistake}", mistake.hint_id) from mistake
+        return Route("bydomain", ways=(route,), table=self.by_domain, sender=route.sender, notes=route.notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,8 +332,9 @@ def _check_limits(route: Route, project: Path) -> None:
             f" {_LIMITED}",
             hint_id="PROJECT-FILE-LIMITED",
         )
-    if route.folder and not inside(route.folder, project):
-        raise refusal(f"the folder {route.folder} is outside the project; {_LIMITED}", hint_id="PROJECT-FILE-LIMITED")
+    folders = [each.folder for each in (route, *route.ways) if each.folder]
+    for folder in (each for each in folders if not inside(each, project)):
+        raise refusal(f"the folder {folder} is outside the project; {_LIMITED}", hint_id="PROJECT-FILE-LIMITED")
 
 
 _APPROVE = "approve the file (courriel config trust)"
@@ -384,7 +402,11 @@ def _profile(file: SettingsFile, name: str, entry: Mapping[str, object], project
     path = file.path
     _check_keys(path, name, entry, KEYS)
     texts: dict[str, str] = {}
+    by_domain: tuple[tuple[str, str], ...] = ()
     for key, value in entry.items():
+        if key == "by_domain":
+            by_domain = _by_domain(path, name, value)
+            continue
         if not isinstance(value, str) or not value:
             raise wrong(path, f"{name}: {key} is a text in quotes, and not empty")
         texts[key] = value
@@ -415,7 +437,23 @@ def _profile(file: SettingsFile, name: str, entry: Mapping[str, object], project
         proxy,
         proxy_password,
         texts.get("dkim", ""),
+        by_domain,
     )
+
+
+def _by_domain(path: Path, name: str, value: object) -> tuple[tuple[str, str], ...]:
+    """The table of ways by domain: of each domain a profile or a URL."""
+    table = _table(path, f"{name}.by_domain", value)
+    for domain, via in table.items():
+        try:
+            Address("somebody", domain)
+        except errors.InvalidAddress as mistake:
+            raise wrong(path, f"{name}: by_domain: {domain!r:.80} is no domain: {mistake}") from None
+        if not isinstance(via, str) or not via:
+            raise wrong(path, f"{name}: by_domain, {domain}: the name of a profile or a URL, in quotes")
+    if not table:
+        raise wrong(path, f"{name}: by_domain is empty: leave it out, or name a domain")
+    return tuple((domain, str(via)) for domain, via in table.items())
 
 
 def _proxy(url: str) -> Proxy:

@@ -20,6 +20,8 @@ _HARMLESS = ("plain", "prompt", "keyring")
 
 def secret_taken(route: Route) -> str:
     """The option by which a route sends a secret of this machine to its server ("password=env:"); "" if none."""
+    if route.ways:
+        return next((taken for way in route.ways if (taken := secret_taken(way))), "")
     secret, server = route.password, route.server
     by_proxy = route.proxy_password
     if by_proxy is not None and by_proxy.kind != "plain":
@@ -40,6 +42,8 @@ def secret_taken(route: Route) -> str:
 
 def program_run(route: Route) -> str:
     """The option by which a route runs a program of this machine ("password=cmd:", "python:"); "" if none."""
+    if route.ways:
+        return next((run for way in route.ways if (run := program_run(way))), "")
     if route.kind == "python":
         return "python:"
     for name, secret in (("password", route.password), ("proxy_password", route.proxy_password)):

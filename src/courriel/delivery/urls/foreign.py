@@ -87,7 +87,7 @@ def _mailer_dsn(environment: Environment) -> tuple[str, tuple[str, ...]]:
     """MAILER_DSN of Symfony; its `smtp:` uses STARTTLS when offered, here it is required with a login."""
     dsn = environment["MAILER_DSN"]
     if dsn.startswith(("failover(", "roundrobin(")):
-        raise refusal(f"{dsn.partition('(')[0]}(…) is not there yet: a way out is one URL for now")
+        return _several_dsns(dsn)
     scheme, user, password, host, port, _, query = _split_url(dsn)
     if scheme == "null":
         return "null:", ()
@@ -111,6 +111,24 @@ def _mailer_dsn(environment: Environment) -> tuple[str, tuple[str, ...]]:
         # Symfony uses no TLS to localhost; then there is no certificate to verify.
         return _url(host, port or "25", "", "", ssl=False, tls=False, options={"ehlo": options["ehlo"]}), notes
     return _url(host, port or "25", "", "", ssl=False, tls=False, options=options | {"tls": "opportunistic"}), notes
+
+
+def _several_dsns(dsn: str) -> tuple[str, tuple[str, ...]]:
+    """Several of them in brackets, with spaces between; `retry_period` is in seconds there as well."""
+    word, _, rest = dsn.partition("(")
+    inside, bracket, query = rest.rpartition(")")
+    if not bracket or "(" in inside or (query and not query.startswith("?")):
+        raise refusal(f"{word}(…): the brackets do not match, or something else than ?retry_period=… follows them")
+    urls: list[str] = []
+    notes: list[str] = []
+    for each in inside.split():
+        url, said = _mailer_dsn({"MAILER_DSN": each})
+        urls.append(url)
+        notes += said
+    options = dict(pair.partition("=")[::2] for pair in query[1:].split("&") if pair)
+    retry = options.pop("retry_period", "")
+    notes += [f"MAILER_DSN: {name}= is not used" for name in options]
+    return f"{word}({' '.join(urls)}){f'?retry={retry}' if retry else ''}", tuple(dict.fromkeys(notes))
 
 
 def _django(environment: Environment) -> tuple[str, tuple[str, ...]]:

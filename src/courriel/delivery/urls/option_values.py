@@ -65,12 +65,12 @@ def client_certificate(options: Options) -> ClientCertificate | None:
 
 def timeouts(options: Options) -> Timeouts:
     """Time limits of `connect_timeout=`, `timeout=` and `total=`, in seconds."""
-    connect = _seconds(options, "connect_timeout")
-    silence = _seconds(options, "timeout")
+    connect = seconds(options, "connect_timeout")
+    silence = seconds(options, "timeout")
     timeouts = Timeouts(connect=connect) if connect else Timeouts()
     if silence:
         timeouts = Timeouts.silence(silence, connect=connect)
-    total = _seconds(options, "total")
+    total = seconds(options, "total")
     return replace(timeouts, total=total) if total else timeouts
 
 
@@ -108,18 +108,16 @@ def allowlist(options: Options) -> tuple[str, ...] | None:
     return tuple(single(options, "allowlist").split(",")) if "allowlist" in options else None
 
 
-def single(options: Options, name: str) -> str:
-    """Text of an option that stands once; empty when it is missing."""
-    return options[name][0] if name in options else ""
-
-
-# The steps.
-
-
-def _seconds(options: Options, name: str) -> float | None:
+def seconds(options: Options, name: str) -> float | None:
+    """Seconds above zero; None when the option is missing."""
     if name not in options:
         return None
     text = single(options, name)
     if not _SECONDS.fullmatch(text) or float(text) == 0:
         raise refusal(f"{name}={text!r}: a number of seconds above zero, as {name}=30 or {name}=2.5")
     return float(text)
+
+
+def single(options: Options, name: str) -> str:
+    """Text of an option that stands once; empty when it is missing."""
+    return options[name][0] if name in options else ""

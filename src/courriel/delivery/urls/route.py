@@ -12,6 +12,7 @@ Route: a frozen value with server, login and TLS mode, for sending or reading ma
     python:shop.mail:transport                                   a Transport that a program provides
     graph:ada@contoso.example?password=login:ada@contoso.example   a provider's own interface, by HTTPS requests
     brevo:?password=env:BREVO_KEY   mailjet:PUBLIC-KEY?password=env:MAILJET_SECRET
+    failover(smtps://… smtps://…)   roundrobin(smtps://… smtps://…)   several of them
 
 `Route.parse` parses a URL (see `courriel.delivery.urls.url_parser`), `route.url` writes it back with the secret masked
 and `route.reveal_url()` with everything: parsed again, that gives an equal route. A route has one spelling.
@@ -19,7 +20,7 @@ and `route.reveal_url()` with everything: parsed again, that gives an equal rout
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from courriel import errors
 from courriel._dataclass import dataclass, field, replace
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 RouteKind: TypeAlias = """Literal[
     'smtp', 'lmtp', 'pop3', 'imap', 'graph', 'brevo', 'mailjet', 'memory', 'console', 'null', 'file', 'maildir',
-    'python',
+    'python', 'failover', 'roundrobin', 'bydomain',
 ]"""
 
 Via: TypeAlias = "str | Route | Server | None"
@@ -55,6 +56,8 @@ class Route:
     `kind` is "smtp", "lmtp", "pop3" or "imap" with a `server`, or "graph", "brevo" or "mailjet" with one that speaks
     HTTPS; "file" or "maildir" with an absolute `folder`, "memory", "console", "null"; or "python" with a `target`
     ("shop.mail:transport"), which is imported when it is used.
+    "failover" and "roundrobin" have several `ways`, and `retry`, the seconds for which one that failed rests at first;
+    "bydomain" has one of them, for all domains that do not stand in its `table` (domain, and URL or profile).
     `password` is a reference to the secret, which is read by each call of `credentials()`; `proxy_password` is that of
     the server's proxy, which `server` here does not hold, and `server_to_reach()` does.
     `sender` is for messages without one. `pool` is the most sessions at once, `rate` ("30/m") the most messages per
@@ -76,6 +79,9 @@ class Route:
     target: str = ""
     proxy_password: SecretReference | None = None
     dkim: str = ""
+    ways: tuple[Route, ...] = ()
+    retry: float = 0.0
+    table: tuple[tuple[str, str], ...] = ()
     source: str = field(default="", compare=False)
     """The variable or file it came from; "" when it came from an argument."""
 
@@ -105,12 +111,23 @@ class Route:
     @property
     def name(self) -> str:
         """Destination for display: "smtp.example.org:587", "memory:", "file:///folder"."""
+        if self.ways:
+            more = [f"{domain}: …" for domain, _ in self.table]
+            return f"{self.kind}({', '.join([*more, *(way.name for way in self.ways)])})"
         return str(self.server) if self.server else self._before_query()
 
     @property
     def leaves(self) -> bool:
         """Whether mail may leave this machine by it: to a server, or by a transport of a program."""
+        if self.ways:
+            return bool(self.table) or any(way.leaves for way in self.ways)
         return self.server is not None or self.kind == schemes.PROGRAM
+
+    def changed(self, change: Callable[[Route], Route]) -> Route:
+        """The route with a change made to each server route in it: to itself, or to its ways."""
+        if not self.ways:
+            return change(self)
+        return replace(self, ways=tuple(way.changed(change) for way in self.ways))
 
     @property
     def by_session(self) -> bool:
@@ -208,7 +225,7 @@ class Route:
         """Warnings before connecting: an unusual port, a disabled check."""
         from courriel.delivery.urls.route_checks import warnings
 
-        return (*warnings(self), *self.notes)
+        return (*warnings(self), *self.notes, *(each for way in self.ways for each in way.warnings))
 
     def blame(self, error: errors.CourrielError) -> None:
         """Add a note to an error that names the variable or file from which this route came."""
@@ -258,6 +275,10 @@ class Route:
         return f"{self._before_query(reveal=reveal)}{'?' if options else ''}{options}"
 
     def _before_query(self, *, reveal: bool = False) -> str:
+        if self.ways:
+            each = [way._written(reveal=reveal) for way in self.ways]  # noqa: SLF001 - of this class
+            named = [f"{domain}={'…' if ':' in via else via}" for domain, via in self.table]
+            return f"{self.kind}({' '.join([*named, *each])})"
         if self.server is None:
             return f"{self.kind}://{quote(self.folder, safe='/')}" if self.folder else f"{self.kind}:{self.target}"
         login = quote(self.user)
@@ -275,6 +296,8 @@ class Route:
             yield "password", self.password.revealed if reveal else str(self.password)
         if self.server and self.server.proxy:
             yield from _proxy_options(self.server.proxy, self.proxy_password, reveal=reveal)
+        if self.retry:
+            yield "retry", written_seconds(self.retry)
         if self.sender:
             yield "from", str(self.sender)
         if self.pool:

@@ -24,6 +24,7 @@ def check(route: Route) -> None:
         raise refusal(f"{route.kind}: only file and maildir lead to a folder, and they need one")
     if (route.kind == schemes.PROGRAM) is not is_target(route.target):
         raise refusal(f"{route.kind}: target is a module and a name in it, as shop.mail:transport, for python: alone")
+    _check_group(route)
     _check_pool(route)
     if route.dkim and route.by_http:
         raise refusal(f"dkim= makes no sense with {route.kind}: the provider changes the mail, and signs it itself")
@@ -33,6 +34,8 @@ def check(route: Route) -> None:
             if route.reads
             else f"dkim={route.dkim!r:.80}: the name of a table in the settings, as dkim=example for [dkim.example]"
         )
+    if route.ways and (route.user or route.password or route.proxy_password):
+        raise refusal(f"{route.kind}(…): the login of each way stands in its own URL, as ?password=env:NAME")
     if route.server is None:
         if route.user or route.password or route.proxy_password:
             raise refusal(f"{route.kind}: nobody logs in here")
@@ -75,6 +78,19 @@ def warnings(route: Route) -> Iterator[str]:
 
 
 _DKIM_NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+
+
+def _check_group(route: Route) -> None:
+    several = route.kind in schemes.GROUPS or route.kind == schemes.TABLE
+    if bool(route.ways) is not several or bool(route.table) is not (route.kind == schemes.TABLE):
+        raise refusal(f"{route.kind}: only failover and roundrobin have several ways, and they need one at least")
+    if any(way.kind == schemes.TABLE or way.reads for way in route.ways):
+        raise refusal(f"{route.kind}: its ways are for sending mail, and no tables of their own")
+    if not 0 <= route.retry <= _LONGEST_REST or (route.retry and route.kind not in schemes.GROUPS):
+        raise refusal(f"retry={route.retry:g}: seconds for which a way that failed rests, from 0.001 to 86400")
+
+
+_LONGEST_REST = 86_400  # seconds
 _MOST_SESSIONS = 1000  # at once; a process has some thousand descriptors
 
 

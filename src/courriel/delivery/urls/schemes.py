@@ -44,11 +44,13 @@ KEPT = ("memory", "console", "null")
 FOLDERS = ("file", "maildir")
 PROGRAM = "python"
 """The scheme of a transport that a program provides: python:package.module:name."""
+GROUPS = ("failover", "roundrobin")
+"""Words before several URLs in brackets: failover(smtps://… smtps://…)."""
+TABLE = "bydomain"
+"""Kind of a profile with a table of ways by domain; it has no URL."""
 LATER = {
     "sandbox": "sandbox:// (whichever practice server is running) is not there yet; give the URL that it prints",
     "sendmail": "sendmail: (the machine's own sendmail program) is not there yet; smtp://localhost reaches most",
-    "failover": "failover(…) is not there yet: a way out is one URL for now",
-    "roundrobin": "roundrobin(…) is not there yet: a way out is one URL for now",
 }
 AMBIGUOUS = {
     "smtp+tls": "smtp+tls means two things elsewhere: write smtp+starttls:// (587) or smtps:// (TLS at once, 465)",
@@ -140,4 +142,4 @@ def usable_options(dialect: Dialect) -> tuple[str, ...]:
 
 def every_scheme() -> list[str]:
     """All supported schemes, without the short names of providers."""
-    return [*SERVERS, *HTTP, *KEPT, *FOLDERS, PROGRAM]
+    return [*SERVERS, *HTTP, *KEPT, *FOLDERS, PROGRAM, *(f"{word}(…)" for word in GROUPS)]

@@ -23,9 +23,10 @@ def read(url: str) -> Route:
     """Parse a URL. Raises InvalidUrl."""
     if not isinstance(url, str):
         raise refusal(f"a way out is a URL, a profile, a Route or a Server, and not {type(url).__name__}")
-    for word in ("failover", "roundrobin"):
-        if url.startswith((f"{word}(", f"{word}:")):
-            raise refusal(schemes.LATER[word])
+    if url.startswith(tuple(f"{word}{sign}" for word in schemes.GROUPS for sign in "(:")):
+        from courriel.delivery.urls.group_urls import group_route
+
+        return group_route(url)
     check_characters(url)
     parts = split_url(url)
     try:

@@ -228,7 +228,8 @@ def _check_work(alias: str, mailers: set[str]) -> Iterator[CheckMessage]:
 def _secret_in_settings(mailer: str, options: MailerOptions) -> Iterator[CheckMessage]:
     """A password that stands literally in the file of the settings, and so in the repository."""
     route = options.route
-    if not isinstance(route, Route) or route.password is None or route.password.kind != "plain":
+    secrets = _plain_passwords(route) if isinstance(route, Route) else ()
+    if not secrets:
         return
     module = sys.modules.get(getattr(settings, "SETTINGS_MODULE", None) or os.environ.get("DJANGO_SETTINGS_MODULE", ""))
     path = getattr(module, "__file__", None)
@@ -238,7 +239,7 @@ def _secret_in_settings(mailer: str, options: MailerOptions) -> Iterator[CheckMe
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError):
         return
-    if route.read_secret() in text:
+    if any(secret in text for secret in secrets):
         said = pair(
             "The password of the mailer {!r} stands in {}.", "Le mot de passe du mailer {!r} est écrit dans {}."
         )
@@ -249,7 +250,15 @@ def _secret_in_settings(mailer: str, options: MailerOptions) -> Iterator[CheckMe
         yield Warning(str(said).format(mailer, path), hint=str(hint), id="courriel.W003")
 
 
+def _plain_passwords(route: Route) -> tuple[str, ...]:
+    """The passwords that stand in a URL, or in one of its ways."""
+    own = (route.read_secret(),) if route.password is not None and route.password.kind == "plain" else ()
+    return (*own, *(secret for way in route.ways for secret in _plain_passwords(way)))
+
+
 def _is_for_practice(route: Route) -> bool:
+    if route.ways:
+        return all(map(_is_for_practice, route.ways))
     if route.server is None:
         return route.kind in _LOCAL_KINDS
     local = route.server.host in ("localhost", "127.0.0.1", "::1") or route.server.host.startswith("127.")

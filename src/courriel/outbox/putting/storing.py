@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.outbox.putting.encoding import PutTerms, written
+from courriel.outbox.putting.parts import parts_of
 from courriel.outbox.store.base import Store
 from courriel.outbox.store.jobs import KnownMail, NewMail
 
 if TYPE_CHECKING:
     from courriel.delivery.dkim.signer import Signer
+    from courriel.delivery.routing.domain_table import DomainTable
     from courriel.outbox.putting.terms import IfKnown
     from courriel.session.encoding import Sendable
 
@@ -42,18 +44,22 @@ def encoded(
     messages: Iterable[Sendable],
     keys: Iterable[str] | None,
     lane: str,
+    table: DomainTable[str] | None,
     terms: PutTerms,
     max_size: int,
     signer: Signer | None,
-) -> Iterator[NewMail]:
-    """Encode messages one by one, each with its key. Raises UsageError for more messages than keys, or fewer."""
+) -> Iterator[list[NewMail]]:
+    """Encode messages one by one, each with its key, and split each by the table of its lane, where it has one.
+
+    Raises UsageError for more messages than keys, or fewer.
+    """
     if keys is None:
         for message in messages:
-            yield written(message, lane, None, terms, max_size, signer)
+            yield parts_of(written(message, lane, None, terms, max_size, signer), table)
         return
     try:
         for message, key in zip(messages, keys, strict=True):
-            yield written(message, lane, key, terms, max_size, signer)
+            yield parts_of(written(message, lane, key, terms, max_size, signer), table)
     except ValueError as wrong:
         if isinstance(wrong, errors.CourrielError):
             raise

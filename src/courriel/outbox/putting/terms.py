@@ -65,12 +65,13 @@ def terms_of(wanted: PutArguments) -> PutTerms:
     return PutTerms(send=SendOptions(**rest) if rest else None, **own)  # type: ignore[arg-type]
 
 
-def portions(mails: Iterable[NewMail]) -> Iterator[list[NewMail]]:
+def portions(mails: Iterable[list[NewMail]]) -> Iterator[list[NewMail]]:
+    """Mails for one commit each; the rows of one mail are never parted."""
     portion: list[NewMail] = []
     octets = 0
-    for mail in mails:
-        portion.append(mail)
-        octets += mail.size
+    for those in mails:
+        portion += those
+        octets += sum(mail.size for mail in those)
         if len(portion) >= _MOST_MAILS or octets >= _MOST_OCTETS:
             yield portion
             portion, octets = [], 0

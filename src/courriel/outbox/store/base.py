@@ -150,6 +150,13 @@ class Store(Protocol):
         """
         ...
 
+    def note_way(self, jobs: Sequence[Job], way: str) -> list[bool]:
+        """Store by which of the several ways of their lane the ends of these mails may leave, before they are marked.
+
+        False for each mail whose lease was lost.
+        """
+        ...
+
     def extend(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
         """Extend leases; False for each mail whose lease was lost. A mail in IN_FLIGHT is left unchanged."""
         ...
@@ -200,6 +207,10 @@ class Store(Protocol):
 
     def find(self, *, id: str | None = None, key: str | None = None) -> MailInfo | None:  # noqa: A002
         """Find one mail by its id or its key."""
+        ...
+
+    def parts(self, id: str) -> Sequence[MailInfo]:  # noqa: A002
+        """All rows of a mail that leaves in parts, the first one first; those that were not pruned."""
         ...
 
     def read(self, query: Query) -> Iterator[MailInfo]:

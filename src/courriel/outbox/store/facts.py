@@ -65,6 +65,8 @@ class MailInfo:
     """Recipients neither accepted nor refused for good when the mail reached its final state."""
     later: Mapping[str, LaterFate] = field(default_factory=dict)
     """Recipients whose mail came back after it was accepted, or who complained; see `Ticket.history`."""
+    parts: tuple[MailInfo, ...] = ()
+    """The rows of a mail that leaves in parts, by several ways; empty for any other."""
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -74,6 +76,8 @@ class MailInfo:
     @property
     def standings(self) -> dict[str, Standing]:
         """Standing of each recipient, without exception."""
+        if self.parts:
+            return {name: standing for part in self.parts for name, standing in standings_of(part).items()}
         return standings_of(self)
 
     @property

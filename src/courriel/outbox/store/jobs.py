@@ -9,6 +9,9 @@ from courriel._dataclass import dataclass, field
 from courriel.outbox.store.facts import LaneInfo
 from courriel.outbox.store.states import Answer, LeaseId, OnUnsure, State
 
+OTHERS = "others"
+"""Name among the options of the first row of a mail for the recipients that stand in its other rows."""
+
 Known: TypeAlias = "Callable[[NewMail, KnownMail], object]"
 """Callback for a mail whose key is already in the store."""
 
@@ -36,6 +39,8 @@ class NewMail:
     """Content in pieces of CHUNK octets; those of a large content are read from its files at each iteration."""
     refuse_suppressed: bool = False
     """Whether the put raises SuppressedRecipients when nobody is left; otherwise the mail is stored as FAILED."""
+    parent: str = ""
+    """Id of the first row of a mail with several, for the others: they are stored only if that one is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,10 @@ SUPPRESSED = "suppressed: "
 MISSING, DAMAGED, FORBIDDEN, FULL = "OUTBOX-MISSING", "OUTBOX-DAMAGED", "OUTBOX-FORBIDDEN", "OUTBOX-FULL"
 """Records of the failure table for an outbox: none there, damaged, and not to be used by this user."""
 
+WAY, ANY_WAY = "way", "*"
+"""Name among the options of a mail for the way, of several, by which its end may have left; the value for any way,
+when a person has released the mail."""
+
 UNREADABLE = "this row cannot be read: "
 """Prefix of `why` for a mail that is held because its row was changed by hand; the unreadable columns follow."""
 

@@ -101,7 +101,7 @@ class PostgresStore(SqlStore):
 
     def _put_with_others(self, mails: Sequence[NewMail], known: Known | None) -> list[str]:
         """Write in one commit with simultaneous puts; large mails, and those of a refused group, are written alone."""
-        if sum(mail.size for mail in mails) > _AT_ONCE:
+        if sum(mail.size for mail in mails) > _AT_ONCE or any(mail.parent for mail in mails):
             with self._staging.staged(mails, self._is_known) as staged:
                 return self._write(lambda db: self._put(db, mails, known, staged))
         if self.suppressing and self.suppressed(name for mail in mails for name in mail.recipients):
@@ -145,9 +145,8 @@ class PostgresStore(SqlStore):
         again: bool = False,
     ) -> list[str]:
         assert isinstance(db, PostgresConnection)
-        values = [rows.mail_values(mail) for mail in mails]
         said = self._sql["put_mail_again" if again else "put_mail"]
-        changed = db.execute_each([(said, each) for each in values])
+        changed = self._inserted(db, said, mails)
         new = [mail for mail, count in zip(mails, changed, strict=True) if count]
         small = [piece for mail in new if mail.size <= LARGE for portion in portions(mail) for piece in portion]
         db.execute_each([(self._sql["put_body"], piece) for piece in small])
@@ -158,7 +157,19 @@ class PostgresStore(SqlStore):
             self._leave_out(db, mail)
         told = zip(mails, changed, strict=True)
         find = self._sql["id_of_mail" if again else "id_of_key"]
-        return [mail.id if count else self._id_of(db, find, mail, known) for mail, count in told]
+        return [mail.id if count else mail.parent or self._id_of(db, find, mail, known) for mail, count in told]
+
+    def _inserted(self, db: PostgresConnection, said: str, mails: Sequence[NewMail]) -> list[int]:
+        """Insert rows of mails; for each, whether it is new. Further rows of a mail follow its first one only."""
+        first = [mail for mail in mails if not mail.parent]
+        new = self._each_inserted(db, said, first)
+        new |= self._each_inserted(db, said, [mail for mail in mails if mail.parent and new.get(mail.parent)])
+        return [new.get(mail.id, 0) for mail in mails]
+
+    @staticmethod
+    def _each_inserted(db: PostgresConnection, said: str, mails: Sequence[NewMail]) -> dict[str, int]:
+        counts = db.execute_each([(said, rows.mail_values(mail)) for mail in mails])
+        return {mail.id: count for mail, count in zip(mails, counts, strict=True)}
 
     def _put_large(self, db: SqlConnection, mail: NewMail, *, is_new: bool, staged: bool) -> None:
         if staged and is_new:

@@ -20,7 +20,7 @@ CREATE TABLE outbox_mail (
     msgid     text NOT NULL,
     sender    text NOT NULL,
     rcpts     json NOT NULL,                -- still to be tried
-    options   json NOT NULL,                -- what else is in the envelope, and known of the content
+    options   json NOT NULL,                -- what else is in the envelope, known of the content, and the way of several
     results   json NOT NULL DEFAULT '{}',   -- address -> [code, enhanced, text, time]; json keeps their order, jsonb does not
     why       text NOT NULL DEFAULT '',
     size      bigint NOT NULL,

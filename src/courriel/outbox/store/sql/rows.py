@@ -11,7 +11,7 @@ from courriel import errors
 from courriel._dataclass import replace
 from courriel.model.envelope import Notify, Return
 from courriel.outbox.store.facts import LaneInfo, MailInfo, Query
-from courriel.outbox.store.jobs import Job, KnownMail, NewMail, Settlement
+from courriel.outbox.store.jobs import OTHERS, Job, KnownMail, NewMail, Settlement
 from courriel.outbox.store.standing import LaterFate
 from courriel.outbox.store.states import UNREADABLE, Answer, OnUnsure, State
 
@@ -62,6 +62,11 @@ def mail_values(mail: NewMail) -> dict[str, object]:
         "options": _written(mail.options) if mail.options else "{}",
         "size": mail.size,
     }
+
+
+def options_written(options: Mapping[str, object]) -> str:
+    """Options of a mail as they are stored."""
+    return _written(options)
 
 
 def settlement_values(settled: Settlement) -> dict[str, object]:
@@ -163,8 +168,15 @@ def known_of(row: Row, content: bytes) -> KnownMail:
     damage = _damage(sender, waiting, options, results, on_unsure=0, size=0)
     if damage:
         raise errors.OutboxError(f"mail {ident} cannot be read in the outbox: somebody changed its tables")
-    recipients = dict.fromkeys((*_names(waiting), *_results(results)))
-    return KnownMail(str(ident), sender, tuple(recipients), _options(options), content)
+    about = _options(options)
+    recipients = dict.fromkeys((*_names(waiting), *_results(results), *others_of(about)))
+    return KnownMail(str(ident), sender, tuple(recipients), about, content)
+
+
+def others_of(options: Mapping[str, object]) -> tuple[str, ...]:
+    """Recipients that stand in the other rows of a mail, by the options of its first one."""
+    others = options.get(OTHERS, ())
+    return tuple(map(str, others)) if isinstance(others, list | tuple) else ()
 
 
 def lane_of(row: Row) -> LaneInfo:

@@ -20,7 +20,7 @@ CREATE TABLE outbox_mail (
     msgid     TEXT NOT NULL,
     sender    TEXT NOT NULL,
     rcpts     TEXT NOT NULL,               -- JSON: still to be tried
-    options   TEXT NOT NULL,               -- JSON: what else is in the envelope, and known of the content
+    options   TEXT NOT NULL,               -- JSON: what else is in the envelope, known of the content, and the way of several
     results   TEXT NOT NULL DEFAULT '{}',  -- JSON: address -> [code, enhanced, text, time]
     why       TEXT NOT NULL DEFAULT '',
     size      INTEGER NOT NULL,

@@ -16,6 +16,9 @@ ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING;
 -- name: id_of_key
 SELECT id FROM outbox_mail WHERE key = :key;
 
+-- name: is_there
+SELECT 1 FROM outbox_mail WHERE id = :id;
+
 -- name: known
 SELECT id, sender, rcpts, results, options FROM outbox_mail WHERE key = :key;
 
@@ -206,6 +209,14 @@ UPDATE outbox_slot SET mails = mails - :mails WHERE lane = :lane AND until = :un
 UPDATE outbox_mail SET state = 2, lease = :now + :lease
 WHERE id = :id AND token = :token AND state IN (1, 2) AND lease > :now;
 
+-- name: note_way
+-- Before the mark, where a lane has several ways: the options say by which of them the end may leave.
+UPDATE outbox_mail SET options = :options
+WHERE id = :id AND token = :token AND state IN (1, 2) AND lease > :now;
+
+-- name: put_options
+UPDATE outbox_mail SET options = :options WHERE id = :id;
+
 -- name: extend
 UPDATE outbox_mail SET lease = CASE WHEN state = 1 THEN :now + :lease ELSE lease END
 WHERE id = :id AND token = :token AND state IN (1, 2) AND lease > :now;
@@ -251,7 +262,8 @@ WHERE id = :id AND state = 5;
 
 -- name: begin_with
 -- Ids that begin alike: :first is what they begin with, :last is that with a letter behind it that is in no id.
-SELECT id FROM outbox_mail WHERE id >= :first AND id < :last ORDER BY id LIMIT 2;
+-- The further rows of a mail with several are left out: their ids are longer.
+SELECT id FROM outbox_mail WHERE id >= :first AND id < :last AND length(id) < 33 ORDER BY id LIMIT 2;
 
 -- name: found
 UPDATE outbox_mail SET state = 4, why = 'found', changed = :now
@@ -264,6 +276,12 @@ UPDATE outbox_mail SET why = 'unsure, and not found', changed = :now WHERE id = 
 SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
        options, results, why, size, holder, fates
 FROM outbox_mail WHERE id = :id OR key = :key;
+
+-- name: parts
+-- All rows of a mail that leaves in parts, the first one first.
+SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
+       options, results, why, size, holder
+FROM outbox_mail WHERE id >= :first AND id < :last ORDER BY id;
 
 -- name: read_state
 -- A page of them, after the last one of the page before. What looks superfluous names the index (it is a partial one).

@@ -20,7 +20,7 @@ from courriel.outbox.store.sql.paging import page_statement
 from courriel.outbox.store.sql.rates import SqlRates
 from courriel.outbox.store.sql.staging import Staging
 from courriel.outbox.store.standing import Standing
-from courriel.outbox.store.states import DAMAGED, POISON_AFTER, Action, State
+from courriel.outbox.store.states import ANY_WAY, DAMAGED, POISON_AFTER, UNREADABLE, WAY, Action, State
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +82,15 @@ class SqlStore(SqlRates, SqlReports, ABC):
     ) -> tuple[list[bool], list[bool]]:
         """See Store.advance."""
         return self._write(lambda db: (self._settle(db, settlements), self._leased(db, "mark", marks)))
+
+    def note_way(self, jobs: Sequence[Job], way: str) -> list[bool]:
+        """See Store.note_way."""
+        each = [
+            {"id": job.id, "token": job.token, "options": rows.options_written(dict(job.options) | {WAY: way})}
+            | self._now()
+            for job in jobs
+        ]
+        return self._write(lambda db: self._done(db, "note_way", each))
 
     def _mark_first(self, db: SqlConnection, jobs: Sequence[Job], terms: LeaseTerms) -> int:
         """Mark as many of the claimed mails as the terms say; return how many.
@@ -172,12 +181,22 @@ class SqlStore(SqlRates, SqlReports, ABC):
                 values["rcpts"] = rows.names_written(self._not_accepted(db, id))
             # A mail of which no recipient can be read is not sent to nobody.
             if values.get("rcpts") != "[]" and db.execute(self._sql[action], values).rowcount:
+                if action == "release":
+                    self._open_all_ways(db, id)
                 return True
             if db.execute(self._sql["find"], {"id": id, "key": None}).fetchone() is None:
                 raise errors.TicketNotFound(f"there is no mail {id} in {self.place}")
             return False
 
         return self._write(act)
+
+    def _open_all_ways(self, db: SqlConnection, ident: str) -> None:
+        """Let a mail in doubt leave by any of several ways, as a person has decided; a broken row stays as it is."""
+        row = db.execute(self._sql["find"], {"id": ident, "key": None}).fetchone()
+        info = rows.info_of(row)
+        if info.unsure and not info.why.startswith(UNREADABLE):
+            options = rows.options_written(dict(info.options) | {WAY: ANY_WAY})
+            db.execute(self._sql["put_options"], {"id": ident, "options": options})
 
     def _not_accepted(self, db: SqlConnection, ident: str) -> list[str]:
         """The recipients that no server has accepted a mail for."""
@@ -195,6 +214,11 @@ class SqlStore(SqlRates, SqlReports, ABC):
         """See Store.find."""
         row = self._read(lambda db: db.execute(self._sql["find"], {"id": id, "key": key}).fetchone())
         return rows.info_of(row) if row else None
+
+    def parts(self, id: str) -> list[MailInfo]:  # noqa: A002
+        """See Store.parts."""
+        values = {"first": id, "last": f"{id}g"}
+        return list(map(rows.info_of, self._read(lambda db: db.execute(self._sql["parts"], values).fetchall())))
 
     def read(self, query: Query) -> Iterator[MailInfo]:
         """See Store.read."""

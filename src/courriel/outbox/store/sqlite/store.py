@@ -26,7 +26,7 @@ from courriel.outbox.store.states import DAMAGED, POISON_AFTER, LeaseId, State
 
 T = TypeVar("T")
 
-_OFTEN = ("put_mail", "put_body", "mark", "extend", "settle", "told")  # executed for each mail
+_OFTEN = ("put_mail", "put_body", "note_way", "mark", "extend", "settle", "told")  # executed for each mail
 _SEVERAL = 4  # mails from which on one statement for all is faster than one for each
 _TOGETHER = 100  # mails in one statement
 _CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones are read while they are sent
@@ -105,6 +105,10 @@ class SqliteStore(SqlStore):
     ) -> str:
         cursor = connection.cursor()
         cursor.row_factory = None  # a caller's connection may have one of its own
+        if mail.parent and cursor.execute(self._sql["is_there"], {"id": mail.parent}).fetchone() is None:
+            if staged:
+                self._staging.delete(mail.id, connection)
+            return mail.parent  # the key of the first row was known
         values = rows.mail_values(mail) | {"now": self._clock()}
         statement, in_order = self._by_position["put_mail"]
         if cursor.execute(statement, in_order(values)).rowcount == 0:

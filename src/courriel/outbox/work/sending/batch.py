@@ -27,12 +27,14 @@ from courriel.outbox.store.base import Store
 from courriel.outbox.store.jobs import Job, Settlement
 from courriel.outbox.store.states import LeaseId
 from courriel.outbox.work.sending.ahead import Ahead
+from courriel.outbox.work.sending.end_permit import EndPermit
 from courriel.outbox.work.sending.marking import Marking
 
 logger = CarefulLogger("courriel.outbox")
 
 LEASE = 120.0  # seconds: the shortest lease until the end leaves; extended while there is progress
 _EXTEND = 30.0  # seconds after which that lease is extended, if there is progress
+_NOTED = 50  # mails whose way is stored in one commit
 _MARGIN = 60.0  # seconds between the longest wait for an answer and the expiry of its lease
 
 
@@ -93,6 +95,8 @@ class Batch:
         self._marked: dict[LeaseId, float] = {}  # times at which marks began
         self._left: dict[LeaseId, float] = {}  # mails whose ends may have left, with the times of their marks
         self._tried: dict[LeaseId, tuple[str, ...]] = {}  # mails that go to some of their recipients only
+        self._noted: dict[LeaseId, str] = {}  # ways by which ends may leave, where there are several
+        self._way = ""  # the last of them
         self._asked: dict[LeaseId, float] = {}  # mails that are asked about, with the times of their last extension
         self.lease_out(jobs)
         self.queue(jobs)
@@ -149,10 +153,15 @@ class Batch:
         self._tried[job.lease_id] = job.recipients[:most]
         return job.recipients[:most]
 
-    def before_end(self, job: Job) -> bool:
-        """Whether the end of this mail may leave now; True only after it is durably marked."""
+    def before_end(self, job: Job, way: str = "") -> bool:
+        """Whether the end of this mail may leave now; True only after it is durably marked.
+
+        `way` is the one of several that asks, and is stored before the mark.
+        """
         self.touch()
         lease = job.lease_id
+        if way and self._noted.get(lease) != way and not self._note_way(job, way):
+            return False
         if not self._is_fresh(lease):
             self._marking.wait()
             if not self._is_fresh(lease):
@@ -268,6 +277,11 @@ class Batch:
         return sum(job.lease_id not in self._marked for job in self._supplied)
 
     @property
+    def has_ways(self) -> bool:
+        """Whether it is sent by one of several ways, which is to be stored before a mark."""
+        return bool(self._way)
+
+    @property
     def in_hand(self) -> int:
         """Number of mails that a session has taken without a result so far."""
         return len(self._supplied)
@@ -295,6 +309,29 @@ class Batch:
     def _is_fresh(self, lease: LeaseId) -> bool:
         """Whether the mail is marked, and the mark so recent that its end may leave."""
         return monotonic() <= self._marked.get(lease, float("-inf")) + _MARGIN / 2
+
+    def _note_way(self, job: Job, way: str) -> bool:
+        """Store the way of this mail, and of the next ones that may leave by any; whether this one is still ours."""
+        with self._lock:
+            self._way = way
+            others = [each for each in self._unmarked if each is not job and not each.unsure][:_NOTED]
+            jobs = [job, *(each for each in others if self._noted.get(each.lease_id) != way)]
+        try:
+            noted = self._store.note_way(jobs, way)
+        except errors.OutboxError as failed:
+            logger.error(
+                "A mail was not sent, and will be: its way could not be written down: %s",
+                failed,
+                extra={"action": "way_failed"},
+            )
+            with self._lock:
+                self.broken = True
+            return False
+        with self._lock:
+            for each, done in zip(jobs, noted, strict=True):
+                if done:
+                    self._noted[each.lease_id] = way
+        return noted[0]
 
     def _mark(self, job: Job) -> None:
         """Mark this mail, and as many of the next ones as allowed; old marks are repeated."""
@@ -328,6 +365,8 @@ class Batch:
         """Select up to `most` of the next mails, which are in doubt from now on; queued ones are selected already."""
         queue, chosen = self._unmarked, list[Job]()
         while len(chosen) < most and queue:
+            if self._way and queue[0] is not beside and self._noted.get(queue[0].lease_id) != self._way:
+                break  # a mark before its way is stored would leave it in doubt by nobody knows which
             job = queue.popleft()
             lease = job.lease_id
             if job is not beside and lease in self._open and lease not in self._marked:
@@ -360,7 +399,7 @@ class _Supply:
         batch._supplied.append(job)
         batch.touch()
         tried = batch._choose(job)
-        return outgoing(job, batch._store, lambda: batch.before_end(job), batch.touch, tried, verp=batch._verp)
+        return outgoing(job, batch._store, EndPermit(batch, job), batch.touch, tried, verp=batch._verp)
 
     def _look(self) -> bool:
         """Whether mails were queued since the last call; mails of the other kind have a pass of their own."""

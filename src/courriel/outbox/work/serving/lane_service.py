@@ -107,6 +107,7 @@ class LaneService:
         began = monotonic()
         ahead = dispatcher.ahead(lane)
         going_on = ahead.most > 1 and (batch is not None or dispatcher.flows(lane, way))
+        going_on = going_on and not (batch is not None and batch.has_ways)  # its way is stored before a mark
         lease, mark = lease_of_claim(way), lease_of_mark(answer_limit(way)) if going_on else None
 
         def go_on(done: Sequence[Settlement]) -> tuple[Claimed, Sequence[bool]]:
