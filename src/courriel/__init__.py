@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from courriel.errors import Refused as Refused
     from courriel.errors import RemoteProtocolError as RemoteProtocolError
     from courriel.errors import SenderRefused as SenderRefused
+    from courriel.errors import SuppressedRecipients as SuppressedRecipients
     from courriel.errors import TicketNotFound as TicketNotFound
     from courriel.errors import TimedOut as TimedOut
     from courriel.errors import TlsFailed as TlsFailed
@@ -110,6 +111,7 @@ if TYPE_CHECKING:
     from courriel.outbox.aio import AsyncOutbox as AsyncOutbox
     from courriel.outbox.outbox import Outbox as Outbox
     from courriel.outbox.store.states import State as State
+    from courriel.outbox.store.suppression import Suppression as Suppression
     from courriel.outbox.ticket import Ticket as Ticket
     from courriel.reply import Reply as Reply
     from courriel.sandbox.sandbox import Sandbox as Sandbox
@@ -197,6 +199,8 @@ _HOMES = {
     "Route": "delivery.urls.route",
     "Sandbox": "sandbox.sandbox",
     "Search": "model.received.search",
+    "Suppression": "outbox.store.suppression",
+    "SuppressedRecipients": "errors",
     "SyncMark": "model.received.sync",
     "Security": "model.server",
     "SendOptions": "model.submission",

@@ -214,6 +214,30 @@ def test_a_mailbox_that_hangs_up_is_a_step_that_failed() -> None:
     assert step.cause.en
 
 
+def test_a_folder_for_junk_that_is_made_for_the_mail_is_looked_into() -> None:
+    asked: list[str] = []
+
+    def listed(phone: Phone, tag: str, command: str) -> None:
+        asked.append(command)
+        junk = "" if len(asked) == 1 else '* LIST (\\Junk) "/" Junk\n'
+        phone.say(f'* LIST () "/" INBOX\n{junk}{tag} OK')
+
+    def searched(phone: Phone, tag: str, command: str) -> None:
+        phone.say(f"* SEARCH{' 1' if len(asked) > 1 else ''}\n{tag} OK")
+
+    greeting = "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] ready"
+    capability = "* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR\n{tag} OK"
+    with running(imap_server(greeting, CAPABILITY=capability, LIST=listed, UID_SEARCH=searched)) as there:
+        mailbox = AwaitingMailbox(Server("127.0.0.1", there.port, Security.NONE, dialect=Dialect.IMAP),
+                                  Password("ada", "x"))  # fmt: skip
+        _ = mailbox.open()
+        step, arrival = mailbox.wait("abc123", 20, remove=False, turn=0.01)
+        mailbox.close()
+
+    assert arrival is not None
+    assert (arrival.folder, step.failure) == ("Junk", "MAIL-IN-JUNK")
+
+
 def test_a_server_without_idle_is_asked_again_and_again() -> None:
     asked: list[str] = []
 

@@ -88,6 +88,12 @@ def test_each_step_that_is_not_well_has_a_remedy_in_both_languages() -> None:
         assert step.sysexit == 78
 
 
+def test_the_signature_that_counts_is_the_one_that_is_told() -> None:
+    step = steps("dkim=fail header.d=provider.example", SIGNED)["dkim-result"]
+
+    assert step.finding.en == "dkim=pass, signed by example.org (s1)"
+
+
 def test_a_signature_that_failed_names_its_record() -> None:
     step = steps("dkim=fail header.d=example.org header.s=s1")["dkim-result"]
 

@@ -9,6 +9,7 @@ import pytest
 
 import courriel
 from courriel import InvalidUrl, Message, Notify, ReadyMessage, Route, errors
+from courriel._dataclass import replace
 from courriel.delivery.http_providers import brevo, graph, mailjet
 from courriel.delivery.http_providers.transport import HttpTransport
 from http_providers.conftest import PROVIDERS, mail
@@ -202,6 +203,11 @@ def test_a_url_that_says_too_little_or_too_much_is_refused(url: str, said: str) 
 
     assert said in str(failed.value)
     assert "hush" not in str(failed.value)
+
+
+def test_a_profile_cannot_sign_what_the_provider_signs() -> None:
+    with pytest.raises(InvalidUrl, match="signs it itself"):
+        replace(Route.parse("brevo:?password=env:K"), dkim="example")
 
 
 def test_a_token_of_another_resource_is_not_sent_to_graph(

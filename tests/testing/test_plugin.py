@@ -498,6 +498,7 @@ def test_a_record_that_a_killed_run_left_is_no_obstacle(suite: pytest.Pytester, 
     assert "3 mails, 1 of them not as before" in again.stdout.str()
 
 
+@pytest.mark.slow
 def test_the_plugin_costs_little_where_it_is_not_used(tmp_path: Path) -> None:
     looking = "import pytest, sys; before = set(sys.modules); import courriel.testing.plugin as _; "
     looking += "print(*sys.modules.keys() - before)"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def signer_of(route: Route) -> Signer | None:
-    """What signs the mail of a route, with its keys read now; None without `dkim`. Raises UsageError, MissingExtra."""
+    """The signer of a route, with its keys read now; None without `dkim`. Raises UsageError, MissingExtra."""
     if not route.dkim:
         return None
     try:
@@ -25,7 +25,7 @@ def signer_of(route: Route) -> Signer | None:
 
 
 def signer_for_put(route: Route) -> Signer | None:
-    """What signs mails of a route when they are put into an outbox; None for those signed when they leave, or never."""
+    """The signer of mails that are put into an outbox for this route; None where they are signed later, or never."""
     return None if not route.dkim or _table(route.dkim).when == "leave" else signer_of(route)
 
 

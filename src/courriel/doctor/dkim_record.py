@@ -10,7 +10,7 @@ from courriel.wire.dkim.tag_list import BrokenTagList
 
 
 def missing_record(domain: str, selector: str, key: SigningKey, ask: Lookup) -> Text:
-    """What keeps verifiers from finding this key; empty when the name service has it."""
+    """The reason why verifiers do not find this key; empty when the name service has it."""
     name = name_of(selector, domain)
     answer = ask(name, "TXT")
     if not answer.certain:

@@ -105,7 +105,7 @@ def examine_target(meant: Target, wishes: Wishes) -> Examination:
     _check_selectors(wishes.selectors)
     examination = Examination(meant.shown, "", "", about, ())
     if route is not None and route.by_http:
-        from courriel.doctor.visit.http_steps import examined
+        from courriel.doctor.http_visit import examined
 
         if trial is not None or to is not None:
             raise errors.UsageError(

@@ -90,7 +90,7 @@ def _with_crlf(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _arc_sets(head: bytes) -> Iterator[ArcSet]:
     seals = [value for name, value, _ in header_fields(head) if name == b"arc-seal"]
-    found = []
+    found: list[ArcSet] = []
     for value in seals[:_MOST_SETS]:
         try:
             tags = read_tags(value.decode("utf-8", "replace"))

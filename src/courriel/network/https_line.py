@@ -228,7 +228,7 @@ class HttpsLine:
         return HttpsResponse(url, response.status, body, tuple(response.getheaders())), keep
 
     def _heard(self, line: ssl.SSLSocket) -> bytes:
-        """What the server has said that nobody has read; b"" for nothing. Raises ConnectionFailed when it is gone."""
+        """Octets of the server that nobody has read; b"" for none. Raises ConnectionFailed when it is gone."""
         try:
             line.settimeout(0)
             said = line.recv(_PIECE)

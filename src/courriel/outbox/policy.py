@@ -21,7 +21,7 @@ from courriel import errors
 from courriel._dataclass import dataclass, field, replace
 from courriel._lazy_re import expression
 from courriel.model.receipt import Outcome, Receipt
-from courriel.outbox.store.states import EXPIRED, UNSURE, OnUnsure, State
+from courriel.outbox.store.states import EXPIRED, SUPPRESSED, UNSURE, Answer, OnUnsure, State
 from courriel.reply import Reply
 
 Result: TypeAlias = "Receipt | Exception"
@@ -167,6 +167,12 @@ def give_back(mail: RecipientState, error: Exception | None = None) -> Decision:
 def expired(recipients: tuple[str, ...]) -> Decision:
     """Decision for an expired mail: no more attempts; its recipients and the last replies stay."""
     return Decision(State.FAILED, recipients, {}, why=EXPIRED, counted=False)
+
+
+def suppressed(results: Mapping[str, Answer]) -> Decision:
+    """Decision for a mail whose last recipients have come onto the suppression list; `results` says so of each."""
+    names = ", ".join(name for name, (code, _, text, _) in results.items() if not code and text.startswith(SUPPRESSED))
+    return Decision(State.FAILED, why=f"{SUPPRESSED}{names}", counted=False)
 
 
 def wait(age: float, lifetime: float, chance: float) -> float:

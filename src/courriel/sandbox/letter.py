@@ -158,7 +158,7 @@ class CapturedMessage:
 
     @property
     def report(self) -> Report | None:
-        """What it reports about an earlier mail: a bounce, a complaint, an automatic reply; None otherwise."""
+        """Report about an earlier mail: a bounce, a complaint, an automatic reply; None for any other letter."""
         return self.letter.report
 
     @property

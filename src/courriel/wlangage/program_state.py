@@ -57,7 +57,7 @@ class Redirection(Protocol):
         ...
 
     def signed(self, session: SmtpSession) -> SmtpSession | Signed:
-        """What mail leaves by: the session, or the transport that signs around it, where the setting says so."""
+        """The transport by which mail leaves: the session, or one that signs around it, where the setting says so."""
         ...
 
 

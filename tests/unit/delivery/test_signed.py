@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import courriel
-from courriel import AsyncSigned, Message, ReadyMessage, Sandbox, Signed, SmtpPool, Submission, errors
+from courriel import AsyncSigned, Message, ReadyMessage, Sandbox, Signed, SmtpPool, SmtpSession, Submission, errors
 from courriel.delivery.local import letters
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
@@ -57,22 +57,21 @@ def test_whatever_is_sent_is_signed_by_both_keys_in_seven_bits(by_both: dict[str
     assert all(each.isascii() for each in kept())
 
 
-def test_many_leave_in_a_window_of_one_session(by_both: dict[str, Any]) -> None:
-    seen: list[int] = []
+def test_many_leave_in_a_window_of_one_session(by_both: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    windows: list[object] = []
+    submit_many = SmtpSession.submit_many
 
-    def supply() -> Iterator[Submission]:
-        for number in range(30):
-            seen.append(number)
-            yield submission_of(mail(number), IN_EIGHT_BITS)
+    def noted(session: SmtpSession, submissions: Any, *, window: Any) -> Any:
+        windows.append(window)
+        return submit_many(session, submissions, window=window)
 
+    monkeypatch.setattr(SmtpSession, "submit_many", noted)
     with Sandbox() as sandbox, Signed(courriel.connect(sandbox.url), **by_both) as signed:
-        results = signed.submit_many(supply(), window=20)
-        next(results)
-        ahead = len(seen)
-        list(results)
+        list(signed.submit_many((submission_of(mail(each), IN_EIGHT_BITS) for each in range(30)), window=20))
         arrived = [letter.content for letter in sandbox.letters]
+        assert len(sandbox.sessions) == 1
 
-    assert ahead > 1, "the window is kept"
+    assert windows == [20]
     assert [verdicts(each) for each in arrived] == [["pass", "pass"]] * 30
 
 
@@ -374,6 +373,15 @@ def test_a_projects_file_names_no_key_without_consent(
 def test_a_wrong_option_in_a_url_is_named(url: str, reason: str) -> None:
     with pytest.raises(errors.InvalidUrl, match=reason):
         courriel.Route.parse(url)
+
+
+def test_a_provider_that_writes_the_mail_itself_is_no_way_for_a_signature(home: Path, tmp_path: Path) -> None:
+    home.write_text(
+        '[profiles.billing]\nurl = "brevo:?from=ada@example.org"\npassword = "env:KEY"\ndkim = "example"\n'
+        + settings(tmp_path)
+    )
+    with pytest.raises(errors.InvalidUrl, match="the provider changes the mail"):
+        courriel.send(mail(), via="billing")
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def record(manner: GlobalOptions, /, domain: str, selector: str, file: str, **re
 
 
 def pause(seconds: float) -> None:
-    """Wait between two questions."""
+    """Pause between two questions to the name servers."""
     from time import sleep
 
     sleep(seconds)

@@ -39,7 +39,7 @@ _AT_ONCE = 256 * 1024  # octets in memory that are signed in the event loop: a m
 
 
 class _SignedBase:
-    """What both have: the signer, and what is known of the transport inside."""
+    """Base of both: the signer, and what is known of the transport inside."""
 
     signer: Signer
     """The domain, selectors and keys by which it signs."""

@@ -32,7 +32,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Addressed:
-    """Who sends a mail and who gets it: `to` and `cc` as the header has them, `bcc` the others of the envelope."""
+    """Sender and recipients of a mail: `to` and `cc` as the header has them, `bcc` the others of the envelope."""
 
     sender: Person
     to: tuple[Person, ...]

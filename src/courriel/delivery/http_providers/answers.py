@@ -28,7 +28,7 @@ Refusal: TypeAlias = Literal["login", "sender", "recipients", "message", "wait",
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ErrorMeaning:
     """Meaning of a provider's error: what it refuses, and the record of the failure table."""
 
     refusal: Refusal
@@ -36,7 +36,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class ProviderWords:
     """Error in a provider's own words: its code, which programs know, its sentence, and the field that is wrong.
 
     `status` is that of this mail, where the answer to the request is a success all the same; 0 where there is none.
@@ -66,8 +66,8 @@ def accepted(response: HttpsResponse, words: str) -> Reply:
 
 def failure(
     response: HttpsResponse,
-    why: Explanation,
-    verdict: Verdict | None,
+    why: ProviderWords,
+    verdict: ErrorMeaning | None,
     *,
     server: str,
     recipients: tuple[str, ...],
@@ -125,14 +125,14 @@ def text_at(content: object, *path: str | int) -> str:
 # The steps.
 
 
-_LOGIN = Verdict("login", "HTTP-KEY-REFUSED")
-_OTHER = Verdict("message", "HTTP-REQUEST-REFUSED")
+_LOGIN = ErrorMeaning("login", "HTTP-KEY-REFUSED")
+_OTHER = ErrorMeaning("message", "HTTP-REQUEST-REFUSED")
 _BY_STATUS = {
     401: _LOGIN,
-    402: Verdict("wait", "HTTP-CREDIT-USED-UP"),
+    402: ErrorMeaning("wait", "HTTP-CREDIT-USED-UP"),
     403: _LOGIN,
-    408: Verdict("doubt", ""),
-    413: Verdict("message", "HTTP-TOO-LARGE"),
+    408: ErrorMeaning("doubt", ""),
+    413: ErrorMeaning("message", "HTTP-TOO-LARGE"),
 }
 
 
@@ -161,7 +161,7 @@ def _redirected(said: str, server: str, status: int) -> errors.CourrielError:
     )
 
 
-def _refused(said: str, verdict: Verdict, server: str, recipients: tuple[str, ...]) -> errors.CourrielError:
+def _refused(said: str, verdict: ErrorMeaning, server: str, recipients: tuple[str, ...]) -> errors.CourrielError:
     error: errors.CourrielError
     match verdict.refusal:
         case "login":

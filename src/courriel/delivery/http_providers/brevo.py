@@ -16,7 +16,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from courriel.delivery.http_providers import answers
 from courriel.delivery.http_providers.addressed import cannot
-from courriel.delivery.http_providers.answers import Explanation, Verdict, accepted, content_of, text_at
+from courriel.delivery.http_providers.answers import ErrorMeaning, ProviderWords, accepted, content_of, text_at
 from courriel.delivery.http_providers.mail_parts import taken_apart
 from courriel.network.https_line import HttpsRequest
 
@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from courriel.delivery.http_providers.addressed import Person
-    from courriel.delivery.http_providers.provider import Login
+    from courriel.delivery.http_providers.provider import ProviderLogin
     from courriel.model.submission import Submission
     from courriel.network.https import HttpsResponse
     from courriel.reply import Reply
@@ -41,14 +41,14 @@ ENDINGS = frozenset((
 """Endings of the files that Brevo takes: it makes the type of a file from its name."""
 
 _VERDICTS = {
-    "unauthorized": Verdict("login", "HTTP-KEY-REFUSED"),
-    "account_under_validation": Verdict("login", "HTTP-KEY-REFUSED"),
-    "permission_denied": Verdict("login", "HTTP-KEY-REFUSED"),
-    "not_enough_credits": Verdict("wait", "HTTP-CREDIT-USED-UP"),
-    "too_many_requests": Verdict("wait", "HTTP-THROTTLED"),
+    "unauthorized": ErrorMeaning("login", "HTTP-KEY-REFUSED"),
+    "account_under_validation": ErrorMeaning("login", "HTTP-KEY-REFUSED"),
+    "permission_denied": ErrorMeaning("login", "HTTP-KEY-REFUSED"),
+    "not_enough_credits": ErrorMeaning("wait", "HTTP-CREDIT-USED-UP"),
+    "too_many_requests": ErrorMeaning("wait", "HTTP-THROTTLED"),
     # The key was seen in the last half hour: whether that request became a mail, its answer would have said.
-    "duplicate_parameter": Verdict("doubt", ""),
-    "duplicate_request": Verdict("doubt", ""),
+    "duplicate_parameter": ErrorMeaning("doubt", ""),
+    "duplicate_request": ErrorMeaning("doubt", ""),
 }
 
 
@@ -96,12 +96,12 @@ class Brevo:
             raise cannot(self.title, f"its request has {len(body):,} octets, and {LARGEST:,} are the most", "SIZE")
         return body
 
-    def request(self, login: Login, body: bytes) -> HttpsRequest:
+    def request(self, login: ProviderLogin, body: bytes) -> HttpsRequest:
         """POST the mail."""
         fields = (("api-key", login.secret), ("Content-Type", "application/json"), ("Accept", "application/json"))
         return HttpsRequest("POST", "/v3/smtp/email", fields, body)
 
-    def trial(self, login: Login) -> HttpsRequest:
+    def trial(self, login: ProviderLogin) -> HttpsRequest:
         """The account of the key."""
         return HttpsRequest("GET", "/v3/account", (("api-key", login.secret), ("Accept", "application/json")))
 
@@ -114,15 +114,15 @@ class Brevo:
         message_id = text_at(content_of(response), "messageId")
         return accepted(response, f"messageId {message_id}") if response.status == 201 and message_id else None
 
-    def explanation(self, response: HttpsResponse) -> Explanation:
+    def explanation(self, response: HttpsResponse) -> ProviderWords:
         """Brevo's error object."""
         content = content_of(response)
-        return Explanation(text_at(content, "code"), text_at(content, "message"))
+        return ProviderWords(text_at(content, "code"), text_at(content, "message"))
 
-    def verdict(self, status: int, why: Explanation) -> Verdict | None:
-        """What the code means; a sender that is not validated is told by the sentence alone."""
+    def verdict(self, status: int, why: ProviderWords) -> ErrorMeaning | None:
+        """The meaning of an error code; a sender that is not validated is told by the sentence alone."""
         if why.code == "invalid_parameter" and "sender" in why.sentence.lower():
-            return Verdict("sender", "HTTP-SENDER-NOT-VALIDATED")
+            return ErrorMeaning("sender", "HTTP-SENDER-NOT-VALIDATED")
         return _VERDICTS.get(why.code)
 
     def wait(self, response: HttpsResponse) -> float | None:

@@ -12,14 +12,14 @@ from base64 import b64encode
 
 from courriel.delivery.http_providers import answers
 from courriel.delivery.http_providers.addressed import MailHeader, addressed, cannot
-from courriel.delivery.http_providers.answers import Explanation, Verdict, accepted, content_of, text_at
+from courriel.delivery.http_providers.answers import ErrorMeaning, ProviderWords, accepted, content_of, text_at
 from courriel.delivery.percent import quote
 from courriel.network.https_line import HttpsRequest
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from courriel.delivery.http_providers.provider import Login
+    from courriel.delivery.http_providers.provider import ProviderLogin
     from courriel.model.submission import Submission
     from courriel.network.https import HttpsResponse
     from courriel.reply import Reply
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 LARGEST = 4 * 1024 * 1024
 """Octets of a request, in base64; a larger one is answered with 413."""
 
-_MAILBOX = Verdict("login", "GRAPH-MAILBOX-NOT-FOUND")
+_MAILBOX = ErrorMeaning("login", "GRAPH-MAILBOX-NOT-FOUND")
 _VERDICTS = {
-    "ErrorAccessDenied": Verdict("login", "GRAPH-ACCESS-DENIED"),
-    "Authorization_RequestDenied": Verdict("login", "GRAPH-ACCESS-DENIED"),
-    "ErrorSendAsDenied": Verdict("sender", "GRAPH-SEND-AS-DENIED"),
+    "ErrorAccessDenied": ErrorMeaning("login", "GRAPH-ACCESS-DENIED"),
+    "Authorization_RequestDenied": ErrorMeaning("login", "GRAPH-ACCESS-DENIED"),
+    "ErrorSendAsDenied": ErrorMeaning("sender", "GRAPH-SEND-AS-DENIED"),
     "ErrorInvalidUser": _MAILBOX,
     "ErrorNonExistentMailbox": _MAILBOX,
     "MailboxNotEnabledForRESTAPI": _MAILBOX,
@@ -39,13 +39,13 @@ _VERDICTS = {
     "MailboxNotFound": _MAILBOX,
     "ResourceNotFound": _MAILBOX,
     "Request_ResourceNotFound": _MAILBOX,
-    "InvalidAuthenticationToken": Verdict("login", "GRAPH-TOKEN-REFUSED"),
-    "CompactToken": Verdict("login", "GRAPH-TOKEN-REFUSED"),
-    "ErrorInvalidRecipients": Verdict("recipients", "HTTP-REQUEST-REFUSED"),
-    "ErrorMessageSizeExceeded": Verdict("message", "HTTP-TOO-LARGE"),
-    "RequestEntityTooLarge": Verdict("message", "HTTP-TOO-LARGE"),
-    "ErrorExceededMessageLimit": Verdict("wait", "HTTP-THROTTLED"),
-    "ErrorQuotaExceeded": Verdict("wait", "GRAPH-MAILBOX-FULL"),
+    "InvalidAuthenticationToken": ErrorMeaning("login", "GRAPH-TOKEN-REFUSED"),
+    "CompactToken": ErrorMeaning("login", "GRAPH-TOKEN-REFUSED"),
+    "ErrorInvalidRecipients": ErrorMeaning("recipients", "HTTP-REQUEST-REFUSED"),
+    "ErrorMessageSizeExceeded": ErrorMeaning("message", "HTTP-TOO-LARGE"),
+    "RequestEntityTooLarge": ErrorMeaning("message", "HTTP-TOO-LARGE"),
+    "ErrorExceededMessageLimit": ErrorMeaning("wait", "HTTP-THROTTLED"),
+    "ErrorQuotaExceeded": ErrorMeaning("wait", "GRAPH-MAILBOX-FULL"),
 }
 _TRIAL_REFUSAL = "ErrorMimeContentInvalidBase64String"
 
@@ -70,7 +70,7 @@ class Graph:
             raise cannot(self.title, "with its hidden recipients it is larger than 4 MB in base64", "SIZE")
         return body
 
-    def request(self, login: Login, body: bytes) -> HttpsRequest:
+    def request(self, login: ProviderLogin, body: bytes) -> HttpsRequest:
         """POST the mail to the mailbox."""
         fields = (
             ("Authorization", f"Bearer {login.secret}"),
@@ -79,7 +79,7 @@ class Graph:
         )
         return HttpsRequest("POST", f"/v1.0/users/{quote(login.user)}/sendMail", fields, body)
 
-    def trial(self, login: Login) -> HttpsRequest:
+    def trial(self, login: ProviderLogin) -> HttpsRequest:
         """A mail that is no base64: Graph looks at token, right and mailbox, and refuses it as documented."""
         return self.request(login, b"!")
 
@@ -93,27 +93,27 @@ class Graph:
             return None
         return accepted(response, f"request-id {response.header('request-id') or '-'}")
 
-    def explanation(self, response: HttpsResponse) -> Explanation:
+    def explanation(self, response: HttpsResponse) -> ProviderWords:
         """Graph's error object."""
         content = content_of(response)
         inner = text_at(content, "error", "innerError", "request-id") or response.header("request-id")
         sentence = text_at(content, "error", "message")
-        return Explanation(
+        return ProviderWords(
             text_at(content, "error", "code"), f"{sentence} (request-id {inner})".strip() if inner else sentence
         )
 
-    def verdict(self, status: int, why: Explanation) -> Verdict | None:
-        """What the code means; an unknown code of a login is still one."""
+    def verdict(self, status: int, why: ProviderWords) -> ErrorMeaning | None:
+        """The meaning of an error code; an unknown one by its status."""
         if why.code in _VERDICTS:
             return _VERDICTS[why.code]
         return {
-            401: Verdict("login", "GRAPH-TOKEN-REFUSED"),
-            403: Verdict("login", "GRAPH-ACCESS-DENIED"),
+            401: ErrorMeaning("login", "GRAPH-TOKEN-REFUSED"),
+            403: ErrorMeaning("login", "GRAPH-ACCESS-DENIED"),
             404: _MAILBOX,
         }.get(status)
 
     def wait(self, response: HttpsResponse) -> float | None:
-        """Retry-After."""
+        """The seconds of the header field Retry-After."""
         return answers.wait_of(response)
 
 

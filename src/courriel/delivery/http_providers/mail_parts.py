@@ -30,7 +30,7 @@ _NAMES = {"message/rfc822": "message.eml", "text/plain": "text.txt", "text/html"
 
 
 @dataclass(frozen=True, slots=True)
-class MailFile:
+class FilePart:
     """A file of a mail, decoded; with a `content_id` the HTML shows it."""
 
     name: str
@@ -47,8 +47,8 @@ class MailParts:
     subject: str
     text: str | None
     html: str | None
-    files: tuple[MailFile, ...]
-    images: tuple[MailFile, ...]
+    files: tuple[FilePart, ...]
+    images: tuple[FilePart, ...]
     fields: tuple[tuple[str, str], ...]
 
 
@@ -74,18 +74,18 @@ def taken_apart(submission: Submission, title: str) -> MailParts:
 
 
 class _Reader:
-    """The parts that were read so far."""
+    """Reader of MIME parts, and what it has read so far."""
 
     def __init__(self, octets: bytes, title: str) -> None:
         self.defects: list[str] = []
         self.text: str | None = None
         self.html: str | None = None
-        self.files: list[MailFile] = []
-        self.images: list[MailFile] = []
+        self.files: list[FilePart] = []
+        self.images: list[FilePart] = []
         self._octets, self._title = octets, title
 
     def take(self, leaf: Leaf) -> None:
-        """Read one part."""
+        """Read one MIME part. Raises NotSupported."""
         label, within = leaf.label, leaf.within
         if within not in _MULTIPARTS:
             raise self._cannot(f"its parts are a {within}, which cannot be taken apart")
@@ -97,7 +97,7 @@ class _Reader:
         else:
             name = label.name or _NAMES.get(label.content_type, "attachment.bin")
             shown = label.content_id if within == "multipart/related" and leaf.order else ""
-            file = MailFile(name, label.content_type, self._decoded(leaf), shown)
+            file = FilePart(name, label.content_type, self._decoded(leaf), shown)
             (self.images if shown else self.files).append(file)
 
     def _take_body(self, leaf: Leaf) -> None:

@@ -13,7 +13,7 @@ from base64 import b64encode
 
 from courriel.delivery.http_providers import answers
 from courriel.delivery.http_providers.addressed import cannot
-from courriel.delivery.http_providers.answers import Explanation, Verdict, accepted, content_of, text_at
+from courriel.delivery.http_providers.answers import ErrorMeaning, ProviderWords, accepted, content_of, text_at
 from courriel.delivery.http_providers.mail_parts import taken_apart
 from courriel.network.https_line import HttpsRequest
 
@@ -21,8 +21,8 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from courriel.delivery.http_providers.addressed import Person
-    from courriel.delivery.http_providers.mail_parts import MailFile, MailParts
-    from courriel.delivery.http_providers.provider import Login
+    from courriel.delivery.http_providers.mail_parts import FilePart, MailParts
+    from courriel.delivery.http_providers.provider import ProviderLogin
     from courriel.model.submission import Submission
     from courriel.network.https import HttpsResponse
     from courriel.reply import Reply
@@ -42,13 +42,13 @@ FORBIDDEN = frozenset((
 """Header fields that Mailjet lets nobody set."""
 
 _VERDICTS = {
-    "mj-0001": Verdict("login", "HTTP-KEY-REFUSED"),  # the key is suspended
-    "mj-0015": Verdict("login", "HTTP-KEY-REFUSED"),
-    "send-0006": Verdict("sender", "HTTP-SENDER-NOT-VALIDATED"),
-    "send-0007": Verdict("sender", "HTTP-SENDER-NOT-VALIDATED"),
-    "send-0008": Verdict("sender", "HTTP-SENDER-NOT-VALIDATED"),
-    "mj-0011": Verdict("message", "HTTP-TOO-LARGE"),
-    "send-0015": Verdict("message", "HTTP-REQUEST-REFUSED"),
+    "mj-0001": ErrorMeaning("login", "HTTP-KEY-REFUSED"),  # the key is suspended
+    "mj-0015": ErrorMeaning("login", "HTTP-KEY-REFUSED"),
+    "send-0006": ErrorMeaning("sender", "HTTP-SENDER-NOT-VALIDATED"),
+    "send-0007": ErrorMeaning("sender", "HTTP-SENDER-NOT-VALIDATED"),
+    "send-0008": ErrorMeaning("sender", "HTTP-SENDER-NOT-VALIDATED"),
+    "mj-0011": ErrorMeaning("message", "HTTP-TOO-LARGE"),
+    "send-0015": ErrorMeaning("message", "HTTP-REQUEST-REFUSED"),
 }
 
 
@@ -70,12 +70,12 @@ class Mailjet:
             raise cannot(self.title, f"its request has {len(body):,} octets, and {LARGEST:,} are the most", "SIZE")
         return body
 
-    def request(self, login: Login, body: bytes) -> HttpsRequest:
+    def request(self, login: ProviderLogin, body: bytes) -> HttpsRequest:
         """POST the mail."""
         fields = (*_headers(login), ("Content-Type", "application/json"))
         return HttpsRequest("POST", "/v3.1/send", fields, body)
 
-    def trial(self, login: Login) -> HttpsRequest:
+    def trial(self, login: ProviderLogin) -> HttpsRequest:
         """The first of the account's senders."""
         return HttpsRequest("GET", "/v3/REST/sender?Limit=1", _headers(login))
 
@@ -91,28 +91,28 @@ class Mailjet:
         message_id = text_at(content, "Messages", 0, "To", 0, "MessageID")
         return accepted(response, f"MessageID {message_id}") if message_id else None
 
-    def explanation(self, response: HttpsResponse) -> Explanation:
+    def explanation(self, response: HttpsResponse) -> ProviderWords:
         """The first error of the mail, or that of the whole request."""
         content = content_of(response)
         path: tuple[str | int, ...] = ("Messages", 0, "Errors", 0)
         if not text_at(content, *path, "ErrorMessage"):
             path = ()
         status = text_at(content, *path, "StatusCode")
-        return Explanation(
+        return ProviderWords(
             text_at(content, *path, "ErrorCode"),
             text_at(content, *path, "ErrorMessage"),
             text_at(content, *path, "ErrorRelatedTo", 0),
             int(status) if status.isascii() and status.isdigit() and len(status) == 3 else 0,
         )
 
-    def verdict(self, status: int, why: Explanation) -> Verdict | None:
-        """What the code means; that of an invalid address says in which field it stands."""
+    def verdict(self, status: int, why: ProviderWords) -> ErrorMeaning | None:
+        """The meaning of an error code; that of an invalid address says in which field it stands."""
         if why.code == "mj-0013":
-            return Verdict("sender" if why.about.startswith("From") else "recipients", "HTTP-REQUEST-REFUSED")
+            return ErrorMeaning("sender" if why.about.startswith("From") else "recipients", "HTTP-REQUEST-REFUSED")
         return _VERDICTS.get(why.code)
 
     def wait(self, response: HttpsResponse) -> float | None:
-        """Retry-After."""
+        """The seconds of the header field Retry-After."""
         return answers.wait_of(response)
 
     # The steps.
@@ -136,7 +136,7 @@ class Mailjet:
 # The steps.
 
 
-def _headers(login: Login) -> tuple[tuple[str, str], ...]:
+def _headers(login: ProviderLogin) -> tuple[tuple[str, str], ...]:
     pair = b64encode(f"{login.user}:{login.secret}".encode()).decode("ascii")
     return (("Authorization", f"Basic {pair}"), ("Accept", "application/json"))
 
@@ -164,6 +164,6 @@ def _person(person: Person) -> dict[str, str]:
     return {"Email": person.spec, "Name": person.name} if person.name else {"Email": person.spec}
 
 
-def _file(file: MailFile) -> dict[str, str]:
+def _file(file: FilePart) -> dict[str, str]:
     content = b64encode(file.content).decode("ascii")
     return {"ContentType": file.content_type, "Filename": file.name, "Base64Content": content}

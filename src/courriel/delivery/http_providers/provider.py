@@ -1,4 +1,4 @@
-"""What an HTTP provider is: its request for a mail, and what its answers mean."""
+"""Interface of an HTTP provider: its request for a mail, and the meaning of its answers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from courriel.network.https import HttpsResponse
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from courriel.delivery.http_providers.answers import Explanation, Verdict
+    from courriel.delivery.http_providers.answers import ErrorMeaning, ProviderWords
     from courriel.model.submission import Submission
     from courriel.network.https_line import HttpsRequest
     from courriel.reply import Reply
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
-    """Who sends, and the secret of the moment: a token, or a key."""
+class ProviderLogin:
+    """User name and secret of the moment: a token, or a key."""
 
     user: str
     secret: str = field(repr=False)
@@ -34,11 +34,11 @@ class HttpProvider(Protocol):
         """The body of the request for this mail. Raises NotSupported for one that the provider cannot send."""
         ...
 
-    def request(self, login: Login, body: bytes) -> HttpsRequest:
+    def request(self, login: ProviderLogin, body: bytes) -> HttpsRequest:
         """The request with this body, and the secret in its header."""
         ...
 
-    def trial(self, login: Login) -> HttpsRequest:
+    def trial(self, login: ProviderLogin) -> HttpsRequest:
         """A documented request that shows whether the secret is accepted, and sends nothing."""
         ...
 
@@ -50,12 +50,12 @@ class HttpProvider(Protocol):
         """The reply of a receipt, when this is the documented answer for a mail that was taken; None otherwise."""
         ...
 
-    def explanation(self, response: HttpsResponse) -> Explanation:
+    def explanation(self, response: HttpsResponse) -> ProviderWords:
         """The error in the provider's own words, as far as the answer has any."""
         ...
 
-    def verdict(self, status: int, why: Explanation) -> Verdict | None:
-        """What the provider documents for this error; None for what it does not document."""
+    def verdict(self, status: int, why: ProviderWords) -> ErrorMeaning | None:
+        """The documented meaning of this error; None for an error that the provider does not document."""
         ...
 
     def wait(self, response: HttpsResponse) -> float | None:

@@ -21,7 +21,7 @@ from courriel.delivery.http_providers.answers import LONGEST, failure
 from courriel.delivery.http_providers.brevo import Brevo
 from courriel.delivery.http_providers.graph import Graph
 from courriel.delivery.http_providers.mailjet import Mailjet
-from courriel.delivery.http_providers.provider import HttpProvider, Login
+from courriel.delivery.http_providers.provider import HttpProvider, ProviderLogin
 from courriel.delivery.transport import one_after_the_other
 from courriel.delivery.urls.schemes import HTTP_AT_ONCE
 from courriel.model.credentials import Password, Token, TokenSource
@@ -175,18 +175,18 @@ class HttpTransport:
         fates = tuple(RecipientResult(each, Outcome.ACCEPTED, reply) for each in recipients)
         return Receipt(self.name, submission.message_id, reply, fates).with_notes(*submission.notes)
 
-    def _login(self, refused: str) -> Login:
+    def _login(self, refused: str) -> ProviderLogin:
         """The secret of the moment; another token than the refused one."""
         source = self._credentials
         if isinstance(source, Password):
-            return Login(source.user, source.secret)
+            return ProviderLogin(source.user, source.secret)
         token = source.refresh(refused) if refused and source.refresh is not None else source.fetch()
         if not isinstance(token, Token | str):
             close = getattr(token, "close", None)
             if close is not None:
                 close()  # a coroutine that is never awaited
             raise errors.UsageError("an async token source: HTTP providers are asked in a thread, and take a plain one")
-        return Login(source.user, token.value if isinstance(token, Token) else Token(token).value)
+        return ProviderLogin(source.user, token.value if isinstance(token, Token) else Token(token).value)
 
     def _exchange(self, request: HttpsRequest, submission: Submission | None) -> HttpsResponse:
         try:
@@ -203,7 +203,9 @@ class HttpTransport:
             if line.connected:
                 self._idle.append(line)
 
-    def _failure(self, response: HttpsResponse, login: Login, recipients: tuple[str, ...]) -> errors.CourrielError:
+    def _failure(
+        self, response: HttpsResponse, login: ProviderLogin, recipients: tuple[str, ...]
+    ) -> errors.CourrielError:
         why = self._provider.explanation(response)
         if login.secret in why.sentence or login.secret in why.code:
             why = replace(

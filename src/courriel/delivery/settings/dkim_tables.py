@@ -100,7 +100,8 @@ def _read(path: Path, name: str, where: str, entry: Mapping[str, object], projec
 def _texts(path: Path, where: str, entry: Mapping[str, object], key: str) -> tuple[str, ...]:
     """A setting that is a text, or a list of texts."""
     given = entry.get(key)
-    several = given if isinstance(given, list) else [given]
-    if not several or not all(isinstance(each, str) and each for each in several):
+    several: list[object] = given if isinstance(given, list) else [given]
+    texts = tuple(each for each in several if isinstance(each, str) and each)
+    if not texts or len(texts) < len(several):
         raise wrong(path, f"{where}: {key} is a text in quotes, or a list of them, and not empty")
-    return tuple(several)
+    return texts

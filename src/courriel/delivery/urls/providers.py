@@ -72,10 +72,12 @@ class Provider:
     """Whether it is spoken to by HTTPS requests, and not by SMTP."""
     usage: str = ""
     """The URL to write, where it is not the name and an address."""
+    fixed_sender: bool = True
+    """Whether mail leaves only with a sender of the account: all of these providers check it, or replace it."""
 
     @property
     def regional(self) -> bool:
-        """Whether the region has to be named."""
+        """Whether the provider has a server in each region, which the name has to say."""
         return "{region}" in self.host
 
     @property

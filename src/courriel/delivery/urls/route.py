@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
     from courriel.model.proxy import Proxy
 
-RouteKind: TypeAlias = (
-    "Literal['smtp', 'lmtp', 'pop3', 'imap', 'graph', 'brevo', 'mailjet',"
-    " 'memory', 'console', 'null', 'file', 'maildir', 'python']"
-)
+RouteKind: TypeAlias = """Literal[
+    'smtp', 'lmtp', 'pop3', 'imap', 'graph', 'brevo', 'mailjet', 'memory', 'console', 'null', 'file', 'maildir',
+    'python',
+]"""
 
 Via: TypeAlias = "str | Route | Server | None"
 """A URL, the name of a profile, a Route, a Server without a login; None for the configured default."""

@@ -25,6 +25,8 @@ def check(route: Route) -> None:
     if (route.kind == schemes.PROGRAM) is not is_target(route.target):
         raise refusal(f"{route.kind}: target is a module and a name in it, as shop.mail:transport, for python: alone")
     _check_pool(route)
+    if route.dkim and route.by_http:
+        raise refusal(f"dkim= makes no sense with {route.kind}: the provider changes the mail, and signs it itself")
     if route.dkim and (route.reads or not is_dkim_name(route.dkim)):
         raise refusal(
             f"dkim= makes no sense with {route.kind}: it signs mail that leaves"
@@ -141,6 +143,8 @@ def _check_http(route: Route, server: Server) -> None:
             raise refusal("mailjet: the public key follows, as mailjet:PUBLIC-KEY?password=env:MAILJET_SECRET")
         case "brevo" if route.user:
             raise refusal("brevo: there is no user, the key is all: brevo:?password=env:BREVO_KEY")
+        case _:
+            pass
     if route.kind != "graph" and route.password is not None and route.password.kind == "login":
         raise refusal(f"{route.kind}: a stored login is none of this provider; its key is a secret of its own")
 

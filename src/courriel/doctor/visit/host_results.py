@@ -1,4 +1,4 @@
-"""What the receiving host says of a mail that we have sent ourselves: its results, and where the mail came from."""
+"""Results of the receiving host for a mail that we have sent ourselves, and where the mail came from."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def dialogue_for(server: Server, credentials: Credentials | None) -> Dialogue:
         case Dialect.SMTP | Dialect.LMTP:
             return SmtpDialogue(server, credentials)
         case Dialect.HTTPS:
-            raise AssertionError(server)  # it is examined by requests (`doctor.visit.http_steps`)
+            raise AssertionError(server)  # it is examined by requests (`doctor.http_visit`)
 
 
 # The steps.

@@ -26,7 +26,7 @@ class AuthenticationResult:
 
     @property
     def passed(self) -> bool:
-        """Whether the check says yes; every other word means no, and some mean that nobody knows."""
+        """True when the result is "pass"; every other word means no, and some mean that nobody knows."""
         return self.result == "pass"
 
     def value(self, name: str) -> str:

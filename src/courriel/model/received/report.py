@@ -1,4 +1,4 @@
-"""What a machine reports about an earlier mail: that it came back, that somebody complained, that nobody is there."""
+"""Report of a machine about an earlier mail: that it came back, that somebody complained, that nobody is there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ReportKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RecipientReport:
-    """What a report says of one recipient.
+    """Part of a report about one recipient.
 
     `recipient` is the address at which delivery was tried, `original_recipient` the one that the mail was sent to, ""
     where the report does not say. `action` is "failed", "delayed", "delivered", "relayed" or "expanded", and "" in a

@@ -10,7 +10,7 @@ from courriel.failures import Text
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 KeyKind: TypeAlias = Literal["rsa", "ed25519"]
 
@@ -122,7 +122,7 @@ class SigningKey:
         return cls("ed25519", 256, key.public_key().public_bytes_raw(), lambda data: key.sign(sha256(data).digest()))
 
 
-def verify(kind: str, public: bytes, signature: bytes, signed: bytes, *, sha1: bool = False) -> bool:
+def verify(kind: str, public: bytes, signature: bytes, signed: bytes) -> bool:
     """Whether a signature is that of these octets by the key of a record. Raises BadKey, MissingExtra."""
     need_cryptography()
     from cryptography.exceptions import InvalidSignature
@@ -131,16 +131,29 @@ def verify(kind: str, public: bytes, signature: bytes, signed: bytes, *, sha1: b
         if kind == "ed25519":
             _verify_ed25519(public, signature, signed)
         else:
-            _verify_rsa(public, signature, signed, sha1=sha1)
+            _verify_rsa(public, signature, signed)
     except InvalidSignature:
         return False
     return True
 
 
+def bits_of(kind: str, public: bytes) -> int:
+    """Length of an RSA key; 0 for other kinds, and for what is no key. Raises MissingExtra."""
+    if kind != "rsa":
+        return 0
+    need_cryptography()
+    try:
+        return _rsa_key(public).key_size
+    except BadKey:
+        return 0
+
+
 def need_cryptography() -> None:
     """Raise MissingExtra where cryptography is not installed."""
     try:
-        import cryptography  # noqa: F401 - whether it is there
+        import cryptography
+
+        _ = cryptography.__version__
     except ImportError as missing:
         raise errors.MissingExtra(
             'signatures are made by a package that is installed apart: pip install "courriel[sign]"',
@@ -171,11 +184,19 @@ def _verify_ed25519(public: bytes, signature: bytes, signed: bytes) -> None:
     key.verify(signature, sha256(signed).digest())
 
 
-def _verify_rsa(public: bytes, signature: bytes, signed: bytes, *, sha1: bool) -> None:
-    from cryptography.exceptions import UnsupportedAlgorithm
+def _verify_rsa(public: bytes, signature: bytes, signed: bytes) -> None:
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    key = _rsa_key(public)
+    if not SHORTEST <= key.key_size <= LONGEST:
+        raise _of_wrong_length(key.key_size)
+    key.verify(signature, signed, PKCS1v15(), SHA256())
+
+
+def _rsa_key(public: bytes) -> RSAPublicKey:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.hazmat.primitives.hashes import SHA1, SHA256
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
     try:
@@ -184,7 +205,4 @@ def _verify_rsa(public: bytes, signature: bytes, signed: bytes, *, sha1: bool) -
         raise BadKey("la clé est illisible", "its key cannot be read") from None
     if not isinstance(key, RSAPublicKey):
         raise BadKey("ce n'est pas une clé RSA", "its key is none of RSA")
-    if not SHORTEST <= key.key_size <= LONGEST:
-        raise _of_wrong_length(key.key_size)
-    # SHA-1 is a warning of whoever reads the verdict: old signatures are told apart from forged ones.
-    key.verify(signature, signed, PKCS1v15(), SHA1() if sha1 else SHA256())  # noqa: S303
+    return key

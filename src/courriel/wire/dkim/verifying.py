@@ -20,7 +20,7 @@ from courriel.failures import Text
 from courriel.wire.dkim.canonical import BodyDigest
 from courriel.wire.dkim.fields import HeaderField, canonical_fields, header_fields, in_order
 from courriel.wire.dkim.key_record import KeyRecord, name_of
-from courriel.wire.dkim.keys import ADVISED, BadKey, verify
+from courriel.wire.dkim.keys import ADVISED, BadKey, bits_of, verify
 from courriel.wire.dkim.signature import SignatureValue, without_signature
 from courriel.wire.dkim.tag_list import BrokenTagList
 
@@ -40,7 +40,7 @@ KeyLookup: TypeAlias = "Callable[[str], tuple[str, ...]]"
 
 @dataclass(frozen=True, slots=True)
 class DkimVerdict:
-    """What became of one signature.
+    """Verdict on one signature.
 
     `result` is "pass", "fail" (the octets are not those that were signed), "invalid" (the signature or its key cannot
     be used), or "unknown" (the name service did not answer). `reason` says why; `warnings` is what makes a signature
@@ -83,76 +83,74 @@ class Verification:
             body.feed(octets)
 
     def verdicts(self, records_at: KeyLookup, seconds: float) -> list[DkimVerdict]:
-        """What became of each signature, in their order; `seconds` is the time now. Raises MissingExtra."""
+        """The verdict on each signature, in their order; `seconds` is the time now. Raises MissingExtra."""
         digests = {key: body.finish() for key, body in self._bodies.items()}
-        found = []
-        for field, value in self._signatures:
-            if isinstance(value, Text):
-                found.append(DkimVerdict("invalid", reason=value))
-                continue
-            body_key = value.relaxed_body, value.body_length
-            found.append(
-                self._verdict(field, value, digests[body_key], self._bodies[body_key].size, records_at, seconds)
-            )
-        return found
+        return [
+            DkimVerdict("invalid", reason=value)
+            if isinstance(value, Text)
+            else self._verdict(field, value, digests[value.relaxed_body, value.body_length], records_at, seconds)
+            for field, value in self._signatures
+        ]
 
     # The steps.
 
     def _verdict(
-        self, field: HeaderField, value: SignatureValue, digest: bytes, size: int, records_at: KeyLookup, seconds: float
+        self, field: HeaderField, value: SignatureValue, digest: bytes, records_at: KeyLookup, seconds: float
     ) -> DkimVerdict:
-        warnings = _warnings(value, size, seconds)
-        verdict = DkimVerdict("invalid", value.domain, value.selector, value.algorithm, signed_fields=value.names)
+        size = self._bodies[value.relaxed_body, value.body_length].size
+        result: VerdictWord = "invalid"
+        reason, record = _unusable_signature(value, size, seconds), None
+        if not reason:
+            result, reason, record = self._by_its_record(field, value, digest, records_at)
+        bits = bits_of(record.kind, record.key) if record is not None else 0
+        warnings = (*_warnings(value, size, seconds), *_about_key(record, bits))
+        return DkimVerdict(result, value.domain, value.selector, value.algorithm, reason, warnings, value.names, bits)
 
-        def told(result: VerdictWord, fr: str, en: str, *more: Text, bits: int = 0) -> DkimVerdict:
-            return DkimVerdict(
-                result, verdict.domain, verdict.selector, verdict.algorithm, Text(fr, en), (*warnings, *more),
-                verdict.signed_fields, bits,
-            )  # fmt: skip
-
-        if value.body_length is not None and value.body_length > size:
-            return told("invalid", "l= dépasse la longueur du corps", "l= is longer than the body")
+    def _by_its_record(
+        self, field: HeaderField, value: SignatureValue, digest: bytes, records_at: KeyLookup
+    ) -> tuple[VerdictWord, Text, KeyRecord | None]:
         place = name_of(value.selector, value.domain)
         try:
             record, problem = _record(records_at(place), place)
         except NoAnswer as silent:
-            return told("unknown", f"{place} : pas de réponse ({silent})", f"{place}: no answer ({silent})")
+            return "unknown", Text(f"{place} : pas de réponse ({silent})", f"{place}: no answer ({silent})"), None
         if record is None:
-            return told("invalid", problem.fr, problem.en)
-        unusable = _unusable(record, value)
+            return "invalid", problem, None
+        unusable = _unusable_record(record, value)
         if unusable:
-            return told("invalid", unusable.fr, unusable.en)
-        more = _about_key(record)
-        if not compare_digest(digest, value.body_hash) and value.algorithm != "rsa-sha1":
-            return told("fail", "le corps a été modifié", "the body was changed", *more)
-        signed = canonical_fields(in_order(self._fields, value.names), relaxed=value.relaxed_header)
-        own = without_signature(field)
-        signed += canonical_fields([own], relaxed=value.relaxed_header).removesuffix(b"\r\n")
+            return "invalid", unusable, record
+        if not compare_digest(digest, value.body_hash):
+            return "fail", Text("le corps a été modifié", "the body was changed"), record
         try:
-            genuine = verify(value.kind, record.key, value.signature, signed, sha1=value.algorithm == "rsa-sha1")
+            genuine = verify(value.kind, record.key, value.signature, self._signed_octets(field, value))
         except BadKey as wrong:
-            return told("invalid", f"{place} : {wrong.reason.fr}", f"{place}: {wrong.reason.en}")
-        bits = _bits(record)
-        if bits and bits < ADVISED:
-            more += (Text(f"la clé n'a que {bits} bits", f"the key has {bits} bits only"),)
-        if not genuine:
-            return told(
-                "fail",
-                "l'en-tête a été modifié, ou la clé publiée n'est pas celle qui a signé",
-                "the header was changed, or the published key is not the one that signed",
-                *more,
-                bits=bits,
-            )
-        if value.algorithm == "rsa-sha1":
-            return told(
-                "invalid", "rsa-sha1 ne prouve plus rien (RFC 8301)", "rsa-sha1 proves nothing any more (RFC 8301)"
-            )
-        if value.expires is not None and value.expires < seconds:
-            return told("invalid", "la signature est périmée (x=)", "the signature has expired (x=)", *more, bits=bits)
-        return told("pass", "", "", *more, bits=bits)
+            return "invalid", Text(f"{place} : {wrong.reason.fr}", f"{place}: {wrong.reason.en}"), record
+        return ("pass", Text("", ""), record) if genuine else ("fail", _HEADER_CHANGED, record)
+
+    def _signed_octets(self, field: HeaderField, value: SignatureValue) -> bytes:
+        """The fields that the signature covers, and its own without its value."""
+        signed = canonical_fields(in_order(self._fields, value.names), relaxed=value.relaxed_header)
+        own = canonical_fields([without_signature(field)], relaxed=value.relaxed_header)
+        return signed + own.removesuffix(b"\r\n")
 
 
 # The steps.
+
+_HEADER_CHANGED = Text(
+    "l'en-tête a été modifié, ou la clé publiée n'est pas celle qui a signé",
+    "the header was changed, or the published key is not the one that signed",
+)
+
+
+def _unusable_signature(value: SignatureValue, size: int, seconds: float) -> Text:
+    """Why a signature counts for nothing, whatever its key says; empty when it may count."""
+    if value.algorithm == "rsa-sha1":
+        return Text("rsa-sha1 ne prouve plus rien (RFC 8301)", "rsa-sha1 proves nothing any more (RFC 8301)")
+    if value.body_length is not None and value.body_length > size:
+        return Text("l= dépasse la longueur du corps", "l= is longer than the body")
+    if value.expires is not None and value.expires < seconds:
+        return Text("la signature est périmée (x=)", "the signature has expired (x=)")
+    return Text("", "")
 
 
 def _record(texts: tuple[str, ...], place: str) -> tuple[KeyRecord | None, Text]:
@@ -169,7 +167,7 @@ def _record(texts: tuple[str, ...], place: str) -> tuple[KeyRecord | None, Text]
     return record, Text("", "")
 
 
-def _unusable(record: KeyRecord, value: SignatureValue) -> Text:
+def _unusable_record(record: KeyRecord, value: SignatureValue) -> Text:
     """Why this record does not verify this signature; empty when it does."""
     if record.revoked:
         return Text("la clé a été révoquée (p= vide)", "the key was revoked (p= is empty)")
@@ -188,15 +186,19 @@ def _unusable(record: KeyRecord, value: SignatureValue) -> Text:
     return Text("", "")
 
 
-def _about_key(record: KeyRecord) -> tuple[Text, ...]:
-    if "y" not in record.flags:
-        return ()
-    return (
-        Text(
-            "le domaine essaie DKIM (t=y) : un échec ne compte pas",
-            "the domain tries DKIM (t=y): a failure does not count",
-        ),
-    )
+def _about_key(record: KeyRecord | None, bits: int) -> tuple[Text, ...]:
+    """Warnings about a key: its domain tries DKIM only, or it is shorter than advised."""
+    found: tuple[Text, ...] = ()
+    if record is not None and "y" in record.flags:
+        found += (
+            Text(
+                "le domaine essaie DKIM (t=y) : un échec ne compte pas",
+                "the domain tries DKIM (t=y): a failure does not count",
+            ),
+        )
+    if 0 < bits < ADVISED:
+        found += (Text(f"la clé n'a que {bits} bits", f"the key has {bits} bits only"),)
+    return found
 
 
 def _warnings(value: SignatureValue, size: int, seconds: float) -> tuple[Text, ...]:
@@ -217,14 +219,3 @@ def _warnings(value: SignatureValue, size: int, seconds: float) -> tuple[Text, .
 
 
 _CLOCKS = 3600  # seconds that clocks may differ
-
-
-def _bits(record: KeyRecord) -> int:
-    """Bits of an RSA key that has verified something; 0 for others."""
-    if record.kind != "rsa":
-        return 0
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
-
-    key = load_der_public_key(record.key)
-    return key.key_size if isinstance(key, RSAPublicKey) else 0

@@ -134,7 +134,7 @@ class Letter:
 
     @cached_property
     def report(self) -> Report | None:
-        """What it reports about an earlier mail: a bounce, a complaint, an automatic reply; None otherwise.
+        """Report about an earlier mail: a bounce, a complaint, an automatic reply; None for any other letter.
 
         The header alone tells of most letters that they are none: only those that may be one are fetched whole.
         """

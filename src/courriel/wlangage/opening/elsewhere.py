@@ -34,7 +34,7 @@ class Elsewhere:
             self._routes[protocol] = route
 
     def signed(self, session: SmtpSession) -> SmtpSession | Signed:
-        """What mail leaves by: the session, or the transport that signs around it (`?dkim=`). Raises UsageError."""
+        """The transport by which mail leaves: the session, or one around it that signs. Raises UsageError."""
         from courriel import Signed
         from courriel.delivery.signing_routes import signed_by
 

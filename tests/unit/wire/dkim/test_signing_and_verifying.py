@@ -10,9 +10,9 @@ import pytest
 from courriel.wire.dkim.fields import end_of_header
 from courriel.wire.dkim.key_record import record_text
 from courriel.wire.dkim.keys import BadKey, SigningKey
-from courriel.wire.dkim.signing import NoHeader, signatures
+from courriel.wire.dkim.signing import NoHeader, SelectedKey, signatures
 from courriel.wire.dkim.verifying import MOST_SIGNATURES, DkimVerdict, NoAnswer, Verification
-from dkim_keys import ED25519_PEM, OTHER_RSA_PEM, RSA_PEM, key_of, keys, records
+from dkim_keys import ED25519_PEM, OTHER_RSA_PEM, RSA_PEM, WEAK_RSA_PEM, key_of, keys, records
 
 RSA, ED25519 = key_of(RSA_PEM), key_of(ED25519_PEM)
 KEYS = keys()
@@ -317,3 +317,13 @@ def test_keys_that_are_too_short_or_of_another_kind_are_refused() -> None:
         with pytest.raises(BadKey, match=reason):
             SigningKey.of_pem(pem)
     assert SigningKey.new("rsa", 1024)[0].bits == 1024
+
+
+def test_a_signature_by_sha1_proves_nothing_and_a_short_key_is_a_warning() -> None:
+    first, second = verdicts(rewritten(b"a=rsa-sha256", b"a=rsa-sha1"))
+    assert (first.result, "RFC 8301" in first.reason.en, second.result) == ("invalid", True, "pass")
+
+    weak = key_of(WEAK_RSA_PEM)
+    mail = signatures([MAIL], "example.org", [SelectedKey("w", weak)], NOW) + MAIL
+    (verdict,) = verdicts(mail, lambda name: (record_text("rsa", weak.public),))
+    assert (verdict.result, verdict.bits, verdict.warnings[0].en) == ("pass", 1024, "the key has 1024 bits only")

@@ -15,6 +15,7 @@ from courriel.delivery.local import LocalTransport, transport_of
 from courriel.delivery.signing_routes import signed_by
 from courriel.delivery.transport import Transport, answers_now, lent, silence_limit_of
 from courriel.delivery.urls import schemes
+from courriel.delivery.urls.providers import by_server
 from courriel.delivery.urls.route import Route
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox.lanes import Way
@@ -191,6 +192,14 @@ def answer_limit(way: Way) -> float:
     if isinstance(way, Route):
         return LocalTransport.answer_limit if way.server is None else way.server.timeouts.message
     return way.answer_limit
+
+
+def takes_any_sender(way: Way) -> bool:
+    """Whether a mail may leave with a return address of its own: not by a provider where the sender is fixed."""
+    if not isinstance(way, Route) or way.server is None:
+        return True
+    known = by_server(way.server.host)
+    return known is None or not known.fixed_sender
 
 
 def silence_limit(way: Way) -> float:

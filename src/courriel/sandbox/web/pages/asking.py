@@ -1,4 +1,4 @@
-"""What a click plays on the next mail: "what would Gmail, Microsoft 365, Orange say?", and bad weather."""
+"""Failures and bad weather that a click plays on the next mail: "what would Gmail, Microsoft 365, Orange say?"."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class BounceText:
         self._places: dict[str, tuple[int, int]] | None = None
 
     def about(self, address: str) -> str:
-        """What the text says behind this address: on its line and below, until an empty line."""
+        """Reason behind this address: the rest of its line and those below, until an empty line."""
         if self._places is None:
             self._places = {}
             for number, line in enumerate(self._lines):
