@@ -132,6 +132,13 @@ def test_an_event_is_at_its_moment_by_the_rules_that_are_written_alone(
         assert event.start.astimezone(UTC) == start.astimezone(UTC), moment
 
 
+def test_a_change_of_clocks_is_named_by_the_clock_before_it() -> None:
+    text = Invitation(**FIELDS).as_calendar()
+
+    assert "DTSTART:20270328T020000" in text
+    assert "DTSTART:20271031T030000" in text
+
+
 @pytest.mark.parametrize(
     "start",
     [
