@@ -124,10 +124,19 @@ def test_an_event_is_at_its_moment_by_the_rules_that_are_written_alone(
 
         # Under a name that no reader knows, nothing but the written rules can say when it is (icalendar keeps the first
         # zone of a name, so each has its own).
-        (event,) = icalendar.Calendar.from_ical(text.replace(zone, f"Nowhere {hash((zone, moment))}")).walk("VEVENT")
+        event: Any = icalendar.Calendar.from_ical(text.replace(zone, f"Nowhere {hash((zone, moment))}")).walk("VEVENT")[
+            0
+        ]
 
         assert event.start.replace(tzinfo=None) == start.replace(tzinfo=None)
         assert event.start.astimezone(UTC) == start.astimezone(UTC), moment
+
+
+def test_a_change_of_clocks_is_named_by_the_clock_before_it() -> None:
+    text = Invitation(**FIELDS).as_calendar()
+
+    assert "DTSTART:20270328T020000" in text
+    assert "DTSTART:20271031T030000" in text
 
 
 @pytest.mark.parametrize(

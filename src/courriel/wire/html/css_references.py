@@ -42,7 +42,7 @@ def with_css_references(css: str, files: CssFiles) -> str:
             media = found[6].strip()
             if sheet is None:
                 return found[0]
-            return f"@media {media} {{\n{sheet}\n}}" if media else sheet
+            return "".join(("@media ", media, " {\n", sheet, "\n}")) if media else sheet
         if found[0][:3].lower() != "url":
             return found[0]
         url = files.picture(_first(found, 7, 10))
