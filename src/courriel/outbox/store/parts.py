@@ -36,5 +36,6 @@ def joined(parts: Sequence[MailInfo]) -> MailInfo:
         why=next((part.why for part in parts if part.why), ""),
         holder=next((part.holder for part in parts if part.holder), ""),
         unserved=tuple(name for part in parts for name in part.unserved),
+        later={name: fate for part in parts for name, fate in part.later.items()},
         parts=tuple(parts),
     )

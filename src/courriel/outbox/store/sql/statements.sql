@@ -280,7 +280,7 @@ FROM outbox_mail WHERE id = :id OR key = :key;
 -- name: parts
 -- All rows of a mail that leaves in parts, the first one first.
 SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
-       options, results, why, size, holder
+       options, results, why, size, holder, fates
 FROM outbox_mail WHERE id >= :first AND id < :last ORDER BY id;
 
 -- name: read_state
