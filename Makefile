@@ -30,7 +30,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .PHONY: help demo test test-long fast pythons check bench format cover play sandbox pictures news lock venv debian servers
 
 help:
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1@\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F @ '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1@\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F @ '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.run ## see the library at work, on a practice server on this machine
 	@$(BIN)/courriel demo
