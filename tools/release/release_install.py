@@ -1,7 +1,7 @@
 """Install a wheel into new environments, and try what is promised there: on every Python, and each extra alone.
 
-Packages come from the index that pip is configured for, and courriel from the wheel. The environments have no pip of their own, so
-that what is counted is what courriel brings.
+Packages come from the index that pip is configured for, and courriel from the wheel. The environments have no pip of
+their own, so that what is counted is what courriel brings.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class InstallFailed(Exception):
 
 @dataclass(frozen=True)
 class Tried:
-    """One extra: the packages and megabytes that it brings beside courriel, and the milliseconds until its door is open."""
+    """One extra: the packages and megabytes that it brings beside courriel, and the milliseconds that its door takes."""
 
     extra: str
     packages: int
@@ -42,10 +42,9 @@ def new_environment(interpreter: str, folder: Path, wheel: Path, extras: str = "
     _must([interpreter, "-m", "venv", "--without-pip", "--clear", str(folder)])
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     wanted = f"courriel[{extras}] @ {wheel.resolve().as_uri()}" if extras else str(wheel)
-    _must(
-        [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--only-binary", ":all:", wanted]
-    )
-    _must([sys.executable, "-m", "pip", "--python", str(python), "check"])
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    _must([*pip, "install", "--quiet", "--only-binary", ":all:", wanted])
+    _must([*pip, "check"])
     return python
 
 
