@@ -29,7 +29,7 @@ class InstallFailed(Exception):
 
 @dataclass(frozen=True)
 class Tried:
-    """One extra: the packages and megabytes that it brings beside courriel, and the milliseconds that its door takes."""
+    """One extra: the packages and megabytes that it brings beside courriel, and milliseconds until its door is open."""
 
     extra: str
     packages: int
