@@ -13,7 +13,7 @@ def forge_findings(root: Path) -> dict[str, list[str]]:
     """What the judges say, by the name of the judge."""
     forge = root / ".github"
     workflows = sorted(map(str, forge.glob("workflows/*.yml")))
-    forms = sorted(str(path) for path in forge.glob("ISSUE_TEMPLATE/*.yml") if path.name != "config.yml")
+    forms = sorted(map(str, forge.glob("ISSUE_TEMPLATE/[0-9]*.yml")))
     return {
         "workflows, by schema": _asked("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows),
         "issue forms, by schema": _asked("check-jsonschema", "--builtin-schema", "vendor.github-issue-forms", *forms),
