@@ -111,7 +111,7 @@ def _installed(report: Report, wheel: Path, work: Path, out: Path) -> None:
         name, folder = pythons.named(version), work / f"{version[1]}"
         plain = install.new_environment(interpreter, folder / "plain", wheel)
         wrong = install.smoke_findings(plain, wheel.name.split("-")[1])
-        report.result(f"Python {name}: imported, asked for its version, sent a mail by memory:", wrong)
+        report.result(f"Python {name}: imported, asked for its version, sent a mail into memory", wrong)
         everything = install.new_environment(interpreter, folder / "all", wheel, "all")
         wrong = [each for extra, door in DOORS.items() for each in install.door_findings(everything, extra, door)]
         report.result(f"Python {name}: courriel[all], every door", wrong)

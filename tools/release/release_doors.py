@@ -8,10 +8,10 @@ from __future__ import annotations
 # A mail without any extra, by the transport that keeps it in memory.
 PLAIN = """
 import courriel
-from courriel.delivery.local import memory
+from courriel.delivery.local import letters
 receipt = courriel.send(sender="ada@example.org", to="bob@example.org", subject="Hello", text="Hello", via="memory:")
 assert [str(address) for address in receipt.accepted] == ["bob@example.org"], receipt
-assert b"Subject: Hello" in memory.letters[-1].content
+assert b"Subject: Hello" in letters[-1].content
 """
 
 DOORS = {

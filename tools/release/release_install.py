@@ -56,7 +56,7 @@ def smoke_findings(python: Path, version: str) -> list[str]:
         ended = _run(told)
         if ended.stdout.strip() != f"courriel {version}":
             found.append(f"{' '.join(told[1:])} said {ended.stdout.strip()!r} and {ended.stderr.strip()!r}")
-    return found + door_findings(python, "a mail by memory:", PLAIN)
+    return found + door_findings(python, "a mail into memory", PLAIN)
 
 
 def door_findings(python: Path, name: str, door: str) -> list[str]:
