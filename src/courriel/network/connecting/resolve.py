@@ -24,7 +24,7 @@ class AddressesFailed(TimeoutError):
 
 
 def places_at_once(server: Server | Proxy) -> list[Place] | None:
-    """Addresses of a server that needs no name lookup (IP literal, Unix socket); None otherwise. Raises InvalidServer."""
+    """Addresses of a server that needs no name lookup (IP literal, Unix socket), else None. Raises InvalidServer."""
     if server.host.startswith("/"):
         if not hasattr(socket, "AF_UNIX"):  # Python on Windows
             raise errors.InvalidServer(f"{server.host}: this system has no Unix sockets; name a host and a port")
