@@ -7,7 +7,7 @@ Fetch the mail servers that the acceptance tests need and that cannot be install
 Debian lets one machine hold one mail transfer agent and one IMAP server. Exim, OpenSMTPD, Courier and Cyrus are
 therefore not installed: their packages, and the libraries that they need, are downloaded by apt-get and unpacked below
 `.servers/debian/NAME`; the tests lay that tree over this machine's in a mount namespace. Haraka, smtp-server,
-hoodiecrow, imapflow, mailpit-api and axe-core come from npm into `.servers/npm` (versions and hashes:
+hoodiecrow, imapflow, mailpit-api, ical.js and axe-core come from npm into `.servers/npm` (versions and hashes:
 tests/servers/npm/package-lock.json; no install script is run).
 
 Nothing outside the checkout is changed. What cannot be fetched is named in one sentence on standard error, with the
@@ -28,7 +28,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SERVERS = ROOT / ".servers"
 NPM_LIST = ROOT / "tests" / "servers" / "npm"
-NPM_NAMES = "Haraka, smtp-server, hoodiecrow, imapflow, mailpit-api and axe-core"
+NPM_NAMES = "Haraka, smtp-server, hoodiecrow, imapflow, mailpit-api, ical.js and axe-core"
 
 PACKAGES = {
     "exim": ["exim4-daemon-light", "exim4-base"],

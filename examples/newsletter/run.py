@@ -7,6 +7,8 @@ The newsletter to 300 readers of a practice server, with a kill -9 in the middle
 from __future__ import annotations
 
 import logging
+import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -20,6 +22,7 @@ from courriel import Outbox, Sandbox
 
 def main() -> None:
     """Send, be killed, send again, and count."""
+    os.environ["UNSUBSCRIBE_KEY"] = secrets.token_urlsafe(32)
     logging.getLogger("courriel.outbox").setLevel(logging.ERROR)  # one line for each mail taken over; counted below
     with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
         readers, place = Path(folder) / "readers.csv", f"{folder}/outbox.db"

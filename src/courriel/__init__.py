@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from courriel import errors as errors
     from courriel import types as types
     from courriel.bridge.bridge import OAuthBridge as OAuthBridge
+    from courriel.compose.invitation import Invitation as Invitation
     from courriel.compose.rich import RichTemplate as RichTemplate
     from courriel.compose.template import Template as Template
     from courriel.delivery.connect import aconnect as aconnect
     from courriel.delivery.connect import connect as connect
+    from courriel.delivery.dkim.signed import AsyncSigned as AsyncSigned
+    from courriel.delivery.dkim.signed import Signed as Signed
     from courriel.delivery.open_mailbox import amailbox as amailbox
     from courriel.delivery.open_mailbox import mailbox as mailbox
     from courriel.delivery.send import asend as asend
@@ -65,6 +68,7 @@ if TYPE_CHECKING:
     from courriel.errors import Refused as Refused
     from courriel.errors import RemoteProtocolError as RemoteProtocolError
     from courriel.errors import SenderRefused as SenderRefused
+    from courriel.errors import SuppressedRecipients as SuppressedRecipients
     from courriel.errors import TicketNotFound as TicketNotFound
     from courriel.errors import TimedOut as TimedOut
     from courriel.errors import TlsFailed as TlsFailed
@@ -90,6 +94,9 @@ if TYPE_CHECKING:
     from courriel.model.received.attachment import ReceivedAttachment as ReceivedAttachment
     from courriel.model.received.folder import FolderPosition as FolderPosition
     from courriel.model.received.limits import ReadLimits as ReadLimits
+    from courriel.model.received.report import RecipientReport as RecipientReport
+    from courriel.model.received.report import Report as Report
+    from courriel.model.received.report import ReportKind as ReportKind
     from courriel.model.received.search import Search as Search
     from courriel.model.received.sync import SyncMark as SyncMark
     from courriel.model.server import Dialect as Dialect
@@ -104,6 +111,7 @@ if TYPE_CHECKING:
     from courriel.outbox.aio import AsyncOutbox as AsyncOutbox
     from courriel.outbox.outbox import Outbox as Outbox
     from courriel.outbox.store.states import State as State
+    from courriel.outbox.store.suppression import Suppression as Suppression
     from courriel.outbox.ticket import Ticket as Ticket
     from courriel.reply import Reply as Reply
     from courriel.sandbox.sandbox import Sandbox as Sandbox
@@ -124,6 +132,7 @@ _HOMES = {
     "AsyncLetter": "wire.parse.letter",
     "AsyncOutbox": "outbox.aio",
     "AsyncPopSession": "session.pop3.session",
+    "AsyncSigned": "delivery.dkim.signed",
     "AsyncSmtpPool": "session.pool.awaited",
     "AsyncSmtpSession": "session.smtp",
     "AsyncTransport": "delivery.transport",
@@ -139,6 +148,7 @@ _HOMES = {
     "FolderPosition": "model.received.folder",
     "FolderRenumbered": "errors",
     "ImapSession": "session.imap.session",
+    "Invitation": "compose.invitation",
     "InvalidAddress": "errors",
     "InvalidMessage": "errors",
     "InvalidServer": "errors",
@@ -176,21 +186,27 @@ _HOMES = {
     "Receipt": "model.receipt",
     "ReceivedAddress": "model.received.address",
     "ReceivedAttachment": "model.received.attachment",
+    "RecipientReport": "model.received.report",
     "RecipientResult": "model.receipt",
     "RecipientsRefused": "errors",
     "Refused": "errors",
     "RemoteProtocolError": "errors",
     "Reply": "reply",
+    "Report": "model.received.report",
+    "ReportKind": "model.received.report",
     "Return": "model.envelope",
     "RichTemplate": "compose.rich",
     "Route": "delivery.urls.route",
     "Sandbox": "sandbox.sandbox",
     "Search": "model.received.search",
+    "Suppression": "outbox.store.suppression",
+    "SuppressedRecipients": "errors",
     "SyncMark": "model.received.sync",
     "Security": "model.server",
     "SendOptions": "model.submission",
     "SenderRefused": "errors",
     "Server": "model.server",
+    "Signed": "delivery.dkim.signed",
     "SmtpPool": "session.pool.blocking",
     "SmtpSession": "session.smtp",
     "State": "outbox.store.states",

@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from courriel.bridge.accounts import BridgeRoutes as BridgeRoutes
     from courriel.bridge.bridge import BridgeTrial as BridgeTrial
+    from courriel.compose.html_page import Embedding as Embedding
+    from courriel.compose.html_page import HtmlPage as HtmlPage
     from courriel.compose.merged import MergedMessage as MergedMessage
     from courriel.compose.rich import AddressTexts as AddressTexts
     from courriel.compose.template import Row as Row
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from courriel.delivery.adapters import ProvidedTransport as ProvidedTransport
     from courriel.delivery.connect import AsyncConnected as AsyncConnected
     from courriel.delivery.connect import Connected as Connected
+    from courriel.delivery.dkim.signer import Signer as Signer
+    from courriel.delivery.http_providers.transport import HttpTransport as HttpTransport
     from courriel.delivery.local import KeptMessage as KeptMessage
     from courriel.delivery.local import KeptMessages as KeptMessages
     from courriel.delivery.local import LocalTransport as LocalTransport
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     from courriel.doctor.step import Step as Step
     from courriel.doctor.step import StepName as StepName
     from courriel.doctor.step import StepStatus as StepStatus
+    from courriel.doctor.visit.arrival import Arrival as Arrival
     from courriel.doctor.visit.certificates import CertificateFacts as CertificateFacts
     from courriel.doctor.visit.neighbours import Neighbour as Neighbour
     from courriel.errors import Stage as Stage
@@ -59,10 +64,15 @@ if TYPE_CHECKING:
     from courriel.model.received.account import Namespaces as Namespaces
     from courriel.model.received.account import Quota as Quota
     from courriel.model.received.answerable import Answerable as Answerable
+    from courriel.model.received.authentication import Authentication as Authentication
+    from courriel.model.received.authentication import AuthenticationField as AuthenticationField
+    from courriel.model.received.authentication import AuthenticationResult as AuthenticationResult
     from courriel.model.received.folder import Filed as Filed
     from courriel.model.received.folder import Folder as Folder
     from courriel.model.received.folder import FolderStatus as FolderStatus
     from courriel.model.received.folder import Selection as Selection
+    from courriel.model.received.invitation import ReceivedAttendee as ReceivedAttendee
+    from courriel.model.received.invitation import ReceivedInvitation as ReceivedInvitation
     from courriel.model.received.part import LetterPart as LetterPart
     from courriel.model.received.sorting import LetterThread as LetterThread
     from courriel.model.received.sorting import ThreadedLetter as ThreadedLetter
@@ -80,6 +90,11 @@ if TYPE_CHECKING:
     from courriel.outbox.attempts import Attempt as Attempt
     from courriel.outbox.attempts import AttemptListener as AttemptListener
     from courriel.outbox.attempts import Operation as Operation
+    from courriel.outbox.bounces.awaited import AsyncSuppressions as AsyncSuppressions
+    from courriel.outbox.bounces.awaited_watch import AsyncBounceWatch as AsyncBounceWatch
+    from courriel.outbox.bounces.suppressions import Suppressions as Suppressions
+    from courriel.outbox.bounces.taken import TakenReport as TakenReport
+    from courriel.outbox.bounces.watching import BounceWatch as BounceWatch
     from courriel.outbox.listeners import Event as Event
     from courriel.outbox.listeners import TicketListener as TicketListener
     from courriel.outbox.metrics import LastError as LastError
@@ -93,9 +108,13 @@ if TYPE_CHECKING:
     from courriel.outbox.store.facts import IntegrityFinding as IntegrityFinding
     from courriel.outbox.store.facts import LaneInfo as LaneInfo
     from courriel.outbox.store.facts import MailInfo as MailInfo
+    from courriel.outbox.store.reports import FoundBy as FoundBy
+    from courriel.outbox.store.reports import HistoryEntry as HistoryEntry
+    from courriel.outbox.store.standing import LaterFate as LaterFate
     from courriel.outbox.store.standing import Standing as Standing
     from courriel.outbox.store.states import Answer as Answer
     from courriel.outbox.store.states import OnUnsure as OnUnsure
+    from courriel.outbox.store.suppression import SuppressionReason as SuppressionReason
     from courriel.outbox.work.health import Health as Health
     from courriel.outbox.work.liveness import InHand as InHand
     from courriel.outbox.work.liveness import Life as Life
@@ -139,6 +158,9 @@ _HOMES = {
     "Addresses": "model.address",
     "Answer": "outbox.store.states",
     "Answerable": "model.received.answerable",
+    "Arrival": "doctor.visit.arrival",
+    "AsyncBounceWatch": "outbox.bounces.awaited_watch",
+    "AsyncChangeWatch": "session.imap.change_watch",
     "AsyncConnected": "delivery.connect",
     "AsyncImapLetterRefs": "session.imap.awaited",
     "AsyncLetters": "session.imap.awaited_letters",
@@ -146,20 +168,26 @@ _HOMES = {
     "AsyncMailboxLetter": "session.imap.awaited_letters",
     "AsyncPopLetter": "session.pop3.letter",
     "AsyncProvidedTransport": "delivery.adapters",
+    "AsyncSuppressions": "outbox.bounces.awaited",
+    "AsyncSync": "session.imap.sync",
     "AsyncTicket": "outbox.aio",
     "AsyncWatch": "session.imap.awaited_watch",
     "AsyncWorker": "outbox.aio",
     "Attachments": "model.attachment",
     "Attempt": "outbox.attempts",
     "AttemptListener": "outbox.attempts",
+    "Authentication": "model.received.authentication",
+    "AuthenticationField": "model.received.authentication",
+    "AuthenticationResult": "model.received.authentication",
+    "BounceWatch": "outbox.bounces.watching",
     "BridgeAccount": "dialogue.relay.session",
     "BridgeRoutes": "bridge.accounts",
     "BridgeTrial": "bridge.bridge",
     "CapturedMessage": "sandbox.letter",
-    "Said": "sandbox.said",
-    "SaidLine": "sandbox.said",
-    "WebSettings": "sandbox.web_settings",
     "CertificateFacts": "doctor.visit.certificates",
+    "Change": "session.imap.sync",
+    "ChangeKind": "session.imap.sync",
+    "ChangeWatch": "session.imap.change_watch",
     "Confirm": "outbox.questions",
     "Connected": "delivery.connect",
     "Content": "model.content",
@@ -169,6 +197,7 @@ _HOMES = {
     "EndGuard": "model.submission",
     "EnhancedCode": "reply",
     "Event": "outbox.listeners",
+    "Embedding": "compose.html_page",
     "Examination": "doctor.examination",
     "FileIdentity": "model.attachment",
     "FilePath": "model.trust",
@@ -177,7 +206,10 @@ _HOMES = {
     "Folder": "model.received.folder",
     "FolderLetter": "session.imap.letters",
     "FolderStatus": "model.received.folder",
+    "FoundBy": "outbox.store.reports",
     "Health": "outbox.work.health",
+    "HistoryEntry": "outbox.store.reports",
+    "HttpTransport": "delivery.http_providers.transport",
     "IfKnown": "outbox.putting.terms",
     "ImapLetterRefs": "session.imap.mailbox",
     "InHand": "outbox.work.liveness",
@@ -186,6 +218,7 @@ _HOMES = {
     "KeptMessages": "delivery.local",
     "LaneInfo": "outbox.store.facts",
     "LastError": "outbox.metrics",
+    "LaterFate": "outbox.store.standing",
     "LetterIds": "model.received.account",
     "LetterPart": "model.received.part",
     "LetterThread": "model.received.sorting",
@@ -195,6 +228,7 @@ _HOMES = {
     "MailInfo": "outbox.store.facts",
     "Mailbox": "session.mailbox",
     "MailboxLetter": "session.imap.letters",
+    "HtmlPage": "compose.html_page",
     "MergedMessage": "compose.merged",
     "Metrics": "outbox.metrics",
     "Moment": "outbox.putting.encoding",
@@ -222,7 +256,11 @@ _HOMES = {
     "RelayedSession": "network.relaying",
     "Result": "model.receipt",
     "RouteKind": "delivery.urls.route",
+    "ReceivedAttendee": "model.received.invitation",
+    "ReceivedInvitation": "model.received.invitation",
     "Row": "compose.template",
+    "Said": "sandbox.said",
+    "SaidLine": "sandbox.said",
     "SaveTarget": "session.saving",
     "SecretKind": "delivery.secrets",
     "SecretReference": "delivery.secrets",
@@ -233,11 +271,16 @@ _HOMES = {
     "ServedSession": "network.listening",
     "ServerLimits": "dialogue.server.handler",
     "SessionFacts": "session.mailbox",
+    "Signer": "delivery.dkim.signer",
     "Stage": "errors",
     "Standing": "outbox.store.standing",
     "Step": "doctor.step",
     "StepName": "doctor.step",
     "StepStatus": "doctor.step",
+    "SuppressionReason": "outbox.store.suppression",
+    "Suppressions": "outbox.bounces.suppressions",
+    "Sync": "session.imap.sync",
+    "TakenReport": "outbox.bounces.taken",
     "ThreadWakeup": "network.waking.blocking",
     "ThreadedLetter": "model.received.sorting",
     "TicketListener": "outbox.listeners",
@@ -245,13 +288,8 @@ _HOMES = {
     "TokenRefresh": "model.credentials",
     "TranscriptEntry": "network.transcripts.transcript",
     "Via": "delivery.urls.route",
-    "AsyncChangeWatch": "session.imap.change_watch",
-    "ChangeWatch": "session.imap.change_watch",
-    "AsyncSync": "session.imap.sync",
-    "Change": "session.imap.sync",
-    "ChangeKind": "session.imap.sync",
-    "Sync": "session.imap.sync",
     "Watch": "session.imap.watch",
+    "WebSettings": "sandbox.web_settings",
     "Worker": "outbox.work.worker",
     "WorkerStatus": "outbox.metrics",
 }

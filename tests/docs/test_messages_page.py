@@ -22,11 +22,26 @@ def test_the_page_makes_shows_and_answers_messages(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    first, second, third = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+    first, second, files, third = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
 
     exec(first, {})
     assert ".pdf" in capsys.readouterr().out
     exec(second, {})
     assert capsys.readouterr().out == "True\n.html\n"
+    exec(files, {})
+    assert capsys.readouterr().out == "[('logo.png', True)] True True\n"
     exec(third, {})
     assert capsys.readouterr().out.rstrip().split("\n") == said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("page", "place"), [("docs/calendar.md", "Room 5"), ("docs/calendar.fr.md", "Salle 5")])
+def test_the_page_invites_changes_and_cancels(
+    page: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+
+    exec(code, {})
+
+    assert capsys.readouterr().out == f"[0, 1, 2] True\n{place}\n"

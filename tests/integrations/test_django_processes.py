@@ -311,6 +311,33 @@ def test_uvicorn_that_reloads_goes_on_sending(sandbox: Sandbox, tmp_path: Path) 
     assert "after" in subjects(sandbox)
 
 
+@pytest.mark.parametrize("server", ["runserver", "uvicorn"])
+def test_a_reader_is_unsubscribed_by_one_click(server: str, tmp_path: Path) -> None:
+    project = Project(tmp_path, "null:", outbox=False)
+    made = (
+        "from courriel.integrations.django import unsubscribe_link; print(unsubscribe_link('ada@example.org', 'news'))"
+    )
+    path = project.manage("shell", "-c", made).splitlines()[-1].removeprefix("https://shop.example.org")
+    (port,) = free_ports(1)
+    command = {
+        "runserver": [sys.executable, str(INSIDE / "manage.py"), "runserver", "--noreload", f"{LOOPBACK}:{port}"],
+        "uvicorn": [sys.executable, "-m", "uvicorn", "--port", str(port), "--lifespan", "off", "shop.asgi:application"],
+    }[server]
+
+    with serving(command, project, port):
+        page = get(port, path)
+        click = urllib.request.Request(f"http://{LOOPBACK}:{port}{path}", b"List-Unsubscribe=One-Click")
+        with urllib.request.urlopen(click, timeout=60) as answer:
+            done = str(answer.read().decode())
+            headers = dict(answer.headers)
+
+    who = "from django.contrib.auth.models import User; print(*User.objects.values_list('username', 'is_active'))"
+    assert "Unsubscribe from “Garden news”?" in page
+    assert "You are unsubscribed" in done
+    assert "Set-Cookie" not in headers
+    assert project.manage("shell", "-c", who).splitlines()[-1] == "('news:ada@example.org', False)"
+
+
 # Many recipients.
 
 

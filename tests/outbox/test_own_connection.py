@@ -18,8 +18,9 @@ MESSAGE = Message(sender="ada@example.org", to="bob@example.org", subject="Invoi
 
 
 def with_tables(connection: sqlite3.Connection) -> sqlite3.Connection:
-    for statement in Outbox.schema("sqlite"):
-        connection.execute(statement)
+    for version in (100, 101):
+        for statement in Outbox.schema("sqlite", version):
+            connection.execute(statement)
     connection.commit()
     return connection
 
@@ -45,7 +46,7 @@ def test_the_tables_are_those_that_an_outbox_makes(tmp_path: Path) -> None:
         with_tables(ours)
 
         assert ours.execute(asked).fetchall() == made.execute(asked).fetchall()
-        assert ours.execute("SELECT version FROM outbox_version").fetchall() == [(100,)]
+        assert ours.execute("SELECT version FROM outbox_version").fetchall() == [(101,)]
 
 
 @pytest.mark.parametrize(("engine", "version"), [("mysql", 100), ("sqlite", 99), ("sqlite", 102), ("sqlite", True)])

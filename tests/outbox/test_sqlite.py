@@ -654,7 +654,7 @@ def test_an_old_worker_goes_on_while_the_tables_are_brought_up_to_date(
 ) -> None:
     store.put([new_mail(key="before")])
     jobs = claim(store)
-    monkeypatch.setattr(tables, "UPGRADES", ("later",))
+    monkeypatch.setattr(tables, "UPGRADES", (*tables.UPGRADES, "later"))
     monkeypatch.setattr(tables, "script", lambda name: LATER if name == "later" else script(name))
 
     newer = SqliteStore(path)
@@ -667,14 +667,14 @@ def test_an_old_worker_goes_on_while_the_tables_are_brought_up_to_date(
     rows = newer._file.read(lambda reading: reading.execute("SELECT key, colour FROM outbox_mail").fetchall())
     assert sorted(rows) == [("after", "red"), ("before", "red")]
     assert newer._file.read(lambda reading: reading.execute("SELECT version FROM outbox_version").fetchall()) == [
-        (101,)
+        (102,)
     ]
     newer.close()
     again.close()
 
 
 def test_an_upgrade_that_fails_changes_nothing(path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "UPGRADES", ("later",))
+    monkeypatch.setattr(tables, "UPGRADES", (*tables.UPGRADES, "later"))
     monkeypatch.setattr(tables, "script", lambda name: LATER + "NONSENSE;\n")
 
     with pytest.raises(errors.OutboxError):

@@ -210,6 +210,27 @@ def test_a_refusal_is_played_by_one_click(sandbox: Sandbox, look: Callable[..., 
     assert [letter.subject for letter in sandbox.letters] == ["y"]
 
 
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [("en-GB", "The connection is cut after the final dot"), ("fr-FR", "La liaison est coupée après le point final")],
+)
+def test_bad_weather_is_chosen_from_the_list(
+    sandbox: Sandbox, look: Callable[..., Page], language: str, shown: str
+) -> None:
+    page = look(language=language)
+    choice = page.locator("#failure")
+
+    expect(choice.locator("option[value='cut-after-dot']")).to_contain_text(shown)
+    choice.select_option("cut-after-dot")
+    page.locator(".other button").click()
+
+    expect(page.locator(".pending")).to_contain_text("cut-after-dot")
+    with pytest.raises(courriel.CourrielError):
+        send(sandbox, "x")
+    send(sandbox, "y")
+    assert [letter.subject for letter in sandbox.letters] == ["y"]
+
+
 def test_a_file_that_is_dropped_in_is_opened(sandbox: Sandbox, look: Callable[..., Page], tmp_path: Path) -> None:
     page = look()
     transfer = page.evaluate_handle(
@@ -350,3 +371,39 @@ def test_the_preview_address_of_a_receipt_opens_the_mail(sandbox: Sandbox, look:
 
     expect(page.locator("article h1")).to_have_text("seen")
     assert json.loads(json.dumps(receipt.preview_url)) == f"{sandbox.web_url}m/1"
+
+
+# A page with its files.
+
+
+def test_a_page_of_a_folder_arrives_whole_with_its_pictures_and_styles(
+    sandbox: Sandbox, look: Callable[..., Page], tmp_path: Path
+) -> None:
+    (tmp_path / "img").mkdir()
+    (tmp_path / "css").mkdir()
+    for name in ("logo.png", "paper.png", "retina.png"):
+        (tmp_path / "img" / name).write_bytes(PNG + name.encode())
+    (tmp_path / "css" / "mail.css").write_text("@import 'colours.css'; h1{font-size:40px}")
+    (tmp_path / "css" / "colours.css").write_text("h1{color:rgb(200, 0, 100)}")
+    (tmp_path / "order.html").write_text(
+        "<link rel=stylesheet href=css/mail.css><h1>Order 42</h1>"
+        "<img id=logo src='img/logo.png' width=80 height=80 alt=Logo>"
+        "<img id=wide srcset='img/retina.png 1x' src='img/retina.png' width=120 height=40 alt=Wide>"
+        "<table><tr><td style='padding:20px'><img id=cell src='./img/paper.png?v=2' width=60 height=60 alt=P></td></tr></table>"
+    )
+    message = Message(
+        sender="ada@example.org", to="bob@example.org", subject="Order", html_file=tmp_path / "order.html"
+    )  # fmt: skip
+    courriel.send(message, via=sandbox.url)
+
+    page = look("/m/1")
+
+    frame = page.frame_locator("iframe").first
+    for picture in ("Logo", "Wide", "P"):
+        shown = frame.get_by_alt_text(picture)
+        expect(shown).to_be_visible()
+        # A picture that is shown has its own size; a broken one has none.
+        assert shown.evaluate("image => image.complete && image.naturalWidth") == 1
+    assert frame.locator("h1").evaluate("h => getComputedStyle(h).color + getComputedStyle(h).fontSize") == (
+        "rgb(200, 0, 100)40px"
+    )

@@ -18,9 +18,9 @@ from courriel.model.address import Address
 from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.web.access import Access, host_name
 from courriel.sandbox.web.guard import LARGEST
-from courriel.sandbox.web.html_bounds import bounded
 from courriel.sandbox.web.mail_html import mail_html
 from courriel.sandbox.web_settings import WebSettings
+from courriel.wire.html.bounds import bounded
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
 
 SECRET = "correct-horse-battery"

@@ -15,9 +15,17 @@ assert b"Subject: Hello" in letters[-1].content
 """
 
 DOORS = {
+    "bounces": """
+import flufl.bounce
+import courriel.wire.parse.reports.flufl
+""",
     "bundled": """
 from courriel.network.tls import ca_store
 assert ca_store.certificates_at(ca_store.bundle())
+""",
+    "calendar": """
+from courriel.wire.calendar.library import icalendar_library
+icalendar_library()
 """,
     "cli": """
 from courriel.cli import program
@@ -76,6 +84,11 @@ with courriel.Sandbox() as sandbox:
     courriel.send(sender="ada@example.org", to="bob@example.org", subject="Hello", text="Hello", via=sandbox.tls_url)
     assert sandbox.wait_for(to="bob@example.org")
 import courriel.sandbox.web.server
+""",
+    "sign": """
+from courriel.wire.dkim.keys import SigningKey
+key, _ = SigningKey.new("ed25519")
+assert key.algorithm.startswith("ed25519")
 """,
     "speed": """
 import pybase64

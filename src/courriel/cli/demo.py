@@ -112,11 +112,11 @@ def _print_letter(report: Report, letter: CapturedMessage, preview: str) -> None
     if letter.html:
         parts.append("HTML")
     parts += [f"{file.name} ({file.size} {say('octets', 'bytes')})" for file in letter.attachments]
-    name = letter.path.name if letter.path else ""
+    name, sender = letter.path.name if letter.path else "", letter.sender or "<>"
     report.line(
         say(
-            f"   ✓ le serveur a reçu « {letter.subject} », de {letter.sender} à {to}",
-            f'   ✓ the server got "{letter.subject}", from {letter.sender} to {to}',
+            f"   ✓ le serveur a reçu « {letter.subject} », de {sender} à {to}",
+            f'   ✓ the server got "{letter.subject}", from {sender} to {to}',
         )
     )
     report.line(f"     {' · '.join([*parts, name])}")

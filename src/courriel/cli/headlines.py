@@ -43,6 +43,13 @@ _ALONE: tuple[tuple[type[errors.CourrielError], Text], ...] = (
             "Another mail is in the outbox already under this key",
         ),
     ),
+    (
+        errors.SuppressedRecipients,
+        Text(
+            "Plus personne ne reçoit ce message ; rien n'a été gardé",
+            "Nobody is left who gets this mail; nothing was kept",
+        ),
+    ),
     (errors.OutboxFull, Text("Il n'y a plus de place pour ce message", "There is no room for this mail")),
     (
         errors.OutboxUncertain,

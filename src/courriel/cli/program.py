@@ -21,6 +21,9 @@ _COMMANDS = {
     "outbox": Bilingual(
         "Montre et modifie les messages de la boîte d'envoi.", "Shows and changes the mails in the outbox."
     ),
+    "bounces": Bilingual(
+        "Prend les retours et les plaintes dans une boîte aux lettres.", "Takes bounces and complaints from a mailbox."
+    ),
     "sendmail": Bilingual(
         "Prend les messages de cron, PHP et autres, comme sendmail(8).",
         "Takes mails of cron, PHP and others, as sendmail(8) does.",
@@ -39,6 +42,10 @@ _COMMANDS = {
         "Relie à OAuth les programmes qui ne connaissent qu'un mot de passe.",
         "Connects programs that know a password only to OAuth.",
     ),
+    "unsubscribe": Bilingual(
+        "Fait des liens de désabonnement en un clic, et les essaie.",
+        "Makes links for one-click unsubscribe, and tries them.",
+    ),
     "config": Bilingual("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
     "providers": Bilingual(
         "Montre les fournisseurs connus, leurs serveurs et leurs limites.",
@@ -50,13 +57,17 @@ _COMMANDS = {
     "probe": Bilingual(
         "Regarde les ports d'un serveur, sans s'authentifier.", "Looks at the ports of a server, without a login."
     ),
+    "dkim": Bilingual(
+        "Fait les clés qui signent le courrier, et vérifie des signatures.",
+        "Makes the keys that sign mail, and verifies signatures.",
+    ),
     "explain": Bilingual("Explique la réponse d'un serveur ou une erreur.", "Explains a server's reply, or an error."),
 }
 
 
 _IN_FOLDERS = (
-    "config", "doctor", "inbox", "login", "oauth_bridge", "outbox", "providers", "sandbox", "send", "sendmail",
-    "wlangage", "worker",
+    "bounces", "config", "dkim", "doctor", "inbox", "login", "oauth_bridge", "outbox", "providers", "sandbox", "send",
+    "sendmail", "unsubscribe", "wlangage", "worker",
 )  # fmt: skip
 
 

@@ -24,6 +24,8 @@ from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 from courriel.compose.address_template import one_or_several
+from courriel.compose.html_page import Embedding, HtmlPage, embedded
+from courriel.compose.page_folder import PageFolder
 from courriel.compose.with_files import WithFiles
 from courriel.errors import CourrielError, InvalidAddress, InvalidMessage, MissingExtra, UsageError
 from courriel.model.address import Address
@@ -53,8 +55,10 @@ class RichTemplate(WithFiles):
     The parameters are those of Message, with templates for texts; `text_file` and `html_file` are files of `folder`,
     from which templates include and extend others too. In HTML a value is escaped; `{{ name|safe }}` is not. Templates
     run in Jinja2's sandbox, and a name without a value is an error. `inline_css` copies the rules of `<style>` into the
-    elements, as mail programs need them. Each address template makes one address, whatever its row holds; an empty one
-    is left out. Raises InvalidMessage, naming field and line, for an invalid template; MissingExtra without the extra.
+    elements, as mail programs need them. With `embed` (`cid` or `data`) images and style sheets of `folder` become part
+    of each message, as by `Message(html_file=…)`; their paths are relative to `html_file`. Each address template makes
+    one address, whatever its row holds; an empty one is left out. Raises InvalidMessage, naming field and line, for an
+    invalid template; MissingExtra without the extra.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class RichTemplate(WithFiles):
         html_file: str = "",
         folder: str | os.PathLike[str] | None = None,
         inline_css: bool = False,
+        embed: Embedding | None = None,
         attachments: Attachments = (),
         priority: Priority | str = Priority.NORMAL,
         read_receipt: bool | str | Address | None = None,
@@ -96,6 +101,7 @@ class RichTemplate(WithFiles):
         links = texts_of("list_unsubscribe", list_unsubscribe)
         self._links = [plain.read("list_unsubscribe", link) for link in links if link]
         self._styled = _StyleInliner() if inline_css else None
+        self._page_files = _page_files(folder, html_file, embed) if embed is not None else None
         self._files = attachments_of(attachments)
         self._rest: dict[str, object] = {
             "priority": priority, "read_receipt": read_receipt,
@@ -138,7 +144,10 @@ class RichTemplate(WithFiles):
             raise type(broken)(f"row {number}: {broken}", stage="compose", hint_id=broken.hint_id) from broken
 
     def _message(self, row: Row) -> Message:
-        html = self._html(row)
+        html, files = self._html(row), self._files
+        if self._page_files is not None and html:
+            page = self._page_files(html)
+            html, files = page.html, (*files, *page.images)
         return Message(
             sender=next(iter(_filled_addresses(self._sender, row)), ""),
             to=_filled_addresses(self._to, row),
@@ -150,7 +159,7 @@ class RichTemplate(WithFiles):
             html=self._styled(html) if self._styled is not None and html else html,
             headers=[(name, value(row)) for name, value in self._headers],
             list_unsubscribe=[link(row) for link in self._links],
-            attachments=self._files,
+            attachments=files,
             **self._rest,  # type: ignore[arg-type]
         )
 
@@ -204,6 +213,14 @@ class _TemplateReader:
         except (jinja2.TemplateError, OSError, UnicodeDecodeError) as wrong:
             raise refusal(field, f"the template cannot be read: {wrong}") from wrong
         return partial(_rendered, field, template)
+
+
+def _page_files(folder: str | os.PathLike[str] | None, html_file: str, embed: Embedding) -> Callable[[str], HtmlPage]:
+    """Function that makes a page of the HTML of a row."""
+    if folder is None:
+        raise refusal("embed", "it takes the files of `folder`, and none is given")
+    page = os.path.realpath(os.path.join(folder, html_file)) if html_file else ""  # noqa: PTH118
+    return lambda html: embedded(html, PageFolder(folder), embed=embed, page=page)
 
 
 def _loader(folder: str | os.PathLike[str]) -> jinja2.BaseLoader:

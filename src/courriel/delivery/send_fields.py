@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from os import PathLike
 
+from courriel.compose.html_page import Embedding
 from courriel.model.address import Address, Addresses
 from courriel.model.attachment import Attachments
 from courriel.model.message import Priority
@@ -24,6 +26,10 @@ class SendFields(SendArguments, total=False):
     subject: str
     text: str
     html: str
+    html_file: str | PathLike[str] | None
+    base: str | PathLike[str] | None
+    embed: Embedding
+    alternatives: Iterable[tuple[str, str]]
     attachments: Attachments
     priority: Priority | str
     read_receipt: bool | str | Address | None

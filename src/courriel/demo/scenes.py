@@ -29,6 +29,12 @@ def _sent_by_other_process(output: str, letters: Sequence[CapturedMessage]) -> b
     return "READY" in first and "SENT client@example.org" in last and len(letters) == 1
 
 
+def _returned(output: str, letters: Sequence[CapturedMessage]) -> bool:
+    """Check that an accepted recipient became a returned one, and gets no more mail."""
+    before, _, after = output.partition("('returned', ")
+    return "'accepted')" in before and "'returned')" in after and "5.1.1" in after and len(letters) == 2
+
+
 def _put_right(said: str, letters: Sequence[CapturedMessage]) -> bool:
     """Check that the doctor found the step that fails, and a URL that works, and that no mail left."""
     lines = said.splitlines()
@@ -320,6 +326,59 @@ OUTBOX = Scene(
     _sent_by_other_process,
 )
 
+RETURNED = Scene(
+    Both(
+        "Un message accepté revient : la boîte d'envoi le dit, et n'écrit plus à cette adresse",
+        "An accepted mail comes back: the outbox says so, and writes to that address no more",
+    ),
+    Both(
+        """
+        import courriel
+        from courriel import Message, Outbox, errors
+
+        outbox = Outbox("$outbox")
+        rappel = Message(sender="ada@example.org", to="parti@example.com", subject="Rappel d'été", text="Bonjour.")
+        ticket = outbox.put(rappel, via="smtp://127.0.0.1:$port")
+        outbox.run_once()
+        print("d'abord :", *[(qui, état.value) for qui, état in ticket.info.standings.items()])
+
+        sandbox.bounce(sandbox.letters[-1])  # un serveur plus loin le renvoie, minutes ou heures après
+        with courriel.mailbox("imap://ada:secret@127.0.0.1:$imap_port?tls=none") as boîte:
+            for rapport in outbox.watch_bounces(boîte, once=True):
+                print("rapport :", *[(note.event, note.recipient, note.text) for note in rapport.entries])
+        print("ensuite :", *[(qui, état.value) for qui, état in ticket.info.standings.items()])
+        try:
+            outbox.put(rappel, via="smtp://127.0.0.1:$port")
+        except errors.SuppressedRecipients as error:
+            print(error)
+        """,
+        """
+        import courriel
+        from courriel import Message, Outbox, errors
+
+        outbox = Outbox("$outbox")
+        reminder = Message(sender="ada@example.org", to="gone@example.com", subject="Café reminder", text="Hello.")
+        ticket = outbox.put(reminder, via="smtp://127.0.0.1:$port")
+        outbox.run_once()
+        print("at first:", *[(name, standing.value) for name, standing in ticket.info.standings.items()])
+
+        sandbox.bounce(sandbox.letters[-1])  # a server further on returns it, minutes or hours later
+        with courriel.mailbox("imap://ada:secret@127.0.0.1:$imap_port?tls=none") as mailbox:
+            for report in outbox.watch_bounces(mailbox, once=True):
+                print("report:  ", *[(entry.event, entry.recipient, entry.text) for entry in report.entries])
+        print("then:    ", *[(name, standing.value) for name, standing in ticket.info.standings.items()])
+        try:
+            outbox.put(reminder, via="smtp://127.0.0.1:$port")
+        except errors.SuppressedRecipients as error:
+            print(error)
+        """,
+    ),
+    _returned,
+)
+
 _NEEDING_LARK = (AS_IT_IS,) if find_spec("lark") else ()
 
-SCENES = (*_NEEDING_LARK, IN_CLEAR, SECURED, READ, IN_PYTHON, ONE_REFUSED, WRONG_PASSWORD, WRONG_PORT, DOCTOR, OUTBOX)
+SCENES = (
+    *_NEEDING_LARK, IN_CLEAR, SECURED, READ, IN_PYTHON, ONE_REFUSED, WRONG_PASSWORD, WRONG_PORT, DOCTOR, OUTBOX,
+    RETURNED,
+)  # fmt: skip

@@ -53,6 +53,7 @@ class Stage:
             "ca": self.sandbox.ca.as_posix(),
             "closed_port": self.closed_port,
             "pop_port": self.sandbox.pop_port,
+            "imap_port": self.sandbox.imap_port,
             "outbox": self.outbox.as_posix(),
             "page": self.outbox.with_name("page.wl").as_posix(),
         }

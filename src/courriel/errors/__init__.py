@@ -10,6 +10,7 @@ Every error courriel raises, as one tree:
         * KeyReused                     another mail was put into the outbox under this key
         * LetterTooLarge
         * MissingExtra (ImportError)    a part that is installed apart; the text holds the command
+        * SuppressedRecipients          every recipient is on the suppression list of the outbox
     * ConnectionFailed (ConnectionError)    no answer from the server, or the connection was lost
         * NameNotFound
         * ProxyError                    the proxy could not be reached, or did not open the way to the server
@@ -91,6 +92,7 @@ if TYPE_CHECKING:
     from courriel.errors.usage import KeyReused as KeyReused
     from courriel.errors.usage import LetterTooLarge as LetterTooLarge
     from courriel.errors.usage import MissingExtra as MissingExtra
+    from courriel.errors.usage import SuppressedRecipients as SuppressedRecipients
     from courriel.errors.usage import UsageError as UsageError
 
 _HOMES = {
@@ -126,6 +128,7 @@ _HOMES = {
     "RemoteProtocolError": "connection",
     "SenderRefused": "refused",
     "Stage": "base",
+    "SuppressedRecipients": "usage",
     "TicketNotFound": "outbox",
     "TimedOut": "connection",
     "TlsFailed": "connection",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from courriel.errors.base import CourrielError
 
 
@@ -55,3 +58,12 @@ class LetterTooLarge(UsageError):
 
 class MissingExtra(UsageError, ImportError):
     """An optional dependency that is not installed; the text holds the command that installs it."""
+
+
+class SuppressedRecipients(UsageError):
+    """A mail of which every recipient is on the suppression list of the outbox; nothing was stored.
+
+    `suppressed` has the reason for each recipient, with the command that takes it off the list.
+    """
+
+    suppressed: Mapping[str, str] = MappingProxyType({})

@@ -103,7 +103,7 @@ class Attachment:
         if not isinstance(self.source, bytes | str):
             raise refusal("attachment", f"its source is octets, or a path, not {type(self.source).__name__}")
         check_name(self.name)
-        object.__setattr__(self, "content_type", _checked_type(self.content_type or _guessed_type(self.name)))
+        object.__setattr__(self, "content_type", checked_type(self.content_type or _guessed_type(self.name)))
         if self.inline and not self.content_id:
             made = self.name if _CONTENT_ID.fullmatch(self.name) else f"{self.name.encode().hex()[:100]}@courriel"
             object.__setattr__(self, "content_id", made)
@@ -127,7 +127,7 @@ class Attachment:
         Raises InvalidMessage (hint ATTACHMENT-MISSING) when there is none, and for anything but a regular file of this
         machine: URLs, network shares, devices, pipes, folders.
         """
-        where = _checked_path(path)
+        where = check_path("attachment", path)
         known = _open_and_stat(where)
         named = os.path.basename(where) if name is None else name  # noqa: PTH119
         # Not normalised: with a symbolic link, "link/.." is another folder than the current one.
@@ -239,6 +239,22 @@ def check_name(name: str) -> None:
         raise refusal("attachment name", f"it is longer than {LONGEST_NAME} octets")
 
 
+def check_path(field: str, path: str | os.PathLike[str]) -> str:
+    """Check that a path is one of this machine, and no URL or device; return it as text."""
+    where: object = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    if not isinstance(where, str):
+        raise refusal(field, f"a path is text, not {type(where).__name__}")
+    if _URL.match(where):
+        raise refusal(field, f"{where!r:.100} is a URL; nothing is fetched, give a file")
+    if where.startswith(("\\\\", "//", "\\/", "/\\")):
+        raise refusal(field, f"{where!r:.100} is on another machine; give a file of this one")
+    last = where.replace("\\", "/").rpartition("/")[2]
+    # Files in shared memory are files, though they stand below /dev; what is none is found out before it is opened.
+    if _DEVICE.fullmatch(last) or (where.startswith("/dev/") and not where.startswith("/dev/shm/")):  # noqa: S108
+        raise refusal(field, f"{where!r:.100} is a device, not a file")
+    return where
+
+
 # The steps.
 
 
@@ -258,19 +274,17 @@ def _is_octets(given: object) -> bool:
     return isinstance(given, bytes | bytearray | memoryview)
 
 
-def _checked_path(path: str | os.PathLike[str]) -> str:
-    where: object = os.fspath(path) if isinstance(path, str | os.PathLike) else path
-    if not isinstance(where, str):
-        raise refusal("attachment", f"a path is text, not {type(where).__name__}")
-    if _URL.match(where):
-        raise refusal("attachment", f"{where!r:.100} is a URL; nothing is fetched, attach a file")
-    if where.startswith(("\\\\", "//", "\\/", "/\\")):
-        raise refusal("attachment", f"{where!r:.100} is on another machine; attach a file of this one")
-    last = where.replace("\\", "/").rpartition("/")[2]
-    # Files in shared memory are files, though they stand below /dev; what is none is found out before it is opened.
-    if _DEVICE.fullmatch(last) or (where.startswith("/dev/") and not where.startswith("/dev/shm/")):  # noqa: S108
-        raise refusal("attachment", f"{where!r:.100} is a device, not a file")
-    return where
+def checked_type(content_type: str) -> str:
+    """Check `type/subtype`, with parameters or without; `name` and `boundary` are written by the library."""
+    match = _CONTENT_TYPE.fullmatch(content_type)
+    if not match or len(content_type) > 200:
+        raise refusal("content_type", f"{content_type!r:.100} is not a type such as application/pdf")
+    if _OWN_PARAMETER.search(match[3]):
+        raise refusal("content_type", "its name and boundary are written by the library")
+    family = match[1].lower()
+    if family == "multipart" or (family == "message" and match[2].lower() not in ("rfc822", "global")):
+        raise refusal("content_type", f"{content_type!r:.100} is not the type of one file")
+    return content_type
 
 
 def open_at_once(path: str, flags: int) -> int:
@@ -295,19 +309,6 @@ def _open_and_stat(where: str) -> os.stat_result:
         text = f"attachment {where!r}: {reason}"
         raise InvalidMessage(text, stage="compose", hint_id="ATTACHMENT-MISSING") from missing
     raise refusal("attachment", f"{where!r} is not a file, but a folder, a pipe or a device")
-
-
-def _checked_type(content_type: str) -> str:
-    """Check `type/subtype`, with parameters or without; `name` and `boundary` are written by the library."""
-    match = _CONTENT_TYPE.fullmatch(content_type)
-    if not match or len(content_type) > 200:
-        raise refusal("content_type", f"{content_type!r:.100} is not a type such as application/pdf")
-    if _OWN_PARAMETER.search(match[3]):
-        raise refusal("content_type", "its name and boundary are written by the library")
-    family = match[1].lower()
-    if family == "multipart" or (family == "message" and match[2].lower() not in ("rfc822", "global")):
-        raise refusal("content_type", f"{content_type!r:.100} is not the type of one file")
-    return content_type
 
 
 def _guessed_type(name: str) -> str:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO, NoReturn
 
+    from courriel.compose.html_page import Embedding
     from courriel.model.address import Addresses
     from courriel.model.attachment import Attachment, Attachments
     from courriel.model.ready_message import ReadyMessage
@@ -60,6 +61,7 @@ class Message:
     subject: str
     text: str
     html: str
+    alternatives: tuple[tuple[str, str], ...]
     attachments: tuple[Attachment, ...]
     priority: Priority
     read_receipt: Address | None
@@ -83,6 +85,10 @@ class Message:
         subject: str = "",
         text: str = "",
         html: str = "",
+        html_file: str | os.PathLike[str] | None = None,
+        base: str | os.PathLike[str] | None = None,
+        embed: Embedding = "cid",
+        alternatives: Iterable[tuple[str, str]] = (),
         attachments: Attachments = (),
         priority: Priority | str = Priority.NORMAL,
         read_receipt: bool | str | Address | None = None,
@@ -99,11 +105,15 @@ class Message:
 
         `to`, `cc`, `bcc` and `reply_to` are one address or a list; one string is one address. `attachments` are paths
         of files, which are opened, checked and closed now and must be unchanged when the message is sent, or values of
-        Attachment. `text` is made from `html` when only that is given. `read_receipt` asks the reader's program to
-        report that it was read: True means that the report goes to the sender. `delivery_receipt` asks the servers for
-        a report of success or failure (DSN). `one_click` says that the https link of `list_unsubscribe` takes a POST
-        (RFC 8058). `date` has a time zone; the default is now. Raises InvalidAddress, or InvalidMessage with the field
-        named.
+        Attachment. `text` is made from `html` when only that is given. `html_file` is a page instead of `html`: images
+        and style sheets that it names by relative path become part of the message, `embed` says how (`cid`: as parts,
+        `data`: within the HTML); with `base`, a folder, so do those of `html`. Nothing is fetched, and nothing outside
+        that folder is read. `alternatives` are further forms of the text, pairs of type and content, such as
+        `("text/x-amp-html", amp)`; readers show the last one that they know. `read_receipt` asks the reader's program
+        to report that it was read: True means that the report goes to the sender. `delivery_receipt` asks the servers
+        for a report of success or failure (DSN). `one_click` says that the https link of `list_unsubscribe` takes a
+        POST (RFC 8058). `date` has a time zone; the default is now. Raises InvalidAddress, or InvalidMessage with the
+        field named.
         """
         if not sender:
             raise refusal("sender", "a message comes from somebody; no sender was given")
@@ -128,10 +138,16 @@ class Message:
         if type(text) is not str:
             text = as_text("text", text)
         check_body("text", text)
+        images: tuple[Attachment, ...] = ()
+        if html_file is not None or base is not None or embed != "cid":
+            html, images = _embedded(html, html_file, base, embed)
         if html != "":
             html = html if type(html) is str else as_text("html", html)
             check_body("html", html)
+        others = _alternatives(alternatives) if alternatives else ()
         files = _files(attachments) if attachments != () else ()
+        if images:
+            files += images
         if not isinstance(priority, Priority):
             priority = _priority(priority)
         if delivery_receipt is not False or one_click is not False:
@@ -151,7 +167,7 @@ class Message:
         if one_click and not any(link.startswith("https:") for link in links):
             raise refusal("one_click", "it needs an https link in list_unsubscribe (RFC 8058)")
         _values.fill(
-            self, origin, to, cc, bcc, reply_to, subject, text, html, files, priority, read_receipt,
+            self, origin, to, cc, bcc, reply_to, subject, text, html, others, files, priority, read_receipt,
             delivery_receipt, headers, message_id, date, in_reply_to, references, links, one_click,
         )  # fmt: skip
 
@@ -357,6 +373,30 @@ def _files(given: Attachments) -> tuple[Attachment, ...]:
     from courriel.model.attachment import attachments_of
 
     return attachments_of(given)
+
+
+def _alternatives(given: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    from courriel.model.alternatives import checked_alternatives
+
+    return checked_alternatives(given)
+
+
+def _embedded(
+    html: str, file: str | os.PathLike[str] | None, base: str | os.PathLike[str] | None, embed: Embedding
+) -> tuple[str, tuple[Attachment, ...]]:
+    """The HTML with its local files, and its images."""
+    from courriel.compose.html_page import HtmlPage
+
+    if file is not None and html:
+        raise refusal("html_file", "html is given too, and a message has one page")
+    if file is None and base is None:
+        raise refusal("embed", "it is for html_file, or for html with base")
+    if file is not None:
+        page = HtmlPage.file(file, base=base, embed=embed)
+    else:
+        assert base is not None
+        page = HtmlPage.of(html, base, embed=embed)
+    return page.html, page.images
 
 
 def _checked_flag(field: str, value: object) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 from courriel import errors
 from courriel.network import forks
 from courriel.network.transcripts.transcript import Transcript
+from courriel.outbox.bounces.awaited import AsyncAfterSending
 from courriel.outbox.listeners import Event
 from courriel.outbox.outbox import MAX_SIZE, Outbox
 from courriel.outbox.putting.encoding import Moment
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from courriel.outbox.attempts import Attempt
     from courriel.outbox.metrics import Metrics
     from courriel.outbox.putting.arguments import PutArguments
+    from courriel.outbox.store.reports import HistoryEntry
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,6 +103,15 @@ class AsyncTicket:
         """Send one that FAILED again to those who were not accepted; see Ticket.retry_failed."""
         return bool(await self._ask(self._ticket.retry_failed))
 
+    async def history(self) -> Sequence[HistoryEntry]:
+        """History of the mail; see Ticket.history."""
+        found: Sequence[HistoryEntry] = await self._ask(lambda: self._ticket.history)  # type: ignore[assignment]
+        return found
+
+    async def apply_report(self, recipient: str) -> bool:
+        """Believe the last report about this recipient; see Ticket.apply_report."""
+        return bool(await self._ask(self._ticket.apply_report, recipient))
+
     async def content(self) -> bytes:
         """Content of the mail as it is sent, octet by octet, whole in memory; see `blocks` for a large one."""
         content = await self._ask(self._ticket.content)
@@ -124,7 +135,7 @@ class AsyncTicket:
         return f"<AsyncTicket {self.id}>"
 
 
-class AsyncOutbox:
+class AsyncOutbox(AsyncAfterSending):
     """Durable queue of mails: the methods of Outbox, awaited. Open it with `async with`, or `await open()`.
 
     Workers are threads here too: a cancelled task never interrupts a mail between its end and its answer.

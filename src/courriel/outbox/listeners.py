@@ -13,9 +13,10 @@ from courriel.outbox.store.facts import MailInfo
 from courriel.outbox.store.states import UNSURE, State
 from courriel.outbox.ticket import Ticket
 
-Event: TypeAlias = Literal["sent", "failed", "delayed", "unsure"]
+Event: TypeAlias = Literal["sent", "failed", "delayed", "unsure", "returned", "complained", "reported"]
 """Sent: accepted for every recipient; failed: not for all, and no more tries; delayed: not sent after four hours;
-unsure: it may have been delivered."""
+unsure: it may have been delivered. Of a mail that was accepted: returned to its sender; complained about; reported, by
+somebody who has not proved it, so that a person has to look."""
 
 TicketListener: TypeAlias = Callable[[Ticket], object]
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox import checks
+from courriel.outbox.bounces.after_sending import AfterSending
 from courriel.outbox.lanes import Lanes
 from courriel.outbox.listeners import Event, Listeners, TicketListener, checked_function
 from courriel.outbox.maintenance import Maintenance
@@ -56,7 +57,7 @@ MAX_SIZE = 50 * 1024 * 1024
 """Octets of the largest accepted mail: more than servers take, and less than harms a database."""
 
 
-class Outbox(Maintenance):
+class Outbox(Maintenance, AfterSending):
     """Durable queue of mails: on disk when `put` returns, sent by a worker, in this process or in another.
 
     `place` is a file of this machine (SQLite, created when missing), or a PostgreSQL URL for several machines; None
@@ -124,11 +125,16 @@ class Outbox(Maintenance):
         `not_before` and `expires` (default: five days) are times with a time zone, or durations from now (timedelta, or
         seconds); `priority` is "high", "normal" or "low". `on_unsure` decides what happens when it is unknown whether
         the mail was delivered: "resend" (default: no recipient goes without) or "hold" for a person (no recipient gets
-        it twice). The other options are those of `SmtpSession.send`. Raises UsageError, InvalidMessage, InvalidAddress,
-        InvalidUrl before a byte is written; OutboxFull, OutboxUncertain.
+        it twice). `stream` names the kind of mail for the suppression list: unsubscriptions from other streams do not
+        count for it, and none do for "transactional". Recipients on the list get results of their own, and the others
+        the mail. With `verp="bounce@example.org"` it leaves with a return address of its own, to which reports come
+        back (bounce+TOKEN@example.org). The other options are those of `SmtpSession.send`. Raises UsageError,
+        InvalidMessage, InvalidAddress, InvalidUrl before a byte is written; SuppressedRecipients when nobody is left;
+        OutboxFull, OutboxUncertain.
         """
         check_if_known(if_known)
-        mail = written(message, self._ways.lane(via), key, terms_of(wanted), self._max_size)
+        lane, signer = self._ways.lane_and_signer(via)
+        mail = written(message, lane, key, terms_of(wanted), self._max_size, signer, refuse_suppressed=True)
         return self._keep([mail], conn, if_known)[0]
 
     def put_many(
@@ -144,12 +150,13 @@ class Outbox(Maintenance):
         """Store many mails, some hundreds in one commit; `keys` has one for each. See `put`.
 
         When it raises, or `messages` does, those before may have been stored, some hundreds at a time: with keys the
-        same call can be repeated.
+        same call can be repeated. A mail of which every recipient is on the suppression list is stored as FAILED.
         """
         check_if_known(if_known)
         check_several(messages)
         check_keys(messages, keys)
-        mails_to_put = encoded(messages, keys, self._ways.lane(via), terms_of(wanted), self._max_size)
+        lane, signer = self._ways.lane_and_signer(via)
+        mails_to_put = encoded(messages, keys, lane, terms_of(wanted), self._max_size, signer)
         tickets: list[Ticket] = []
         for mails in portions(mails_to_put):
             tickets += self._keep(mails, conn, if_known)
@@ -260,7 +267,8 @@ class Outbox(Maintenance):
     def on(self, event: Event, listener: TicketListener) -> None:
         """Call this function with the ticket when a mail is "sent", "failed", "delayed" (four hours) or "unsure".
 
-        The workers of this process call it at least once for each event, after the event is stored.
+        The workers of this process call it at least once for each event, after the event is stored. "returned",
+        "complained" and "reported" come from reports, and are called by whoever takes these: `watch_bounces`.
         """
         self._listeners.add(event, listener)
 

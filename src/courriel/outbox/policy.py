@@ -21,7 +21,7 @@ from courriel import errors
 from courriel._dataclass import dataclass, field, replace
 from courriel._lazy_re import expression
 from courriel.model.receipt import Outcome, Receipt
-from courriel.outbox.store.states import EXPIRED, UNSURE, OnUnsure, State
+from courriel.outbox.store.states import EXPIRED, SUPPRESSED, UNSURE, Answer, OnUnsure, State
 from courriel.reply import Reply
 
 Result: TypeAlias = "Receipt | Exception"
@@ -75,11 +75,14 @@ class LaneProblem:
     brief: str
     login: bool = False
     mendable: bool = False
+    wait: float | None = None
+    """Seconds for which the server asked to wait; None when it did not say."""
 
     @classmethod
     def of(cls, error: Exception, *, login: bool = False) -> LaneProblem:
         """Problem of the lane on which an error occurred."""
-        return cls(str(error), _brief(error), login, login or isinstance(error, errors.UsageError))
+        wait = error.retry_after if isinstance(error, errors.CourrielError) else None
+        return cls(str(error), _brief(error), login, login or isinstance(error, errors.UsageError), wait)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,12 @@ def expired(recipients: tuple[str, ...]) -> Decision:
     return Decision(State.FAILED, recipients, {}, why=EXPIRED, counted=False)
 
 
+def suppressed(results: Mapping[str, Answer]) -> Decision:
+    """Decision for a mail whose last recipients have come onto the suppression list; `results` says so of each."""
+    names = ", ".join(name for name, (code, _, text, _) in results.items() if not code and text.startswith(SUPPRESSED))
+    return Decision(State.FAILED, why=f"{SUPPRESSED}{names}", counted=False)
+
+
 def wait(age: float, lifetime: float, chance: float) -> float:
     """Seconds until the next attempt for a mail of this age, with 15 % of random spread."""
     floor = min(max(lifetime / 20, SHORTEST), USUAL)
@@ -173,7 +182,11 @@ def wait(age: float, lifetime: float, chance: float) -> float:
 
 
 def pause(fails: int, trouble: LaneProblem, chance: float) -> float:
-    """Seconds of a lane's pause after so many consecutive failures: doubling, up to ten minutes."""
+    """Seconds of a lane's pause after so many consecutive failures: what the server asked for, and a little more, or
+    doubling, up to ten minutes.
+    """
+    if trouble.wait is not None:
+        return max(trouble.wait, 1.0) * (1 + 0.15 * chance)
     shortest = LONGEST_PAUSE if trouble.login else min(PAUSE * 2.0 ** min(fails, 10), LONGEST_PAUSE)
     return shortest * _spread(chance)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.outbox import checks
@@ -12,6 +13,9 @@ from courriel.outbox.store.base import Store
 from courriel.outbox.store.facts import MailInfo
 from courriel.outbox.store.states import Action, State
 from courriel.outbox.wakeup import Wakeup
+
+if TYPE_CHECKING:
+    from courriel.outbox.store.reports import HistoryEntry
 
 _SOONEST, _LATEST = 0.02, 1.0  # seconds between two reads, when a worker of another process sends
 
@@ -72,6 +76,27 @@ class Ticket:
         It has as long to live as when it was put. Where it is unsure, somebody may get it twice.
         """
         return self._edit("retry_failed")
+
+    @property
+    def history(self) -> Sequence[HistoryEntry]:
+        """History of the mail: its put, the last word of each server, and later reports, each with its time.
+
+        Raises TicketNotFound when it was pruned.
+        """
+        from courriel.outbox.reports.history import history_of
+
+        return history_of(self.info, self._store.history(self.id))
+
+    def apply_report(self, recipient: str) -> bool:
+        """Believe the last report about this recipient, which proved nothing; False when there is none.
+
+        The recipient is then returned or complained, and gets onto the suppression list, as if the report had been
+        proven. Raises TicketNotFound; UsageError for an address that the mail was not sent to.
+        """
+        from courriel.outbox.reports.history import applied
+
+        report = applied(self.info, self._store.history(self.id), recipient)
+        return report is not None and self._store.note_reports([report])[0] == "new"
 
     def content(self) -> bytes:
         """Content of the mail as it is sent, octet by octet, whole in memory; see `blocks` for a large one."""

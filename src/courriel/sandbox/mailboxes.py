@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from threading import RLock
 
-from courriel.dialogue.server.handler import Maildrop
+from courriel import errors
+from courriel.dialogue.server.handler import Delivery, Maildrop, ServerSession
+from courriel.model.address import Address
 from courriel.reply import Reply
 from courriel.sandbox.accounts import Account
 from courriel.sandbox.captured import CapturedMail
+from courriel.sandbox.faults import read_answer
 from courriel.sandbox.folders import SharedFolder, Space
 from courriel.sandbox.letter import CapturedMessage
 from courriel.wire.imap_server.letter_tree import LetterContent
+from courriel.wire.mime.delivery_report import delivery_report
+from courriel.wire.smtp.parameters import MailFrom, RcptTo
 from courriel.wire.smtp.server_syntax import Objection
 
 _IN_USE = Reply(400, ("[IN-USE] Somebody else has this mailbox open",))
@@ -30,7 +37,8 @@ class Mailboxes:
         self._lock = RLock()
         self._space = space or Space()
         self._accounts: dict[str, Account] = {}
-        self._delivered: dict[int, list[tuple[SharedFolder, int]]] = {}  # where each letter lies, by its number
+        # Where each letter lies, by its number; ordered, because the first are the ones to go.
+        self._delivered: OrderedDict[int, list[tuple[SharedFolder, int]]] = OrderedDict()
         self._dropped = 0  # letters that the server had dropped when it was looked last
         self._open: set[str] = set()
 
@@ -56,7 +64,8 @@ class Mailboxes:
             if self._captured.dropped == self._dropped:
                 return
             self._dropped = self._captured.dropped
-            oldest = next((each.number for each in self._captured.letters), letter.number + 1)
+            first_kept = self._captured.oldest
+            oldest = letter.number + 1 if first_kept is None else first_kept
             while (first := next(iter(self._delivered), oldest)) < oldest:
                 self.forget((first,))
 
@@ -135,3 +144,29 @@ def _deliver(account: Account, letter: CapturedMessage, content: LetterContent) 
 def _key(letter: CapturedMessage) -> str:
     """Unique id of a letter, unique across restarts too (RFC 1939 7)."""
     return f"{letter.received:%Y%m%dT%H%M%S%f}-{letter.number}"
+
+
+def report_about(letter: CapturedMessage, server: str, answer: str, recipient: str) -> tuple[Delivery, ServerSession]:
+    """Delivery report of a server further on about a letter, as it comes into the sender's mailbox.
+
+    Raises UsageError for a letter from the null sender, and for what is no reply of 4xx or 5xx.
+    """
+    if not letter.sender:
+        raise errors.UsageError("bounce: nothing is returned to the null sender")
+    reply = read_answer(answer)
+    if not isinstance(reply, Reply) or reply.kind not in (4, 5):
+        raise errors.UsageError(f"bounce: a reply such as '550 5.1.1 no such user', not {answer!r:.80}")
+    origin = letter.delivery.origin if letter.delivery is not None else None
+    now = datetime.now(UTC)
+    content = delivery_report(
+        server,
+        letter.sender,
+        (recipient,) if recipient else letter.recipients,
+        reply,
+        envid="" if origin is None else origin.envid,
+        header=letter.content.partition(b"\r\n\r\n")[0],
+        at=now,
+        message_id=f"<bounce.{letter.number}.{now.timestamp():.6f}@{server}>",
+    )
+    returned = Delivery(MailFrom(None), (RcptTo(Address.of(letter.sender)),), content)
+    return returned, ServerSession(peer=server)

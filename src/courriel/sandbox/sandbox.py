@@ -292,6 +292,18 @@ class Sandbox(LoopServer):
         """
         self._faults.play(name, when=when, nth=nth, times=times)
 
+    def bounce(
+        self, letter: CapturedMessage, reply: str = "550 5.1.1 no such user", *, recipient: str = ""
+    ) -> CapturedMessage:
+        """Return a received letter to its sender, as a server further on would: a delivery report in its mailbox.
+
+        `reply` is what that server says of the `recipient`, by default of all; one of 4xx is a delay. Returns the
+        report. Raises UsageError for a letter from the null sender, to which nothing is returned.
+        """
+        from courriel.sandbox.mailboxes import report_about
+
+        return self._captured.put(*report_about(letter, self._terms.name, reply, recipient))
+
     @property
     def faults_met(self) -> list[str]:
         """Faults that a client met since the last `clear`, by name, failure or answer, in their order."""

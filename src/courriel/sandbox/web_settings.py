@@ -35,6 +35,8 @@ class WebSettings:
     """What sends one mail on, to these recipients, when somebody asks for it in the page; returns the reply."""
     relay: str = ""
     """Where `pass_on` sends, as the page shows it."""
+    one_click: Callable[[str], str] | None = field(default=None, repr=False)
+    """What posts one click (RFC 8058) for a link of a mail, when somebody asks for it; returns what came of it."""
 
 
 def open_page(
@@ -71,5 +73,6 @@ def open_page(
         data=data,
         pass_on=settings.pass_on,
         relay=settings.relay,
+        one_click=settings.one_click,
     )
     return WebServer(site, host, port)

@@ -176,3 +176,36 @@ def test_nothing_is_added_deleted_or_saved_by_hand(put: Any, admin_client: Any) 
     with pytest.raises(TypeError, match="ticket"):
         Mail.objects.get(pk=ident).delete()
     assert admin_client.get(f"{LIST}nobody/change/").status_code == 404
+
+
+# The suppression list.
+
+SUPPRESSED = "/admin/courriel/suppressed/"
+
+
+def test_an_address_is_suppressed_and_lifted_in_the_admin(put: Any, admin_client: Any) -> None:
+    put()
+
+    refused = admin_client.post(f"{SUPPRESSED}add/", {"shown": "no address", "reason": "manual"})
+    added = admin_client.post(f"{SUPPRESSED}add/", {"shown": "Bob@example.org", "reason": "bounce", "note": "<b>5.1.1"})
+    page = admin_client.get(SUPPRESSED).content.decode()
+
+    assert "is not an address" in refused.content.decode()
+    assert added.status_code == 302
+    assert "Bob@example.org" in page
+    assert "<b>5.1.1" not in page
+    assert [entry.reason for entry in outbox_on("default").suppressions.of("bob@example.org")] == ["bounce"]
+    admin_client.post(SUPPRESSED, {"action": "lift_addresses", "_selected_action": ["bob@example.org"]})
+    assert list(outbox_on("default").suppressions) == []
+
+
+def test_who_may_only_look_at_the_list_changes_nothing(put: Any, client: Any) -> None:
+    outbox_on("default").suppressions.add("bob@example.org")
+    guest = User.objects.create_user("guest", is_staff=True)
+    guest.user_permissions.add(Permission.objects.get(codename="view_suppressed"))
+    client.force_login(guest)
+
+    assert "bob@example.org" in client.get(SUPPRESSED).content.decode()
+    assert client.get(f"{SUPPRESSED}add/").status_code == 403
+    client.post(SUPPRESSED, {"action": "lift_addresses", "_selected_action": ["bob@example.org"]})
+    assert [entry.address for entry in outbox_on("default").suppressions] == ["bob@example.org"]

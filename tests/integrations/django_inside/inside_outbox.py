@@ -26,7 +26,7 @@ from courriel.integrations.django.queueing.databases import outbox_on, place_of
 pytestmark = pytest.mark.django_db(transaction=True)
 
 IS_SQLITE = os.environ.get("SHOP_DATABASE") != "postgresql"
-TABLES = ("mail", "body", "staged", "lane", "slot", "worker", "count")
+TABLES = ("mail", "body", "staged", "lane", "slot", "worker", "count", "suppressed", "report")
 
 
 @pytest.fixture(autouse=True)
@@ -412,3 +412,34 @@ def test_in_tests_of_django_nothing_is_put(mailoutbox: Any) -> None:
 
     assert len(mail.outbox) == 1
     assert waiting() == 0
+
+
+# The suppression list.
+
+
+def test_a_suppressed_recipient_is_recorded_and_does_not_raise(sandbox: Sandbox, mailer: Any) -> None:
+    mailer(url=sandbox.url, outbox=True)
+    outbox_on("default").suppressions.add("bob@example.org", "complaint")
+    alone = EmailMessage("Hello", "Hello.", "ada@example.org", ["bob@example.org"])
+    among = EmailMessage("Hello", "Hello.", "ada@example.org", ["bob@example.org", "carl@example.org"])
+
+    assert alone.send() == 1
+    assert among.send() == 1
+    send_queued()
+
+    assert alone.courriel.status == among.courriel.status == "failed"
+    assert list(alone.courriel.suppressed) == list(among.courriel.suppressed) == ["bob@example.org"]
+    assert "complaint" in alone.courriel.suppressed["bob@example.org"]
+    assert [letter.recipients for letter in sandbox.letters] == [("carl@example.org",)]
+
+
+def test_mail_that_somebody_waits_for_passes_an_unsubscription(sandbox: Sandbox, mailer: Any) -> None:
+    mailer(url=sandbox.url, outbox=True)
+    outbox_on("default").suppressions.add("bob@example.org", "unsubscribe")
+    receipt = EmailMessage("Receipt", "Hello.", "ada@example.org", ["bob@example.org"])
+    receipt.courriel_options = {"stream": "transactional"}
+
+    receipt.send()
+    send_queued()
+
+    assert receipt.courriel.status == "sent"

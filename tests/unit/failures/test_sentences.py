@@ -22,6 +22,7 @@ PAIRS: dict[str, str] = tomllib.loads((SOURCE / "failures" / "french.toml").read
 FOR_PROGRAMMERS = (  # programming errors, which users do not see
     "compose/",
     "integrations/sendmail/smtp_input.py",  # replies to a program
+    "integrations/unsubscribe/page.py",  # the page itself, whose words are in both languages
     "outbox/aio.py",
     "dialogue/server/imap/",
     "wire/imap_server/",

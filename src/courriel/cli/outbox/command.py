@@ -37,7 +37,12 @@ _KEEPING = {
         "Rend au disque la place des messages supprimés.", "Gives the space of deleted mails back to the disk."
     ),
 }
-_HOMES = ((_LOOKING, "looking"), (_ACTING, "acting"), (_KEEPING, "keeping"))
+_SUPPRESSING = {
+    "suppressed": Bilingual("Énumère les adresses qui ne reçoivent plus rien.", "Lists addresses that get no mail."),
+    "suppress": Bilingual("Met des adresses sur cette liste.", "Puts addresses on that list."),
+    "lift": Bilingual("Retire des adresses de cette liste.", "Takes addresses off that list."),
+}
+_HOMES = ((_LOOKING, "looking"), (_ACTING, "acting"), (_KEEPING, "keeping"), (_SUPPRESSING, "suppressing"))
 
 
 def _load(name: str) -> click.Command:
@@ -57,6 +62,6 @@ command = Group(
         Bilingual("courriel outbox list --state retenu", "courriel outbox list --state held"),
         "courriel outbox retry --all",
     ],
-    table=_LOOKING | _ACTING | _KEEPING,
+    table=_LOOKING | _ACTING | _KEEPING | _SUPPRESSING,
     load=_load,
 )

@@ -12,6 +12,7 @@ from courriel.cli.i18n import Bilingual, say, visible
 from courriel.cli.outbox.duration import counted, number, span
 from courriel.cli.outbox.figures import figures_object, figures_of
 from courriel.cli.outbox.lane_words import LOOKED_UP, lane_line, lanes_of, no_way, unknown_line
+from courriel.cli.outbox.report_words import entry_object, history_line
 from courriel.cli.outbox.words import (
     STATES,
     StateName,
@@ -101,12 +102,18 @@ def show_(manner: GlobalOptions, mail: str | None, place: str | None, key: str |
         raise click.UsageError(say("lequel ? un identifiant, ou --key", "which one? an id, or --key"))
     report = Report(manner)
     with existing_outbox(place) as outbox:
-        info = outbox.get(mail, key=key).info
+        ticket = outbox.get(mail, key=key)
+        info, history = ticket.info, ticket.history
         taken = outbox.in_hand(info.id) if info.holder else ()
         lane = lanes_of(outbox).get(info.lane)
-    if not report.values(object_of(info) | {"in_hand": [hands_object(each) for each in taken]}):
+    told = {"in_hand": [hands_object(each) for each in taken], "history": [entry_object(each) for each in history]}
+    if not report.values(object_of(info) | told):
         for line in details_of(info, taken):
             report.line(line)
+        if any(entry.found_by for entry in history):
+            report.line(say("ce qui en a été dit", "what was said of it"))
+            for entry in history:
+                report.line(history_line(entry))
         if info.state.name == "READY":
             _tell_lane(report, info.lane, lane)
     return report.status

@@ -20,6 +20,8 @@ STANDINGS = {
     Standing.REFUSED: Bilingual("refusé", "refused"),
     Standing.EXPIRED: Bilingual("expiré", "expired"),
     Standing.CANCELED: Bilingual("annulé", "canceled"),
+    Standing.RETURNED: Bilingual("retourné", "returned"),
+    Standing.COMPLAINED: Bilingual("plainte", "complained"),
 }
 
 
@@ -34,7 +36,7 @@ def recipient_lines(info: MailInfo) -> list[str]:
 def recipient_objects(info: MailInfo) -> list[dict[str, object]]:
     """Each recipient as an object: `outcome` is the value of its Standing."""
     return [
-        {"recipient": name, "outcome": standing.value, "reply": _reply_object(info, name)}
+        {"recipient": name, "outcome": standing.value, "reply": _reply_object(info, name)} | _later_object(info, name)
         for name, standing in info.standings.items()
     ]
 
@@ -54,6 +56,9 @@ def _reply(info: MailInfo, name: str) -> Reply | None:
 
 def _answer(info: MailInfo, name: str) -> str:
     """The last reply about a recipient in brackets, or our own words where nothing could be sent."""
+    if (later := info.later.get(name)) is not None:
+        said = later.text if later.status in later.text else f"{later.status} {later.text}".strip()
+        return f" ({visible(spoken(said))})" if said else ""
     if name not in info.results:
         return ""
     reply = _reply(info, name)
@@ -64,3 +69,11 @@ def _answer(info: MailInfo, name: str) -> str:
 def _reply_object(info: MailInfo, name: str) -> dict[str, object] | None:
     reply = _reply(info, name)
     return None if reply is None else {"code": reply.code, "text": str(reply)}
+
+
+def _later_object(info: MailInfo, name: str) -> dict[str, object]:
+    """Later fate of a recipient whose mail a server had accepted; empty for most."""
+    later = info.later.get(name)
+    if later is None:
+        return {}
+    return {"later": {"fate": later.fate, "permanent": later.permanent, "status": later.status, "text": later.text}}

@@ -63,6 +63,10 @@ _PORT = click.IntRange(0, 65535)
 @option("--relay", value="URL",
         fr="Serveur par lequel la page peut envoyer un message pour de bon, un à un, après confirmation.",
         en="Server by which the page may send a mail for good, one at a time, after a question.")  # fmt: skip
+@option("--unsubscribe-at", value="URL",
+        fr="Service à l'essai où la page poste un clic de désabonnement, comme un fournisseur : http://127.0.0.1:8000.",
+        en="Service on trial to which the page posts one click to unsubscribe, as a provider does: http://127.0.0.1:8000.",
+        )  # fmt: skip
 @option("--play", "play", multiple=True, value=Bilingual("NOM", "NAME"),
         fr="Mauvais temps, ou un échec de la table : GREYLISTED, cut-after-dot, certificate-expired… ; se répète.",
         en="Bad weather, or a failure of the table: GREYLISTED, cut-after-dot, certificate-expired…; may be repeated.",
@@ -85,6 +89,7 @@ def command(
     folder: str | None,
     user: tuple[str, ...],
     relay: str | None,
+    unsubscribe_at: str | None,
     play: tuple[str, ...],
     once: bool,
 ) -> int:
@@ -96,7 +101,8 @@ def command(
     plan = Plan(
         host=host, port=port, tls_port=tls_port, pop_port=pop_port, imap_port=imap_port, web_port=web_port,
         web=not no_web, hosts=allow_host, without_password=no_password, data=data, most=most, octets=octets,
-        folder=folder, users=dict(map(_user, user)) or None, relay=relay, play=play, once=once,
+        folder=folder, users=dict(map(_user, user)) or None, relay=relay,
+        unsubscribe_at=unsubscribe_at, play=play, once=once,
     )  # fmt: skip
     return watch(manner, plan)
 

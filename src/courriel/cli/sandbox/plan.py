@@ -14,6 +14,7 @@ import click
 
 from courriel import Message, Route, Sandbox, Server, send
 from courriel.cli.i18n import say
+from courriel.cli.sandbox.one_click import clicker
 from courriel.types import CapturedMessage, WebSettings
 
 USUAL_SMTP, USUAL_WEB = 1025, 8025
@@ -43,6 +44,7 @@ class Plan:
     folder: str | None
     users: Mapping[str, str] | None = field(repr=False)
     relay: str | None = field(repr=False)
+    unsubscribe_at: str | None
     play: tuple[str, ...]
     once: bool
 
@@ -68,6 +70,8 @@ class Plan:
             route = Route.parse(self.relay)
             shown = route.server.host if route.server is not None else route.kind
             settings = replace(settings, pass_on=partial(_pass_on, route), relay=shown)
+        if self.unsubscribe_at is not None:
+            settings = replace(settings, one_click=clicker(self.unsubscribe_at))
         return Sandbox(
             self.host,
             _usual(self.host, USUAL_SMTP) if self.port is None else self.port,

@@ -76,7 +76,12 @@ EXAMPLES = (
 @option("--text-file", value=_FILE, fr="Fichier du texte (UTF-8).", en="File with the text (UTF-8).")
 @option("--html", value="HTML", fr="HTML ; le texte en est tiré s'il manque.",
         en="HTML; the text is made from it when there is none.")  # fmt: skip
-@option("--html-file", value=_FILE, fr="Fichier du HTML (UTF-8).", en="File with the HTML (UTF-8).")
+@option(
+    "--html-file",
+    value=_FILE,
+    fr="Page HTML ; les images à côté y sont jointes.",
+    en="HTML page; images beside it are embedded.",
+)
 @option(
     "--attach",
     multiple=True,

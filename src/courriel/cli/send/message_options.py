@@ -50,7 +50,9 @@ class MessageOptions:
             raise errors.InvalidMessage("sender: none was given", stage="compose", hint_id="NO-SENDER")
         if not (self.to or self.cc or self.bcc):
             raise errors.InvalidMessage("no recipient was given", stage="compose", hint_id="NO-RECIPIENT")
-        html = self.html if self.html_file is None else read_text(self.html_file)
+        html, page = self.html, self.html_file
+        if page == STANDARD_INPUT:
+            html, page = read_text(page), None
         return Message(
             sender=sender,
             to=typed_addresses(self.to),
@@ -60,6 +62,7 @@ class MessageOptions:
             subject=self.subject,
             text=self._text(),
             html=html or "",
+            html_file=page,
             attachments=self.attach,
             priority=self.priority or "normal",
             headers=self.headers,

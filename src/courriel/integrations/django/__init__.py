@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from courriel.integrations.django.signals import refused as refused
     from courriel.integrations.django.signals import sent as sent
     from courriel.integrations.django.signals import unsure as unsure
+    from courriel.integrations.django.unsubscribe.options import unsubscribe_link as unsubscribe_link
     from courriel.integrations.django.worker import send_queued as send_queued
 
 _HOMES = {
@@ -33,6 +34,7 @@ _HOMES = {
     "refused": "signals",
     "send_queued": "worker",
     "sent": "signals",
+    "unsubscribe_link": "unsubscribe.options",
     "unsure": "signals",
 }
 

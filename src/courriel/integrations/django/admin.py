@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import router
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -16,9 +15,10 @@ from django.utils.html import format_html
 from courriel import Letter, State, Ticket, errors
 from courriel.integrations.django.models import STATES, Mail
 from courriel.integrations.django.pages import content, facts
+from courriel.integrations.django.pages.shown_database import using
+from courriel.integrations.django.pages.suppressed import SuppressedAdmin as SuppressedAdmin  # noqa: PLC0414 - registered by its import
 from courriel.integrations.django.queueing.databases import outbox_on
 from courriel.integrations.django.words import pair
-from courriel.integrations.django.worker import queueing_mailers
 
 
 def _retry(ticket: Ticket) -> bool:
@@ -205,11 +205,6 @@ class MailAdmin(admin.ModelAdmin):
             return outbox_on(using()).get(ident)
         except (errors.TicketNotFound, errors.UsageError):
             raise Http404 from None
-
-
-def using() -> str:
-    """The alias of the database whose outbox is shown: the first that a mailer names, else the router's choice."""
-    return next(iter(queueing_mailers()), None) or router.db_for_read(Mail) or "default"
 
 
 WORDS = {

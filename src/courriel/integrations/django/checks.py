@@ -5,6 +5,7 @@ System checks (manage.py check) of mailers, and of the databases that hold an ou
     courriel.E002  outbox: True, and routers that may choose another database for each model: name its alias
     courriel.E003  a database that cannot hold an outbox, or that is not there
     courriel.E004  a SQLite file in WAL mode, with a SQLite that can damage it (WAL-reset bug)
+    courriel.E005  COURRIEL_UNSUBSCRIBE is wrong: an option, or a function that cannot be imported
     courriel.W001  in production: mail is captured, or goes to a practice server (with --deploy)
     courriel.W002  nothing has been sent for ten minutes, and mails are due: no worker (with --database)
     courriel.W003  the password of a URL stands in the settings file
@@ -33,6 +34,7 @@ from courriel.integrations.django.backend import EmailBackend
 from courriel.integrations.django.queueing.databases import alias_of, check_engine, outbox_on
 from courriel.integrations.django.sending.configured import mailers_with
 from courriel.integrations.django.sending.options import InvalidMailer, MailerOptions
+from courriel.integrations.django.unsubscribe import options as unsubscribing
 from courriel.integrations.django.words import pair
 
 _PATIENCE = 600.0  # seconds that a due mail may wait before somebody asks whether a worker runs
@@ -44,6 +46,7 @@ def register_all() -> None:
     """Register the system checks of the mailers."""
     checks.register(check_mailers)
     checks.register(check_senders)
+    checks.register(check_unsubscribe)
     checks.register(check_databases, Tags.database)
     checks.register(check_capture, deploy=True)
 
@@ -72,6 +75,17 @@ def check_senders(**_: Any) -> list[CheckMessage]:
             hint = pair("Write an address with its domain.", "Écrivez une adresse avec son domaine.")
             found.append(Warning(f"{name}: {wrong}", hint=str(hint), id="courriel.W004"))
     return found
+
+
+def check_unsubscribe(**_: Any) -> list[CheckMessage]:
+    """COURRIEL_UNSUBSCRIBE, where there is one; its key is not read, which need not be there where code is checked."""
+    if not hasattr(settings, unsubscribing.SETTING):
+        return []
+    try:
+        unsubscribing.functions()
+    except errors.UsageError as wrong:
+        return [Error(str(wrong), id="courriel.E005")]
+    return []
 
 
 def check_capture(**_: Any) -> list[CheckMessage]:

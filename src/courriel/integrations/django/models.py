@@ -1,4 +1,4 @@
-"""Mail: a row of the outbox as Django's admin lists it. The ORM never writes it; the migration makes its table."""
+"""Rows of the outbox as Django's admin lists them. The ORM never writes them; migrations make their tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ STATES = {
 """States of a mail, in the words that the rest of courriel has for them."""
 
 
-_REFUSED = "a row of the outbox is changed by its ticket, never by the ORM"
+_REFUSED = "a row of the outbox is changed by its ticket, or by outbox.suppressions, never by the ORM"
+REASONS = {
+    "bounce": pair("no such mailbox", "adresse inexistante"),
+    "complaint": pair("complaint", "plainte"),
+    "unsubscribe": pair("unsubscription", "désinscription"),
+    "manual": pair("by hand", "à la main"),
+}
+"""Why an address gets no more mail."""
 
 
 class MailRows(models.QuerySet):
@@ -70,6 +77,38 @@ class Mail(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Refused: only the outbox writes its rows."""
+        raise TypeError(_REFUSED)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Refused: only the outbox writes its rows."""
+        raise TypeError(_REFUSED)
+
+
+class Suppressed(models.Model):
+    """An address that gets no more mail, with one reason; it may have several rows, each for another reason."""
+
+    objects = MailRows.as_manager()
+
+    address = models.TextField(primary_key=True)
+    reason = models.TextField(pair("reason", "raison"), choices=list(REASONS.items()), default="manual")
+    stream = models.TextField(pair("stream", "flux"), blank=True, default="")
+    shown = models.TextField(pair("address", "adresse"))
+    note = models.TextField(pair("note", "note"), blank=True, default="")
+    mail = models.TextField(blank=True, default="")
+    added = models.FloatField(default=0)
+
+    class Meta:
+        managed = False
+        db_table = "outbox_suppressed"
+        verbose_name = pair("suppressed address", "adresse supprimée")
+        verbose_name_plural = pair("suppressed addresses", "adresses supprimées")
+        default_permissions = ("add", "delete", "view")
+
+    def __str__(self) -> str:
+        return str(self.shown)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Refused: only the outbox writes its rows."""

@@ -25,7 +25,7 @@ from courriel import Letter, State
 from courriel._dataclass import dataclass
 from courriel.integrations.django.queueing.databases import outbox_on
 
-_TABLES = ("body", "staged", "mail", "lane", "slot", "worker", "count")
+_TABLES = ("body", "staged", "mail", "lane", "slot", "worker", "count", "suppressed", "report")
 
 
 @dataclass(frozen=True, slots=True)

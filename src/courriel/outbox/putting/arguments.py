@@ -14,3 +14,5 @@ class PutArguments(SendArguments, total=False):
     expires: Moment
     priority: Priority | str
     on_unsure: str
+    stream: str
+    verp: str

@@ -1,7 +1,8 @@
 """
 Comparison of a mail with the one already stored under its key, by what the caller passed.
 
-Two equal calls differ in generated parts: Message-ID, Date, the boundaries between parts, the ids of inline images. And
+Two equal calls differ in generated parts: Message-ID, Date, the boundaries between parts, the ids of inline images, the
+DTSTAMP of invitations. And
 another release may fold and encode differently. So contents are compared as they are parsed, and not octet by octet;
 this works for mails stored by older releases, too.
 """
@@ -12,7 +13,9 @@ import hashlib
 from collections.abc import Mapping
 
 from courriel import errors
+from courriel._lazy_re import expression
 from courriel.model.envelope import STORED_OPTIONS
+from courriel.model.received.attachment import ReceivedAttachment
 from courriel.outbox.store.jobs import KnownMail, NewMail
 from courriel.wire.parse.letter import Letter
 
@@ -21,6 +24,8 @@ _MADE_UP = frozenset((
     "message-id", "date", "mime-version", "dkim-signature", "arc-seal", "arc-message-signature",
     "arc-authentication-results", "authentication-results", "received", "return-path", "x-mailer", "user-agent",
 ))  # fmt: skip
+
+_STAMP = expression(rb"(?m)^DTSTAMP:[0-9TZ]{0,20}\r?$")
 
 
 def check_same(mail: NewMail, known: KnownMail) -> None:
@@ -72,9 +77,16 @@ def _described(content: bytes) -> Mapping[str, object]:
     said["text"] = _digest(letter.text.encode("utf-8", "replace"))
     said["html"] = _digest(html.encode("utf-8", "replace"))
     said["attachments"] = tuple(
-        (file.name, file.content_type, file.inline, _digest(file.content)) for file in letter.attachments
+        (file.name, file.content_type, file.inline, _digest(_without_stamp(file))) for file in letter.attachments
     )
     return said
+
+
+def _without_stamp(file: ReceivedAttachment) -> bytes:
+    """Content of an attachment; that of a calendar without the moment when it was written."""
+    if file.content_type in ("text/calendar", "application/ics"):
+        return _STAMP.sub(b"", file.content)
+    return file.content
 
 
 def _digest(octets: bytes) -> bytes:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 IfKnown: TypeAlias = Literal["refuse", "keep"]
 """What happens with a different mail under a known key."""
 
-_OWN_TERMS = ("not_before", "expires", "priority", "on_unsure")
+_OWN_TERMS = ("not_before", "expires", "priority", "on_unsure", "stream", "verp")
 _MOST_MAILS, _MOST_OCTETS = 200, 16 * 1024 * 1024  # of put_many, in one commit
 
 

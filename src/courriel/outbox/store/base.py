@@ -16,7 +16,7 @@ without a stored result.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from courriel.outbox.store.facts import Count, IntegrityFinding, LaneInfo, MailInfo, Query, Taken, WorkerInfo
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from courriel.outbox.store.facts import Activity
+    from courriel.outbox.store.reports import HistoryEntry, NewReport, Noted
+    from courriel.outbox.store.suppression import Suppression
 
 
 class Store(Protocol):
@@ -60,6 +62,58 @@ class Store(Protocol):
         call comes within the transaction or right after it, and must be quick. With `conn`, the caller's own connection
         to the same database, the mails are written in the caller's transaction.
         """
+        ...
+
+    def token_key(self) -> str:
+        """Key that signs the tokens of mails, read once; "" where the tables have none."""
+        ...
+
+    def setting(self, name: str, value: str | None = None) -> str:
+        """A named text of the outbox, "" when there is none; with `value` it is stored first."""
+        ...
+
+    def note_reports(self, reports: Sequence[NewReport]) -> Sequence[Noted]:
+        """Write reports down, each with its fate and its suppression or not at all, some hundreds in one commit.
+
+        Durable; the same report twice, from any number of processes, counts once.
+        """
+        ...
+
+    def history(self, id: str) -> Sequence[HistoryEntry]:  # noqa: A002
+        """Reports about a mail, in the order in which they were written down."""
+        ...
+
+    def untold(self, most: int) -> Sequence[tuple[str, str, str]]:
+        """Reports that no listener has heard of: mail, digest and event of each, the oldest first."""
+        ...
+
+    def told_reports(self, each: Sequence[tuple[str, str]]) -> None:
+        """Record that listeners have heard of these reports, by mail and digest."""
+        ...
+
+    def mails_of_message(self, message_id: str) -> Sequence[str]:
+        """Ids of the mails with this Message-ID, no more than eleven."""
+        ...
+
+    @property
+    def suppressing(self) -> bool:
+        """Whether anybody may be on the suppression list, as the last transaction has seen it."""
+        ...
+
+    def suppressed(self, addresses: Iterable[str]) -> Sequence[Suppression]:
+        """Entries of the suppression list for these addresses, whatever the way in which they are written."""
+        ...
+
+    def suppress(self, entries: Sequence[Suppression]) -> Sequence[bool]:
+        """Add entries to the suppression list; for each, whether it is new. An old one keeps its note and its time."""
+        ...
+
+    def lift(self, address: str, reason: str, stream: str | None) -> int:
+        """Take entries of an address off the list: those for one reason (""), and one stream (None), or for any."""
+        ...
+
+    def suppressions(self, after: Suppression | None, reason: str, most: int) -> Sequence[Suppression]:
+        """A page of the suppression list, in the order of the addresses, after the last entry of the page before."""
         ...
 
     def claim(self, lane: str, most: int, *, lease: float, holder: str) -> Claimed:

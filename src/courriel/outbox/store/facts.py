@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from courriel._dataclass import dataclass
+from courriel._dataclass import dataclass, field
 from courriel.model.receipt import Outcome, RecipientResult
-from courriel.outbox.store.standing import Standing, standings_of
-from courriel.outbox.store.states import Answer, OnUnsure, State
+from courriel.outbox.store.standing import LaterFate, Standing, standings_of
+from courriel.outbox.store.states import SUPPRESSED, Answer, OnUnsure, State
 from courriel.reply import Reply
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ class MailInfo:
     """Worker thread that holds the mail, as "host:process/number"; empty when none does."""
     unserved: tuple[str, ...] = ()
     """Recipients neither accepted nor refused for good when the mail reached its final state."""
+    later: Mapping[str, LaterFate] = field(default_factory=dict)
+    """Recipients whose mail came back after it was accepted, or who complained; see `Ticket.history`."""
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -83,6 +85,13 @@ class MailInfo:
     def accepted(self) -> tuple[str, ...]:
         """Recipients accepted by a server."""
         return tuple(name for name, standing in self.standings.items() if standing is Standing.ACCEPTED)
+
+    @property
+    def suppressed(self) -> dict[str, str]:
+        """Recipients left out because they are on the suppression list, each with the reason and how to lift it."""
+        return {
+            name: text for name, (code, _, text, _) in self.results.items() if not code and text.startswith(SUPPRESSED)
+        }
 
     @property
     def refused(self) -> dict[str, Reply]:

@@ -34,6 +34,8 @@ class NewMail:
     size: int
     chunks: Iterable[bytes] = field(repr=False)
     """Content in pieces of CHUNK octets; those of a large content are read from its files at each iteration."""
+    refuse_suppressed: bool = False
+    """Whether the put raises SuppressedRecipients when nobody is left; otherwise the mail is stored as FAILED."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from courriel._dataclass import dataclass
 
 if TYPE_CHECKING:
     from courriel.outbox.store.states import Answer, State
@@ -20,6 +22,27 @@ class Standing(Enum):
     REFUSED = "refused"  # refused for good, or it could not be sent
     EXPIRED = "expired"  # the time of the mail was over before a server took it
     CANCELED = "canceled"  # the mail was taken back
+    RETURNED = "returned"  # a server took the mail over, and a later one sent it back
+    COMPLAINED = "complained"  # it arrived, and its recipient has complained
+
+
+@dataclass(frozen=True, slots=True)
+class LaterFate:
+    """Fate of a recipient after a server had accepted the mail for it.
+
+    `fate` is "returned" or "complained"; `status` is the enhanced code of the report ("5.1.1") or "", `text` what the
+    reporting server said, `at` the time of the report in seconds since 1970.
+    """
+
+    fate: Literal["returned", "complained"]
+    status: str
+    text: str
+    at: float
+
+    @property
+    def permanent(self) -> bool:
+        """Whether the mail came back for good, and not because a server gave up after a while (4.x.x)."""
+        return self.fate == "returned" and self.status.startswith("5.")
 
 
 class Mail(Protocol):
@@ -35,6 +58,8 @@ class Mail(Protocol):
     def unserved(self) -> tuple[str, ...]: ...
     @property
     def results(self) -> Mapping[str, Answer]: ...
+    @property
+    def later(self) -> Mapping[str, LaterFate]: ...
 
 
 def standings_of(mail: Mail) -> dict[str, Standing]:
@@ -48,6 +73,9 @@ def standings_of(mail: Mail) -> dict[str, Standing]:
     for name in mail.unserved:
         ended = _AT_THE_END.get(mail.state.name, Standing.EXPIRED)
         found[name] = Standing.IN_DOUBT if doubt and ended is not Standing.ACCEPTED else ended
+    for name, fate in mail.later.items():
+        if name in found:
+            found[name] = Standing.RETURNED if fate.fate == "returned" else Standing.COMPLAINED
     return found
 
 

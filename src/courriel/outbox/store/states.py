@@ -36,6 +36,9 @@ Action: TypeAlias = Literal["cancel", "hold", "release", "retry_now", "retry_fai
 UNSURE, POISON, LOST, EXPIRED, FOUND = "unsure", "poison", "lost", "expired", "found"
 """Values of `why` with a meaning for programs; any other text is for people."""
 
+SUPPRESSED = "suppressed: "
+"""Prefix of the result of a recipient that was left out because it is on the suppression list."""
+
 MISSING, DAMAGED, FORBIDDEN, FULL = "OUTBOX-MISSING", "OUTBOX-DAMAGED", "OUTBOX-FORBIDDEN", "OUTBOX-FULL"
 """Records of the failure table for an outbox: none there, damaged, and not to be used by this user."""
 

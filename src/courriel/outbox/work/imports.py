@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from courriel import errors, failures
+from courriel.delivery.urls import providers
 
 _NEEDED = (
     *("courriel.delivery." + name for name in (
-        "adapters", "local", "percent", "provided", "rendering", "secrets", "settings.files", "settings.locations",
-        "settings.profiles", "urls.foreign", "urls.provider_route", "urls.providers", "urls.proxies",
-        "urls.route_checks", "urls.url_parser",
+        "adapters", "dkim.key_source", "dkim.signed", "local", "percent", "provided", "rendering", "secrets",
+        "settings.files", "settings.locations", "settings.profiles", "signing_routes", "urls.foreign",
+        "urls.provider_route", "urls.providers", "urls.proxies", "urls.route_checks", "urls.url_parser",
     )),
     *("courriel.dialogue." + name for name in (
         "authenticate", "login_replies", "login_rule", "proxy.http_connect", "proxy.socks5", "smtp.usual_mail",
@@ -30,15 +31,17 @@ _NEEDED = (
     )),
     *("courriel.failures." + name for name in ("match", "pasted", "sentences", "table")),
     *("courriel.model.trust", "courriel.outbox.metrics", "courriel.session.pool.blocking"),
+    "courriel.outbox.work.serving.suppressed_jobs",
     *("encodings.ascii", "encodings.idna", "ipaddress", "tomllib", "idna"),
 )  # fmt: skip
 
 
 def import_all() -> None:
-    """Import what sending may need, and read the failure table; a second call costs next to nothing."""
+    """Import what sending may need, and read the tables of failures and providers; again it costs next to nothing."""
     for name in _NEEDED:
         import_module(name)
     failures.by_id("")
+    providers.by_server("")
 
 
 @contextmanager

@@ -36,6 +36,8 @@ class Site:
     pass_on: Callable[[CapturedMessage, Sequence[str]], str] | None = None
     relay: str = ""
     """Where `pass_on` sends, without a secret."""
+    one_click: Callable[[str], str] | None = None
+    """What posts one click for a link of a mail."""
     summaries: Summaries = field(default_factory=Summaries)
     closing: Event = field(default_factory=Event)
     _lock: Lock = field(default_factory=Lock)

@@ -61,6 +61,8 @@ class ImapMailboxState(BaseSession):
     ) -> None:
         check_credentials(credentials)
         self.server = server
+        self.user: str = "" if credentials is None else credentials.user
+        """Name that logs in; "" without a login."""
         self._known = line
         self._dialogue = ImapDialogue(server, credentials, limits)
         self._dialogue.logins = server_memory.of(server)

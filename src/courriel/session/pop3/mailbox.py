@@ -35,6 +35,8 @@ class PopMailboxState(BaseSession):
             raise errors.UsageError(f"largest: a number of octets above zero, not {largest!r}")
         check_credentials(credentials)
         self.server = server
+        self.user: str = "" if credentials is None else credentials.user
+        """Name that logs in; "" without a login."""
         self._known = line
         self._dialogue = PopDialogue(server, credentials, largest)
         self._dialogue.logins = server_memory.of(server)

@@ -14,13 +14,13 @@ from html import unescape as _unescape
 
 from courriel._lazy_re import expression
 
-_TAG = expression(r"<(/?)([A-Za-z][^\s/>]*)")
-_BETWEEN = expression(r"[\s/]*")
-_ATTRIBUTE = expression(r"[^\s/>=][^\s/>=]*")
-_EQUALS = expression(r"\s*=\s*")
-_END_OF_BARE = expression(r"[\s>]")
+TAG = expression(r"<(/?)([A-Za-z][^\s/>]*)")
+BETWEEN = expression(r"[\s/]*")
+ATTRIBUTE = expression(r"[^\s/>=][^\s/>=]*")
+EQUALS = expression(r"\s*=\s*")
+END_OF_BARE = expression(r"[\s>]")
 # Elements whose content is no HTML; it ends at their own closing tag.
-_RAW = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in ("script", "style", "title", "textarea")}
+RAW = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in ("script", "style", "title", "textarea")}
 
 _LONG_NUMBER = expression(r"&#(?:([xX])([0-9a-fA-F]{8,})|([0-9]{8,}));?")
 _MOST_DIGITS = 7  # U+10FFFF is 1114111
@@ -42,14 +42,14 @@ def tokens(html: str) -> Iterator[Token]:
         elif html.startswith(("<!", "<?"), start):
             end = html.find(">", start)
             position = end + 1
-        elif tag := _TAG.match(html, start):
+        elif tag := TAG.match(html, start):
             name = tag[2].lower()
             attributes: Attributes = {}
             end = position = _read_attributes(html, tag.end(), attributes)
             if end >= 0:
                 yield (name, None) if tag[1] else (name, attributes)
-                if name in _RAW and not tag[1]:
-                    closing = _RAW[name].search(html, position)
+                if name in RAW and not tag[1]:
+                    closing = RAW[name].search(html, position)
                     end = position = closing.start() if closing else -1
         else:
             yield "<"
@@ -78,20 +78,20 @@ def _shorter(found: re.Match[str]) -> str:
 def _read_attributes(html: str, position: int, found: Attributes) -> int:
     """Read the attributes of a tag into `found`; return the offset of its end, or -1 when it has none."""
     while True:
-        between = _BETWEEN.match(html, position)
+        between = BETWEEN.match(html, position)
         position = between.end() if between else position
         if position >= len(html):
             return -1
         if html[position] == ">":
             return position + 1
-        name = _ATTRIBUTE.match(html, position)
+        name = ATTRIBUTE.match(html, position)
         if name is None:
             # A lone `=`: skipped.
             position += 1
             continue
         position = name.end()
         value = ""
-        if equals := _EQUALS.match(html, position):
+        if equals := EQUALS.match(html, position):
             position = equals.end()
             quote = html[position : position + 1]
             if quote in ('"', "'"):
@@ -100,7 +100,7 @@ def _read_attributes(html: str, position: int, found: Attributes) -> int:
                     return -1
                 value, position = html[position + 1 : end], end + 1
             else:
-                stop = _END_OF_BARE.search(html, position)
+                stop = END_OF_BARE.search(html, position)
                 value = html[position : stop.start() if stop else len(html)]
                 position += len(value)
         found.setdefault(name[0].lower(), unescape(value))

@@ -7,7 +7,7 @@ the usual one, each level only when it is needed:
 
     multipart/mixed                  files beside the text
         multipart/related            images within the HTML
-            multipart/alternative    text and HTML, two forms of the same content
+            multipart/alternative    text, HTML and others, forms of the same content
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def build(message: Message, *, eight_bit: bool = False, utf8: bool = False, bina
     file.
     """
     fields = header_fields(message, utf8)
-    if message.html or message.attachments:
+    if message.html or message.attachments or message.alternatives:
         return assembled(fields, _parts(message, eight_bit, binary), utf8)
     # Most mails are a single text, without a multipart.
     encoding, data = encode_text(message.text, eight_bit)
@@ -200,10 +200,23 @@ def _parts(message: Message, eight_bit: bool, binary: bool) -> Part:
             from courriel.wire.html.to_text import text_of
 
             text = text_of(html)
-        both = None if message.attachments else text_and_html(text, html, eight_bit, message.message_id)
+        apart = message.attachments or message.alternatives
+        both = None if apart else text_and_html(text, html, eight_bit, message.message_id)
         if both is not None:
             return both
         bodies = [text_part("plain", text, eight_bit), text_part("html", html, eight_bit)]
-    elif text:
+    elif text or message.alternatives:
         bodies = [text_part("plain", text, eight_bit)]
+    if message.alternatives:
+        bodies = _with_alternatives(bodies, message.alternatives, eight_bit)
     return nested(bodies, files_of(message.attachments, eight_bit, binary), message.message_id)
+
+
+def _with_alternatives(bodies: list[Part], alternatives: Sequence[tuple[str, str]], eight_bit: bool) -> list[Part]:
+    """Text, AMP, HTML, and the rest: readers take the last form that they know, and some the last one that there is."""
+    before: list[Part] = []
+    behind: list[Part] = []
+    for kind, text in alternatives:
+        among = before if kind.lower().startswith("text/x-amp-html") else behind
+        among.append(text_part(kind.partition("/")[2], text, eight_bit))
+    return [bodies[0], *before, *bodies[1:], *behind]

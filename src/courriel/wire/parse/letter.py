@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from courriel._cached import cached_property
 from courriel._lazy_re import expression
@@ -25,6 +25,11 @@ from courriel.wire.parse.dates import moment_of
 from courriel.wire.parse.header import Header, read_header
 from courriel.wire.parse.parts import Leaf, leaves
 from courriel.wire.parse.words import one_line, readable, value_of
+
+if TYPE_CHECKING:
+    from courriel.model.received.authentication import Authentication
+    from courriel.model.received.invitation import ReceivedInvitation
+    from courriel.model.received.report import Report
 
 LONGEST_HTML = 2_000_000  # characters of HTML converted to text, which takes a second
 MOST_DEFECTS = 100
@@ -127,12 +132,31 @@ class Letter:
             return self._said_size
         return len(self.raw)
 
+    @cached_property
+    def report(self) -> Report | None:
+        """Report about an earlier mail: a bounce, a complaint, an automatic reply; None for any other letter.
+
+        The header alone tells of most letters that they are none: only those that may be one are fetched whole.
+        """
+        from courriel.wire.parse.reports.recognise import report_of  # noqa: PLC0415 - few programs ask
+
+        return report_of(self._full_header, lambda: (self._data, self._leaves))
+
+    @cached_property
+    def authentication(self) -> Authentication:
+        """Checks of its sender (SPF, DKIM, DMARC), as the receiving host wrote them into it: see Authentication."""
+        from courriel.wire.parse.authentication.fields import authentication_in  # noqa: PLC0415 - few programs ask
+
+        return authentication_in(self._full_header)
+
     # Header fields.
 
     @cached_property
     def headers(self) -> tuple[tuple[str, str], ...]:
         """All fields in order, decoded; names as received."""
-        return tuple((name, readable(value_of(value, self._note), self._note)) for name, value in self._header.fields)
+        return tuple(
+            (name, readable(value_of(value, self._note), self._note)) for name, value in self._full_header.fields
+        )
 
     def header(self, name: str) -> str:
         """First field of that name, decoded; "" when there is none."""
@@ -207,13 +231,34 @@ class Letter:
 
     @cached_property
     def html(self) -> str:
-        """HTML as received, "" when there is none. Untrusted: never show it outside a sandboxed frame."""
+        """HTML as received, "" when there is none. Untrusted: show `safe_html()`."""
         return html_in(self._data, self._leaves, self._note)
+
+    def safe_html(self, *, remote_images: bool = False) -> str:
+        """Harmless HTML for a page of one's own: a fragment without scripts, forms, style sheets, names and layers.
+
+        Images of the letter come as `data:` URLs (5 MB each, 24 MB all); those on the web are left out, because they
+        tell their server who reads the letter and when, unless `remote_images` says otherwise. "" when there is no
+        HTML. Raises MissingExtra without nh3 (extra `html`).
+        """
+        from courriel.wire.html.safe import safe_html
+
+        return safe_html(self.html, self.attachments, remote_images=remote_images).html if self.html else ""
 
     @cached_property
     def attachments(self) -> tuple[ReceivedAttachment, ...]:
         """All attachments, inline images (`inline`) and attached mails included; file names are safe."""
         return attachments_in(self._data, self._leaves, self._note)
+
+    @cached_property
+    def invitation(self) -> ReceivedInvitation | None:
+        """Invitation to an event, its change, its cancellation, or an attendee's answer; None when there is none.
+
+        Raises MissingExtra without icalendar (extra `calendar`) when there is one.
+        """
+        from courriel.wire.calendar.reading import invitation_in
+
+        return invitation_in(self, self._data, self._leaves, self._note)
 
     @property
     def defects(self) -> tuple[str, ...]:
@@ -265,6 +310,11 @@ class Letter:
     @property
     def _header(self) -> Header:
         return self._header_alone if self._header_apart and not self.loaded else self._opened[0]
+
+    @property
+    def _full_header(self) -> Header:
+        """Header with all its fields, where a session may have fetched a few alone."""
+        return self._header
 
     @cached_property
     def _leaves(self) -> list[Leaf]:

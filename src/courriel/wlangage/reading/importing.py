@@ -6,15 +6,14 @@ import os
 import re
 from pathlib import Path
 
+from courriel.errors import InvalidMessage
+from courriel.failures.sentences import french
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.opening.session_variable import SessionVariable
 from courriel.wlangage.problem import ErreurWLangage, Impossible, shown
 from courriel.wlangage.reading.received import import_source
 from courriel.wlangage.structures.email import Email, EmailVariable, emailAttache
 
-# An img tag and its source; the length of attributes is bounded to keep matching linear.
-_IMAGE = re.compile(r"""(<img\b[^>]{0,2000}?\ssrc\s*=\s*)(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
-_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//|#", re.IGNORECASE)
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?([\w-]{1,40})", re.IGNORECASE)
 
 
@@ -46,8 +45,8 @@ def EmailImporteHTML(*arguments: object) -> bool:
         EmailImporteHTML([Email,] TexteHTML, Dossier)
 
     The second form takes the HTML itself, and the folder of its images. Images in the folder of the page or below are
-    attached, and referenced by the HTML; others (on the web, in other folders) are left unchanged. Faux when the page
-    or an image is missing; then nothing is changed.
+    attached, and referenced by the HTML, style sheets there become part of it; others (on the web, in other folders)
+    are left unchanged. Faux when the page or an image is missing; then nothing is changed.
     """
     match arguments:
         case (str() | os.PathLike() as page,):
@@ -99,9 +98,19 @@ def EmailSauveFichierAttaché(*arguments: object) -> bool:
 
 def _import_html(email: EmailVariable, page: str, folder: Path) -> bool:
     """Put HTML and the images of its folder into a mail."""
-    html, images = _with_images(page, folder, len(email.Attache))
-    email.HTML = html
-    email.Attache.extend(images)
+    from courriel.types import HtmlPage
+
+    try:
+        made = HtmlPage.of(page, folder, leave_outside=True)
+    except InvalidMessage as wrong:
+        raise Impossible(french(str(wrong)), str(wrong), because=wrong) from wrong
+    email.HTML = made.html
+    known = {each.Identifiant for each in email.Attache if isinstance(each, emailAttache)}
+    email.Attache.extend(
+        emailAttache(Nom=each.name, Contenu=each.read(), TypeContenu=each.content_type, Identifiant=each.content_id)
+        for each in made.images
+        if each.content_id not in known
+    )
     return True
 
 
@@ -126,34 +135,6 @@ def _text(octets: bytes) -> str:
         except (LookupError, ValueError):
             continue
     return octets.decode("cp1252", "replace")
-
-
-def _with_images(html: str, folder: Path, already: int) -> tuple[str, list[emailAttache]]:
-    """The HTML with references to attached images, and these images; each file once."""
-    images: dict[Path, emailAttache] = {}
-
-    def attach(found: re.Match[str]) -> str:
-        reference = found[2] if found[2] is not None else found[3]
-        file = _beside(reference, folder)
-        if file is None:
-            return found[0]
-        if file not in images:
-            number = f"image-{already + len(images) + 1}@courriel"
-            images[file] = emailAttache(Nom=file.name, Contenu=_read(file), Identifiant=number)
-        return f'{found[1]}"cid:{images[file].Identifiant}"'
-
-    return _IMAGE.sub(attach, html), list(images.values())
-
-
-def _beside(source: str, folder: Path) -> Path | None:
-    """The file of an image URL, if it is in the folder or below, with links resolved (hazard H59)."""
-    from urllib.parse import unquote
-
-    name = unquote(source.partition("?")[0].partition("#")[0]).strip()
-    if not name or _ELSEWHERE.match(name) or "\\" in name or "\0" in name or Path(name).is_absolute():
-        return None
-    real = (folder / name).resolve()
-    return real if real.is_relative_to(folder.resolve()) else None
 
 
 def _is_session(arguments: tuple[object, ...]) -> bool:

@@ -47,6 +47,13 @@ TEMPLATES = [
         },
     }
 ]
+COURRIEL_UNSUBSCRIBE = {
+    "url": "https://shop.example.org/unsubscribe",
+    "key": b"a key of thirty-two octets or so, now",
+    "on_unsubscribe": "shop.letters.remove",
+    "on_undo": "shop.letters.put_back",
+    "titles": {"news": "Garden news"},
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 if os.environ.get("SHOP_DATABASE") == "postgresql":

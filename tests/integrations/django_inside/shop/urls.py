@@ -8,7 +8,7 @@ from django.contrib.auth import views
 from django.core.mail import send_mail
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 
 
@@ -31,6 +31,7 @@ urlpatterns = [
     path("order/", order),
     path("order-awaited/", order_awaited),
     path("admin/", admin.site.urls),
+    path("unsubscribe/", include("courriel.integrations.django.unsubscribe.urls")),
     path("password_reset/", views.PasswordResetView.as_view(), name="password_reset"),
     path("password_reset/done/", views.PasswordResetDoneView.as_view(), name="password_reset_done"),
     path("reset/<uidb64>/<token>/", views.PasswordResetConfirmView.as_view(), name="password_reset_confirm"),

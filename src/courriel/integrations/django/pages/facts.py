@@ -19,6 +19,8 @@ STANDINGS = {
     "refused": pair("refused", "refusé"),
     "expired": pair("expired", "expiré"),
     "canceled": pair("canceled", "annulé"),
+    "returned": pair("returned", "retourné"),
+    "complained": pair("complained", "plainte"),
 }
 
 

@@ -40,6 +40,14 @@ class QueuedMail:
         return outbox_on(self.using).get(self.id)
 
     @property
+    def suppressed(self) -> dict[str, str]:
+        """Recipients that get no mail because they are on the suppression list, each with the reason.
+
+        Raises TicketNotFound for a mail that is void.
+        """
+        return self.ticket.info.suppressed
+
+    @property
     def status(self) -> str:
         """Where it is: "pending", "void", or the name of a State: "ready", "sent", "failed" …"""
         if connections[self.using].needs_rollback:
@@ -95,12 +103,17 @@ _DECIDED_BY = {
 
 
 def put(out: Outgoing, mailer: str, options: MailerOptions, wanted: Any = None) -> QueuedMail:
-    """Put one mail for a mailer, by its alias, with `courriel_options`. Raises UsageError, KeyReused, OutboxError."""
+    """Put one mail for a mailer, by its alias, with `courriel_options`. Raises UsageError, KeyReused, OutboxError.
+
+    One of which every recipient is on the suppression list is put as failed, and does not raise: a view that writes to
+    somebody must not fail because that person wants no mail.
+    """
     wanted = _checked(wanted)
     using = alias_of(options)
+    keys = None if out.key is None else [out.key]
     with seen_by_django(using):
-        ticket = outbox_on(using).put(
-            out.content, via=mailer, key=out.key, sender=out.sender, to=list(out.recipients), **wanted
+        (ticket,) = outbox_on(using).put_many(
+            [out.content], via=mailer, keys=keys, sender=out.sender, to=list(out.recipients), **wanted
         )
     return QueuedMail(ticket, mailer, using)
 

@@ -27,13 +27,14 @@ _LOOK = 1.0  # seconds after which a waiting caller checks by itself: its call m
 class PendingPut:
     """Mails of one put call, and their result: `kept` has an id for each, or there is an `error`.
 
-    With neither, the caller writes alone; `doubtful` says that the mails may be stored already.
+    With neither, the caller writes alone; `doubtful` says that the mails may be stored already. Recipients that were
+    `checked` are not on the suppression list.
     """
 
-    __slots__ = ("_called", "done", "doubtful", "error", "kept", "mails", "size")
+    __slots__ = ("_called", "checked", "done", "doubtful", "error", "kept", "mails", "size")
 
-    def __init__(self, mails: Sequence[NewMail]) -> None:
-        self.mails = mails
+    def __init__(self, mails: Sequence[NewMail], *, checked: bool = False) -> None:
+        self.mails, self.checked = mails, checked
         self.size = sum(mail.size for mail in mails)
         self.done = self.doubtful = False
         self.kept: list[str] = []
@@ -62,9 +63,9 @@ class PutGroup:
         self._writing = Lock()
         self._waiting: deque[PendingPut] = deque()
 
-    def put(self, mails: Sequence[NewMail]) -> PendingPut:
+    def put(self, mails: Sequence[NewMail], *, checked: bool = False) -> PendingPut:
         """Write these mails together with those of other callers, and return their result."""
-        own = PendingPut(mails)
+        own = PendingPut(mails, checked=checked)
         self._waiting.append(own)
         while not own.done:
             if self._writing.acquire(blocking=False):

@@ -39,11 +39,14 @@ class JointPuts:
     def _start(self) -> None:
         self._process, self.group = os.getpid(), PutGroup(self._write)
 
-    def put(self, mails: Sequence[NewMail]) -> PendingPut:
-        """Write mails together with those of other callers, and return their result."""
+    def put(self, mails: Sequence[NewMail], *, checked: bool = False) -> PendingPut:
+        """Write mails together with those of other callers, and return their result.
+
+        Mails that are not `checked` are not written where anybody is on the suppression list.
+        """
         if os.getpid() != self._process:
             self._start()  # the thread that was writing for others does not exist in this child process
-        return self.group.put(mails)
+        return self.group.put(mails, checked=checked)
 
     # The steps.
 
@@ -55,7 +58,9 @@ class JointPuts:
         insert = self._insert([each.row for each in said])
         try:
             inserted, *answers = self._server.at_once(
-                [insert, *[one for each in said for one in each.rest]], wait=_KEY_WAIT
+                [insert, *[one for each in said for one in each.rest]],
+                wait=_KEY_WAIT,
+                checked=all(pending.checked for pending in group),
             )
         except RefusedError:
             return

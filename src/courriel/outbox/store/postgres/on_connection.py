@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from courriel import errors
 from courriel.outbox.store.facts import Activity, WorkerInfo
@@ -23,10 +23,15 @@ from courriel.outbox.store.postgres.connection import (
     psycopg,
 )
 from courriel.outbox.store.postgres.store import PostgresStore
+from courriel.outbox.store.sql.bounces.older import before_bounces, check_bounces, without_fates
 from courriel.outbox.store.sql.connection import SqlConnection
 from courriel.outbox.store.sql.store import SqlStore
-from courriel.outbox.store.sql.versions import FIRST_VERSION, check_era
+from courriel.outbox.store.sql.versions import FIRST_VERSION, WITH_BOUNCES, check_era
 from courriel.outbox.store.states import MISSING
+
+if TYPE_CHECKING:
+    from courriel.outbox.store.reports import NewReport, Noted
+    from courriel.outbox.store.suppression import Suppression
 
 T = TypeVar("T")
 
@@ -45,10 +50,14 @@ class PostgresConnectionStore(PostgresStore):
             raise errors.UsageError(f"a psycopg.Connection (psycopg 3, blocking), not {kind}")
         self._connection: Connection = connection
         self._sql = _statements()
+        self._flag = False
         found = self._read(_version)
         if found is None:
             raise errors.OutboxError(f"{self.place}: there is no outbox there", hint_id=MISSING)
         check_era(self.place, found, FIRST_VERSION)
+        self._older = found < WITH_BOUNCES
+        if self._older:
+            self._sql = _older_statements()
 
     @property
     def place(self) -> str:
@@ -64,6 +73,21 @@ class PostgresConnectionStore(PostgresStore):
             raise errors.UsageError("conn: this outbox is on a connection already")
         return self._write(lambda db: self._put(db, mails, known))
 
+    @property
+    def suppressing(self) -> bool:
+        """See Store.suppressing."""
+        return self._flag
+
+    def suppress(self, entries: Sequence[Suppression]) -> list[bool]:
+        """See Store.suppress."""
+        check_bounces(self.place, older=self._older)
+        return super().suppress(entries)
+
+    def note_reports(self, reports: Sequence[NewReport]) -> list[Noted]:
+        """See Store.note_reports."""
+        check_bounces(self.place, older=self._older)
+        return super().note_reports(reports)
+
     def told(self, ids: Sequence[str]) -> None:
         """See Store.told."""
         SqlStore.told(self, ids)
@@ -74,6 +98,9 @@ class PostgresConnectionStore(PostgresStore):
 
     # Transactions.
 
+    def _in_words(self, statement: str) -> str:
+        return super()._in_words(without_fates(statement) if self._older else statement)
+
     def _read(self, act: Callable[[SqlConnection], T]) -> T:
         self._check()
         with in_our_words(self.place):
@@ -83,7 +110,9 @@ class PostgresConnectionStore(PostgresStore):
         self._check()
         with in_our_words(self.place):
             db = PostgresConnection(self._connection)
-            db.execute("SELECT 1")  # begins the caller's transaction, where its connection has one for each statement
+            # Begins the caller's transaction, where its connection has one for each statement.
+            flags = db.execute(self._sql["flags"]).fetchone()
+            self._flag = not self._older and bool(flags and flags[2])
             with self._connection.transaction():
                 return act(db)
 
@@ -122,6 +151,7 @@ class PostgresConnectionStore(PostgresStore):
 # The steps.
 
 _statements = cache(all_translated)  # a store is made for each put
+_older_statements = cache(lambda: before_bounces(_statements()))
 
 
 def _version(db: SqlConnection) -> int | None:

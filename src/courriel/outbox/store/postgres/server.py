@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger("courriel.outbox")
 
-UPGRADES: tuple[str, ...] = ()
+UPGRADES: tuple[str, ...] = ("bounces/postgres_101",)
 """Scripts in `sql`, each from one version to the next. They only add: older workers go on working."""
 
 _OLDEST = 130_000  # PostgreSQL 13: gen_random_uuid() without an extension
@@ -57,21 +57,24 @@ _UPGRADING = 7_308_323_445  # number of the advisory lock for creating tables, c
 _BEGIN = """
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 SELECT version, set_config('idle_in_transaction_session_timeout', '10s', true), set_config('lock_timeout', '30s', true),
-       set_config('synchronous_commit', {how}, true) FROM outbox_version
+       set_config('synchronous_commit', {how}, true), suppressing FROM outbox_version
 """
 _BEGIN_MAKING = "BEGIN; SET LOCAL lock_timeout = '30s'; SET LOCAL synchronous_commit = on"
 _VERSION = "SELECT version FROM outbox_version"
 # remote_apply promises more than on does, and is kept where it is set.
 _ON = "CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END"
 BEGIN_DURABLY, BEGIN_LIGHTLY = _BEGIN.format(how=_ON), _BEGIN.format(how="'off'")
-DURABLY = f"SELECT set_config('synchronous_commit', {_ON}, true)"
-"""Statement for a transaction that the caller has begun."""
+DURABLY = f"SELECT set_config('synchronous_commit', {_ON}, true), suppressing FROM outbox_version"  # noqa: S608 - ours
+"""Statement for a transaction that the caller has begun; its row says whether anybody is suppressed."""
 
 # The same for one round trip: another era causes a division by zero, and so a rollback. Nothing is open between round
 # trips there, so that no session can idle in a transaction. Mails are looked up one by one: a cached plan that was
-# made for empty tables would scan or join all of them. Lanes are plain until the statement `look`.
+# made for empty tables would scan or join all of them. Lanes are plain until the statement `look`. Where anybody
+# is suppressed, mails whose recipients were not looked up are refused in the same way: they are put one by one then.
 _AT_ONCE = """
-SELECT 1 / coalesce((SELECT version FROM outbox_version) / {era} = {ours}, false)::int,
+SELECT 1 / coalesce((SELECT version / {era} = {ours} AND suppressing <= %(checked)s::int FROM outbox_version),
+                    false)::int,
+       (SELECT suppressing FROM outbox_version),
        set_config('lock_timeout', %(wait)s, true), set_config('synchronous_commit', {how}, true),
        set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
        set_config('enable_mergejoin', 'off', true), set_config('courriel.plain', '1', true)
@@ -105,6 +108,8 @@ class PostgresServer:
         self._told, self.place = conninfo(url)
         self._begin()
         self._prepares = False
+        self.suppressing = False
+        """Whether anybody is on the suppression list, as the last transaction has seen it."""
         self._durably, self._lightly = (Statement(_at_once(how)) for how in (_ON, "'off'"))
         self.name = self._prepare()
 
@@ -121,15 +126,19 @@ class PostgresServer:
         """Run a function on the committed state."""
         return self._repeated(act)
 
-    def at_once(self, said: Sequence[BoundStatement], *, wait: str = "30s", durably: bool = True) -> list[Answer]:
+    def at_once(
+        self, said: Sequence[BoundStatement], *, wait: str = "30s", durably: bool = True, checked: bool = True
+    ) -> list[Answer]:
         """Run a transaction in one round trip; `wait` is the lock timeout.
+
+        It is refused where it is not `checked` and anybody is on the suppression list.
 
         Raises RefusedError when the server refused a statement and nothing was written: the same statements one by one,
         in a usual transaction, may succeed or give a full error. Raises UnfinishedError when everything was sent and no
         answer came; OutboxError.
         """
         settings = self._durably if durably else self._lightly
-        told = [(settings, {"wait": wait}), *said]
+        told = [(settings, {"wait": wait, "checked": int(checked)}), *said]
         with in_our_words(self.place):
             while True:
                 with self._connection() as (connection, fresh):
@@ -147,6 +156,7 @@ class PostgresServer:
                         if fresh or isinstance(failed, Unanswered):
                             raise
                         continue
+                    self.suppressing = bool(session.rows(results[0])[0][1])
                     return [Answer(result.command_tuples or 0, session.rows(result)) for result in results[1:]]
 
     def name_now(self) -> str:
@@ -211,7 +221,9 @@ class PostgresServer:
                 raise
 
     def _transact(self, db: PostgresConnection, begin: str, act: Callable[[PostgresConnection], T]) -> T:
-        check_era(self.place, db.last(begin)[0], FIRST_VERSION + len(UPGRADES))
+        version, *_, suppressing = db.last(begin)
+        check_era(self.place, version, FIRST_VERSION + len(UPGRADES))
+        self.suppressing = bool(suppressing)
         result = act(db)
         try:
             said = db.execute("COMMIT").statusmessage

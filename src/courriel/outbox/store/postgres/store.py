@@ -75,6 +75,11 @@ class PostgresStore(SqlStore):
         """The URL without its password."""
         return self._server.place
 
+    @property
+    def suppressing(self) -> bool:
+        """See Store.suppressing."""
+        return self._server.suppressing
+
     # Putting.
 
     def put(self, mails: Sequence[NewMail], conn: object = None, *, known: Known | None = None) -> list[str]:
@@ -86,7 +91,7 @@ class PostgresStore(SqlStore):
             return self._put_with_others(mails, known)
         with in_our_words(self.place), joined.transaction():
             db = PostgresConnection(joined)
-            db.execute(DURABLY)
+            self._server.suppressing = bool(db.last(DURABLY)[1])
             return self._put(db, mails, known)
 
     def _know_lanes(self, names: set[str]) -> None:
@@ -99,7 +104,9 @@ class PostgresStore(SqlStore):
         if sum(mail.size for mail in mails) > _AT_ONCE:
             with self._staging.staged(mails, self._is_known) as staged:
                 return self._write(lambda db: self._put(db, mails, known, staged))
-        pending = self._joint.put(mails)
+        if self.suppressing and self.suppressed(name for mail in mails for name in mail.recipients):
+            return self._put_alone(mails, known, doubtful=False)
+        pending = self._joint.put(mails, checked=self.suppressing)
         if pending.error is not None:
             raise pending.error
         if pending.doubtful or len(pending.kept) != len(mails):
@@ -147,6 +154,8 @@ class PostgresStore(SqlStore):
         for mail, count in zip(mails, changed, strict=True):
             if mail.size > LARGE:
                 self._put_large(db, mail, is_new=bool(count), staged=mail.id in staged)
+        for mail in new if self.suppressing else ():
+            self._leave_out(db, mail)
         told = zip(mails, changed, strict=True)
         find = self._sql["id_of_mail" if again else "id_of_key"]
         return [mail.id if count else self._id_of(db, find, mail, known) for mail, count in told]

@@ -147,3 +147,13 @@ WHERE id = ANY ((SELECT ids FROM picked)::text[])
 RETURNING due, id, token, lane, prio, tries, lost, unsure, on_unsure, :now - created, changed - created, expires - :now,
           msgid, sender, rcpts::text, options::text, results::text, size, state,
           (SELECT chunk FROM outbox_body WHERE mail = outbox_mail.id AND seq = 0 AND outbox_mail.size <= :carried);
+
+-- name: suppressed
+SELECT shown, reason, stream, note, mail, added, address FROM outbox_suppressed
+WHERE address IN (SELECT json_array_elements_text(:addresses::json)) ORDER BY address COLLATE "C", reason, stream;
+
+-- name: suppressions
+SELECT shown, reason, stream, note, mail, added, address FROM outbox_suppressed
+WHERE (address COLLATE "C", reason COLLATE "C", stream COLLATE "C") > (:address, :after_reason, :after_stream)
+  AND (:reason = '' OR reason = :reason)
+ORDER BY address COLLATE "C", reason COLLATE "C", stream COLLATE "C" LIMIT :most;

@@ -12,6 +12,7 @@ from courriel._dataclass import replace
 from courriel.model.envelope import Notify, Return
 from courriel.outbox.store.facts import LaneInfo, MailInfo, Query
 from courriel.outbox.store.jobs import Job, KnownMail, NewMail, Settlement
+from courriel.outbox.store.standing import LaterFate
 from courriel.outbox.store.states import UNREADABLE, Answer, OnUnsure, State
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def settlement_values(settled: Settlement) -> dict[str, object]:
         "id": settled.id,
         "token": settled.token,
         "state": int(settled.state),
-        "results": _answers_written(settled.results),
+        "results": answers_written(settled.results),
         "rcpts": names_written(settled.recipients),
         "delay": settled.delay,
         "why": settled.why,
@@ -123,7 +124,7 @@ def state_of(stored: object) -> State:
 def info_of(row: Row) -> MailInfo:
     """MailInfo from a row of `find` or `read`; what cannot be read has a default, and `why` names the columns."""
     created, ident, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure = row[:13]
-    message_id, sender, recipients, options, results, why, size, holder = row[13:]
+    message_id, sender, recipients, options, results, why, size, holder, fates = row[13:]
     texts = [name for name, text in (("id", ident), ("lane", lane), ("msgid", message_id)) if type(text) is not str]
     damage = texts + _damage(sender, recipients, options, results, on_unsure, size)
     damage += [] if _or(None, State, state) is not None else ["state"]
@@ -147,6 +148,7 @@ def info_of(row: Row) -> MailInfo:
         sender=sender if isinstance(sender, str) else "",
         waiting=() if final else names,
         unserved=names if final else (),
+        later=_or({}, fates_of, fates),
         options=_or({}, _options, options),
         results=_or({}, _results, results),
         why=UNREADABLE + ", ".join(damage) if damage else why,
@@ -243,7 +245,7 @@ def names_written(names: Sequence[str]) -> str:
     return f"[{','.join(map(_quoted, names))}]"
 
 
-def _answers_written(results: Mapping[str, Answer]) -> str:
+def answers_written(results: Mapping[str, Answer]) -> str:
     """JSON of the results as `_written` encodes them, in half the time; see `names_written`."""
     each = [
         f"{_quoted(name)}:[{code},{_quoted(enhanced)},{_quoted(text)},{at!r}]"
@@ -277,6 +279,18 @@ def _results(stored: str) -> dict[str, Answer]:
     if any(code and not 200 <= code < 600 for code, *_ in results.values()):
         raise ValueError
     return results
+
+
+def fates_of(stored: str) -> dict[str, LaterFate]:
+    """Later fates of recipients, from their JSON."""
+    if stored == _NOTHING:
+        return {}
+    return {name: LaterFate(*said) for name, said in _read(_plain(stored)).items()}
+
+
+def fates_written(fates: Mapping[str, LaterFate]) -> str:
+    """Later fates of recipients as they are stored."""
+    return _written({name: (fate.fate, fate.status, fate.text, fate.at) for name, fate in fates.items()})
 
 
 @lru_cache(maxsize=256)

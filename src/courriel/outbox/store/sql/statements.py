@@ -18,7 +18,7 @@ _PARAMETER = expression(r":(\w+)")
 @cache
 def statements() -> dict[str, str]:
     """Every shared statement, with named parameters (`:name`)."""
-    return statements_in("statements")
+    return statements_in("statements") | statements_in("bounces/statements")
 
 
 def statements_in(name: str) -> dict[str, str]:

@@ -262,13 +262,13 @@ UPDATE outbox_mail SET why = 'unsure, and not found', changed = :now WHERE id = 
 
 -- name: find
 SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
-       options, results, why, size, holder
+       options, results, why, size, holder, fates
 FROM outbox_mail WHERE id = :id OR key = :key;
 
 -- name: read_state
 -- A page of them, after the last one of the page before. What looks superfluous names the index (it is a partial one).
 SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
-       options, results, why, size, holder
+       options, results, why, size, holder, fates
 FROM outbox_mail
 WHERE state = :state AND state NOT IN (1, 2) AND (created, id) > (:created, :id)
   AND (:lane = '' OR lane = :lane) AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
@@ -277,7 +277,7 @@ ORDER BY created, id LIMIT :most;
 -- name: read_ended
 -- The same of one lane, in one of the states that few are in: HELD, FAILED, CANCELED.
 SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
-       options, results, why, size, holder
+       options, results, why, size, holder, fates
 FROM outbox_mail
 WHERE state = :state AND (state = 3 OR state > 4) AND lane = :lane AND (created, id) > (:created, :id)
   AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
@@ -286,7 +286,7 @@ ORDER BY created, id LIMIT :most;
 -- name: read_ready
 -- The same of a lane where few wait: all of them are put in order.
 SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
-       options, results, why, size, holder
+       options, results, why, size, holder, fates
 FROM outbox_mail
 WHERE state = :state AND lane = :lane
   AND ((state = 0 AND lost = 0 AND prio IN (0, 1, 2)) OR (state = 0 AND lost > 0))
@@ -296,7 +296,7 @@ ORDER BY created, id LIMIT :most;
 -- name: read_in_hand
 -- The same of those that workers have, which are never many.
 SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
-       options, results, why, size, holder
+       options, results, why, size, holder, fates
 FROM outbox_mail
 WHERE state IN (1, 2) AND (:state = -1 OR state = :state) AND (created, id) > (:created, :id)
   AND (:lane = '' OR lane = :lane) AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
@@ -305,7 +305,7 @@ ORDER BY created, id LIMIT :most;
 -- name: read_unsure
 -- The same of those that are unsure, or were.
 SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
-       options, results, why, size, holder
+       options, results, why, size, holder, fates
 FROM outbox_mail
 WHERE unsure > 0 AND (:state = -1 OR state = :state) AND (created, id) > (:created, :id)
   AND (:lane = '' OR lane = :lane)
@@ -314,7 +314,7 @@ ORDER BY created, id LIMIT :most;
 -- name: read_news
 -- The same, of those whose end somebody wants to hear of, and has not: few among very many.
 SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
-       options, results, why, size, holder
+       options, results, why, size, holder, fates
 FROM outbox_mail
 WHERE news > 0 AND (created > :created OR (created = :created AND id > :id))
 ORDER BY created, id LIMIT :most;

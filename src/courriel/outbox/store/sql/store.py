@@ -14,6 +14,7 @@ from courriel.outbox.store.chunks import LARGE
 from courriel.outbox.store.facts import Activity, Count, IntegrityFinding, LaneInfo, MailInfo, Query, Taken, WorkerInfo
 from courriel.outbox.store.jobs import Job, KnownMail, LeaseTerms, Pruned, Recovered, Settlement
 from courriel.outbox.store.sql import claiming, rows
+from courriel.outbox.store.sql.bounces.reports import SqlReports
 from courriel.outbox.store.sql.connection import SqlConnection, T, Values
 from courriel.outbox.store.sql.paging import page_statement
 from courriel.outbox.store.sql.rates import SqlRates
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_TAKEN = (Standing.ACCEPTED, Standing.RETURNED, Standing.COMPLAINED)  # a server took the mail over for them
 _TICK = 0.001  # seconds: the shortest duration reported
 _PAGE = 200  # mails read at a time: a long read would keep the database from removing old row versions
 
 
-class SqlStore(SqlRates, ABC):
+class SqlStore(SqlRates, SqlReports, ABC):
     """The part of a Store that is the same for every engine; an engine adds its transactions, `put` and `claim`."""
 
     _sql: Mapping[str, str]
@@ -181,7 +183,7 @@ class SqlStore(SqlRates, ABC):
         """The recipients that no server has accepted a mail for."""
         row = db.execute(self._sql["find"], {"id": ident, "key": None}).fetchone()
         standings = rows.info_of(row).standings if row else {}
-        return [name for name, standing in standings.items() if standing is not Standing.ACCEPTED]
+        return [name for name, standing in standings.items() if standing not in _TAKEN]
 
     def begin_with(self, beginning: str) -> list[str]:
         """See Store.begin_with."""

@@ -7,6 +7,9 @@ from courriel import errors
 FIRST_VERSION = 100
 """Version of the tables created by the first script; each upgrade script adds one."""
 
+WITH_BOUNCES = 101
+"""Version from which on the tables keep reports about sent mails, and the suppression list."""
+
 ERA = 100
 """Versions in one era; programs of an earlier era cannot work with the tables of the next."""
 

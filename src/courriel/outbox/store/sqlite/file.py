@@ -58,6 +58,8 @@ class SqliteFile:
         self._warned = self._at_rest = self._made = self._has_log = False
         self.lacks_log = False
         """Whether the file was copied, or lost its log, while it was open; recorded in the file (`opened`)."""
+        self.suppressing = False
+        """Whether anybody is on the suppression list, as the last transaction has seen it."""
         self._copying = Lock()
         self._content = ContentCheck(self.path)
         self._durable: sqlite3.Connection | None = None
@@ -141,7 +143,8 @@ class SqliteFile:
             self._check_in_place()
             self._check_content()
             connection.execute("BEGIN IMMEDIATE")
-        opened = rolled_back_on_failure(connection, lambda: tables.check_era_of(connection, self.path))
+        seen = rolled_back_on_failure(connection, lambda: tables.check_era_of(connection, self.path))
+        opened, self.suppressing = seen
         self._learn_mark(opened)
         return bool(opened)
 

@@ -11,17 +11,22 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from courriel import errors
 from courriel.outbox.store.facts import WorkerInfo
 from courriel.outbox.store.jobs import Known, NewMail
+from courriel.outbox.store.sql.bounces.older import before_bounces, check_bounces, without_fates
 from courriel.outbox.store.sql.connection import SqlConnection
-from courriel.outbox.store.sql.versions import FIRST_VERSION
+from courriel.outbox.store.sql.versions import FIRST_VERSION, WITH_BOUNCES
 from courriel.outbox.store.sqlite import filesystem
 from courriel.outbox.store.sqlite.store import SqliteStore
 from courriel.outbox.store.sqlite.tables import version_of
 from courriel.outbox.store.sqlite.translated import in_our_words, not_an_outbox
+
+if TYPE_CHECKING:
+    from courriel.outbox.store.reports import NewReport, Noted
+    from courriel.outbox.store.suppression import Suppression
 
 T = TypeVar("T")
 
@@ -39,9 +44,14 @@ class SqliteConnectionStore(SqliteStore):
         self._path = Path(found[0]) if found and found[0] else Path(":memory:")
         self._in_file = bool(found and found[0])
         self._begin(clock)
+        self._flag = False
         with in_our_words(self._path):
-            if version_of(cast("sqlite3.Connection", plain), self._path) < FIRST_VERSION:
-                raise not_an_outbox(self._path)
+            version = version_of(cast("sqlite3.Connection", plain), self._path)
+        if version < FIRST_VERSION:
+            raise not_an_outbox(self._path)
+        if version < WITH_BOUNCES:
+            self._sql = before_bounces(self._sql)
+        self._older = version < WITH_BOUNCES
 
     @property
     def beside(self) -> str | None:
@@ -58,9 +68,31 @@ class SqliteConnectionStore(SqliteStore):
             with in_our_words(self._path):
                 filesystem.check_room(self._path, sum(mail.size for mail in mails))
         self._lanes_known.clear()  # a transaction that made one may have been rolled back
+        if not self._older:
+            with in_our_words(self._path):
+                row = _PlainRows(self._connection).execute(self._sql["flags"]).fetchone()
+            self._flag = bool(row and row[2])
         return self._write(lambda _: [self._put(self._connection, mail, known) for mail in mails])
 
+    @property
+    def suppressing(self) -> bool:
+        """See Store.suppressing."""
+        return self._flag
+
+    def suppress(self, entries: Sequence[Suppression]) -> list[bool]:
+        """See Store.suppress."""
+        check_bounces(self.place, older=self._older)
+        return super().suppress(entries)
+
+    def note_reports(self, reports: Sequence[NewReport]) -> list[Noted]:
+        """See Store.note_reports."""
+        check_bounces(self.place, older=self._older)
+        return super().note_reports(reports)
+
     # Transactions.
+
+    def _in_words(self, statement: str) -> str:
+        return without_fates(statement) if self._older else statement
 
     def _read(self, act: Callable[[SqlConnection], T]) -> T:
         with in_our_words(self._path):

@@ -18,7 +18,7 @@ from courriel.outbox.store.sql import claiming, rows
 from courriel.outbox.store.sql.connection import SqlConnection, Values
 from courriel.outbox.store.sql.statements import by_position, for_ids, for_rows, statements
 from courriel.outbox.store.sql.store import SqlStore
-from courriel.outbox.store.sqlite import filesystem
+from courriel.outbox.store.sqlite import filesystem, tables
 from courriel.outbox.store.sqlite.backup import backup
 from courriel.outbox.store.sqlite.file import SqliteFile
 from courriel.outbox.store.sqlite.translated import in_our_words
@@ -69,6 +69,11 @@ class SqliteStore(SqlStore):
         """Path of the file."""
         return str(self._path)
 
+    @property
+    def suppressing(self) -> bool:
+        """See Store.suppressing."""
+        return self._file.suppressing
+
     # Putting.
 
     def put(self, mails: Sequence[NewMail], conn: object = None, *, known: Known | None = None) -> list[str]:
@@ -84,6 +89,7 @@ class SqliteStore(SqlStore):
             return ids
         joined = self._joined(conn)
         with in_our_words(self._path):
+            _, self._file.suppressing = tables.check_era_of(joined, self._path)
             joined.execute("SAVEPOINT courriel_put")
             try:
                 ids = [self._put(joined, mail, known) for mail in mails]
@@ -109,6 +115,8 @@ class SqliteStore(SqlStore):
             return str(cursor.execute(self._sql["id_of_key"], {"key": mail.key}).fetchone()[0])
         if mail.lane not in self._lanes_known:
             cursor.execute(self._sql["put_lane"], values)
+        if self.suppressing:
+            self._leave_out(cursor, mail)
         if mail.id in staged:
             self._staging.take(connection, mail.id)
             return mail.id

@@ -15,11 +15,12 @@ from courriel.outbox.store.sqlite.translated import in_our_words, not_an_outbox
 
 logger = logging.getLogger("courriel.outbox")
 
-UPGRADES: tuple[str, ...] = ()
+UPGRADES: tuple[str, ...] = ("bounces/sqlite_101",)
 """Scripts in `sql`, each from one version to the next. They only add: older workers go on working."""
 
 LOST_LOG = -1  # value of `opened`: the file was copied without its log, or the log was removed
 VERSION = "SELECT version, opened FROM outbox_version"
+_FLAGS = "SELECT * FROM outbox_version"  # version, opened, and from version 101 on: suppressing
 
 
 def check_contents(path: Path, *, create: bool) -> None:
@@ -68,12 +69,17 @@ def version_of(connection: sqlite3.Connection, path: Path) -> int:
     return int(found[0][0])
 
 
-def check_era_of(connection: sqlite3.Connection, path: Path) -> object:
-    """Raise for tables of a later era; otherwise the mark of an open file that has a log, 0 for none."""
-    row = connection.execute(VERSION).fetchone()
+def check_era_of(connection: sqlite3.Connection, path: Path) -> tuple[object, bool]:
+    """Raise for tables of a later era; otherwise the mark of an open file that has a log, 0 for none.
+
+    Also whether anybody is on the suppression list.
+    """
+    cursor = connection.cursor()
+    cursor.row_factory = None  # a caller's connection may have one of its own
+    row = cursor.execute(_FLAGS).fetchone()
     if row is None or type(row[0]) is not int or era_of(row[0]) != era_of(FIRST_VERSION + len(UPGRADES)):
         version_of(connection, path)
-    return row[1] if row else 0
+    return (row[1], len(row) > 2 and bool(row[2])) if row else (0, False)
 
 
 def mark_lost_log(connection: sqlite3.Connection) -> bool:

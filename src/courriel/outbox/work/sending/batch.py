@@ -51,7 +51,8 @@ class Batch:
     `answer_limit` is the longest wait in seconds for an answer to one mail; `goes_on` is called before each mail.
     `ahead` limits the marks, `marking` stores them (default: by separate commits), and `more` returns further mails
     when the last one was supplied. `waiting_lease` is the lease in seconds by which unmarked mails are extended: only
-    by the sending thread, and only when there is progress.
+    by the sending thread, and only when there is progress. `verp` says whether
+    mails may leave with return addresses of their own.
     """
 
     def __init__(
@@ -65,12 +66,14 @@ class Batch:
         marking: Marking | None = None,
         more: Callable[[], bool] = lambda: False,
         waiting_lease: float = LEASE,
+        verp: Callable[[], bool] = lambda: True,
     ) -> None:
         self.jobs: list[Job] = []
         """Supplied mails, in this order."""
         self.progress = self.extended = monotonic()
         self.lease = lease_of_mark(answer_limit)
         self._waiting_lease = waiting_lease
+        self._verp = verp
         self.ahead = ahead or Ahead()
         self.cut: Callable[[], None] | None = None
         """Hangs up the connection on which they are being sent."""
@@ -107,6 +110,11 @@ class Batch:
                 if place < marked:
                     self._marked[lease] = since
                     self.ahead.in_doubt.add(lease)
+
+    def change(self, jobs: Sequence[Job]) -> None:
+        """Replace leased mails by the same ones with fewer recipients, before they are queued."""
+        with self._lock:
+            self._open.update((job.lease_id, job) for job in jobs if job.lease_id in self._open)
 
     def queue(self, jobs: Sequence[Job]) -> None:
         """Append mails to be supplied."""
@@ -352,7 +360,7 @@ class _Supply:
         batch._supplied.append(job)
         batch.touch()
         tried = batch._choose(job)
-        return outgoing(job, batch._store, lambda: batch.before_end(job), batch.touch, tried)
+        return outgoing(job, batch._store, lambda: batch.before_end(job), batch.touch, tried, verp=batch._verp)
 
     def _look(self) -> bool:
         """Whether mails were queued since the last call; mails of the other kind have a pass of their own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
@@ -12,7 +12,7 @@ from courriel.outbox.attempts import Attempts
 from courriel.outbox.lanes import Way
 from courriel.outbox.store.jobs import Claimed, Job
 from courriel.outbox.work.sending.batch import Batch
-from courriel.outbox.work.sending.dispatcher import Dispatcher
+from courriel.outbox.work.sending.dispatcher import Dispatcher, takes_any_sender
 from courriel.outbox.work.sending.marking import Marking
 from courriel.outbox.work.sending.outcomes import LaneOutcome, decision_on
 from courriel.outbox.work.serving.due_lanes import LOOK
@@ -63,6 +63,7 @@ class LaneSending:
             marking=Marking(run.tools.store, run.results.writer),
             more=self._more,
             waiting_lease=terms.waiting_lease,
+            verp=lambda: takes_any_sender(terms.way),
         )
 
     def send(self) -> int:
@@ -122,18 +123,29 @@ class LaneSending:
         """Add claimed mails to the batch; whether there were any."""
         batch = self._batch
         batch.lease_out(claimed.jobs, claimed.marked, began)
-        jobs = [job for job in claimed.jobs if not self._run.doubts.is_in_question(batch, job)]
+        jobs = [job for job in self._spared(claimed.jobs) if not self._run.doubts.is_in_question(batch, job)]
         self._tried += len(jobs)
         self._urgent = self._begun + sum(job.priority == 0 for job in jobs)
         batch.queue([job for job in jobs if not self._is_over(job)])
         return bool(claimed.jobs)
 
+    def _spared(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        """The mails without recipients that have come onto the suppression list since they were put."""
+        if not jobs or not self._run.tools.store.suppressing:
+            return jobs
+        from courriel.outbox.work.serving.suppressed_jobs import without_suppressed
+
+        spared = without_suppressed(self._run.tools.store, jobs)
+        self._batch.change(spared)
+        return spared
+
     def _is_over(self, job: Job) -> bool:
-        """Whether a mail is not to be sent, because it has expired."""
-        if job.left > 0:
+        """Whether a mail is not to be sent, because it has expired, or nobody is left who gets it."""
+        if job.left > 0 and job.recipients:
             return False
         if self._batch.answered(job):
-            self._run.results.store(self._batch, job, policy.expired(job.recipients))
+            over = policy.expired(job.recipients) if job.recipients else policy.suppressed(job.results)
+            self._run.results.store(self._batch, job, over)
         return True
 
     def _more(self) -> bool:

@@ -63,6 +63,14 @@ def links(mail: CapturedMessage, elements: Elements) -> Iterator[Check]:
         )
 
 
+def one_click_link(mail: CapturedMessage) -> str | None:
+    """The link to which a provider posts one click: the first of https, where both fields are there (RFC 8058 3.2)."""
+    if mail.header("List-Unsubscribe-Post").replace(" ", "").lower() != "list-unsubscribe=one-click":
+        return None
+    addresses = _ANGLE.findall(mail.header("List-Unsubscribe"))
+    return next((each for each in addresses if each.lower().startswith("https:")), None)
+
+
 def unsubscribing(mail: CapturedMessage) -> Iterator[Check]:
     """List-Unsubscribe (RFC 2369) and one click (RFC 8058), which Gmail and Yahoo ask of newsletters."""
     header, post = mail.header("List-Unsubscribe"), mail.header("List-Unsubscribe-Post")
@@ -84,7 +92,7 @@ def unsubscribing(mail: CapturedMessage) -> Iterator[Check]:
         )
         return
     https = [each for each in addresses if each.lower().startswith("https:")]
-    if post.replace(" ", "").lower() == "list-unsubscribe=one-click" and https:
+    if one_click_link(mail) is not None:
         yield Check(
             "good",
             "Désabonnement en un clic (RFC 8058).",

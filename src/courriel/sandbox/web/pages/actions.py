@@ -7,10 +7,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from courriel import errors
+from courriel.failures import speak
 from courriel.sandbox.web.api.own import remove_found
 from courriel.sandbox.web.asked import mail_of, site_of
+from courriel.sandbox.web.checks.links import one_click_link
 from courriel.sandbox.web.errors import BadRequest, NotThere
-from courriel.sandbox.web.language import COOKIE
+from courriel.sandbox.web.language import COOKIE, language_of
 from courriel.sandbox.web.pages.rendering import THEME, query
 from courriel.sandbox.web.received import take
 
@@ -79,6 +81,19 @@ async def pass_on(request: Request) -> Response:
     except errors.CourrielError as refused:
         raise BadRequest(str(refused)) from None
     return PlainTextResponse(f"{reply}\n")
+
+
+async def one_click(request: Request) -> Response:
+    """Post one click for the link of a mail, as its reader's provider would: only where the service was named."""
+    site, mail = site_of(request), mail_of(request)
+    if site.one_click is None:
+        raise NotThere("This practice server clicks nowhere; it does with: --unsubscribe-at URL")
+    link = one_click_link(mail)
+    if link is None:
+        raise BadRequest("this mail has no link for one click")
+    speak(language_of(request))
+    said = await run_in_threadpool(site.one_click, link)
+    return PlainTextResponse(f"{said}\n")
 
 
 async def settings(request: Request) -> Response:

@@ -9,6 +9,7 @@ from courriel.failures import spoken
 from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.structure import MailPart, parts_of
 from courriel.sandbox.web.checks.all_checks import check_mail
+from courriel.sandbox.web.checks.links import one_click_link
 from courriel.sandbox.web.mail_html import mail_html
 from courriel.sandbox.web.pages.as_code import as_python, as_test
 from courriel.sandbox.web.pages.envelope import envelope_of
@@ -89,7 +90,7 @@ def _envelope(mail: CapturedMessage) -> dict[str, Any]:
 
 
 def _checks(mail: CapturedMessage) -> dict[str, Any]:
-    return {"checks": check_mail(mail)}
+    return {"checks": check_mail(mail), "one_click": one_click_link(mail) is not None}
 
 
 def _code(mail: CapturedMessage) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""`courriel bounces`: reports about mails of the outbox, taken from a mailbox."""

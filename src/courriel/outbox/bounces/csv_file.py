@@ -1,0 +1,82 @@
+"""CSV files of suppressed addresses: our own, and those that providers hand out."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from courriel import errors
+from courriel.outbox.bounces.entries import checked_entry
+from courriel.outbox.store.suppression import REASONS, Suppression, SuppressionReason
+
+_COLUMNS = ("address", "reason", "stream", "note", "ticket", "added")
+_NAMES = {"email": "address", "e-mail": "address", "email_address": "address", "adresse": "address", "created": "added"}
+"""Heads of columns in files of others, by the names of ours."""
+
+
+def write_csv(path: Path, entries: Iterable[Suppression]) -> int:
+    """Write entries to a new file, UTF-8; an existing file is refused. Returns how many."""
+    number = 0
+    with path.open("x", encoding="utf-8", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(_COLUMNS)
+        for entry in entries:
+            added = datetime.fromtimestamp(entry.added, UTC).isoformat(timespec="microseconds")
+            out.writerow((entry.address, entry.reason, entry.stream, entry.note, entry.ticket, added))
+            number += 1
+    return number
+
+
+def read_csv(path: Path, reason: SuppressionReason) -> Iterator[Suppression]:
+    """Entries of a file: with heads of columns, or with an address at the beginning of each line.
+
+    Raises UsageError with the number of the line at fault.
+    """
+    # utf-8-sig: spreadsheets write a mark in front.
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = csv.reader(file)
+        heads: list[str] | None = None
+        try:
+            for row in lines:
+                if not any(cell.strip() for cell in row):
+                    continue
+                if heads is None:
+                    named = [_NAMES.get(cell.strip().lower(), cell.strip().lower()) for cell in row]
+                    heads = named if "address" in named else ["address"]
+                    if "address" in named:
+                        continue
+                yield checked_entry(_entry(dict(zip(heads, row, strict=False)), reason))
+        except (errors.UsageError, csv.Error, UnicodeDecodeError) as wrong:
+            raise errors.UsageError(f"{path}, line {lines.line_num}: {wrong}") from wrong
+
+
+# The steps.
+
+
+def _entry(said: dict[str, str], usual: SuppressionReason) -> Suppression:
+    given = said.get("reason", "").strip().lower()
+    reason = next((known for known in REASONS if known == given), usual)
+    note = said.get("note", "")
+    if given and given != reason:
+        note = note or given  # a provider's own word
+    return Suppression(
+        said.get("address", "").strip(),
+        reason,  # type: ignore[arg-type]
+        said.get("stream", "").strip(),
+        " ".join(note.split()),
+        said.get("ticket", "").strip(),
+        _moment(said.get("added", "").strip()),
+    )
+
+
+def _moment(text: str) -> float:
+    """Seconds since 1970; 0, which means now, where there is none. Raises UsageError for what is no time."""
+    if not text:
+        return 0.0
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as wrong:
+        raise errors.UsageError(f"added: a time as 2026-11-30T12:00:00+00:00, not {text[:40]!r}") from wrong
+    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()

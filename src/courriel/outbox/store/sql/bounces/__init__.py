@@ -1,0 +1,1 @@
+"""Reports about sent mails, and suppressed addresses, in SQL."""

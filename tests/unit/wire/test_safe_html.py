@@ -1,0 +1,83 @@
+"""Harmless HTML of received letters: what stays, what goes, and pictures from the letter itself."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from courriel import Letter, Message, MissingExtra
+
+PNG = b"\x89PNG\r\n\x1a\n1"
+
+
+def letter(html: str) -> Letter:
+    return Letter.parse(b"Subject: x\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" + html.encode())
+
+
+ATTACKS = {
+    "script": "<script>hurt()</script><p>x</p>",
+    "handler": '<img src=x onerror="hurt()"><body onload="hurt()"><a onclick="hurt()">x</a>',
+    "javascript": '<a href="javascript:hurt()">x</a><a href=" jAvAsCrIpT:hurt()">y</a><a href="data:x,hurt()">z</a>',
+    "svg": "<svg onload=hurt()><script>hurt()</script><animate onbegin=hurt()></svg>",
+    "mutation": '<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror=hurt()&gt;">',
+    "frame": '<iframe srcdoc="<script>hurt()</script>"></iframe><object data="hurt()"></object><embed src="hurt()">',
+    "form": '<form action="https://hurt()/"><input name=hurt()><button formaction=hurt()>x</button></form>',
+    "refresh": '<meta http-equiv=refresh content="0;url=https://hurt()/"><base href="https://hurt()/">',
+    "sheet": "<style>@import 'https://hurt()/';body{display:none}</style><link rel=stylesheet href=https://hurt()/>",
+    "fetch": "<p style=\"background:url(https://hurt()/)\">x</p><td background='https://hurt()/'><img srcset='https://hurt()/'>",
+    "escape": r"<p style='background:u\72l(https://hurt()/)'>x</p><p style='background:\75 rl(https://hurt()/)'>x</p>",
+    "layer": "<div style='position:fixed;top:0;z-index:9;--x:hurt()'>x</div><body style='position:fixed'>",
+    "names": "<form id=hurt()><a name=hurt()><p id=hurt() class=hurt()>x</p>",
+    "relative": "<a href='/hurt()'>x</a><a href='//hurt()/'>x</a><img src='/hurt()'><a href='\\\\hurt()'>x</a>",
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_nothing_of_an_attack_is_left(attack: str) -> None:
+    for remote in (False, True):
+        made = letter(f"<div>{ATTACKS[attack]}").safe_html(remote_images=remote)
+
+        assert "hurt" not in made.replace("&lt;img src=1 onerror=hurt()&gt;", "")
+        assert not any(word in made for word in ("position", "<style", "<script", "<form", "url(", "z-index"))
+
+
+def test_the_look_of_a_letter_stays() -> None:
+    html = '<body bgcolor="#eee"><table width="600"><tr><td style="color:red;padding:1px"><a href="https://example.org/x">x</a>'
+
+    made = letter(html).safe_html()
+
+    assert made.startswith('<div style="background-color:#eee"><table width="600">')
+    assert '<td style="color:red;padding:1px"><a href="https://example.org/x" rel="noopener noreferrer">x</a>' in made
+
+
+def test_pictures_on_the_web_are_shown_by_choice() -> None:
+    given = letter("<img src='https://example.org/pixel.png' alt=x>")
+
+    assert given.safe_html() == '<img alt="x">'
+    assert given.safe_html(remote_images=True) == '<img src="https://example.org/pixel.png" alt="x">'
+
+
+def test_pictures_of_the_letter_are_part_of_its_html_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = (
+        Message(
+            sender="a@example.org", to="b@example.org", text="x", html="<img src=cid:a><img src='CID:b'><img src=cid:c>"
+        )
+        .with_data(PNG, "a.png", inline=True, content_id="a")
+        .with_data(PNG + b"23", "b.png", inline=True, content_id="b")
+        .with_data(b"<svg onload='hurt()'/>", "c.svg", inline=True, content_id="c")
+    )
+    monkeypatch.setattr("courriel.wire.html.safe.LARGEST_PICTURE", len(PNG))
+
+    assert Letter.parse(message.as_bytes()).safe_html() == '<img src="data:image/png;base64,iVBORw0KGgox"><img><img>'
+
+
+def test_a_letter_without_html_has_none() -> None:
+    assert Letter.parse(b"Subject: x\r\n\r\n<b>").safe_html() == ""
+
+
+def test_without_nh3_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nh3", None)
+
+    with pytest.raises(MissingExtra, match=r"courriel\[html\]"):
+        letter("<p>").safe_html()
