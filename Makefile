@@ -110,7 +110,7 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml tools/environment.sh
 	@sh tools/environment.sh $(VENV) dev
 
 # The builders and judges of a release, apart from what tests need.
-$(VENV)/.release: requirements/release.txt $(VENV)/.dev
+$(VENV)/.release: requirements/release.txt | $(VENV)/.dev
 	@$(BIN)/python -m venv --clear $(VENV)/release
 	@$(VENV)/release/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes --only-binary :all: \
 		-r requirements/release.txt
