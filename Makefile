@@ -27,10 +27,10 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-long fast pythons check bench format cover play sandbox pictures news lock venv debian servers
+.PHONY: help demo test test-long fast pythons check bench format cover play sandbox pictures news lock release-check venv debian servers
 
 help:
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1@\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F @ '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1@\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F @ '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.run ## see the library at work, on a practice server on this machine
 	@$(BIN)/courriel demo
@@ -89,6 +89,10 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 lock: $(VENV)/.dev ## compile requirements/*.in again (OPTIONS=--upgrade for newer versions)
 	@$(LOCK) requirements/run.in --output-file requirements/run.txt
 	@$(LOCK) requirements/dev.in --output-file requirements/dev.txt
+	@$(LOCK) requirements/release.in --output-file requirements/release.txt
+
+release-check: $(VENV)/.dev $(VENV)/.release ## build the last commit twice, judge and install it, each extra alone (OPTIONS=--offline)
+	@$(VENV)/release/bin/python tools/release/check.py $(OPTIONS)
 
 venv: $(VENV)/.dev ## set up .venv for working here
 
@@ -104,3 +108,10 @@ $(VENV)/.run: requirements/run.txt pyproject.toml tools/environment.sh
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml tools/environment.sh
 	@sh tools/environment.sh $(VENV) dev
+
+# The builders and judges of a release, apart from what tests need.
+$(VENV)/.release: requirements/release.txt | $(VENV)/.dev
+	@$(BIN)/python -m venv --clear $(VENV)/release
+	@$(VENV)/release/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes --only-binary :all: \
+		-r requirements/release.txt
+	@touch $@

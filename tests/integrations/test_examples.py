@@ -30,6 +30,13 @@ SAID = {
         r"readers with the mail: 300 of 300; not sent: 0",
         r"with two copies: \d+ all of them known as in doubt: True",
     ],
+    "wlangage": [
+        r"non envoyé à Ève Leroy : Email\.Destinataire\[1\] n'est pas une adresse : « pas une adresse »\. Rien n.*",
+        r"2 rappels envoyés",
+        r"arrived: bob@example\.org, Votre commande n°1041, Votre commande vous attend au comptoir\.",
+        r"arrived: dora@example\.org, Votre commande n°1043, Elle y est depuis 5 jours\.",
+        r"in Python: def Rappelle\(sAdresse: str, sNom: str, nCommande: int, nJours: int\) -> bool:",
+    ],
 }
 
 

@@ -58,13 +58,15 @@ PACKAGES = {
 def need(*programs: str, as_root: bool = False) -> None:
     """Leave the test out, in so many words, when a program is missing; where `CI` is "true", fail it.
 
+    Paths and packages are Debian's: on other systems what needs a real server is left out, and says which.
+
     On a machine that exists to run the tests, a test left out is a test that nobody runs.
     """
     packages = sorted({PACKAGES[program] for program in programs if not Path(program).exists()})
     if packages:
         names = " ".join(packages)
         leave_out(f"{names} not installed. On Debian and Ubuntu: apt-get install -y --no-install-recommends {names}")
-    if as_root and os.geteuid() != 0:
+    if as_root and (not hasattr(os, "geteuid") or os.geteuid() != 0):
         leave_out(f"{shutil.which(programs[0]) or programs[0]} must be started by root: run the tests as root")
 
 

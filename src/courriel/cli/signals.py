@@ -78,8 +78,8 @@ def interrupted_in_time(ask: Callable[[], object], grace: float) -> Generator[No
 @contextmanager
 def _handling(handler: Callable[[int, FrameType | None], None]) -> Generator[None, None, None]:
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGALRM"):
-        numbers.append(signal.SIGALRM)
+    # The end of the grace, where the system has a timer; Ctrl-Break on Windows.
+    numbers += [getattr(signal, name) for name in ("SIGALRM", "SIGBREAK") if hasattr(signal, name)]
     former = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from courriel import Security, Server
+from courriel import InvalidServer, Security, Server
 from courriel.model.server import Dialect
 from courriel.network.connecting import resolve
 
@@ -42,6 +42,13 @@ def test_an_address_needs_no_name_service() -> None:
         (socket.AF_UNIX, "/run/lmtp")
     ]
     assert resolve.places_at_once(Server("mx.example.org")) is None
+
+
+def test_a_unix_socket_is_refused_where_the_system_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "AF_UNIX")
+
+    with pytest.raises(InvalidServer, match=r"/run/lmtp: this system has no Unix sockets"):
+        resolve.places_at_once(Server("/run/lmtp", security=Security.NONE, dialect=Dialect.LMTP))
 
 
 @pytest.mark.parametrize("trouble", [socket.gaierror(socket.EAI_NONAME, "no"), UnicodeError("label too long")])

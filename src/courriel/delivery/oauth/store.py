@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 LOCK_LIMIT = 90.0
 """Seconds to wait for another process that refreshes the same login; more than one exchange may take."""
 _LARGEST = 256 * 1024  # bytes
+_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)  # on Windows a text file would grow as it is written
 _ROOM = 64 * 1024  # bytes; more than any login
 _SERVICE = "courriel login"
 
@@ -98,9 +99,7 @@ class LoginFile:
         self._file = -1
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file = os.open(
-                self._temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600
-            )
+            self._file = os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
             _write(self._file, bytes(_ROOM))
             os.fsync(self._file)
         except OSError as failed:
@@ -171,7 +170,7 @@ def lock(name: str, limit: float = LOCK_LIMIT) -> Generator[None]:
     path = path_of(name, ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o600)
     except OSError as failed:
         raise _unstorable(name, failed) from failed
     try:
@@ -209,7 +208,7 @@ def path_of(name: str, ending: str = ".json") -> Path:
 
 
 def _read(path: Path, name: str) -> bytes:
-    file = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    file = os.open(path, os.O_RDONLY | _FLAGS)
     try:
         status = os.fstat(file)
         if os.name != "nt" and (status.st_uid != os.geteuid() or status.st_mode & 0o077):

@@ -34,6 +34,9 @@ def main(program: str, arguments: Sequence[str]) -> int:
 
 
 def _run(options: SendmailOptions) -> int:
+    if os.name == "nt":
+        # Owners, modes and a drop folder are what it is made of, and no program of Windows looks for it.
+        raise errors.UsageError("sendmail is for Unix; on Windows: courriel send")
     if options.mode == words.ALIASES:
         return OK  # aliases are read as they are; there is nothing to build
     from courriel.integrations.sendmail.identity import drop_folder, identity

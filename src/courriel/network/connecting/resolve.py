@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
+from courriel import errors
 from courriel.model.server import Server
 
 TYPE_CHECKING = False
@@ -23,8 +24,10 @@ class AddressesFailed(TimeoutError):
 
 
 def places_at_once(server: Server | Proxy) -> list[Place] | None:
-    """Addresses of a server that needs no name lookup (IP literal, Unix socket); None otherwise."""
+    """Addresses of a server that needs no name lookup (IP literal, Unix socket), else None. Raises InvalidServer."""
     if server.host.startswith("/"):
+        if not hasattr(socket, "AF_UNIX"):  # Python on Windows
+            raise errors.InvalidServer(f"{server.host}: this system has no Unix sockets; name a host and a port")
         return [(socket.AF_UNIX, server.host)]
     # The host is ASCII already; given as str, Python would import its IDNA tables (1 ms).
     host = server.host.encode("ascii")

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as a gentle stop."""
+"""SIGTERM and SIGINT as a gentle stop; on Windows Ctrl-Break too, the one that another process can send."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import signal
 import threading
 
 from courriel.outbox.work.worker import Worker
+
+STOPS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name))
 
 
 class stopped_by_signals:  # noqa: N801 - used like a function after `with`
@@ -17,7 +19,7 @@ class stopped_by_signals:  # noqa: N801 - used like a function after `with`
 
     def __enter__(self) -> None:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in STOPS:
                 self._before[number] = signal.signal(number, self._stop)
 
     def _stop(self, number: int, frame: object) -> None:

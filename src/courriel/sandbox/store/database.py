@@ -19,7 +19,7 @@ def open_database(path: Path | None, script: str) -> sqlite3.Connection:
     """
     if path is not None:
         # Before SQLite makes it: the files that it puts beside have the mode of the first.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600))
         path.chmod(0o600)
     connection = sqlite3.connect(path or ":memory:", timeout=0.5, check_same_thread=False, isolation_level=None)
     try:
