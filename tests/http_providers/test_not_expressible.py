@@ -8,7 +8,7 @@ from email.message import EmailMessage
 import pytest
 
 import courriel
-from courriel import InvalidUrl, Message, Notify, ReadyMessage, Route, errors
+from courriel import InvalidUrl, Message, Notify, ReadyMessage, Return, Route, errors
 from courriel._dataclass import replace
 from courriel.delivery.http_providers import brevo, graph, mailjet
 from courriel.delivery.http_providers.transport import HttpTransport
@@ -40,7 +40,7 @@ def refused(server: HttpProviderServer, transport: HttpTransport, message: objec
 
 EVERYWHERE: dict[str, tuple[object, dict[str, object], str]] = {
     "delivery reports": (mail(), {"notify": [Notify.FAILURE]}, "notify"),
-    "an envelope id": (mail(), {"envid": "42"}, "notify, ret, envid"),
+    "reports with the whole mail": (mail(), {"ret": Return.FULL}, "notify, ret"),
     "require_tls": (mail(), {"require_tls": True}, "require_tls"),
     "another return address (VERP)": (mail(), {"sender": "bounce+bob@contoso.example"}, "bounces"),
     "the null sender": (mail(), {"sender": ""}, "null sender"),

@@ -28,6 +28,12 @@ def ready(**more: object) -> Submission:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_envelope_id_alone_is_left_out(server: HttpProviderServer, url: Url, provider: str) -> None:
+    assert courriel.send(mail(), via=url(provider), envid="42").accepted == ("bob@example.org",)
+    assert len(server.taken) == 1
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_mail_is_taken_for_everybody(server: HttpProviderServer, url: Url, provider: str) -> None:
     message = mail(cc="Carol <carol@example.org>", bcc="dan@example.org", reply_to="answers@contoso.example")
 

@@ -103,8 +103,9 @@ def cannot(title: str, what: str, capability: str) -> errors.NotSupported:
 
 def _refuse_options(submission: Submission, header: MailHeader, title: str) -> None:
     envelope = submission.envelope
-    if envelope.wants_reports:
-        raise cannot(title, "it takes no request for delivery reports (notify, ret, envid)", "DSN")
+    # An envelope id alone asks for nothing, and the outbox gives one to every mail: it is left out.
+    if envelope.notify or envelope.ret:
+        raise cannot(title, "it takes no request for delivery reports (notify, ret)", "DSN")
     if envelope.require_tls:
         raise cannot(title, "it takes no demand that every hop is encrypted (require_tls)", "REQUIRETLS")
     if envelope.needs_smtputf8:
