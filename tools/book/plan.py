@@ -37,6 +37,9 @@ PARTS = (
             "fr": "Une tâche par page, avec des exemples que les tests exécutent.",
         },
         (
+            "confirmation",
+            "password-reset",
+            "orders",
             "messages",
             "templates",
             "outbox",
@@ -64,6 +67,7 @@ PARTS = (
             "transports",
             "transcripts",
             "wlangage-programs",
+            "platforms",
             "moving",
         ),
     ),
