@@ -19,8 +19,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import chart, checking, draining, imap_limits, limits, machine, outbox, pruning, queues, report
-from .certificates import write_certificates
+from . import chart, checking, draining, imap_limits, inbox, limits, machine, outbox, pruning, queues, report
+from .certificates import write_certificates, write_signing_key
 from .contestants import Contestant, assemble
 from .growing import Curve, grow
 from .material import Material
@@ -47,6 +47,7 @@ def main() -> int:
         material = Material(folder)
         material.write()
         write_certificates(folder)
+        write_signing_key(folder)
         ground = Ground(core, folder)
         field = assemble(folder, core)
         for who, why in field.absent.items():
@@ -65,7 +66,7 @@ def main() -> int:
                 wrong[row.name] = checking.check(row, ground, field.contestants, material)
                 checked += sum(rival.name in field.contestants for rival in row.rivals) + 1 if row.sink else 0
                 results += measure(row, ground, field.contestants, throttle)
-            for part in ("imap, ceilings", "latency", "import", "memory", "outbox"):
+            for part in ("imap, ceilings", "latency", "import", "memory", "outbox", "inbox"):
                 if part.startswith(options.rows):
                     narrate(part)
                     try:
@@ -114,6 +115,8 @@ def _limits(
         return limits.latency(ground, contestants, throttle)
     if part == "import":
         return limits.starting(ground, throttle)
+    if part == "inbox":
+        return inbox.inbox(throttle)
     if part == "outbox":
         return [
             *outbox.keeping(throttle),

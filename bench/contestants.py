@@ -171,6 +171,16 @@ def assemble(folder: Path, core: int | None) -> Field:
         versions["smtp-source"] = postfix_version()
     else:
         absent["smtp-source"] = "not installed: Debian's package postfix brings it (`make debian`)"
+    debian = subprocess.run(
+        ["dpkg-query", "--show", "--showformat=${Version}", "python3-dkim"], capture_output=True, text=True, check=False
+    )
+    if debian.returncode == 0:
+        contestants["dkimpy"] = Contestant(
+            "dkimpy", ["/usr/bin/python3", "-m", "bench.peers.dkimpy_peer", str(folder)], core
+        )
+        versions["dkimpy"] = f"{debian.stdout}, Debian's Python"
+    else:
+        absent["dkimpy"] = "not installed: Debian's package python3-dkim brings it (`make debian`)"
     client = built_by_cc("peers/client.c")
     if client is not None:
         contestants["C"] = OneShot("C", [str(client), "{port}", "{count}", str(folder)], core)

@@ -21,10 +21,11 @@ from courriel import (
     ReadyMessage,
     SmtpPool,
     SmtpSession,
+    Submission,
     Template,
 )
 from courriel.session.encoding import Sendable
-from courriel.types import SendArguments
+from courriel.types import SendArguments, Signer
 from courriel.wire.mime import transfer
 
 from . import receiving
@@ -103,6 +104,29 @@ def build_text(job: Job) -> dict[str, float]:
     with Clock() as clock:
         for _ in range(job.count):
             bytes(content_of(plain(text)))
+    return timed(clock, job.count)
+
+
+def sign(job: Job) -> dict[str, float]:
+    """By the signer that sessions, pools and the outbox use; RSA, relaxed/relaxed."""
+    signer = signer_of(job)
+    made = [ReadyMessage.parse(mail) for mail in job.ready()]
+    submissions = [Submission(mail.envelope(), mail.content, mail.message_id) for mail in made]
+    with Clock() as clock:
+        for submission in submissions:
+            signer.sign(submission)
+    return timed(clock, job.count)
+
+
+def signer_of(job: Job) -> Signer:
+    return Signer("example.org", "s1", f"file:{job.material.folder / 'dkim.pem'}")
+
+
+def built_signed(job: Job) -> dict[str, float]:
+    text, signer = job.material.text("text.txt"), signer_of(job)
+    with SmtpSession(server(job)) as session, Clock() as clock:
+        for _ in range(job.count):
+            session.send(signer.signed(plain(text)))
     return timed(clock, job.count)
 
 
@@ -278,6 +302,8 @@ def main() -> None:
             "single": single,
             "build-text": build_text,
             "build-html": build_html,
+            "sign": sign,
+            "built-signed": built_signed,
             "build-html-7": build_html,
             "built": built,
             "built-single": built_single,

@@ -40,9 +40,9 @@ class Client:
         self._line.sendall(b"EHLO bench.example.org\r\n")
         self._pipelining = b"PIPELINING" in self._reply(b"250")
 
-    def send(self, letter: bytes) -> None:
+    def send(self, letter: bytes, recipient: bytes = b"bob@example.org") -> None:
         """Send one mail, which has no line that begins with a dot."""
-        words = (b"MAIL FROM:<ada@example.org>\r\n", b"RCPT TO:<bob@example.org>\r\n", b"DATA\r\n")
+        words = (b"MAIL FROM:<ada@example.org>\r\n", b"RCPT TO:<%s>\r\n" % recipient, b"DATA\r\n")
         codes = (b"250", b"250", b"354")
         if self._pipelining:
             self._line.sendall(b"".join(words))

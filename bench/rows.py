@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .contestants import BARE
+from .contestants import BARE, OURS
 from .imap_rows import imap_rows
 from .material import LETTERS, MB, Material
 from .measuring import Rival, Row
@@ -81,6 +81,20 @@ def rows(material: Material, folder: Path) -> list[Row]:
                 Rival("JavaMail", 6),
                 Rival(BARE, None, "ready"),
             ),
+        ),
+        Row(
+            "signing",
+            "sign a ready-made 1 kB mail by DKIM, RSA-2048, relaxed/relaxed",
+            "sign",
+            "",
+            (Rival("dkimpy", 15),),
+        ),
+        Row(
+            "built, signed and sent",
+            "build, sign by RSA-2048, send, 1 kB of text, PIPELINING",
+            "built-signed",
+            "smtp-sink",
+            (Rival(OURS, None, "built-single", label="the same, unsigned"),),
         ),
         Row(
             "built-and-sent, CHUNKING",

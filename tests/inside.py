@@ -23,6 +23,11 @@ def socket_of(session: Any) -> Any:
     return session._line._socket.raw
 
 
+def idle_socket_of(transport: Any) -> Any:
+    """The socket that an HttpTransport has kept for its next mail."""
+    return transport._idle[-1]._line
+
+
 def arrivals_of(session: Any) -> Any:
     """The receive buffer of an asyncio session that is open."""
     assert session._line._arrivals is not None

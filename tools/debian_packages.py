@@ -56,6 +56,11 @@ PACKAGES = {
     "php-cli": "the same, called by PHP's mail()",
     "git-email": "the same, called by git send-email",
     "libmailtools-perl": "the same, which reads addresses by it",
+    "opendkim": "the tests of DKIM, signed and verified by OpenDKIM",
+    "opendkim-tools": "the same, for opendkim-testmsg",
+    "rspamd": "the same, verified by Rspamd",
+    "python3-dkim": "the same, verified by dkimpy; the bench beside it",
+    "python3-nacl": "the same, for Ed25519",
 }
 SERVICES = {
     "postfix": ["postfix.service"],
@@ -70,6 +75,8 @@ SERVICES = {
     "microsocks": ["microsocks.service"],
     "squid": ["squid.service"],
     "cron": ["cron.service"],
+    "opendkim": ["opendkim.service"],
+    "rspamd": ["rspamd.service"],
 }
 APT = [
     "apt-get",

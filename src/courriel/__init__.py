@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from courriel.compose.template import Template as Template
     from courriel.delivery.connect import aconnect as aconnect
     from courriel.delivery.connect import connect as connect
+    from courriel.delivery.dkim.signed import AsyncSigned as AsyncSigned
+    from courriel.delivery.dkim.signed import Signed as Signed
     from courriel.delivery.open_mailbox import amailbox as amailbox
     from courriel.delivery.open_mailbox import mailbox as mailbox
     from courriel.delivery.send import asend as asend
@@ -90,6 +92,9 @@ if TYPE_CHECKING:
     from courriel.model.received.attachment import ReceivedAttachment as ReceivedAttachment
     from courriel.model.received.folder import FolderPosition as FolderPosition
     from courriel.model.received.limits import ReadLimits as ReadLimits
+    from courriel.model.received.report import RecipientReport as RecipientReport
+    from courriel.model.received.report import Report as Report
+    from courriel.model.received.report import ReportKind as ReportKind
     from courriel.model.received.search import Search as Search
     from courriel.model.received.sync import SyncMark as SyncMark
     from courriel.model.server import Dialect as Dialect
@@ -124,6 +129,7 @@ _HOMES = {
     "AsyncLetter": "wire.parse.letter",
     "AsyncOutbox": "outbox.aio",
     "AsyncPopSession": "session.pop3.session",
+    "AsyncSigned": "delivery.dkim.signed",
     "AsyncSmtpPool": "session.pool.awaited",
     "AsyncSmtpSession": "session.smtp",
     "AsyncTransport": "delivery.transport",
@@ -176,11 +182,14 @@ _HOMES = {
     "Receipt": "model.receipt",
     "ReceivedAddress": "model.received.address",
     "ReceivedAttachment": "model.received.attachment",
+    "RecipientReport": "model.received.report",
     "RecipientResult": "model.receipt",
     "RecipientsRefused": "errors",
     "Refused": "errors",
     "RemoteProtocolError": "errors",
     "Reply": "reply",
+    "Report": "model.received.report",
+    "ReportKind": "model.received.report",
     "Return": "model.envelope",
     "RichTemplate": "compose.rich",
     "Route": "delivery.urls.route",
@@ -191,6 +200,7 @@ _HOMES = {
     "SendOptions": "model.submission",
     "SenderRefused": "errors",
     "Server": "model.server",
+    "Signed": "delivery.dkim.signed",
     "SmtpPool": "session.pool.blocking",
     "SmtpSession": "session.smtp",
     "State": "outbox.store.states",

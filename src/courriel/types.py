@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from courriel.delivery.adapters import ProvidedTransport as ProvidedTransport
     from courriel.delivery.connect import AsyncConnected as AsyncConnected
     from courriel.delivery.connect import Connected as Connected
+    from courriel.delivery.dkim.signer import Signer as Signer
+    from courriel.delivery.http_providers.transport import HttpTransport as HttpTransport
     from courriel.delivery.local import KeptMessage as KeptMessage
     from courriel.delivery.local import KeptMessages as KeptMessages
     from courriel.delivery.local import LocalTransport as LocalTransport
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from courriel.doctor.step import Step as Step
     from courriel.doctor.step import StepName as StepName
     from courriel.doctor.step import StepStatus as StepStatus
+    from courriel.doctor.visit.arrival import Arrival as Arrival
     from courriel.doctor.visit.certificates import CertificateFacts as CertificateFacts
     from courriel.doctor.visit.neighbours import Neighbour as Neighbour
     from courriel.errors import Stage as Stage
@@ -59,6 +62,9 @@ if TYPE_CHECKING:
     from courriel.model.received.account import Namespaces as Namespaces
     from courriel.model.received.account import Quota as Quota
     from courriel.model.received.answerable import Answerable as Answerable
+    from courriel.model.received.authentication import Authentication as Authentication
+    from courriel.model.received.authentication import AuthenticationField as AuthenticationField
+    from courriel.model.received.authentication import AuthenticationResult as AuthenticationResult
     from courriel.model.received.folder import Filed as Filed
     from courriel.model.received.folder import Folder as Folder
     from courriel.model.received.folder import FolderStatus as FolderStatus
@@ -150,13 +156,18 @@ _HOMES = {
     "AsyncWatch": "session.imap.awaited_watch",
     "AsyncWorker": "outbox.aio",
     "Attachments": "model.attachment",
+    "Arrival": "doctor.visit.arrival",
     "Attempt": "outbox.attempts",
     "AttemptListener": "outbox.attempts",
+    "Authentication": "model.received.authentication",
+    "AuthenticationField": "model.received.authentication",
+    "AuthenticationResult": "model.received.authentication",
     "BridgeAccount": "dialogue.relay.session",
     "BridgeRoutes": "bridge.accounts",
     "BridgeTrial": "bridge.bridge",
     "CapturedMessage": "sandbox.letter",
     "Said": "sandbox.said",
+    "Signer": "delivery.dkim.signer",
     "SaidLine": "sandbox.said",
     "WebSettings": "sandbox.web_settings",
     "CertificateFacts": "doctor.visit.certificates",
@@ -178,6 +189,7 @@ _HOMES = {
     "FolderLetter": "session.imap.letters",
     "FolderStatus": "model.received.folder",
     "Health": "outbox.work.health",
+    "HttpTransport": "delivery.http_providers.transport",
     "IfKnown": "outbox.putting.terms",
     "ImapLetterRefs": "session.imap.mailbox",
     "InHand": "outbox.work.liveness",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from courriel import Sandbox
+from courriel.cli.providers import facts
 from courriel.delivery.urls import providers
 from courriel.delivery.urls.route import Route
 
@@ -117,13 +118,14 @@ def test_each_provider_is_shown_in_both_languages(courriel: Run, provider: provi
     english = courriel("providers", provider.name).out
     french = courriel("providers", provider.name, "--lang", "fr").out
 
-    assert f"{provider.host} {provider.port}" in english
+    host = provider.host.replace("{region}", "REGION")
+    assert f"{host} {provider.port}" in english
     assert provider.help in english
     assert "  Limits     " in english
     assert "  Limites    " in french
     assert f"({provider.checked})" not in english
     assert not provider.limits or provider.checked, "limits come with the day on which they were looked up"
-    assert Route.parse(f"{provider.name}:{provider.example}").server is not None
+    assert Route.parse(facts.url(provider)).server is not None
 
 
 @pytest.mark.parametrize(
@@ -136,6 +138,12 @@ def test_each_provider_is_shown_in_both_languages(courriel: Run, provider: provi
         ("icloud", "an app password (https://account.apple.com)"),
         ("icloud", "for reading, what stands before the at sign"),
         ("bbox", "smtp.bbox.fr 465"),
+        ("ses", "50 recipients of one message"),
+        ("ses.eu-west-3", "email-smtp.eu-west-3.amazonaws.com 465"),
+        ("graph", "HTTPS requests"),
+        ("graph", "courriel login microsoft --for graph"),
+        ("brevo", "99 recipients of one message"),
+        ("mailjet", "an API key"),
     ],
 )
 def test_limits_and_logins_are_told(courriel: Run, name: str, said: str) -> None:

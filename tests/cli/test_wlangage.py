@@ -14,6 +14,7 @@ import pytest
 
 from cli.conftest import Ran
 from courriel import Sandbox
+from dkim_keys import settings, verdicts
 
 Run = Callable[..., Ran]
 
@@ -56,6 +57,19 @@ def test_a_practice_server_shows_what_arrived(run: Run, program: Path) -> None:
 
     assert (ran.status, ran.err) == (0, "")
     assert ran.out.splitlines() == ["parti", "", "  arrivé pour : bob@example.org", "  objet : Été", "  | corps"]
+
+
+@pytest.mark.slow
+def test_mail_of_a_program_is_signed_where_the_setting_says_so(run: Run, program: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "config" / "courriel"
+    folder.mkdir(parents=True)
+    (folder / "courriel.toml").write_text(settings(tmp_path), encoding="utf-8")
+    with Sandbox() as sandbox:
+        ran = run("wlangage", "run", program, "--set", "sNom=ada", "--via", f"{sandbox.starttls_url}&dkim=example")
+        (letter,) = sandbox.letters
+
+    assert ran.status == 0
+    assert verdicts(letter.content) == ["pass", "pass"]
 
 
 @pytest.mark.slow

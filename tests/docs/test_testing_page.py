@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from courriel import Sandbox
 from courriel.model import recipient_rule
 from courriel.sandbox import weather
 from courriel.testing import MailAssertion, MailFaults, MailOutbox, plugin
+from servers.packages import need
+from servers.peers import NODE_MODULES, need_node
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = ["docs/testing.md", "docs/testing.fr.md"]
+PHP = "/usr/bin/php"
 
 
 def text(page: str) -> str:
@@ -65,3 +73,52 @@ def test_the_addresses_of_the_page_make_weather(page: str) -> None:
 
     assert len(addresses) == 8
     assert None not in map(weather.by_address, addresses)
+
+
+# Other languages.
+
+
+@pytest.fixture
+def served() -> Iterator[Sandbox]:
+    with Sandbox(web_port=0) as sandbox:
+        yield sandbox
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("page", PAGES)
+def test_the_program_in_node_sends_and_finds_its_mail(page: str, served: Sandbox, tmp_path: Path) -> None:
+    node = need_node("nodemailer")
+    program = tmp_path / "shop.mjs"
+    (tmp_path / "node_modules").symlink_to(NODE_MODULES)
+    imports = 'import assert from "node:assert";\nimport nodemailer from "nodemailer";\n'
+    program.write_text(imports + sample(page, "js", served), encoding="utf-8")
+
+    subprocess.run([node, str(program)], check=True, timeout=60)
+
+    assert served.letters[-1].recipients == ("bob@example.org",)
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("page", PAGES)
+def test_the_program_in_php_sends_and_finds_its_mail(page: str, served: Sandbox, tmp_path: Path) -> None:
+    need(PHP)
+    program = tmp_path / "shop.php"
+    program.write_text("<?php\n" + sample(page, "php", served), encoding="utf-8")
+    (command,) = re.findall(r"//   (COURRIEL_URL=.*)", program.read_text(encoding="utf-8"))
+    command = command.replace(" php ", f" {PHP} -d zend.assertions=1 ").replace("shop.php", str(program))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    subprocess.run(
+        ["/bin/sh", "-c", command],
+        check=True,
+        timeout=60,
+        env={**os.environ, "PATH": path, "XDG_STATE_HOME": str(tmp_path)},
+    )
+
+    assert served.letters[-1].recipients == ("bob@example.org",)
+
+
+def sample(page: str, language: str, sandbox: Sandbox) -> str:
+    """The sample of the page, with the ports of this sandbox."""
+    (found,) = re.findall(rf"```{language}\n(.*?)```", text(page), re.DOTALL)
+    return str(found).replace("1025", str(sandbox.port)).replace("http://127.0.0.1:8025/", sandbox.web_url or "")

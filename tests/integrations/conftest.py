@@ -1,6 +1,7 @@
-"""The real servers and the sendmail that the tests of integrations use."""
+"""The real servers, the sendmail, and what workers of task queues need, for the tests of integrations."""
 
+from integrations.queue_workers import broker, load, outbox, redis_url, sandbox, settings
 from integrations.sendmail_process import sendmail
 from servers.fixtures import postgres
 
-__all__ = ["postgres", "sendmail"]
+__all__ = ["broker", "load", "outbox", "postgres", "redis_url", "sandbox", "sendmail", "settings"]

@@ -4,60 +4,27 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from courriel import Message, Outbox, Receipt, Sandbox, State, errors
+from courriel import Outbox, Receipt, Sandbox, State, errors
+from integrations.queue_workers import MESSAGE, Loading
 from integrations.services import LONG, python, running, until
 from servers.daemon import Daemon
-from servers.redis import redis
 
 pytestmark = pytest.mark.acceptance
 
-HERE = Path(__file__).parent / "queues"
-MESSAGE = Message(sender="ada@example.org", to="bob@example.org", subject="x", text="x")
 
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[str]:
-    with redis() as url:
-        yield url
+@pytest.fixture
+def settings(settings: dict[str, str], broker: str) -> dict[str, str]:
+    return settings | {"REDIS_URL": broker, "C_FORCE_ROOT": "1"}
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def settings(broker: str, sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    # A database of Redis for each test: what one leaves behind is not the next one's.
-    number = str(sum(map(ord, tmp_path.name)) % 16)
-    return {"REDIS_URL": broker[:-1] + number, "COURRIEL_URL": sandbox.url, "PYTHONPATH": str(HERE),
-            "C_FORCE_ROOT": "1", "COURRIEL_OUTBOX": str(tmp_path / "outbox.db")}  # fmt: skip
-
-
-@pytest.fixture
-def outbox(settings: dict[str, str]) -> Iterator[Outbox]:
-    with Outbox(settings["COURRIEL_OUTBOX"]) as opened:
-        yield opened
-
-
-@pytest.fixture
-def shop(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    spec = spec_from_file_location("celery_app", HERE / "celery_app.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def shop(load: Loading) -> ModuleType:
+    return load("celery_app")
 
 
 def worker(settings: dict[str, str], *options: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import io
 import logging
 import pickle
 import smtplib
@@ -294,3 +295,54 @@ else:
     raise SystemExit("it was imported")
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_a_connection_outside_its_block_sends_nothing_and_says_so(mail: Mail, sandbox: Sandbox) -> None:
+    message = Message("x", recipients=["bob@example.org"], body="x")
+    connection = mail.connect()
+    with mail.record_messages() as recorded:
+        with pytest.raises(errors.UsageError, match="is not open"):
+            connection.send(message)
+        with connection:
+            connection.send(message)
+        with pytest.raises(errors.UsageError):
+            connection.send(message)
+
+    assert len(sandbox.letters) == len(recorded) == 1
+
+
+@pytest.mark.parametrize("data", [5, [1, 2], io.BytesIO(b"x")])
+def test_a_file_is_octets_or_text(mail: Mail, sandbox: Sandbox, data: object) -> None:
+    message = Message("x", recipients=["bob@example.org"], body="x")
+
+    with pytest.raises(errors.InvalidMessage, match="octets or text"):
+        message.attach("x", "text/plain", data)  # type: ignore[arg-type]
+
+    message.attach("x", "text/plain", b"")
+    message.attachments[0].data = data  # type: ignore[assignment]
+    with pytest.raises(errors.InvalidMessage, match="text is expected"):
+        mail.send(message)
+    assert sandbox.letters == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"subject": "a\ud800"}, {"body": b"x"}, {"body": 5}, {"body": "\udfff"}, {"html": b"x"}, {"date": "today"},
+     {"date": 1e20}, {"date": float("nan")}],
+    ids=str,
+)  # fmt: skip
+def test_what_no_message_can_say_is_refused_before_a_connection(
+    mail: Mail, sandbox: Sandbox, wrong: dict[str, object]
+) -> None:
+    message = Message(**{"subject": "x", "recipients": ["bob@example.org"], **wrong})  # type: ignore[arg-type]
+
+    with pytest.raises(errors.InvalidMessage):
+        mail.send(message)
+
+    assert sandbox.sessions == []
+
+
+def test_a_sender_without_a_name_is_its_address(mail: Mail, sandbox: Sandbox) -> None:
+    mail.send(Message("x", recipients=["bob@example.org"], body="x", sender=(None, "ada@example.org")))  # type: ignore[arg-type]
+
+    assert received(sandbox)["From"] == "ada@example.org"

@@ -4,63 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 from redis import Redis
 from rq import Queue, Retry
 
-from courriel import Message, Outbox, Receipt, Sandbox, State, errors
+from courriel import Outbox, Receipt, Sandbox, State, errors
+from integrations.queue_workers import BIN, MESSAGE, Loading
 from integrations.services import running, until, with_environment
 from servers.fixtures import postgres  # noqa: F401 - a fixture
 from servers.postgres import Postgres
-from servers.redis import redis
 
 pytestmark = pytest.mark.acceptance
-
-HERE = Path(__file__).parent / "queues"
-BIN = Path(sys.executable).parent
-MESSAGE = Message(sender="ada@example.org", to="bob@example.org", subject="x", text="x")
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[str]:
-    with redis() as url:
-        yield url
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def settings(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    return {"COURRIEL_URL": sandbox.url, "COURRIEL_OUTBOX": str(tmp_path / "outbox.db"), "PYTHONPATH": str(HERE)}
-
-
-@pytest.fixture
-def outbox(settings: dict[str, str]) -> Iterator[Outbox]:
-    with Outbox(settings["COURRIEL_OUTBOX"]) as opened:
-        yield opened
-
-
-def loaded(name: str, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A module of tasks, as the program that puts them imports it."""
-    for variable, value in settings.items():
-        monkeypatch.setenv(variable, value)
-    spec = spec_from_file_location(name, HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, name, module)
-    spec.loader.exec_module(module)
-    return module
 
 
 def mails_begun(sandbox: Sandbox) -> int:
@@ -76,9 +31,9 @@ def rq_worker(broker: str, settings: dict[str, str]) -> list[str]:
 
 
 def test_rq_carries_values_errors_and_retries(
-    broker: str, settings: dict[str, str], rq_worker: list[str], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    broker: str, settings: dict[str, str], rq_worker: list[str], sandbox: Sandbox, load: Loading
 ) -> None:
-    module = loaded("rq_tasks", settings, monkeypatch)
+    module = load("rq_tasks")
     queue = Queue("mails", connection=Redis.from_url(broker))
     sandbox.answer("message", "451 4.3.0 later", times=1)
 
@@ -99,9 +54,9 @@ def test_rq_carries_values_errors_and_retries(
 
 def test_a_killed_worker_of_rq_sends_its_mail_once(
     broker: str, settings: dict[str, str], rq_worker: list[str], outbox: Outbox, sandbox: Sandbox,
-    monkeypatch: pytest.MonkeyPatch,
+    load: Loading,
 ) -> None:  # fmt: skip
-    module = loaded("rq_tasks", settings, monkeypatch)
+    module = load("rq_tasks")
     queue = Queue("mails", connection=Redis.from_url(broker))
     sandbox.answer("message", "silence", times=1)
     ticket = outbox.put(MESSAGE, via=sandbox.url)
@@ -127,10 +82,10 @@ def dramatiq_worker(settings: dict[str, str]) -> list[str]:
 
 
 def test_dramatiq_tries_again_when_the_error_says_so(
-    broker: str, settings: dict[str, str], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    broker: str, settings: dict[str, str], sandbox: Sandbox, load: Loading
 ) -> None:
     settings["REDIS_URL"] = broker
-    module = loaded("dramatiq_app", settings, monkeypatch)
+    module = load("dramatiq_app")
     sandbox.answer("message", "451 4.3.0 later", times=2)
 
     with running(dramatiq_worker(settings)):
@@ -146,10 +101,10 @@ def test_dramatiq_tries_again_when_the_error_says_so(
 
 
 def test_a_killed_worker_of_dramatiq_sends_its_mail_once(
-    broker: str, settings: dict[str, str], outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    broker: str, settings: dict[str, str], outbox: Outbox, sandbox: Sandbox, load: Loading
 ) -> None:
     settings["REDIS_URL"] = broker
-    module = loaded("dramatiq_app", settings, monkeypatch)
+    module = load("dramatiq_app")
     sandbox.answer("message", "silence", times=1)
     ticket = outbox.put(MESSAGE, via=sandbox.url)
 
@@ -166,6 +121,17 @@ def test_a_killed_worker_of_dramatiq_sends_its_mail_once(
     assert ticket.info.unsure == 1
 
 
+def test_dramatiq_ends_the_message_of_a_ticket_that_is_gone(
+    broker: str, settings: dict[str, str], outbox: Outbox, load: Loading
+) -> None:
+    settings["REDIS_URL"] = broker
+    module = load("dramatiq_app")
+
+    with running(dramatiq_worker(settings)):
+        module.deliver_mail.send("0" * 32)
+        until(lambda: Redis.from_url(broker).hlen("dramatiq:default.XQ.msgs") == 1)
+
+
 # Procrastinate.
 
 
@@ -180,10 +146,10 @@ def procrastinate_worker(settings: dict[str, str]) -> list[str]:
 
 
 def test_procrastinate_tries_again_when_the_error_says_so(
-    database: str, settings: dict[str, str], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    database: str, settings: dict[str, str], sandbox: Sandbox, load: Loading
 ) -> None:
     settings |= {"DATABASE_URL": database, "HASTE": "0"}
-    module = loaded("procrastinate_app", settings, monkeypatch)
+    module = load("procrastinate_app")
     sandbox.answer("message", "451 4.3.0 later", times=2)
 
     with module.app.open():
@@ -196,10 +162,10 @@ def test_procrastinate_tries_again_when_the_error_says_so(
 
 
 def test_a_killed_worker_of_procrastinate_sends_its_mail_once(
-    database: str, settings: dict[str, str], outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    database: str, settings: dict[str, str], outbox: Outbox, sandbox: Sandbox, load: Loading
 ) -> None:
     settings |= {"DATABASE_URL": database}
-    module = loaded("procrastinate_app", settings, monkeypatch)
+    module = load("procrastinate_app")
     sandbox.answer("message", "silence", times=1)
     ticket = outbox.put(MESSAGE, via=sandbox.url)
 

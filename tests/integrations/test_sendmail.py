@@ -302,6 +302,19 @@ def test_mailq_shows_ones_own_mails_and_newaliases_has_nothing_to_do(sendmail: S
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["-bp"], ["-q"]])
+def test_a_user_without_an_outbox_has_no_mail_and_needs_no_home(sendmail: Sendmail, arguments: list[str]) -> None:
+    # A file in place of a home: root, who may run the tests, could make a folder anywhere else.
+    home = sendmail.folder / "file"
+    home.touch()
+
+    ran = sendmail.run(arguments, HOME=str(home / "home"), COURRIEL_OUTBOX="")
+
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout == (b"Mail queue is empty\n" if arguments == ["-bp"] else b"")
+
+
+@pytest.mark.slow
 def test_smtp_on_standard_input(sendmail: Sendmail) -> None:
     commands = [
         "EHLO here", "RCPT TO:<b@example.org>", "MAIL FROM:<ada@example.org> BODY=8BITMIME",
@@ -359,3 +372,33 @@ def test_every_sentence_names_no_secret_of_its_caller(sendmail: Sendmail) -> Non
 
     assert ran.returncode != 0
     assert not re.search(b"geheim", ran.stderr)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["2>&-", "2>/dev/full"])
+def test_a_mail_that_is_stored_is_well_although_nobody_can_be_told_that_it_waits(
+    sendmail: Sendmail, where: str
+) -> None:
+    environment = {**sendmail.environment, "COURRIEL_DROP": "0"}
+    for name in ("COURRIEL_URL", "COURRIEL_OUTBOX"):
+        del environment[name]
+
+    ran = subprocess.run(
+        ["sh", "-c", f"{sendmail.path} bob@example.org {where}"], input=b"Hello.\n", env=environment, check=False,
+        timeout=100,
+    )  # fmt: skip
+
+    assert ran.returncode == 0
+    assert len(list(Path(sendmail.folder, "home").rglob("outbox.db"))) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_smtp_on_a_standard_stream_that_is_closed_is_refused(sendmail: Sendmail, closed: str) -> None:
+    ran = subprocess.run(
+        ["sh", "-c", f"{sendmail.path} -bs {closed}"], input=b"QUIT\r\n", stderr=subprocess.PIPE, check=False,
+        env=sendmail.environment, timeout=100,
+    )  # fmt: skip
+
+    assert (ran.returncode, ran.stderr.count(b"\n")) == (64, 1)
+    assert b"AttributeError" not in ran.stderr

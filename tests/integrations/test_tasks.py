@@ -5,12 +5,14 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from courriel import Address, Attachment, Message, Outbox, ReadyMessage, Receipt, Reply, Sandbox, errors
+from courriel import Address, Attachment, Message, Outbox, ReadyMessage, Receipt, Reply, Sandbox, State, errors
+from courriel.integrations import celery
 from courriel.integrations.tasks import (
     TRIES,
     SendAgain,
@@ -20,6 +22,7 @@ from courriel.integrations.tasks import (
     should_retry,
     wait_before,
 )
+from integrations.services import until
 
 MESSAGE = Message(sender="ada@example.org", to="bob@example.org", subject="x", text="x")
 REFUSED, LATER = Reply(550, ("5.7.1 no",)), Reply(451, ("4.3.0 later",))
@@ -123,6 +126,53 @@ def test_an_unknown_ticket_and_a_missing_outbox_are_errors(ticket: str, place: P
     with pytest.raises(errors.CourrielError):
         deliver(ticket, tmp_path / "nothing.db")
     assert not (tmp_path / "nothing.db").exists()
+
+
+@pytest.mark.slow
+def test_a_task_that_is_handed_out_again_while_its_mail_is_being_sent_sends_nothing(
+    ticket: str, place: Path, sandbox: Sandbox
+) -> None:
+    sandbox.answer("message", "silence", times=1)
+    program = f"from courriel.integrations.tasks import deliver; deliver({ticket!r}, {str(place)!r})"
+    with Outbox(place, elsewhere=True) as outbox, subprocess.Popen([sys.executable, "-c", program]) as first:
+        until(lambda: outbox.get(ticket).status is State.IN_FLIGHT)
+
+        with pytest.raises(SendAgain, match="IN_FLIGHT"):
+            deliver(ticket, place)
+
+        first.kill()
+    assert len(sandbox.sessions) == 1
+
+
+def test_celery_asks_again_before_redis_would_hand_a_task_out_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    class App:
+        tasks: ClassVar[dict[str, Callable[..., object]]] = {}
+
+        def task(self, name: str, **_: object) -> Callable[[Callable[..., object]], object]:
+            return lambda function: self.tasks.setdefault(name, function)
+
+    class Retried(Exception):
+        pass
+
+    class Task:
+        waited: ClassVar[list[float]] = []
+
+        def retry(self, exc: Exception, countdown: float) -> Exception:
+            self.waited.append(countdown)
+            return Retried()
+
+    monkeypatch.setattr(celery, "deliver", lambda ticket, *_, **__: throw(SendAgain("x", float(ticket))))
+    celery.deliver_task(App())
+
+    for seconds in ("7", "14400"):
+        with pytest.raises(Retried):
+            App.tasks["courriel.deliver"](Task(), seconds)
+
+    assert Task.waited == [7, 1800]
+
+
+def throw(error: Exception) -> None:
+    raise error
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import stat
 import subprocess
@@ -11,15 +12,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import courriel
 from courriel import Message, Sandbox, errors
 from courriel.dialogue.server.handler import Delivery, ServerSession
 from courriel.model.address import Address
 from courriel.sandbox.captured import CapturedMail
+from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.store.index import SearchIndex
 from courriel.sandbox.store.mail_file import MailFile
 from courriel.sandbox.store.query import read_query
+from courriel.wire.parse.letter import Letter
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
 
 FILE = (
@@ -134,6 +139,87 @@ def test_the_index_follows_arrivals_and_removals(captured: CapturedMail, index: 
 
     found = index.search(read_query("commande"))
     assert ([each.number for each in found.letters], found.count) == ([5], 1)
+
+
+class Watched(CapturedMail):
+    """Mails that count how many of them were looked through."""
+
+    handed_out = 0
+
+    @property
+    def letters(self) -> list[CapturedMessage]:
+        found = super().letters
+        self.handed_out += len(found)
+        return found
+
+    def after(self, number: int) -> list[CapturedMessage]:
+        found = super().after(number)
+        self.handed_out += len(found)
+        return found
+
+    def numbers(self) -> set[int]:
+        found = super().numbers()
+        self.handed_out += len(found)
+        return found
+
+
+def test_each_mail_is_looked_at_once_to_be_indexed() -> None:
+    captured = Watched()
+    with contextlib.closing(SearchIndex(captured)) as index:
+        for number in range(700):
+            put(captured, "ada@example.org", ["bob@example.org"], b"Subject: %d\r\n\r\nx\r\n" % number)
+        assert index.search(read_query("subject:699")).count == 1
+        for number in range(3):
+            put(captured, "ada@example.org", ["bob@example.org"], b"Subject: late%d\r\n\r\nx\r\n" % number)
+            assert index.search(read_query("late")).count == number + 1
+
+        assert captured.handed_out == 703
+
+
+def test_mails_are_indexed_later_when_that_failed(
+    captured: CapturedMail, index: SearchIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.search(read_query("facture"))
+    captured.remove([1])
+    put(captured, "ada@example.org", ["bob@example.org"], b"Subject: novelty\r\n\r\nx\r\n")
+    with monkeypatch.context() as full:
+        full.setattr(Letter, "parse", lambda content: (_ for _ in ()).throw(OSError("the disk is full")))
+        with pytest.raises(OSError, match="full"):
+            index.search(read_query("novelty"))
+
+    assert index.numbers(read_query("subject:novelty")) == [5]
+    assert index.numbers(read_query("commande")) == []
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["put", "see", "forget", "remove", "clear"]),
+            st.lists(st.integers(1, 12), max_size=4),
+            st.lists(st.sampled_from(["b@example.org", "B@example.org", "c@example.org", "d@example.org"]), max_size=3),
+        ),
+        max_size=30,
+    )
+)
+def test_mailboxes_are_counted_right_whatever_happened(steps: list[tuple[str, list[int], list[str]]]) -> None:
+    captured = CapturedMail(most=6)
+    for what, numbers, recipients in steps:
+        if what == "put":
+            put(captured, "ada@example.org", recipients, b"Subject: x\r\n\r\ny\r\n")
+        elif what == "remove":
+            captured.remove(numbers)
+        elif what == "clear":
+            captured.clear()
+        else:
+            captured.mark(numbers, seen=what == "see")
+
+    boxes = {each.lower() for letter in captured.letters for each in letter.recipients}
+    assert captured.mailboxes() == [
+        (box, len(there), sum(not captured.is_seen(letter.number) for letter in there))
+        for box in sorted(boxes)
+        for there in [[each for each in captured.letters if box in map(str.lower, each.recipients)]]
+    ]
+    assert captured.numbers() == {letter.number for letter in captured.letters}
 
 
 def test_pages_of_a_search_follow_each_other(captured: CapturedMail, index: SearchIndex) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import pytest
 
 import courriel
 from courriel import Message, Sandbox
+from courriel.sandbox import weather
 from courriel.sandbox.store.index import SearchIndex
 from courriel.types import CapturedMessage, WebSettings
 
@@ -257,6 +259,18 @@ def test_what_the_page_puts_in_and_removes_is_seen_by_those_who_read(sandbox: Sa
     page.delete("/api/mails")
     with courriel.PopSession(sandbox.pop_server(), account) as box:
         assert list(box) == []
+
+
+def test_the_page_offers_every_weather_and_each_can_be_played(page: httpx.Client, sandbox: Sandbox) -> None:
+    offered = re.findall(r'<option value="([^"]+)"', page.get("/").text)
+
+    patterns = [
+        re.sub("NNN", "[0-9]{3}", re.sub("STAGE", "[a-z]+", re.sub(r"\bN\b", "[0-9]+", name))) for name in weather.NAMES
+    ]
+    assert [name for name in patterns if not any(re.fullmatch(name, each) for each in offered)] == []
+    assert len(offered) == len(set(offered)) > 70
+    for each in offered:
+        sandbox.play(each)
 
 
 def test_a_failure_of_the_table_is_played_once(sandbox: Sandbox, page: httpx.Client) -> None:

@@ -210,6 +210,27 @@ def test_a_refusal_is_played_by_one_click(sandbox: Sandbox, look: Callable[..., 
     assert [letter.subject for letter in sandbox.letters] == ["y"]
 
 
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [("en-GB", "The connection is cut after the final dot"), ("fr-FR", "La liaison est coupée après le point final")],
+)
+def test_bad_weather_is_chosen_from_the_list(
+    sandbox: Sandbox, look: Callable[..., Page], language: str, shown: str
+) -> None:
+    page = look(language=language)
+    choice = page.locator("#failure")
+
+    expect(choice.locator("option[value='cut-after-dot']")).to_contain_text(shown)
+    choice.select_option("cut-after-dot")
+    page.locator(".other button").click()
+
+    expect(page.locator(".pending")).to_contain_text("cut-after-dot")
+    with pytest.raises(courriel.CourrielError):
+        send(sandbox, "x")
+    send(sandbox, "y")
+    assert [letter.subject for letter in sandbox.letters] == ["y"]
+
+
 def test_a_file_that_is_dropped_in_is_opened(sandbox: Sandbox, look: Callable[..., Page], tmp_path: Path) -> None:
     page = look()
     transfer = page.evaluate_handle(

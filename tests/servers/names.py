@@ -9,7 +9,10 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from courriel.delivery.dkim.records import forms_of
+from dkim_keys import keys as signing_keys
 
 from .daemon import Daemon, private_folder, start_somewhere
 from .packages import need
@@ -49,6 +52,14 @@ sub.good MX 10 mx1.good
 bare A 127.0.0.1
 nullmx MX 0 .
 
+sending MX 10 mx1.good
+sending TXT "v=spf1 mx -all"
+_dmarc.sending TXT "v=DMARC1; p=reject; rua=mailto:dmarc@sending.test"
+signing._domainkey.sending TXT {signing}
+unlisted MX 10 mx1.good
+unlisted TXT "v=spf1 ip4:192.0.2.1 -all"
+_dmarc.unlisted TXT "v=DMARC1; p=none"
+
 several TXT "v=spf1 mx -all"
 several TXT "v=spf1 -all"
 _dmarc.several TXT "v=DMARC1; p=none"
@@ -83,6 +94,11 @@ observer MX 10 mx1.good
 _dmarc.observer TXT "v=DMARC1; p=nothing; pct=50; rua=mailto:a@observer.test"
 silenced MX 10 mx1.good
 _dmarc.silenced TXT "v=DMARC1; p=reject; rua=mailto:a@foreign.test"
+
+{signed}
+alias._domainkey.signed CNAME s1._domainkey.signed
+gone._domainkey.signed CNAME nowhere.signed
+stale._domainkey.signed TXT {rsa2048}
 """
 
 
@@ -94,6 +110,8 @@ class Names:
     authority_port: int
     resolver: Daemon
     authority_daemon: Daemon
+    signing_key: str
+    """The private key of signing._domainkey.sending.test, as PEM: for whoever signs mail."""
 
     @property
     def at(self) -> str:
@@ -115,21 +133,23 @@ def names() -> Generator[Names]:
         silent.bind((LOOPBACK, 0))
         dead = ending.enter_context(socket.socket())  # taken, and not listened on
         dead.bind((LOOPBACK, 0))
-        authority_port, authority = start_somewhere(_start_nsd)
+        key = rsa.generate_private_key(65537, 2048)
+        authority_port, authority = start_somewhere(lambda: _start_nsd(key))
         ending.enter_context(authority)
         ports = {"test.": authority_port, "slow.test.": silent.getsockname()[1], "dead.test.": dead.getsockname()[1]}
         port, resolver = start_somewhere(lambda: _start_unbound(ports))
         ending.enter_context(resolver)
-        yield Names(port, authority_port, resolver, authority)
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+        yield Names(port, authority_port, resolver, authority, pem.decode("ascii"))
 
 
 # The steps.
 
 
-def _start_nsd() -> tuple[int, Daemon]:
+def _start_nsd(signing: rsa.RSAPrivateKey) -> tuple[int, Daemon]:
     (port,) = free_ports(1)
     folder = private_folder("nsd")
-    (folder / "test.zone").write_text(_zone(), "ascii")
+    (folder / "test.zone").write_text(_zone(signing), "ascii")
     configuration = folder / "nsd.conf"
     configuration.write_text(
         f"""\
@@ -192,15 +212,20 @@ server:
     return port, Daemon(command, folder=folder, log=folder / "log", ports=[port])
 
 
-def _zone() -> str:
+def _zone(signing: rsa.RSAPrivateKey) -> str:
     return ZONE.format(
-        rsa2048=_key(2048), rsa1024=_key(1024), ed25519=_ed25519(), huge=_strings(_huge()),
+        rsa2048=_new_key(2048), rsa1024=_new_key(1024), ed25519=_ed25519(), huge=_strings(_huge()),
+        signing=_key(signing),
+        signed="\n".join(forms_of("signed.test", each.selector, each.key).zone for each in signing_keys()),
     )  # fmt: skip
 
 
-def _key(bits: int) -> str:
-    public = rsa.generate_private_key(65537, bits).public_key()
-    der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+def _new_key(bits: int) -> str:
+    return _key(rsa.generate_private_key(65537, bits))
+
+
+def _key(private: rsa.RSAPrivateKey) -> str:
+    der = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return _strings(f"v=DKIM1; k=rsa; p={b64encode(der).decode()}")
 
 

@@ -47,7 +47,10 @@ PACKAGES = {
     "/usr/sbin/cron": "cron",
     "/usr/bin/php": "php-cli",
     "/usr/lib/git-core/git-send-email": "git-email",
+    "/usr/sbin/opendkim": "opendkim",
+    "/usr/bin/rspamd": "rspamd",
     "/usr/share/perl5/Mail/Address.pm": "libmailtools-perl",
+    "/usr/lib/python3/dist-packages/dkim/__init__.py": "python3-dkim python3-nacl",
 }
 """The programs that we start, and the Debian packages that bring them."""
 

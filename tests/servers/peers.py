@@ -87,9 +87,15 @@ acl_smtp_rcpt = take
 acl_smtp_data = accept
 begin acl
 take:
+  accept domains = returning.example
   require verify = recipient
   accept
 begin routers
+returning:
+  driver = redirect
+  domains = returning.example
+  data = :fail: 550 5.1.1 nobody lives here
+  allow_fail
 people:
   driver = accept
   domains = example.org

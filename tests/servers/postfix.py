@@ -43,6 +43,9 @@ SENDERS = {
 AFTER_DATA = {"doubtful@example.org": "451 4.7.1 Read, and not taken: try again later"}
 """What is said to some senders after the final dot."""
 
+RETURNING = "returning.example"
+"""A domain whose mail goes on to Dovecot, which knows nobody there: accepted from who logged in, it comes back."""
+
 FORBIDDEN_WORDS = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 """A message with these in its text is refused after the final dot, with 550 5.7.1."""
 
@@ -73,6 +76,7 @@ recipient_delimiter = +
 relay_domains =
 default_transport = discard:nothing leaves this machine
 relay_transport = discard:nothing leaves this machine
+transport_maps = inline:{{ {{ {returning} = lmtp:inet:{loopback}:{lmtp_port} }} }}
 smtp_dns_support_level = disabled
 smtpd_peername_lookup = no
 notify_classes =
@@ -151,6 +155,7 @@ flush     unix n - n 1000? 0 flush
 proxymap  unix - - n - - proxymap
 error     unix - - n - - error
 retry     unix - - n - - error
+lmtp      unix - - n - - lmtp
 discard   unix - - n - - discard
 virtual   unix - n n - - virtual
 anvil     unix - - n - 1 anvil
@@ -233,7 +238,7 @@ def _start(dovecot: Dovecot) -> Postfix:
     names = ("plain_port", "strict_port", "submission_port", "submissions_port")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     owner = pwd.getpwnam(OWNER)
-    _make_queue(folder)
+    make_queue(folder)
     _write_tables(folder)
     etc = folder / "etc"
     etc.mkdir()
@@ -244,6 +249,8 @@ def _start(dovecot: Dovecot) -> Postfix:
             folder=folder,
             loopback=LOOPBACK,
             domain=DOMAIN,
+            returning=RETURNING,
+            lmtp_port=dovecot.lmtp_port,
             international_domain=INTERNATIONAL_DOMAIN,
             international_ascii=INTERNATIONAL_DOMAIN.encode("idna").decode("ascii"),
             mail=dovecot.mailboxes.folder,
@@ -260,7 +267,7 @@ def _start(dovecot: Dovecot) -> Postfix:
     return Postfix(authority=dovecot.authority, mailboxes=dovecot.mailboxes, folder=folder, daemon=daemon, **ports)
 
 
-def _make_queue(folder: Path) -> None:
+def make_queue(folder: Path) -> None:
     """The folders that Postfix expects to find, given to whom they should belong (see its postfix-files)."""
     workers = pwd.getpwnam("postfix").pw_uid
     (folder / "queue" / "pid").mkdir(parents=True)

@@ -261,6 +261,9 @@ def test_a_refusal_of_the_one_address_is_that_of_the_recipient(sandbox: Sandbox)
         ("bücher.example", "bob@bucher.example"),
         ("example.org", "bob@exаmple.org"),  # with a Cyrillic letter
         ("example.org", "bob@[127.0.0.1]"),
+        ("example.org", "eve%evil.com@example.org"),  # routes that Postfix follows by default
+        ("example.org", "evil.com!eve@example.org"),
+        ("example.org", '"eve@evil.com"@example.org'),
     ],
 )
 def test_what_only_looks_like_one_of_the_list_is_refused(allowed: str, address: str) -> None:
@@ -279,6 +282,7 @@ def test_what_only_looks_like_one_of_the_list_is_refused(allowed: str, address: 
         ("bücher.example", "bob@xn--bcher-kva.example"),
         ("xn--bcher-kva.example", "bob@BÜCHER.example"),
         ("jürgen@example.org", "jürgen@example.org"),
+        ("100%@example.org", "100%@example.org"),
     ],
 )
 def test_the_same_address_is_the_same_however_it_is_written(allowed: str, address: str) -> None:

@@ -143,6 +143,19 @@ def test_one_is_neither_none_nor_two(suite: pytest.Pytester, mails: str) -> None
     result.stdout.fnmatch_lines(["*one mail was awaited; " + ("what came:" if mails else "nothing came")])
 
 
+def test_nobody_waits_for_mails_that_are_captured(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite.makepyfile("""
+        def test_it(mail_outbox):
+            pass
+    """)
+    monkeypatch.setenv("COURRIEL_CAPTURE", "1")
+
+    result = suite.runpytest()
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*COURRIEL_CAPTURE=1 is set, so that no mail of courriel comes to mail_outbox*"])
+
+
 # assert_mail.
 
 
@@ -310,6 +323,37 @@ def test_a_mark_that_makes_no_sense_is_an_error(suite: pytest.Pytester, mark: st
     ).fnmatch_lines([told])
 
 
+@pytest.mark.parametrize(
+    "test",
+    [
+        """
+        import pytest, unittest
+
+        class TestShop(unittest.TestCase):
+            @pytest.mark.mail_faults("GREYLISTED")
+            def test_it(self):
+                pass
+        """,
+        """
+        import pytest, unittest
+
+        @pytest.mark.mail_faults("GREYLISTED")
+        class TestShop(unittest.TestCase):
+            def test_it(self):
+                pass
+        """,
+    ],
+    ids=["method", "class"],
+)
+def test_a_mark_that_makes_no_test_of_each_fault_is_an_error(suite: pytest.Pytester, test: str) -> None:
+    suite.makepyfile(test)
+
+    result = suite.runpytest()
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*the mark mail_faults is for test functions*"])
+
+
 # Costs, and neighbours.
 
 
@@ -396,11 +440,64 @@ def test_a_part_of_the_suite_leaves_the_other_mails_as_they_are(suite: pytest.Py
     part = suite.runpytest_subprocess("--mail-report", "report", "-k", "invoice")
     whole = suite.runpytest_subprocess("--mail-report", "report")
 
-    assert "1 mails, 0 of them not as before" in part.stdout.str()
+    assert "1 mail, 0 of them not as before" in part.stdout.str()
     assert "3 mails, 0 of them not as before" in whole.stdout.str()
 
 
+def test_a_folder_of_something_else_is_left_as_it_is(suite: pytest.Pytester) -> None:
+    _suite_of_invoices(suite, "42", reminder=True)
+    code = suite.mkdir("mails") / "models.py"
+    code.write_text("class Mail: ...", encoding="utf-8")
+
+    result = suite.runpytest("--mail-report", ".")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--mail-report: * holds something else; name a new or an empty folder"])
+    assert code.exists()
+    assert not {"index.html", "incoming"} & {each.name for each in suite.path.iterdir()}
+
+
+@pytest.mark.parametrize("folder", ["program.py", "program.py/report", "/dev/null"])
+def test_a_folder_that_cannot_be_is_told_before_the_tests(suite: pytest.Pytester, folder: str) -> None:
+    _suite_of_invoices(suite, "42", reminder=True)
+
+    result = suite.runpytest("--mail-report", folder)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--mail-report: *"])
+    result.stderr.no_fnmatch_line("*Traceback*")
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_the_results(suite: pytest.Pytester) -> None:
+    suite.makepyfile("""
+        from pathlib import Path
+        from program import mail
+
+        def test_it(mail_outbox):
+            Path("report/index.html").mkdir()
+            mail(mail_outbox.port)
+    """)
+
+    result = suite.runpytest("--mail-report", "report")
+
+    result.assert_outcomes(passed=1)
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["not written: *index.html*"])
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("left", ["{", "[]", "[" * 100_000, '{"shape": 1, "fields": 3}'])
+def test_a_record_that_a_killed_run_left_is_no_obstacle(suite: pytest.Pytester, left: str) -> None:
+    _suite_of_invoices(suite, "42", reminder=True)
+    suite.runpytest_subprocess("--mail-report", "report")
+    next((suite.path / "report" / "mails").iterdir()).write_text(left, encoding="utf-8")
+
+    again = suite.runpytest_subprocess("--mail-report", "report")
+
+    again.assert_outcomes(passed=4)
+    assert "3 mails, 1 of them not as before" in again.stdout.str()
+
+
 def test_the_plugin_costs_little_where_it_is_not_used(tmp_path: Path) -> None:
     looking = "import pytest, sys; before = set(sys.modules); import courriel.testing.plugin as _; "
     looking += "print(*sys.modules.keys() - before)"

@@ -19,6 +19,11 @@ from courriel.delivery.urls import url_parser
 from courriel.model.received.limits import ReadLimits
 from courriel.network.connecting.proxy.environment import is_excepted
 from courriel.reply import EnhancedCode
+from courriel.wire.dkim.canonical import BodyDigest
+from courriel.wire.dkim.fields import header_fields, names_to_sign
+from courriel.wire.dkim.key_record import KeyRecord
+from courriel.wire.dkim.signature import SignatureValue
+from courriel.wire.dkim.tag_list import BrokenTagList
 from courriel.wire.html.to_text import text_of
 from courriel.wire.imap import dates, folder_names, syntax
 from courriel.wire.imap.login_syntax import NoCommand, counted_at_end, read_command
@@ -37,10 +42,12 @@ from courriel.wire.imap_server.sections import octets_of, read_section
 from courriel.wire.imap_server.structure import structure
 from courriel.wire.mime.headers import encoded_words, text_field
 from courriel.wire.parse.addresses import received_addresses
+from courriel.wire.parse.authentication.fields import read_field
 from courriel.wire.parse.charsets.decoding import decoded
 from courriel.wire.parse.dates import moment_of
 from courriel.wire.parse.enriched import from_enriched
 from courriel.wire.parse.parameters import parameters_of
+from courriel.wire.parse.reports.fields import field_groups
 from courriel.wire.parse.transfer import unpacked
 from courriel.wire.parse.words import readable, value_of
 from courriel.wire.pop3 import client_syntax
@@ -85,7 +92,7 @@ def refused(act: Callable[[str], object]) -> Callable[[str], None]:
     """What raises our own errors for what it is handed, and nothing else."""
 
     def refuse(text: str) -> None:
-        with suppress(errors.CourrielError, Objection, NoCommand):
+        with suppress(errors.CourrielError, Objection, NoCommand, BrokenTagList):
             act(text)
 
     return refuse
@@ -110,6 +117,17 @@ def read(raw: bytes) -> None:
     _ = letter.defects, letter.to, letter.cc, letter.references
     _ = letter.sender and letter.sender.address
     _ = [each.content for each in letter.attachments]
+
+
+def reported(before: str, text: str) -> None:
+    """The report that a letter is, which begins with these lines."""
+    _ = Letter.parse(octets(f"{before}{text}\r\n")).report
+
+
+def multipart_report(part: str) -> str:
+    """The beginning of a report, up to the content of a part."""
+    head = "From: MAILER-DAEMON@b.org\r\nContent-Type: multipart/report; boundary=r\r\n\r\n--r\r\nContent-Type: "
+    return f"{head}message/{part}\r\n\r\n"
 
 
 HEADER = [
@@ -139,6 +157,16 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "a parameter": lambda text: parameters_of(f"a/b; name={text}", ignored),
     "a parameter in quotes": lambda text: parameters_of(f'a/b; name="{text}', ignored),
     "dates": moment_of,
+    "results of checks": lambda text: read_field(f"b.org; spf=pass {text}"),
+    "the host of checks": read_field,
+    "fields of a report": field_groups,
+    "a report of delivery": lambda text: reported(multipart_report("delivery-status"), f"Final-Recipient: {text}"),
+    "a mail that came back": lambda text: reported(multipart_report("rfc822"), f"Message-ID: {text}"),
+    "a complaint": lambda text: reported(multipart_report("feedback-report"), f"Original-Rcpt-To: {text}"),
+    "a bounce of qmail": lambda text: reported("From: postmaster@b.org\r\n\r\nHi. This is the\r\n\r\n<a@b>:", text),
+    "a bounce of Exim": lambda text: reported("X-Failed-Recipients: a@b.org\r\n\r\n", text),
+    "failed recipients": lambda text: reported("X-Failed-Recipients: ", text),
+    "an automatic reply": lambda text: reported("Precedence: bulk\r\nReturn-Path: <>\r\nSubject: ", text),
     "ISO-2022-JP": lambda text: decoded(octets(text), "iso-2022-jp", ignored),
     "EUC-JP": lambda text: decoded(octets(text), "euc-jp", ignored),
     "an unknown charset": lambda text: decoded(b"x", text, ignored),
@@ -205,6 +233,10 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "exceptions of a proxy": lambda text: is_excepted("b.org", 25, text),
     "logins of a proxy": lambda text: http_connect.logins(octets(f"Proxy-Authenticate: {text}")),
     "the head of a proxy's answer": lambda text: http_connect.is_page(octets(f"HTTP/1.1 200\r\nContent-Type: {text}")),
+    "a signature of DKIM": refused(lambda text: SignatureValue.of_field(octets(f"v=1; a=rsa-sha256; h={text}"))),
+    "a key of DKIM": refused(lambda text: KeyRecord.parse(f"v=DKIM1; p={text}")),
+    "a body of DKIM": lambda text: BodyDigest().feed(octets(text)),
+    "fields of DKIM": lambda text: names_to_sign(header_fields(octets(text))),
     "holes of a template": refused(lambda text: Pattern.parse("text", text)),
     "a hole of a template": refused(lambda text: Pattern.parse("html", "{{" + text, html=True)),
     "a field that we write": lambda text: text_field("Subject", text.encode("ascii",

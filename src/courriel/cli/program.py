@@ -50,12 +50,16 @@ _COMMANDS = {
     "probe": Bilingual(
         "Regarde les ports d'un serveur, sans s'authentifier.", "Looks at the ports of a server, without a login."
     ),
+    "dkim": Bilingual(
+        "Fait les clés qui signent le courrier, et vérifie des signatures.",
+        "Makes the keys that sign mail, and verifies signatures.",
+    ),
     "explain": Bilingual("Explique la réponse d'un serveur ou une erreur.", "Explains a server's reply, or an error."),
 }
 
 
 _IN_FOLDERS = (
-    "config", "doctor", "inbox", "login", "oauth_bridge", "outbox", "providers", "sandbox", "send", "sendmail",
+    "config", "dkim", "doctor", "inbox", "login", "oauth_bridge", "outbox", "providers", "sandbox", "send", "sendmail",
     "wlangage", "worker",
 )  # fmt: skip
 

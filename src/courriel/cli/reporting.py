@@ -155,6 +155,11 @@ class Report:
         """Print a line of the result on standard output."""
         self._out.line(text)
 
+    def plain(self, text: str) -> None:
+        """Print a line of a result that has no form in JSON; nothing with --json."""
+        if not self._json:
+            self._out.line(text)
+
     def paint(self, text: str, color: str) -> str:
         """A text in this colour (a number of ECMA-48), for standard output; unchanged where there are no colours."""
         return self._out.paint(text, color)

@@ -7,6 +7,8 @@ The transport that a setting means: a URL, a profile, or the defaults in COURRIE
         receipt = pool.send(message)
     with courriel.connect("maildir:///home/ada/Mail") as folder:       # a local transport
         receipt = folder.send(message)
+    with courriel.connect("brevo:?password=env:BREVO_KEY") as transport:   # a provider's own interface, by HTTPS
+        receipt = transport.send(message)
     async with await courriel.aconnect() as session: ...
 """
 
@@ -15,8 +17,10 @@ from __future__ import annotations
 from _thread import allocate_lock
 
 from courriel import errors
+from courriel._dataclass import replace
 from courriel.delivery.percent import refusal
 from courriel.delivery.settings import profiles
+from courriel.delivery.signing_routes import signer_of
 from courriel.delivery.urls.route import Route, Via
 from courriel.model.server import Server
 from courriel.network import forks
@@ -30,14 +34,16 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from courriel.delivery.adapters import AsyncProvidedTransport, ProvidedTransport
+    from courriel.delivery.dkim.signed import AsyncSigned, Signed
+    from courriel.delivery.http_providers.transport import HttpTransport
     from courriel.delivery.local import LocalTransport
     from courriel.session.pool.awaited import AsyncSmtpPool
     from courriel.session.smtp import AsyncSmtpSession
 
-Connected: TypeAlias = "SmtpSession | SmtpPool | LocalTransport | ProvidedTransport"
+Connected: TypeAlias = "SmtpSession | SmtpPool | HttpTransport | LocalTransport | ProvidedTransport | Signed"
 """A Transport that has `send`, and goes with `with`."""
 
-AsyncConnected: TypeAlias = "AsyncSmtpSession | AsyncSmtpPool | AsyncProvidedTransport"
+AsyncConnected: TypeAlias = "AsyncSmtpSession | AsyncSmtpPool | AsyncProvidedTransport | AsyncSigned"
 """An AsyncTransport that has `send`, and goes with `async with`."""
 
 SIZE = 4
@@ -49,20 +55,20 @@ _MOST_SHARED = 32  # pools of one process
 def connect(setting: Via = None, *, transcript: Transcript | None = None) -> Connected:
     """Make the transport that a setting means; use it with `with`.
 
-    It is a session; a pool where the setting has `pool=` or `rate=`; a local transport for memory:, console:, null:,
-    file: and maildir:; or the program's own for python:. `setting` is a URL, the name of a profile, a Route, a Server
-    without a login, or None for the settings of environment and files. The password is read now; the connection is
-    opened by `with`. A `transcript` records a conversation with a server. Raises UsageError, InvalidUrl, also for a
-    setting for reading mail.
+    It is a session; a pool where the setting has `pool=` or `rate=`; an HttpTransport for graph:, brevo: and mailjet:;
+    a local transport for memory:, console:, null:, file: and maildir:; or the program's own for python:; with `dkim=`
+    one of them inside a Signed. `setting` is a URL, the name of a profile, a Route, a Server without a login, or None
+    for the settings of environment and files. The password is read now; the connection is opened by `with`, that of an
+    HttpTransport by the first mail. A `transcript` records a conversation with a server. Raises UsageError, InvalidUrl,
+    also for a setting for reading mail.
     """
     route = _route_of(setting)
-    if route.server is None:
-        return _without_server(route, transcript)
-    if route.pooled:
-        return pool_of(route, transcript)
-    return SmtpSession(
-        route.server_to_reach(), route.credentials(), max_messages=route.max_messages or None, transcript=transcript
-    )
+    signer = signer_of(route)
+    if signer is None:
+        return _unsigned(route, transcript)
+    from courriel.delivery.dkim.signed import Signed
+
+    return Signed.by(_unsigned(route, transcript), signer)
 
 
 async def aconnect(setting: Via = None, *, transcript: Transcript | None = None) -> AsyncConnected:
@@ -76,9 +82,15 @@ async def aconnect(setting: Via = None, *, transcript: Transcript | None = None)
     from courriel.session.smtp import AsyncSmtpSession
 
     route = await to_thread(_route_of, setting)
-    if route.server is None:
+    if route.dkim:
+        from courriel.delivery.dkim.signed import AsyncSigned
+
+        signer = await to_thread(signer_of, route)
+        assert signer is not None
+        return AsyncSigned.by(await aconnect(replace(route, dkim=""), transcript=transcript), signer)
+    if not route.by_session:
         _refuse_transcript(route, transcript)
-        return await aconnect_without_server(route)
+        return await aconnect_without_session(route)
     server, credentials = await to_thread(route.server_to_reach), await to_thread(route.credentials)
     if not route.pooled:
         most = route.max_messages or None
@@ -89,12 +101,18 @@ async def aconnect(setting: Via = None, *, transcript: Transcript | None = None)
     )
 
 
-async def aconnect_without_server(route: Route) -> AsyncProvidedTransport:
-    """The AsyncTransport of a route that leads to no server: a blocking one works in threads."""
+async def aconnect_without_session(route: Route) -> AsyncProvidedTransport:
+    """The AsyncTransport of a route without a session: a blocking one works in threads."""
+    from asyncio import to_thread
+
     from courriel.delivery.adapters import AsyncProvidedTransport, ThreadTransport
     from courriel.delivery.local import transport_of
     from courriel.delivery.provided import provided_for_asyncio
 
+    if route.by_http:
+        from courriel.delivery.http_providers.transport import http_transport
+
+        return AsyncProvidedTransport(ThreadTransport(await to_thread(http_transport, route)), own=True)
     local = transport_of(route)
     if local is not None:
         return AsyncProvidedTransport(ThreadTransport(local), own=True)
@@ -160,17 +178,37 @@ class _Shared:
 _shared = _Shared()
 
 
-def _without_server(route: Route, transcript: Transcript | None) -> LocalTransport | ProvidedTransport:
+def _unsigned(
+    route: Route, transcript: Transcript | None
+) -> SmtpSession | SmtpPool | HttpTransport | LocalTransport | ProvidedTransport:
+    if not route.by_session:
+        return _without_session(route, transcript)
+    if route.pooled:
+        return pool_of(route, transcript)
+    return SmtpSession(
+        route.server_to_reach(), route.credentials(), max_messages=route.max_messages or None, transcript=transcript
+    )
+
+
+def _without_session(route: Route, transcript: Transcript | None) -> HttpTransport | LocalTransport | ProvidedTransport:
     from courriel.delivery.adapters import ProvidedTransport
     from courriel.delivery.local import transport_of
     from courriel.delivery.provided import provided
 
     _refuse_transcript(route, transcript)
+    if route.by_http:
+        from courriel.delivery.http_providers.transport import http_transport
+
+        return http_transport(route)
     return transport_of(route) or ProvidedTransport(provided(route))
 
 
 def _refuse_transcript(route: Route, transcript: Transcript | None) -> None:
     if transcript is not None:
+        if route.by_http:
+            raise errors.UsageError(
+                f"transcript: {route.name} is asked by requests, of which none is kept", stage="compose"
+            )
         raise errors.UsageError(f"transcript: {route.name} leads to no server, and nothing is said", stage="compose")
 
 

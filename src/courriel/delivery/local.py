@@ -269,7 +269,7 @@ def transport_of(route: Route) -> LocalTransport | None:
             return FolderTransport(route.folder)
         case "maildir":
             return MaildirTransport(route.folder)
-        case "smtp" | "lmtp" | "pop3" | "imap" | "python":
+        case "smtp" | "lmtp" | "pop3" | "imap" | "graph" | "brevo" | "mailjet" | "python":
             return None
 
 

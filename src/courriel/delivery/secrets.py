@@ -89,50 +89,53 @@ class SecretReference:
     def __repr__(self) -> str:
         return f"SecretReference({str(self)!r})"
 
-    def read(self, *, user: str, host: str) -> str:
-        """Read the secret of this user on this server.
+    def read(self, *, user: str, host: str, subject: str = "", whole: bool = False) -> str:
+        """Read the secret of this user on this server; `subject` says in errors what it is, if no password.
 
-        Raises UsageError, which never quotes what was read; MissingExtra without the keyring.
+        `whole`: all lines that a program prints, and not the first one. Raises UsageError, which never quotes what was
+        read; MissingExtra without the keyring.
         """
+        subject = subject or f"the password of {user!r} on {host}"
         try:
-            secret = self._fetch(user, host)
+            secret = self._fetch(user, host, subject, whole=whole)
         except errors.CourrielError:
             raise
         except UnicodeDecodeError:
-            raise self._failed(user, host, "it is not text in UTF-8") from None
+            raise self._failed(subject, "it is not text in UTF-8") from None
         except OSError as broken:
-            raise self._failed(user, host, broken.strerror or type(broken).__name__) from broken
+            raise self._failed(subject, broken.strerror or type(broken).__name__) from broken
         if not secret:
-            raise self._failed(user, host, "there is nothing in it")
+            raise self._failed(subject, "there is nothing in it")
         if len(secret) > LONGEST_SECRET:
-            raise self._failed(user, host, f"it is longer than {LONGEST_SECRET} characters")
+            raise self._failed(subject, f"it is longer than {LONGEST_SECRET} characters")
         return secret
 
     # The steps.
 
-    def _fetch(self, user: str, host: str) -> str:
+    def _fetch(self, user: str, host: str, subject: str, *, whole: bool) -> str:
         match self.kind:
             case "plain":
                 return self.place
             case "env":
                 if self.place not in os.environ:
-                    raise self._failed(user, host, "the variable is not set")
+                    raise self._failed(subject, "the variable is not set")
                 return os.environ[self.place]
             case "file":
                 return _without_line_end(self._beginning_of_file())
             case "cmd":
-                return self._first_line_of_output(user, host)
+                output = self._output(subject)
+                return output if whole else output.partition("\n")[0].removesuffix("\r")
             case "keyring":
                 return _from_keyring(user, host)
             case "prompt":
-                return self._ask(user, host)
+                return self._ask(user, host, subject)
             case "login":
                 # Only a TokenSource knows which servers may get a token: see `Route.credentials`.
-                raise self._failed(user, host, "a token is not a password: it logs in by auth=xoauth2 or oauthbearer")
+                raise self._failed(subject, "a token is not a password: it logs in by auth=xoauth2 or oauthbearer")
 
-    def _failed(self, user: str, host: str, reason: str) -> errors.UsageError:
+    def _failed(self, subject: str, reason: str) -> errors.UsageError:
         return errors.UsageError(
-            f"the password of {user!r} on {host} cannot be read from {self}: {reason}",
+            f"{subject} cannot be read from {self}: {reason}",
             stage="authenticate",
             hint_id="PASSWORD-NOT-FOUND",
         )
@@ -141,14 +144,14 @@ class SecretReference:
         with open(self.place, "rb") as file:  # noqa: PTH123 - pathlib would be imported for this alone
             return file.read(LONGEST_SECRET + 2).decode("utf-8-sig")
 
-    def _first_line_of_output(self, user: str, host: str) -> str:
+    def _output(self, subject: str) -> str:
         import shlex
         import subprocess
 
         try:
             argv = shlex.split(self.place)
         except ValueError as broken:
-            raise self._failed(user, host, f"the command cannot be read ({broken})") from None
+            raise self._failed(subject, f"the command cannot be read ({broken})") from None
         try:
             # No shell: the reference can run one program only. Its standard error is shown on the terminal.
             done = subprocess.run(  # noqa: S603
@@ -156,25 +159,25 @@ class SecretReference:
             )
         except subprocess.TimeoutExpired:
             # Without "from": that error holds the command and its output.
-            raise self._failed(user, host, f"no answer within {COMMAND_TIME_LIMIT:g} seconds") from None
+            raise self._failed(subject, f"no answer within {COMMAND_TIME_LIMIT:g} seconds") from None
         except OSError as broken:
-            raise self._failed(user, host, broken.strerror or type(broken).__name__) from None
+            raise self._failed(subject, broken.strerror or type(broken).__name__) from None
         if done.returncode:
-            raise self._failed(user, host, f"the program ended with status {done.returncode}")
-        return done.stdout.decode().partition("\n")[0].removesuffix("\r")
+            raise self._failed(subject, f"the program ended with status {done.returncode}")
+        return done.stdout.decode()
 
-    def _ask(self, user: str, host: str) -> str:
+    def _ask(self, user: str, host: str, subject: str) -> str:
         import getpass
         import sys
 
         # sys.stdin is None in a program without a console.
         stdin: object = sys.stdin
         if stdin is None or not sys.stdin.isatty():
-            raise self._failed(user, host, "there is no terminal to ask at; give it by env:, file:, keyring or cmd:")
+            raise self._failed(subject, "there is no terminal to ask at; give it by env:, file:, keyring or cmd:")
         try:
             return getpass.getpass(f"Password of {user} on {host}: ")
         except EOFError:
-            raise self._failed(user, host, "nothing was typed") from None
+            raise self._failed(subject, "nothing was typed") from None
 
 
 def keyring_is_there() -> bool:

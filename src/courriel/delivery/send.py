@@ -55,8 +55,10 @@ def send(message: Sendable | None = None, /, *, via: Via | Transport = None, **f
     route = _route(via)
     del via  # it may hold a password, and error reporters record the locals of frames
     message, options = _message_and_options(message, fields, route)
-    if route.server is None:
-        return _send_without_server(route, message, options)
+    if route.dkim:
+        message, options = _signed(route, message, options)
+    if not route.by_session:
+        return _send_without_session(route, message, options)
     route.say_warnings()
     if route.pooled:
         return _by_shared_pool(route, message, options, transcript)
@@ -92,8 +94,11 @@ async def asend(
     route = await to_thread(_route, via)
     del via
     message, options = _message_and_options(message, fields, route)
-    if route.server is None:
-        return await _asend_without_server(route, message, options)
+    if route.dkim:
+        signed = await to_thread(_signed, route, message, options)
+        message, options = signed
+    if not route.by_session:
+        return await _asend_without_session(route, message, options)
     route.say_warnings()
     if route.pooled:
         return await to_thread(_by_shared_pool, route, message, options, transcript)
@@ -146,6 +151,14 @@ def _message_and_options(
     return message, {name: getattr(checked, name) for name in options}  # type: ignore[return-value]
 
 
+def _signed(route: Route, message: Sendable, options: SendArguments) -> tuple[Sendable, SendArguments]:
+    """The message as a signed submission, with its options in it."""
+    from courriel.delivery.signing_routes import signer_of
+
+    signer = signer_of(route)
+    return (message, options) if signer is None else (signer.signed(message, options), {})
+
+
 def _composed(fields: dict[str, object], route: Route | None) -> Message:
     """The message made of the fields; its sender may be that of the route."""
     if not fields.get("sender"):
@@ -183,21 +196,29 @@ def _without_server(route: Route) -> Transport:
     return provided(route)
 
 
-def _send_without_server(route: Route, message: Sendable, options: SendArguments) -> Receipt:
+def _send_without_session(route: Route, message: Sendable, options: SendArguments) -> Receipt:
     from courriel.delivery.transport import send_by
 
     try:
+        if route.by_http:
+            from courriel.delivery.http_providers.transport import http_transport
+
+            route.say_warnings()
+            with http_transport(route) as transport:
+                return transport.send(message, **options)
         return send_by(_without_server(route), message, options)
     except errors.CourrielError as error:
         route.blame(error)
         raise
 
 
-async def _asend_without_server(route: Route, message: Sendable, options: SendArguments) -> Receipt:
-    from courriel.delivery.connect import aconnect_without_server
+async def _asend_without_session(route: Route, message: Sendable, options: SendArguments) -> Receipt:
+    from courriel.delivery.connect import aconnect_without_session
 
+    if route.by_http:
+        route.say_warnings()
     try:
-        async with await aconnect_without_server(route) as transport:
+        async with await aconnect_without_session(route) as transport:
             return await transport.send(message, **options)
     except errors.CourrielError as error:
         route.blame(error)
@@ -235,7 +256,7 @@ async def _by_async_transport(transport: AsyncTransport, message: Sendable | Non
     message, options = _message_and_options(message, fields, None)
     captured = profiles.capture()
     if captured:
-        return await _asend_without_server(captured, message, options)
+        return await _asend_without_session(captured, message, options)
     refuse_unruled(transport)
     return await asend_by(transport, message, options)
 

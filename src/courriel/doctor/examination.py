@@ -6,6 +6,7 @@ from datetime import datetime
 
 from courriel._dataclass import dataclass
 from courriel.doctor.step import DOMAIN_STEPS, Step, StepStatus, in_both, words
+from courriel.doctor.visit.arrival import Arrival
 from courriel.doctor.visit.neighbours import Neighbour
 from courriel.failures import Language, Text
 from courriel.network.transcripts.transcript import TranscriptEntry
@@ -20,7 +21,12 @@ NAMES = {
     "login": Text("authentification", "login"),
     "sender": Text("expéditeur", "sender"),
     "recipient": Text("destinataire", "recipient"),
+    "mailbox": Text("boîte lue", "mailbox read"),
     "send": Text("envoi", "sending"),
+    "arrival": Text("arrivée", "arrival"),
+    "spf-result": Text("SPF constaté", "SPF found"),
+    "dkim-result": Text("DKIM constaté", "DKIM found"),
+    "dmarc-result": Text("DMARC constaté", "DMARC found"),
     "mx": Text("MX", "MX"),
     "spf": Text("SPF", "SPF"),
     "dkim": Text("DKIM", "DKIM"),
@@ -44,7 +50,8 @@ class Examination:
     when it is not known. `steps` are those of the session, then those of the domain. `tried` are other ports and modes
     of the same host; `corrected` is the URL of the first that works, where the given one does not. `certificate_ends`
     is the end of the server's certificate. `token_refused`: an OAuth token was not accepted, or none could be had.
-    `accepted` is what a server answered to the mail of `send_to`, "" when none was sent.
+    `accepted` is what a server answered to the mail of `send_to`, "" when none was sent; `arrival` is where that mail
+    was found, and what the receiving host checked, None when it was not looked for, or has not arrived.
     """
 
     target: str
@@ -57,6 +64,7 @@ class Examination:
     certificate_ends: datetime | None = None
     token_refused: bool = False
     accepted: str = ""
+    arrival: Arrival | None = None
     transcript: tuple[TranscriptEntry, ...] = ()
 
     @property
@@ -111,12 +119,13 @@ class Examination:
         if self._server_is_unknown:
             return Text("aucun serveur n'a pu être examiné", "no server could be examined")
         remarks = sum(step.status in ("warning", "unknown") and step.name != "dkim" for step in self.steps)
+        checks = self.arrival.checks if self.arrival else ""
+        fr, en = (f"{word}{f' : {checks}' if checks else ''}" for word in ("Tout fonctionne", "All works"))
+        en = en.replace(" :", ":")
         if remarks:
-            return Text(
-                f"Tout fonctionne ; {remarks} remarque{'s' if remarks > 1 else ''}",
-                f"All works; {remarks} remark{'s' if remarks > 1 else ''}",
-            )
-        return Text("Tout fonctionne", "All works")
+            plural = "s" if remarks > 1 else ""
+            return Text(f"{fr} ; {remarks} remarque{plural}", f"{en}; {remarks} remark{plural}")
+        return Text(fr, en)
 
     @property
     def status(self) -> StepStatus:
@@ -172,6 +181,7 @@ class Examination:
             "certificate_ends": self.certificate_ends.isoformat() if self.certificate_ends else None,
             "token_refused": self.token_refused,
             "accepted": self.accepted or None,
+            "arrival": _arrival(self.arrival) if self.arrival else None,
             "transcript": [str(entry) for entry in self.transcript],
             "sysexit": self.sysexit,
         }
@@ -195,6 +205,27 @@ def _step(step: Step, language: Language | None) -> dict[str, object]:
         "raised": step.raised or None,
         "details": [words(detail, language) for detail in step.details],
         "records": list(step.records),
+    }
+
+
+def _arrival(arrival: Arrival) -> dict[str, object]:
+    return {
+        "folder": arrival.folder,
+        "seconds": round(arrival.seconds, 1),
+        "junk": arrival.junk,
+        "authserv_id": arrival.authserv_id or None,
+        "checks": arrival.checks or None,
+        "results": [
+            {
+                "method": each.method,
+                "result": each.result,
+                "domain": each.domain or None,
+                "selector": each.selector or None,
+            }
+            for each in arrival.results
+        ],
+        "sent_from": arrival.sent_from or None,
+        "removed": arrival.removed,
     }
 
 

@@ -9,7 +9,9 @@ from courriel.delivery.urls.route import Route
 from courriel.doctor.domain.name_service import NameService
 from courriel.doctor.examination import Examination
 from courriel.doctor.step import Step, in_both
-from courriel.doctor.target import Target, read
+from courriel.doctor.target import Target, reading_route
+from courriel.doctor.target import read as target_of
+from courriel.doctor.visit.trial import WAIT, Trial
 from courriel.doctor.visiting import Visit
 from courriel.failures import Text
 from courriel.model.address import Address
@@ -25,6 +27,8 @@ _SELECTOR = expression(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
 TIMEOUT = 15.0
 """Seconds of silence after which a server is taken not to answer."""
+LONGEST_WAIT = 3600
+"""Seconds for which a trial mail is awaited at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,9 @@ class Wishes:
     send_to: str = ""
     name_server: str = ""
     timeout: float = TIMEOUT
+    read: str | Route | Server | None = None
+    wait: float = WAIT
+    remove: bool = False
 
 
 def examine(
@@ -54,6 +61,9 @@ def examine(
     send_to: str = "",
     name_server: str = "",
     timeout: float = TIMEOUT,
+    read: str | Route | Server | None = None,
+    wait: float = WAIT,
+    remove: bool = False,
 ) -> Examination:
     """Examine a server, and the domain of the sender; nothing is sent without `send_to`.
 
@@ -63,12 +73,17 @@ def examine(
     `selectors` the DKIM selectors to look at. With `neighbours_too` other ports and modes are tried when this one does
     not work. `name_server` is the address of the one to ask for the records. `timeout` is in seconds, for each wait.
 
+    `send_to` gets a short mail. With `read`, its mailbox by IMAP, the mail is looked for there, in INBOX and in the
+    folder for junk, for `wait` seconds at most, and what the receiving host checked (SPF, DKIM, DMARC) is read; with
+    `remove` it is taken away again. The mailbox is opened before the mail leaves: nothing is sent when it cannot be.
+
     Failures of the way are steps of the result. Raises UsageError (InvalidUrl, InvalidAddress, InvalidServer,
     MissingExtra) for a call that cannot be carried out, before the server is connected to; for an address whose servers
     have to be found also ConnectionFailed, when nobody tells them.
     """
-    wishes = Wishes(sender, recipient, domain, selectors, login, neighbours_too, send_to, name_server, timeout)
-    return examine_target(read(target), wishes)
+    wishes = Wishes(sender, recipient, domain, selectors, login, neighbours_too, send_to, name_server, timeout, read,
+                    wait, remove)  # fmt: skip
+    return examine_target(target_of(target), wishes)
 
 
 def examine_target(meant: Target, wishes: Wishes) -> Examination:
@@ -77,10 +92,10 @@ def examine_target(meant: Target, wishes: Wishes) -> Examination:
     route = meant.route
     from_address = _sender_of(route, meant, wishes.sender)
     to = Address.parse(wishes.recipient) if wishes.recipient else None
-    send_address = Address.parse(wishes.send_to) if wishes.send_to else None
-    if send_address is not None and (route is None or route.reads):
+    trial = _trial_of(wishes)
+    if trial is not None and (route is None or route.reads):
         raise errors.UsageError("send_to: a server for sending is needed, and this is none")
-    if send_address is not None and from_address is None:
+    if trial is not None and from_address is None:
         raise errors.UsageError("send_to: a sender is needed: sender= (--from)", hint_id="NO-SENDER")
     if to is not None and from_address is None:
         raise errors.UsageError(
@@ -89,7 +104,15 @@ def examine_target(meant: Target, wishes: Wishes) -> Examination:
     about = _checked_domain(wishes.domain or (from_address.domain if from_address else ""))
     _check_selectors(wishes.selectors)
     examination = Examination(meant.shown, "", "", about, ())
-    if route is not None:
+    if route is not None and route.by_http:
+        from courriel.doctor.visit.http_steps import examined
+
+        if trial is not None or to is not None:
+            raise errors.UsageError(
+                f"{route.name} is asked by requests: a recipient cannot be tried, and courriel send --via sends a mail"
+            )
+        examination = examined(examination, route, timeout=wishes.timeout, login=wishes.login)
+    elif route is not None:
         visit = Visit(
             meant,
             route,
@@ -99,11 +122,12 @@ def examine_target(meant: Target, wishes: Wishes) -> Examination:
             login=wishes.login,
             neighbours_too=wishes.neighbours_too,
         )
-        examination = visit.examined(examination, send_address)
+        examination = visit.examined(examination, trial)
     elif meant.address is not None:
         examination = replace(examination, steps=(_without_server(meant.address),))
     if about:
-        return replace(examination, steps=(*examination.steps, *_domain_steps(about, wishes.selectors, ask)))
+        selectors = wishes.selectors or _selectors_seen(examination, about)
+        return replace(examination, steps=(*examination.steps, *_domain_steps(about, selectors, ask)))
     return examination
 
 
@@ -134,6 +158,21 @@ def _checked_domain(domain: str) -> str:
     return name
 
 
+def _trial_of(wishes: Wishes) -> Trial | None:
+    """The mail to send, and where to look for it. Raises UsageError, before anything is connected to."""
+    wait = wishes.wait
+    if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 < wait <= LONGEST_WAIT:
+        raise errors.UsageError(f"wait: {safely_shown(wait)} is no number of seconds, at most {LONGEST_WAIT}")
+    if not wishes.send_to:
+        if wishes.read is not None or wishes.remove:
+            raise errors.UsageError("read: the mail of send_to= (--send) is looked for, and none is sent")
+        return None
+    if wishes.remove and wishes.read is None:
+        raise errors.UsageError("remove: the mail is removed from the mailbox of read= (--read), and there is none")
+    mailbox = None if wishes.read is None else reading_route(wishes.read)
+    return Trial(Address.parse(wishes.send_to), mailbox, wait, wishes.remove)
+
+
 def _check_selectors(selectors: Sequence[str]) -> None:
     for selector in selectors:
         if not isinstance(selector, str) or not _SELECTOR.fullmatch(selector):
@@ -154,6 +193,13 @@ def _sender_of(route: Route | None, meant: Target, sender: str) -> Address | Non
         except errors.InvalidAddress:
             return None
     return None
+
+
+def _selectors_seen(examination: Examination, domain: str) -> tuple[str, ...]:
+    """Selectors with which the trial mail was signed for this domain, as far as it was read again."""
+    found = examination.arrival.results if examination.arrival else ()
+    seen = (each.selector for each in found if each.method == "dkim" and each.domain == domain)
+    return tuple(dict.fromkeys(each for each in seen if _SELECTOR.fullmatch(each)))
 
 
 def _domain_steps(domain: str, selectors: Sequence[str], ask: NameService | None) -> list[Step]:

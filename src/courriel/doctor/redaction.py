@@ -10,6 +10,7 @@ from courriel._dataclass import replace
 from courriel.dialogue.login_replies import SaidAtLogin
 from courriel.doctor.examination import Examination
 from courriel.doctor.step import Step, in_both
+from courriel.doctor.visit.arrival import Arrival
 from courriel.doctor.visit.neighbours import Neighbour
 from courriel.failures import Text
 
@@ -27,6 +28,7 @@ def redacted(examination: Examination, secrets: list[str]) -> Examination:
         examination,
         steps=tuple(step if step.name in _OURS else _step(step, known) for step in examination.steps),
         tried=tuple(_neighbour(each, known) for each in examination.tried),
+        arrival=_arrival(examination.arrival, known),
         accepted=NOT_SHOWN if known.repeated_in(examination.accepted) else examination.accepted,
         transcript=tuple(
             replace(entry, text=NOT_SHOWN) if entry.who == "S" and known.repeated_in(entry.text) else entry
@@ -46,6 +48,18 @@ def _step(step: Step, known: SaidAtLogin) -> Step:
         raised="" if known.repeated_in(step.raised) else step.raised,
         details=tuple(_text(detail, known) for detail in step.details),
     )
+
+
+def _arrival(arrival: Arrival | None, known: SaidAtLogin) -> Arrival | None:
+    """The arrival without what the host wrote into the mail, and without its folder, where they repeat a secret."""
+    if arrival is None:
+        return None
+    told = [arrival.authserv_id, arrival.sent_from]
+    for each in arrival.results:
+        told += [each.method, each.result, each.reason, *(value for _, value in each.properties)]
+    if any(map(known.repeated_in, told)):
+        arrival = replace(arrival, authserv_id="", results=(), sent_from="")
+    return replace(arrival, folder=NOT_SHOWN) if known.repeated_in(arrival.folder) else arrival
 
 
 def _neighbour(each: Neighbour, known: SaidAtLogin) -> Neighbour:

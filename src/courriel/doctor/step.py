@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from courriel.failures import Language
 
 StepName: TypeAlias = """Literal[
-    "name", "connection", "greeting", "hello", "tls", "login", "sender", "recipient", "send",
+    "name", "connection", "greeting", "hello", "tls", "login", "sender", "recipient",
+    "mailbox", "send", "arrival", "spf-result", "dkim-result", "dmarc-result",
     "mx", "spf", "dkim", "dmarc", "mta-sts", "tls-rpt",
 ]"""
-"""Steps in their order: a session, then the records of the sender's domain."""
+"""Steps in their order: a session, a trial mail and what became of it, then the records of the sender's domain."""
 
 StepStatus: TypeAlias = "Literal['ok', 'warning', 'failed', 'skipped', 'unknown']"
 """`skipped` was not tried or is not set up; `unknown` could not be found out."""

@@ -71,6 +71,22 @@ def read(text: str | Route | Server | None) -> Target:
     return _of_host(text)
 
 
+def reading_route(setting: str | Route | Server) -> Route:
+    """The route to a mailbox by IMAP, from a URL, the name of a profile, a Route or a Server.
+
+    Raises InvalidUrl, UsageError.
+    """
+    if isinstance(setting, str):
+        route = profiles.resolve(setting) if _PROFILE.fullmatch(setting) else Route.parse(setting)
+    else:
+        route = Route.of(setting)
+    if route.kind != "imap" or route.server is None:
+        raise errors.UsageError(
+            f"read: {route.name} is no mailbox by IMAP: write imaps://ada%40gmail.com@imap.gmail.com"
+        )
+    return route
+
+
 # The steps.
 
 

@@ -10,8 +10,8 @@ from courriel.doctor.redaction import redacted
 from courriel.doctor.step import Step, in_both, with_error
 from courriel.doctor.target import Target
 from courriel.doctor.visit import addresses, certificates, neighbours, tls_look
-from courriel.doctor.visit.sending import send_one
 from courriel.doctor.visit.session_steps import TlsLook, envelope_steps, steps_of
+from courriel.doctor.visit.trial import Trial, TrialResult, run_trial
 from courriel.doctor.visit.walk import Walk, walk
 from courriel.failures import Text
 from courriel.model.address import Address
@@ -56,7 +56,7 @@ class Visit:
         self._withheld = login and meant.foreign and route.password is not None
         self._credentials = self._kept(self._read_secret()) if login and not self._withheld else None
 
-    def examined(self, start: Examination, send_to: Address | None) -> Examination:
+    def examined(self, start: Examination, trial: Trial | None) -> Examination:
         """Look at everything in turn; what depends on a step that failed is left out."""
         steps, seen, tls = self._session()
         failed = next((step for step in steps if step.status == "failed"), None)
@@ -64,24 +64,28 @@ class Visit:
         tried: tuple[neighbours.Neighbour, ...] = ()
         if failed is not None and self._neighbours_too and _helps(failed, error):
             tried = neighbours.try_all(self._route, self._server)
-        accepted = ""
-        if send_to is not None and failed is None:
-            assert self._sender is not None
-            step, accepted = send_one(self._server, self._credentials, self._sender, send_to, self._transcript)
-            steps.append(step)
+        result = TrialResult()
+        if trial is not None and failed is None:
+            result = self._tried_out(trial)
         examination = replace(
             start,
             url=replace(self._route, server=self._original()).url,
             server=str(self._server),
-            steps=tuple(steps),
+            steps=(*steps, *result.steps),
             tried=tuple(replace(each, url=neighbours.url_of(self._route, each.server)) for each in tried),
             corrected=next((neighbours.url_of(self._route, each.server) for each in tried if each.works), ""),
             certificate_ends=tls.chain[0].ends if tls.chain else None,
             token_refused=self._token_was_refused(error),
-            accepted=accepted,
+            accepted=result.accepted,
+            arrival=result.arrival,
             transcript=tuple(self._transcript),
         )
         return redacted(examination, self._secrets)
+
+    def _tried_out(self, trial: Trial) -> TrialResult:
+        assert self._sender is not None
+        way = self._server, self._credentials, self._transcript
+        return run_trial(trial, self._sender, way, lambda server: _hurried(server, self._timeout), self._kept)
 
     def _session(self) -> tuple[list[Step], Walk | None, TlsLook]:
         nothing = TlsLook({})

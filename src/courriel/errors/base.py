@@ -55,6 +55,8 @@ class CourrielError(Exception):
     __module__ = "courriel.errors"
 
     session_usable: bool = False
+    retry_after: float | None = None
+    """Seconds after which the server wants to be asked again; None where it does not say."""
     __notes__ = Notes()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType] - a list, when it is read
 
     def __init_subclass__(cls) -> None:

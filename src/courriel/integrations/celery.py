@@ -18,6 +18,10 @@ from typing import Any
 
 from courriel.integrations.tasks import FOR_SECONDS, SendAgain, deliver, send_due
 
+LONGEST_COUNTDOWN = 1800.0
+"""Seconds after which a task asks again at the latest. Redis hands out a task once more that waits longer than its
+visibility timeout (an hour) for its time; each of the two would come back as two, and so on for days."""
+
 
 def deliver_task(
     app: Any,
@@ -30,15 +34,15 @@ def deliver_task(
     """Register the task `courriel.deliver` of an app: it takes the id of a ticket, and gives the state of its mail.
 
     It is acknowledged when it is done (`acks_late`), runs again when its worker is killed, and comes back by itself
-    when the mail is due, as long as the mail lives. With `every`, celery beat sends what is due each so many seconds by
-    a second task, `courriel.send_due`: for mails whose task was lost with the broker.
+    when the mail is due, after half an hour at most, as long as the mail lives. With `every`, celery beat sends what is
+    due each so many seconds by a second task, `courriel.send_due`: for mails whose task was lost with the broker.
     """
 
     def courriel_deliver(task: Any, ticket: str) -> str:
         try:
             return deliver(ticket, outbox, for_seconds=for_seconds)
         except SendAgain as later:
-            raise task.retry(exc=later, countdown=later.seconds) from later
+            raise task.retry(exc=later, countdown=min(later.seconds, LONGEST_COUNTDOWN)) from later
 
     def courriel_send_due() -> int:
         return send_due(outbox, for_seconds=for_seconds)

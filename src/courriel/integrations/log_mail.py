@@ -8,10 +8,12 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from courriel._lazy_re import expression
 from courriel.failures import language
 from courriel.integrations.log_digest import Line, RecordBatch, RecordGroup
 
 LONGEST_SUBJECT = 200
+_PASSWORD = expression(r"(://[^\s:/@]*:)[^\s@/]+@")  # in a URL, as programs log those of their databases
 _CLEAN = dict.fromkeys((*range(32), *range(0x7F, 0xA0), 0x2028, 0x2029), " ")
 
 
@@ -34,7 +36,8 @@ def body_of(batch: RecordBatch) -> str:
 
 
 def clean(text: str) -> str:
-    """Text that a mail can carry: no NUL, and no halves of surrogate pairs."""
+    """Text that a mail can carry: no NUL, no halves of surrogate pairs, and no password of a URL."""
+    text = _PASSWORD.sub(r"\1***@", text)
     return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 

@@ -11,6 +11,7 @@ out: a mail that cannot leave must not cause another one.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sys
@@ -37,6 +38,7 @@ FLUSH_TIMEOUT = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 600.0  # seconds until a mail that could not leave is tried again
 _YOUNG = 60.0  # seconds within which a process may be one turn of a crash loop
 _DURATION = expression(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*([smh]?)")
+_END = "end"  # the call that ends a thread
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
@@ -58,10 +60,10 @@ class MailHandler(logging.Handler):
     """
 
     _lock: RLock
+    _calls: SimpleQueue[Event | str | None]
     _thread: Thread | None
     _leaving: RecordBatch | None
     _outbox: Outbox | None
-    _ended: bool
 
     def __init__(
         self,
@@ -78,7 +80,6 @@ class MailHandler(logging.Handler):
         signals: bool = True,
         level: int | str = logging.NOTSET,
     ) -> None:
-        super().__init__(level)
         self.to, self.sender = _addresses(to), _sender(sender, via)
         self.via, self.subject = via, _text("subject", subject)
         self._place = outbox
@@ -89,24 +90,33 @@ class MailHandler(logging.Handler):
         self._signals = signals
         self._began = monotonic()
         self._renew()
+        super().__init__(level)  # last: logging closes at the end whatever has come so far
+        if signals:
+            flush_at_fatal_signals(self)
 
     # What logging calls.
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Handle a record, unless it is about the sending itself: that one waits for no lock, and causes no mail.
+
+        Whoever flushes a handler may hold its lock, and wait for the mail in which the record was made.
+        """
+        if record.name == "courriel" or record.name.startswith("courriel.") or current_thread() is self._thread:
+            return False
+        return super().handle(record)
+
     def emit(self, record: logging.LogRecord) -> None:
         """Count a record; its mail is made and sent by the thread of this handler."""
-        if self._ended or record.name == "courriel" or record.name.startswith("courriel."):
-            return
         try:
             if self._process != os.getpid():
                 self._renew()  # a child by fork: what waited is mailed by its parent
-            if current_thread() is self._thread:
-                return
-            if self._thread is None:
-                self._start()
+            record = self._readable(record)
             with self._lock:
+                if self._thread is None:
+                    self._start()
                 sooner = self._digest.add(record, self.format, monotonic())
             self._tried = False
-            if sooner:
+            if sooner and self._thread is not None:
                 self._calls.put(None)
         except Exception:  # noqa: BLE001 - logging must not stop the program; handleError prints where wished
             self.handleError(record)
@@ -123,21 +133,43 @@ class MailHandler(logging.Handler):
 
     def flush_within(self, seconds: float) -> bool:
         """Mail what is pending; whether that was done within these seconds. A second call does not try again."""
-        thread = self._thread
-        if self._process != os.getpid() or thread is None or thread is current_thread() or not thread.is_alive():
+        if self._process != os.getpid():
             return True
         done = Event()
-        self._calls.put(done)
+        with self._lock:  # so that the thread does not end in between
+            if self._thread is current_thread():
+                return True
+            if self._thread is not None:
+                self._calls.put(done)
+        if self._thread is None:
+            self._mail()  # what came when no thread could be started any more
+            return True
+        if _is_configuring():
+            return False
         self._tried = True
         return done.wait(seconds)
 
     def close(self) -> None:
-        """End the thread of this handler, and say on standard error what could not be mailed."""
-        if self._thread is not None and self._process == os.getpid():
+        """End the thread of this handler, and say on standard error what could not be mailed.
+
+        A record after that begins a thread again. Where logging is being configured anew, which closes handlers,
+        nothing is waited for before the end of the process: whoever configures holds a lock that sending needs.
+        """
+        if self._thread is not None and _is_configuring():
+            self._calls.put(_END)
+            atexit.register(self._end)
+        else:
+            self._end()
+        super().close()
+
+    # The steps.
+
+    def _end(self) -> None:
+        if self._process == os.getpid():
             if not self._tried:
                 self.flush()
-            self._ended = True
-            self._calls.put(None)
+            if self._thread is not None:
+                self._calls.put(_END)
             with self._lock:
                 lost = [batch for batch in (self._leaving, self._digest.take(monotonic())) if batch is not None]
             if lost:
@@ -145,43 +177,65 @@ class MailHandler(logging.Handler):
                 words = f"{last.level} {last.logger}: {last.message}"
                 self._complain(f"{records} log records could not be mailed; the last one: {words}")
             self._thread = None
-        super().close()
-
-    # The steps.
 
     def _renew(self) -> None:
         """Begin anew in this process: nothing is pending, and no thread runs."""
         self._process = os.getpid()
         self._lock = RLock()  # a signal handler may log while its thread is in `emit`
         self._digest = Digest(self._interval, self._capacity, self._flush_level)
-        self._calls: SimpleQueue[Event | None] = SimpleQueue()
         self._thread = None
         self._leaving = None
-        self._pause, self._tried, self._ended = _FIRST_PAUSE, False, False
+        self._pause, self._tried = _FIRST_PAUSE, False
         self._complained = ""
         self._outbox = None
 
     def _start(self) -> None:
-        thread = Thread(target=self._run, name="courriel-log-mail", daemon=True)
-        self._thread = thread
+        calls: SimpleQueue[Event | str | None] = SimpleQueue()
+        thread = Thread(target=self._run, args=[calls], name="courriel-log-mail", daemon=True)
         if self._signals:
             flush_at_fatal_signals(self)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:
+            return  # Python 3.12 at the end of a process: whoever flushes mails by himself
+        self._calls, self._thread = calls, thread
         if "multiprocessing.util" in sys.modules:
             # Its processes end by os._exit, without atexit and so without logging.shutdown.
             sys.modules["multiprocessing.util"].Finalize(None, self.flush, exitpriority=100)
 
-    def _run(self) -> None:
-        while not self._ended:
+    def _readable(self, record: logging.LogRecord) -> logging.LogRecord:
+        """The record, or one that says what its arguments did: logging tells standard error, where nobody may look."""
+        try:
+            record.getMessage()
+        except Exception as error:  # noqa: BLE001 - any argument may raise anything
+            self.handleError(record)
+            words = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+            found = logging.makeLogRecord(record.__dict__)
+            found.msg, found.args = f"{words} [{type(error).__name__} in its arguments]", None
+            return found
+        return record
+
+    def _run(self, calls: SimpleQueue[Event | str | None]) -> None:
+        ending = False
+        while True:
             with self._lock:
                 due = self._digest.due
+                mine = self._thread is current_thread()
+                if ending and (due is None or not mine):
+                    self._thread = None if mine else self._thread
+                    break
             try:
-                call = self._calls.get(timeout=None if due is None else max(0.0, due - monotonic()))
+                call = calls.get(timeout=None if due is None else max(0.0, due - monotonic()))
             except Empty:
                 self._mail()
                 continue
-            if call is not None:
+            ending = ending or call == _END
+            if isinstance(call, Event):
                 self._mail()
+                call.set()
+        while not calls.empty():  # who waits behind the last call has nothing pending
+            call = calls.get()
+            if isinstance(call, Event):
                 call.set()
 
     def _mail(self) -> None:
@@ -283,6 +337,13 @@ def seconds_of(duration: str | float) -> float:
 
 
 # The steps.
+
+
+def _is_configuring() -> bool:
+    """Whether this thread holds the lock of the logging module, as dictConfig does while it closes handlers."""
+    # There is no public way to ask. Where the name is missing some day, flush waits up to its time limit, as before.
+    lock = getattr(logging, "_lock", None)
+    return bool(getattr(lock, "_is_owned", bool)())
 
 
 def _addresses(to: str | Address | Iterable[str | Address]) -> tuple[Address, ...]:

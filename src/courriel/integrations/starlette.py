@@ -23,7 +23,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import Any
 
 import courriel
-from courriel import AsyncOutbox, AsyncSmtpSession, CourrielError, Route, Server, errors
+from courriel import AsyncOutbox, AsyncSigned, AsyncSmtpSession, CourrielError, Route, Server, errors
 from courriel._dataclass import replace
 from courriel.failures import language
 from courriel.failures.sentences import french
@@ -173,10 +173,10 @@ async def _pool_of(via: Via) -> AsyncConnected:
     """The transport of a setting, which many requests may use at once. Raises UsageError for a single session."""
     if isinstance(via, Server) or (isinstance(via, str) and ":" in via):
         via = Route.of(via) if isinstance(via, Server) else Route.parse(via)
-    if isinstance(via, Route) and via.server is not None and not via.pooled:
+    if isinstance(via, Route) and via.by_session and not via.pooled:
         via = replace(via, pool=SIZE)
     made = await courriel.aconnect(via)
-    if isinstance(made, AsyncSmtpSession):
+    if isinstance(made.transport if isinstance(made, AsyncSigned) else made, AsyncSmtpSession):
         raise errors.UsageError(
             "many requests send at once, and one session carries one mail: add pool = 4 to the profile"
         )

@@ -141,6 +141,8 @@ def _recipients(addressed: dict[str, list[str]]) -> tuple[Address, ...]:
 def _addresses_in(values: list[str]) -> tuple[Address, ...]:
     found: tuple[Address, ...] = ()
     for value in values:
+        if "\t" in value:  # a fold by a tab is a blank like any other
+            value = value.replace("\t", " ")  # noqa: PLW2901
         group = _GROUP.fullmatch(value) if ":" in value else None
         found += Address.parse_list(group[1] if group else value)
     return found

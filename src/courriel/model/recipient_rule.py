@@ -28,14 +28,18 @@ HINT = "RECIPIENT-NOT-ALLOWED"
 REDIRECT, ALLOWLIST, CAPTURE = "COURRIEL_REDIRECT_TO", "COURRIEL_ALLOWLIST", "COURRIEL_CAPTURE"
 _OFF = ("", "0", "false", "no", "off")
 _LONGEST_LINE = 900  # octets of one line of the field
+# Servers (Postfix, by default) send on what their own domain gets for eve%example.com, example.com!eve and
+# "eve@example.com": a domain of the list would be a way to everybody.
+_ROUTE = frozenset("%!@")
 
 
 @dataclass(frozen=True, slots=True)
 class RecipientRule:
     """Rule for the recipients of every mail: one address for all, a list of those allowed, or both.
 
-    An entry of `allowlist` is an address, or a domain, of which no subdomain is meant. `source` names the setting in
-    errors. With `nobody` no mail leaves at all. Raises InvalidServer for an entry that is neither.
+    An entry of `allowlist` is an address, or a domain, of which no subdomain is meant, and no address that names a way
+    through it (`eve%example.com@`, `example.com!eve@`). `source` names the setting in errors. With
+    `nobody` no mail leaves at all. Raises InvalidServer for an entry that is neither.
     """
 
     redirect_to: Address | None = None
@@ -56,7 +60,9 @@ class RecipientRule:
         if self.allowlist is None:
             return self.redirect_to is None
         whole = address.narrow or f"{address.local}@{address.dns_domain}"
-        return whole in self.allowlist or address.dns_domain in self.allowlist
+        return whole in self.allowlist or (
+            address.dns_domain in self.allowlist and not _ROUTE.intersection(address.local)
+        )
 
     def applied(self, envelope: Envelope, content: Content) -> tuple[Envelope, Content]:
         """The mail as it may leave. Raises InvalidMessage when a recipient may get none; nothing was sent."""
@@ -126,10 +132,14 @@ def rules_for(redirect_to: Address | None, allowlist: tuple[str, ...] | None) ->
     return rules if own is None else (*rules, own)
 
 
+def captures() -> bool:
+    """Whether COURRIEL_CAPTURE keeps all mail of this process from every server."""
+    return os.environ.get(CAPTURE, "").strip().lower() not in _OFF
+
+
 def rule_of_environment() -> RecipientRule | None:
     """The rule that the environment sets for this process. Raises InvalidServer for a wrong value."""
-    environment = os.environ
-    captured = environment.get(CAPTURE, "").strip().lower() not in _OFF
+    environment, captured = os.environ, captures()
     if not captured and REDIRECT not in environment and ALLOWLIST not in environment:
         return None
 

@@ -39,6 +39,7 @@ class Dialect(Enum):
     LMTP = "lmtp"  # as SMTP, but with one reply per recipient after the message (RFC 2033)
     POP3 = "pop3"  # for reading: letters are fetched from one mailbox and deleted (RFC 1939)
     IMAP = "imap"  # for reading and filing: folders stay on the server (RFC 3501)
+    HTTPS = "https"  # a provider's own interface for sending: one request, one mail
 
 
 _PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25, Security.OPPORTUNISTIC: 25}
@@ -243,6 +244,8 @@ def usual_port(dialect: Dialect, security: Security) -> int:
             return _IMAP_PORTS[security]
         case Dialect.SMTP:
             return _PORTS[security]
+        case Dialect.HTTPS:
+            return 443
 
 
 def _word(field: str, kind: type[AnyEnum], given: object) -> AnyEnum:

@@ -93,6 +93,8 @@ class Submission:
     notes: tuple[str, ...] = ()
     before_end: EndGuard | None = None
     on_refused: OnRefused = "deliver"
+    signed: bool = False
+    """Whether its DKIM signatures are in the content: a transport that signs hands it on as it is."""
 
     def __post_init__(self) -> None:
         content = self.content

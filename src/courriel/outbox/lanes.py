@@ -23,6 +23,7 @@ from courriel._lazy_re import expression
 from courriel.delivery.provided import provided
 from courriel.delivery.settings import profiles
 from courriel.delivery.settings.resource_limits import program_run, secret_taken
+from courriel.delivery.signing_routes import signed_by, signer_for_put
 from courriel.delivery.transport import Transport, check_transport, is_transport
 from courriel.delivery.urls.route import Route, Via
 from courriel.model.checks.shown import safely_shown
@@ -31,6 +32,11 @@ from courriel.model.server import Server
 from courriel.network import forks
 
 DEFAULT = "default"
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from courriel.delivery.dkim.signer import Signer
 
 Way: TypeAlias = "Route | Transport"
 """Where a lane leads: a setting, or a transport of this program."""
@@ -80,18 +86,20 @@ class Lanes:
 
     def lane(self, via: Via | Transport) -> str:
         """Name of the lane for an argument `via`. Raises UsageError and InvalidUrl, before anything is stored."""
-        if isinstance(via, Route | Server):
-            return self._put_by(Route.of(via))
-        if via is not None and not isinstance(via, str):
-            return self._lane_of_live(via)
-        name = DEFAULT if via is None else via
-        if name in self._given:
-            return name
-        if _NAME.fullmatch(name):
-            if not self._elsewhere:
-                profiles.resolve(None if name == DEFAULT else name)
-            return name
-        return self._lanes_of_urls.get(name) or self._lane_of_url(name)
+        return self._lane_and_way(via)[0]
+
+    def lane_and_signer(self, via: Via | Transport) -> tuple[str, Signer | None]:
+        """Name of the lane for a put, and what signs its mails now; None where they are signed when they leave, or not.
+
+        Names that workers elsewhere know are signed there. Raises UsageError and InvalidUrl, as `lane`, and for a key
+        that cannot be read.
+        """
+        lane, way = self._lane_and_way(via)
+        if way is None or isinstance(way, Route):
+            return lane, None if way is None else signer_for_put(way)
+        from courriel.delivery.dkim.signed import Signed
+
+        return lane, way.signer if isinstance(way, Signed) else None
 
     def way(self, lane: str) -> Way:
         """Route or transport of a lane now. Raises UsageError when this process knows none."""
@@ -127,6 +135,21 @@ class Lanes:
         return lane if self._is_name(lane) else _written(Route.parse(lane))
 
     # The steps.
+
+    def _lane_and_way(self, via: Via | Transport) -> tuple[str, Way | None]:
+        """Name of the lane for a put, and where it leads, as far as that is known here and may sign."""
+        if isinstance(via, Route | Server):
+            route = Route.of(via)
+            return self._put_by(route), route
+        if via is not None and not isinstance(via, str):
+            return self._lane_of_live(via), via
+        name = DEFAULT if via is None else via
+        if name in self._given:
+            return name, self._given[name]
+        if _NAME.fullmatch(name):
+            return name, None if self._elsewhere else profiles.resolve(None if name == DEFAULT else name)
+        lane = self._lanes_of_urls.get(name) or self._lane_of_url(name)
+        return lane, Route.parse(lane) if "dkim=" in lane else None
 
     def _is_name(self, lane: str) -> bool:
         return lane in self._given or bool(_NAME.fullmatch(lane)) or lane.startswith("session:")
@@ -198,7 +221,7 @@ def _route(way: str | Route | Server) -> Route:
 
 def _opened(way: Way) -> Way:
     """The transport itself, where a setting names one of a program; the route otherwise."""
-    return provided(way) if isinstance(way, Route) and way.kind == "python" else way
+    return signed_by(way, provided(way)) if isinstance(way, Route) and way.kind == "python" else way
 
 
 def _depends_on_folder(route: Route) -> bool:

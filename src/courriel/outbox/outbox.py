@@ -128,7 +128,8 @@ class Outbox(Maintenance):
         InvalidUrl before a byte is written; OutboxFull, OutboxUncertain.
         """
         check_if_known(if_known)
-        mail = written(message, self._ways.lane(via), key, terms_of(wanted), self._max_size)
+        lane, signer = self._ways.lane_and_signer(via)
+        mail = written(message, lane, key, terms_of(wanted), self._max_size, signer)
         return self._keep([mail], conn, if_known)[0]
 
     def put_many(
@@ -149,7 +150,8 @@ class Outbox(Maintenance):
         check_if_known(if_known)
         check_several(messages)
         check_keys(messages, keys)
-        mails_to_put = encoded(messages, keys, self._ways.lane(via), terms_of(wanted), self._max_size)
+        lane, signer = self._ways.lane_and_signer(via)
+        mails_to_put = encoded(messages, keys, lane, terms_of(wanted), self._max_size, signer)
         tickets: list[Ticket] = []
         for mails in portions(mails_to_put):
             tickets += self._keep(mails, conn, if_known)

@@ -75,11 +75,14 @@ class LaneProblem:
     brief: str
     login: bool = False
     mendable: bool = False
+    wait: float | None = None
+    """Seconds for which the server asked to wait; None when it did not say."""
 
     @classmethod
     def of(cls, error: Exception, *, login: bool = False) -> LaneProblem:
         """Problem of the lane on which an error occurred."""
-        return cls(str(error), _brief(error), login, login or isinstance(error, errors.UsageError))
+        wait = error.retry_after if isinstance(error, errors.CourrielError) else None
+        return cls(str(error), _brief(error), login, login or isinstance(error, errors.UsageError), wait)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,11 @@ def wait(age: float, lifetime: float, chance: float) -> float:
 
 
 def pause(fails: int, trouble: LaneProblem, chance: float) -> float:
-    """Seconds of a lane's pause after so many consecutive failures: doubling, up to ten minutes."""
+    """Seconds of a lane's pause after so many consecutive failures: what the server asked for, and a little more, or
+    doubling, up to ten minutes.
+    """
+    if trouble.wait is not None:
+        return max(trouble.wait, 1.0) * (1 + 0.15 * chance)
     shortest = LONGEST_PAUSE if trouble.login else min(PAUSE * 2.0 ** min(fails, 10), LONGEST_PAUSE)
     return shortest * _spread(chance)
 

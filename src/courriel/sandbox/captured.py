@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from tempfile import mkstemp
 from threading import Condition
@@ -78,9 +78,12 @@ class CapturedMail:
         self._gone: list[int] = []
         self._kept: KeptMail | None = None
         self._held = 0
-        self._letters: dict[int, CapturedMessage] = {}
+        # Ordered: the first of a dict from which the first was taken a thousand times is behind a thousand gaps.
+        self._letters: OrderedDict[int, CapturedMessage] = OrderedDict()
         self._boxes: dict[str, dict[int, None]] = {}
         self._seen: set[int] = set()
+        self._seen_in: Counter[str] = Counter()  # letters of each mailbox that were seen: a page counts none of them
+        self._addresses: list[str] | None = None  # of the mailboxes, sorted; None when there is another one since
         self._changed = Condition()  # its lock is one that a thread may take again: `letters` is read within
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._number = 0
@@ -99,7 +102,7 @@ class CapturedMail:
             for letter, seen in file.letters():
                 self._enter(letter)
                 if seen:
-                    self._seen.add(letter.number)
+                    self._note([letter.number], seen=True)
             self._drop_oldest()
 
     def close(self) -> None:
@@ -127,6 +130,23 @@ class CapturedMail:
         """The letter that came last, of one mailbox or of all."""
         return next(iter(self.page(mailbox, most=1)), None)
 
+    def after(self, number: int) -> list[CapturedMessage]:
+        """Letters that came after the one with this number, oldest first."""
+        with self._changed:
+            newer = takewhile(lambda each: each > number, reversed(self._letters))
+            return [self._letters[each] for each in newer][::-1]
+
+    @property
+    def oldest(self) -> int | None:
+        """Number of the oldest letter; None when there is none."""
+        with self._changed:
+            return next(iter(self._letters), None)
+
+    def numbers(self) -> set[int]:
+        """Numbers of all letters."""
+        with self._changed:
+            return set(self._letters)
+
     def page(self, mailbox: str | None = None, *, start: int = 0, most: int = 50) -> list[CapturedMessage]:
         """Letters with the newest first, from the one at `start` on, at most `most`."""
         with self._changed:
@@ -136,11 +156,10 @@ class CapturedMail:
     def mailboxes(self) -> list[tuple[str, int, int]]:
         """Recipients, each with the number of its letters and of those not seen, in order of the alphabet."""
         with self._changed:
-            seen = Counter(
-                address for number in self._seen for address in set(map(str.lower, self._letters[number].recipients))
-            )
-            counted = ((address, len(numbers)) for address, numbers in self._boxes.items())
-            return sorted((address, count, count - seen[address]) for address, count in counted)
+            if self._addresses is None:
+                self._addresses = sorted(self._boxes)
+            boxes, seen = self._boxes, self._seen_in
+            return [(each, len(boxes[each]), len(boxes[each]) - seen[each]) for each in self._addresses]
 
     def count(self, mailbox: str | None = None) -> int:
         """Number of letters, of one mailbox or of all."""
@@ -191,7 +210,7 @@ class CapturedMail:
         """Note whether letters were seen."""
         with self._change():
             there = {number for number in numbers if number in self._letters and (number in self._seen) != seen}
-            self._seen = self._seen | there if seen else self._seen - there
+            self._note(there, seen=seen)
             if there and self._kept is not None:
                 # Looking at a mail goes on when the disk is full: that it was seen is all that is lost.
                 with suppress(OSError):
@@ -289,7 +308,18 @@ class CapturedMail:
         self._letters[letter.number] = letter
         self._held += letter.size
         for recipient in letter.recipients:
-            self._boxes.setdefault(recipient.lower(), {})[letter.number] = None
+            if recipient.lower() not in self._boxes:
+                self._boxes[recipient.lower()] = {}
+                self._addresses = None
+            self._boxes[recipient.lower()][letter.number] = None
+
+    def _note(self, numbers: Iterable[int], *, seen: bool) -> None:
+        """Note numbers that were not seen as seen, or the other way round. A new set: it is read without the lock."""
+        changed = set(numbers)
+        self._seen = self._seen | changed if seen else self._seen - changed
+        for number in changed:
+            for address in set(map(str.lower, self._letters[number].recipients)):
+                self._seen_in[address] += 1 if seen else -1
 
     def _drop_oldest(self) -> None:
         gone: list[int] = []
@@ -307,16 +337,17 @@ class CapturedMail:
     def _forget(self, numbers: list[int]) -> None:
         if numbers and self._kept is not None:
             self._kept.remove(numbers)  # first: what cannot be removed stays, here as there
+        self._note(self._seen.intersection(numbers), seen=False)
         for number in numbers:
             letter = self._letters.pop(number)
             self._held -= letter.size
-            self._seen.discard(number)
             for recipient in letter.recipients:
                 box = self._boxes.get(recipient.lower())
                 if box is not None:
                     box.pop(number, None)
                     if not box:
-                        del self._boxes[recipient.lower()]
+                        del self._boxes[recipient.lower()], self._seen_in[recipient.lower()]
+                        self._addresses = None
         self._gone += numbers
 
     def _first_match(self, to: str | None, subject: str | None) -> CapturedMessage | None:

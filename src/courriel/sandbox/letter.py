@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from courriel.dialogue.server.handler import Delivery, ServerSession
 from courriel.model.received.address import ReceivedAddress
 from courriel.model.received.attachment import ReceivedAttachment
+from courriel.model.received.authentication import Authentication
+from courriel.model.received.report import Report
 from courriel.sandbox.said import Said
 from courriel.wire.mime.checks import Finding
 from courriel.wire.parse.letter import Letter
@@ -153,6 +155,16 @@ class CapturedMessage:
     def attachments(self) -> tuple[ReceivedAttachment, ...]:
         """The attachments, inline images and attached mails included; file names are safe."""
         return self.letter.attachments
+
+    @property
+    def report(self) -> Report | None:
+        """What it reports about an earlier mail: a bounce, a complaint, an automatic reply; None otherwise."""
+        return self.letter.report
+
+    @property
+    def authentication(self) -> Authentication:
+        """Checks of its sender by hosts that it passed; the practice server itself makes none."""
+        return self.letter.authentication
 
     @property
     def defects(self) -> tuple[str, ...]:

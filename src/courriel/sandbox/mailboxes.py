@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from threading import RLock
 
@@ -30,7 +31,8 @@ class Mailboxes:
         self._lock = RLock()
         self._space = space or Space()
         self._accounts: dict[str, Account] = {}
-        self._delivered: dict[int, list[tuple[SharedFolder, int]]] = {}  # where each letter lies, by its number
+        # Where each letter lies, by its number; ordered, because the first are the ones to go.
+        self._delivered: OrderedDict[int, list[tuple[SharedFolder, int]]] = OrderedDict()
         self._dropped = 0  # letters that the server had dropped when it was looked last
         self._open: set[str] = set()
 
@@ -56,7 +58,8 @@ class Mailboxes:
             if self._captured.dropped == self._dropped:
                 return
             self._dropped = self._captured.dropped
-            oldest = next((each.number for each in self._captured.letters), letter.number + 1)
+            first_kept = self._captured.oldest
+            oldest = letter.number + 1 if first_kept is None else first_kept
             while (first := next(iter(self._delivered), oldest)) < oldest:
                 self.forget((first,))
 

@@ -414,6 +414,8 @@ def _as_server(server: Server | str) -> Server:
     """A server by its host name, never a URL: `courriel.send(via=...)` takes those."""
     if not isinstance(server, Server):
         return Server(server)
+    if server.dialect is Dialect.HTTPS:
+        raise errors.InvalidServer(f"{server} speaks HTTPS, and a session speaks SMTP: courriel.connect takes its URL")
     if server.dialect in (Dialect.POP3, Dialect.IMAP):
         raise errors.InvalidServer(f"{server} speaks {server.dialect.name}, which is for reading; mail leaves by SMTP")
     return server

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+import pytest
+
+from courriel.model.recipient_rule import CAPTURE, captures
 
 if TYPE_CHECKING:
     from courriel import Sandbox
@@ -117,3 +122,16 @@ class MailOutbox:
     def _what_came(self) -> str:
         letters = self.letters
         return "nothing came" if not letters else "what came:" + "".join(f"\n  {letter}" for letter in letters)
+
+
+def refuse_capture() -> None:
+    """Fail the test while COURRIEL_CAPTURE is set: no mail of courriel would come here.
+
+    It is not unset: it may be what keeps another mail of the same test from a real server.
+    """
+    if captures():
+        pytest.fail(
+            f"{CAPTURE}={os.environ[CAPTURE]} is set, so that no mail of courriel comes to mail_outbox; unset it "
+            "for the tests (`env -u COURRIEL_CAPTURE pytest`)",
+            pytrace=False,
+        )

@@ -46,8 +46,9 @@ def mail_server(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 @pytest.fixture
 def mail_outbox(mail_server: Sandbox, request: pytest.FixtureRequest) -> Iterator[MailOutbox]:
     """The mails that the program sends in this test; COURRIEL_URL leads here meanwhile."""
-    from courriel.testing.mail_outbox import MailOutbox
+    from courriel.testing.mail_outbox import MailOutbox, refuse_capture
 
+    refuse_capture()
     _record(request.config, "between tests", mail_server)
     mail_server.clear()
     with pytest.MonkeyPatch.context() as environment:
@@ -121,6 +122,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "mail_faults" not in metafunc.fixturenames:
         metafunc.fixturenames.append("mail_faults")  # what may be parametrized; the hooks have it set up
     metafunc.parametrize("mail_faults", cases, ids=[name for name, _ in cases], indirect=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse the mark where no test was made of each fault: such a test would pass and prove nothing."""
+    for item in items:
+        if item.get_closest_marker(_MARK) and _MARK not in getattr(getattr(item, "callspec", None), "params", ()):
+            raise pytest.UsageError(
+                f"{item.nodeid}: the mark mail_faults is for test functions and for classes without unittest.TestCase; "
+                "in a TestCase have a fixture that takes mail_faults, and call mail_faults.play(name)"
+            )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

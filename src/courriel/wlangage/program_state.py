@@ -22,7 +22,7 @@ from courriel.wlangage.problem import ErreurWLangage, Problem
 if TYPE_CHECKING:
     from asyncio import Task
 
-    from courriel import Server, SmtpSession, Timeouts, Trust
+    from courriel import Server, Signed, SmtpSession, Timeouts, Trust
     from courriel.types import Credentials
     from courriel.wlangage.mailboxes.open_mailbox import OpenMailbox
 
@@ -56,12 +56,17 @@ class Redirection(Protocol):
         """The server and the login in the place of those of a Request."""
         ...
 
+    def signed(self, session: SmtpSession) -> SmtpSession | Signed:
+        """What mail leaves by: the session, or the transport that signs around it, where the setting says so."""
+        ...
+
 
 class OpenSession:
     """An open session for sending; threads that share it take turns."""
 
-    def __init__(self, smtp: SmtpSession) -> None:
+    def __init__(self, smtp: SmtpSession, way: SmtpSession | Signed | None = None) -> None:
         self.smtp = smtp
+        self.way = smtp if way is None else way
         self.renew_turn()
 
     def renew_turn(self) -> None:

@@ -20,7 +20,7 @@ from courriel.wlangage.problem import Problem
 from courriel.wlangage.program_state import OpenSession, here, program_state
 
 if TYPE_CHECKING:
-    from courriel import Outbox, SmtpSession
+    from courriel import Outbox, Signed, SmtpSession
     from courriel.types import Sendable, Worker
 
 _PATIENCE = 30.0  # seconds that closing waits for mails due; the rest stays on disk
@@ -50,7 +50,7 @@ class Spool:
                 atexit.register(self.close)
             return self._outbox
 
-    def begin(self, lane: str, session: SmtpSession) -> None:
+    def begin(self, lane: str, session: SmtpSession | Signed) -> None:
         """Send the mails of this lane on this session from now on, including those of earlier programs."""
         self.end(lane, _AT_EXIT)
         self.outbox.use(lane, session)
@@ -94,10 +94,10 @@ spool = Spool()
 class SpooledSession(OpenSession):
     """A session whose mail is sent through the outbox."""
 
-    def __init__(self, smtp: SmtpSession, name: str) -> None:
-        super().__init__(smtp)
+    def __init__(self, smtp: SmtpSession, way: SmtpSession | Signed, name: str) -> None:
+        super().__init__(smtp, way)
         self.lane = lane_of(name or smtp.server.host)
-        spool.begin(self.lane, smtp)
+        spool.begin(self.lane, way)
 
     def put(self, message: Sendable, **envelope: object) -> int:
         """Put one mail into the outbox, on disk on return, and return its number. Raises OutboxError, UsageError.

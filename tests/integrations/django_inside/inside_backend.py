@@ -9,6 +9,7 @@ import socket
 import threading
 from contextlib import suppress
 from email.message import MIMEPart
+from pathlib import Path
 from typing import Any
 
 import django
@@ -459,3 +460,26 @@ def test_the_outbox_of_djangos_tests_is_as_ever(mailoutbox: Any, settings: Any) 
     assert [each.subject for each in mailoutbox] == ["Été"]
     assert [each.subject for each in mail.outbox] == ["Été"]
     assert MAILERS or django_settings.EMAIL_BACKEND.endswith("locmem.EmailBackend")
+
+
+# A provider by HTTPS requests.
+
+
+def test_a_mailer_sends_by_an_http_provider(mailer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _ = pytest.importorskip("trustme")  # not in every environment of `make pythons`
+    from servers.authority import Authority
+    from servers.http_providers import http_provider_server
+
+    authority = Authority.in_folder(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca_file))
+    monkeypatch.setenv("MAILJET_SECRET", "key-secret-1")
+    with http_provider_server(authority) as server:
+        server.senders = {"ada@example.org"}
+        mailer(url=f"mailjet://PUBLIC@{server.place}?password=env:MAILJET_SECRET")
+        made = message(bcc=["carol@example.org"])
+
+        number = made.send()
+
+        assert number == 1
+        assert server.taken[0].recipients == ["bob@example.org", "carol@example.org"]
+        assert made.courriel.server == server.place

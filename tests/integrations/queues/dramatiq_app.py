@@ -15,7 +15,7 @@ from courriel.integrations import tasks
 dramatiq.set_broker(RedisBroker(url=os.environ["REDIS_URL"]))
 
 
-@dramatiq.actor(max_retries=None)
+@dramatiq.actor(max_retries=None, throws=courriel.errors.TicketNotFound, min_backoff=10, max_backoff=20)
 def deliver_mail(ticket: str) -> None:
     """Deliver the mail of a ticket; when it is not due yet, come back when it is."""
     try:

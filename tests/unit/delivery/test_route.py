@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from courriel.delivery.secrets import SecretReference
+from courriel.delivery.urls import providers
 from courriel.delivery.urls.route import Route
 from courriel.errors import InvalidUrl
 from courriel.model.address import Address
@@ -162,6 +164,8 @@ def test_a_plus_sign_is_a_plus_sign() -> None:
         ("office365:ada@x.org", "ada@x.org", "smtp.office365.com", 587, Security.STARTTLS, "ada@x.org"),
         ("icloud:ada@me.com", "ada@me.com", "smtp.mail.me.com", 587, Security.STARTTLS, "ada@me.com"),
         ("ovh:ada@x.org?from=b@x.org", "ada@x.org", "ssl0.ovh.net", 465, Security.TLS, "b@x.org"),
+        ("ses.eu-west-3:AK/IA+", "AK/IA+", "email-smtp.eu-west-3.amazonaws.com", 465, Security.TLS, "None"),
+        ("ses.us-gov-east-1:AKIA", "AKIA", "email-smtp.us-gov-east-1.amazonaws.com", 465, Security.TLS, "None"),
     ],
 )
 def test_a_short_name_knows_the_server_and_the_form_of_login(
@@ -172,6 +176,31 @@ def test_a_short_name_knows_the_server_and_the_form_of_login(
     assert route.server == Server(host, port, security)
     assert (route.user, str(route.sender)) == (user, sender)
     assert Route.parse(route.reveal_url()) == route
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("ses:AKIA", "the region belongs to the name, as ses.eu-west-3:"),
+        ("ses.paris:AKIA", "is not a scheme"),
+        ("ses.eu-west-3.evil.example:AKIA", "is not a scheme"),
+        ("orange.eu-west-3:ada@orange.fr", "is not a scheme"),
+        ("ses.eu-west-3+imap:AKIA", "Amazon SES has no IMAP"),
+        ("graph+pop:ada@contoso.example", "Microsoft Graph has no POP3"),
+    ],
+)
+def test_a_region_that_is_none_is_refused(url: str, said: str) -> None:
+    with pytest.raises(InvalidUrl, match=re.escape(said)):
+        Route.parse(url)
+
+
+def test_a_server_of_a_region_is_known_by_its_name() -> None:
+    found = providers.by_server("email-smtp.eu-central-1.amazonaws.com")
+
+    assert found is not None
+    assert (found.name, found.host) == ("ses.eu-central-1", "email-smtp.eu-central-1.amazonaws.com")
+    assert providers.by_server("email-smtp.evil.example.amazonaws.com") is None
+    assert providers.by_server("graph.microsoft.com") is None, "it is no server of mail"
 
 
 def test_a_provider_without_passwords_says_so_first() -> None:

@@ -19,7 +19,9 @@ EXAMPLES = [
     pytest.param(record, text, id=f"{record.id}-{n}") for record in RECORDS for n, text in enumerate(record.examples)
 ]
 OF_DOMAINS = [
-    record for record in RECORDS if re.match("SPF-|DKIM-|DMARC-|MTA-STS-|TLS-RPT-|DOMAIN-TAKES|CERT-ENDS", record.id)
+    record
+    for record in RECORDS
+    if re.match("SPF-|DKIM-|DMARC-|MTA-STS-|TLS-RPT-|DOMAIN-TAKES|CERT-ENDS|MAIL-(?:IN-JUNK|NOT-ARRIVED)", record.id)
 ]
 PROMISED = re.findall(
     r"[A-Z0-9-]+",

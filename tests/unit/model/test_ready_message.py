@@ -219,3 +219,12 @@ def test_a_header_line_that_is_too_long_is_refused_by_its_name() -> None:
         Message.parse(RAW.replace(b"Subject:", b"X-Token: " + b"x" * 1000 + b"\r\nSubject:"))
 
     assert refused.value.hint_id == "HEADER-LINE-TOO-LONG"
+
+
+def test_recipients_folded_by_a_tab_are_read_as_those_folded_by_a_blank() -> None:
+    raw = b"From: ada@example.org\r\nTo: bob@example.org,\r\n\tcarl@example.org\r\nSubject: a\tb\r\n\tc\r\n\r\nx\r\n"
+    ready = Message.parse(raw)
+
+    assert [each.spec for each in ready.envelope().recipients] == ["bob@example.org", "carl@example.org"]
+    assert dict(ready.fields)["subject"] == "a\tb\tc"
+    assert raw.partition(b"\r\n\r\n")[0] in bytes(ready.content)

@@ -10,6 +10,7 @@ from courriel.cli.command import Command, GlobalOptions, option
 from courriel.cli.i18n import Bilingual, say
 
 if TYPE_CHECKING:
+    from courriel import Route
     from courriel.cli.reporting import Report
     from courriel.doctor.examination import Examination
     from courriel.doctor.target import Target
@@ -32,6 +33,7 @@ _ADDRESS = Bilingual("ADRESSE", "ADDRESS")
         "courriel doctor smtp+starttls://ada@smtp.example.org --password prompt",
         "courriel doctor ada@example.org --selector s1",
         "courriel doctor billing --to bob@example.net --report doctor.html",
+        "courriel doctor billing --send ada@gmail.com --read imaps://ada%40gmail.com@imap.gmail.com",
         "courriel doctor billing --fix",
         "courriel doctor billing --watch",
     ],
@@ -55,6 +57,17 @@ _ADDRESS = Bilingual("ADRESSE", "ADDRESS")
     fr="Envoie un court message d'essai à cette adresse.",
     en="Sends a short trial mail to this address.",
 )
+@option("--read", "mailbox", value="URL",
+        fr="Avec --send : cherche le message dans cette boîte (imaps://… ou profil) et lit ce que l'hébergeur a "
+           "constaté (SPF, DKIM, DMARC).",
+        en="With --send: looks for the mail in this mailbox (imaps://… or a profile) and reads what the host found "
+           "(SPF, DKIM, DMARC).")  # fmt: skip
+@option("--wait", type=click.FloatRange(min=1, max=3600), default=120.0, value=_SECONDS,
+        fr="Avec --read : attente maximale du message, en secondes (120).",
+        en="With --read: longest wait for the mail, in seconds (120).")  # fmt: skip
+@option("--remove", is_flag=True,
+        fr="Avec --read : supprime ensuite le message de la boîte.",
+        en="With --read: removes the mail from the mailbox afterwards.")  # fmt: skip
 @option("--domain", value=Bilingual("DOMAINE", "DOMAIN"),
         fr="Domaine à examiner ; par défaut celui de l'expéditeur.",
         en="Domain to examine; default: that of the sender.")  # fmt: skip
@@ -92,6 +105,9 @@ def command(
     sender: str | None,
     recipient: str | None,
     send_to: str | None,
+    mailbox: str | None,
+    wait: float,
+    remove: bool,
     domain: str | None,
     selectors: tuple[str, ...],
     name_server: str | None,
@@ -125,6 +141,9 @@ def command(
         send_to or "",
         name_server or "",
         timeout,
+        _mailbox(mailbox, manner),
+        wait,
+        remove,
     )
     examination = examine_target(meant, wishes)
     if watch:
@@ -172,6 +191,16 @@ def _target(text: str | None, password: str | None, manner: GlobalOptions, *, lo
     if route.password is not None and not meant.foreign:
         route = with_password(route, ask=manner.ask)
     return replace(meant, route=route)
+
+
+def _mailbox(text: str | None, manner: GlobalOptions) -> Route | None:
+    """The mailbox of --read, with the password that was typed."""
+    if text is None:
+        return None
+    from courriel.cli.password_prompt import with_password
+    from courriel.doctor.target import reading_route
+
+    return with_password(reading_route(text), ask=manner.ask)
 
 
 def _show(report: Report, examination: Examination, *, transcript: bool) -> None:

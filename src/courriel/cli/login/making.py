@@ -10,7 +10,7 @@ from courriel import errors
 from courriel._dataclass import replace
 from courriel.cli.i18n import say, visible
 from courriel.cli.reporting import Report
-from courriel.delivery.login_routes import USUAL_SERVERS, route_of
+from courriel.delivery.login_routes import route_of, usual_servers
 from courriel.delivery.oauth import diagnosis, sources, store
 from courriel.failures import spoken
 
@@ -35,7 +35,7 @@ class LoginMaker:
     def make(self, login: StoredLogin, secret: str) -> int:
         """Log in; returns the exit status. `secret` is the reference to the application's secret."""
         login = self._with_secret(login, secret)
-        urls = [route_of(login, each) for each in self._servers or USUAL_SERVERS[login.provider]]
+        urls = [route_of(login, each) for each in self._servers or usual_servers(login)]
         login = login.with_tokens(self._tokens(login), time.time())
         found = diagnosis.findings(login, time.time())
         for each in found:
@@ -113,7 +113,14 @@ class LoginMaker:
         assert route.server is not None
         source = sources.stored(login.name)
         try:
-            if route.reads:
+            if route.by_http:
+                import courriel
+                from courriel.types import HttpTransport
+
+                with courriel.connect(route) as transport:
+                    assert isinstance(transport, HttpTransport)
+                    transport.try_login()
+            elif route.reads:
                 import courriel
 
                 with courriel.mailbox(route):

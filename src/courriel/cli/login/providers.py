@@ -91,11 +91,15 @@ def _common_options(function: F) -> F:
     examples=[
         "courriel login microsoft ada@firm.example --client-id 11111111-2222-3333-4444-555555555555",
         "courriel login microsoft billing@firm.example --client-id 1111… --tenant firm.example --secret env:APP_SECRET",
+        "courriel login microsoft ada@firm.example --for graph --client-id 11111111-2222-3333-4444-555555555555",
     ],
     usage=Bilingual("ADRESSE", "ADDRESS"),
 )
 @click.argument("address")
 @_common_options
+@option("--for", "purpose", type=click.Choice(["mail", "graph"]), default="mail",
+        fr="À quoi sert le jeton : aux serveurs de courrier (mail), ou à l'envoi par Microsoft Graph (graph).",
+        en="What the token is for: the mail servers (mail), or sending by Microsoft Graph (graph).")  # fmt: skip
 @option("--tenant", value=Bilingual("ORGANISATION", "TENANT"), default="",
         fr="Domaine ou numéro de l'annuaire ; par défaut le domaine de l'adresse.",
         en="Domain or directory id; default: the domain of the address.")  # fmt: skip
@@ -116,6 +120,7 @@ def microsoft(
     authority: str,
     no_browser: bool,
     no_try: bool,
+    purpose: str,
     tenant: str,
     device: bool,
     certificate: str,
@@ -135,10 +140,14 @@ def microsoft(
                 "--device is for a person, --secret and --certificate are for a program")
         )  # fmt: skip
     grant: Grant = "program" if program else "device" if device else "browser"
+    graph = purpose == "graph"
+    if graph and not name:
+        name = f"graph-{address}"  # beside the login of the same mailbox for its mail servers
     maker = LoginMaker(manner, servers, browser=not no_browser, trial=not no_try)
     login = _login_without_tokens(
         address, name, servers, grant=grant, provider="microsoft", client_id=client_id, authority=authority,
         tenant=tenant or address.rpartition("@")[2], certificate=_absolute_path(certificate), key=_absolute_path(key),
+        purpose="graph" if graph else "",
     )  # fmt: skip
     return maker.make(login, secret)
 

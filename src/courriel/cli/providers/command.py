@@ -53,7 +53,7 @@ def command(manner: GlobalOptions, name: str | None) -> int:
     wide = max(len(each.name) for each in chosen)
     for each in chosen:
         domains = f" ({', '.join(each.domains)})" if each.domains else ""
-        report.line(f"{each.name.ljust(wide)}  {each.host}:{each.port}  {each.title}{domains}")
+        report.line(f"{each.name.ljust(wide)}  {facts.place(each)}:{each.port}  {each.title}{domains}")
     return 0
 
 

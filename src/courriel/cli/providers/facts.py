@@ -19,6 +19,15 @@ _ACCEPTED = {
     "password": Text("le mot de passe de la boîte", "the password of the mailbox"),
     "app-password": Text("un mot de passe d'application", "an app password"),
     "oauth2": Text("un jeton OAuth 2 (auth=xoauth2)", "an OAuth 2 token (auth=xoauth2)"),
+    "graph-token": Text(
+        "un jeton OAuth 2 (courriel login microsoft --for graph)",
+        "an OAuth 2 token (courriel login microsoft --for graph)",
+    ),
+    "api-key": Text("une clé d'API, dans password=", "an API key, in password="),
+    "smtp-credentials": Text(
+        "des identifiants SMTP, faits dans la console SES de la région (pas les clés AWS)",
+        "SMTP credentials, made in the SES console of the region (not the AWS keys)",
+    ),
 }
 _COUNTED = {"messages": Text("messages", "messages"), "recipients": Text("destinataires", "recipients")}
 
@@ -47,7 +56,8 @@ def show(report: Report, provider: Provider) -> None:
     domains = f" ({', '.join(provider.domains)})" if provider.domains else ""
     report.line(f"{provider.name}  {provider.title}{domains}")
     security = _SECURITY[provider.security.value].in_()
-    report.entry("Envoi", "Sending", f"{provider.host} {provider.port}, {security}")
+    how = say("demandes HTTPS", "HTTPS requests") if provider.by_http else security
+    report.entry("Envoi", "Sending", f"{place(provider)} {provider.port}, {how}")
     places = [f"{host} {port}" for host, port in ((provider.imap, 993), (provider.pop, 995)) if host]
     report.entry("Lecture", "Reading", ", ".join(places))
     report.entry("Nom", "Login", _login(provider))
@@ -65,7 +75,8 @@ def as_object(provider: Provider) -> dict[str, object]:
         "name": provider.name,
         "title": provider.title,
         "domains": list(provider.domains),
-        "smtp": {"host": provider.host, "port": provider.port, "security": provider.security.value},
+        "smtp": None if provider.by_http else _server(provider),
+        "https": _server(provider) if provider.by_http else None,
         "imap": provider.imap or None,
         "pop3": provider.pop or None,
         "login": provider.login,
@@ -89,13 +100,24 @@ def as_object(provider: Provider) -> dict[str, object]:
 
 def url(provider: Provider) -> str:
     """The URL for sending by this provider, with an example address."""
-    return f"{provider.name}:{provider.example}"
+    return provider.usage or f"{provider.name}:{provider.example}"
+
+
+def place(provider: Provider) -> str:
+    """The server's name, with a word for the region where it has one in each."""
+    return provider.host.replace("{region}", say("RÉGION", "REGION"))
 
 
 # The steps.
 
 
+def _server(provider: Provider) -> dict[str, object]:
+    return {"host": provider.host, "port": provider.port, "security": provider.security.value}
+
+
 def _login(provider: Provider) -> str:
+    if provider.login == "any":
+        return say("ce que le fournisseur a donné", "what the provider has handed out")
     user_name = say(f"l'adresse entière : {provider.example}", f"the whole address: {provider.example}")
     local = say(
         f"ce qui précède l'arobase : {provider.example.partition('@')[0]}",

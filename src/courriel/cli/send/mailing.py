@@ -101,6 +101,7 @@ class Mailing:
         to: tuple[str, ...] | None,
     ) -> Receipt:
         from courriel import send
+        from courriel.delivery.signing_routes import signed_by
 
         self._handing_over = False
         options = wishes.send_arguments()
@@ -108,7 +109,7 @@ class Mailing:
             options["sender"] = sender
         if to is not None:
             options["to"] = typed_addresses(to)
-        if route.server is None:
+        if not route.by_session:
             # A transport that prints the message must not write between two JSON objects.
             with redirect_stdout(sys.stderr) if self._manner.json else nullcontext():
                 self._handing_over = route.leaves
@@ -119,7 +120,7 @@ class Mailing:
             return send(message, via=route, transcript=self._transcript, **options)
         session = self._open(route)
         self._handing_over = True
-        return send(message, via=session, **options)
+        return send(message, via=signed_by(route, session), **options)
 
     def _open(self, route: Route) -> SmtpSession:
         """The session, opened on first use, and again after an error that ended it."""

@@ -6,6 +6,7 @@ A diagnosis and no verification: the signature is for the mail server to check, 
 from __future__ import annotations
 
 from courriel._dataclass import dataclass
+from courriel.delivery.oauth.provider import GRAPH
 
 TYPE_CHECKING = False
 
@@ -20,6 +21,7 @@ _AUDIENCES = (
     "https://outlook.office365.com",
     "00000002-0000-0ff1-ce00-000000000000",  # the application id of Exchange Online
 )
+_GRAPH_AUDIENCES = (GRAPH, "00000003-0000-0000-c000-000000000000")
 _LONGEST = 64 * 1024
 _CLOCK_TOLERANCE = 120  # seconds
 
@@ -62,7 +64,7 @@ def findings(login: StoredLogin, now: float) -> list[TokenFinding]:
             found += _about_scopes(login, login.scopes)
         return [*found, TokenFinding("the access token is opaque: only the mail server can say more")]
     if login.provider == "microsoft":
-        found += _about_audience(claims)
+        found += _about_audience(login, claims)
         found += _about_rights(login, claims)
     found += _about_clock(claims, now)
     found += _about_mailbox(login, claims)
@@ -77,20 +79,23 @@ def _about_refreshing(login: StoredLogin) -> Iterator[TokenFinding]:
         yield TokenFinding("there is no refresh token: this login ends with its access token", warning=True)
 
 
-def _about_audience(claims: dict[str, Any]) -> Iterator[TokenFinding]:
+def _about_audience(login: StoredLogin, claims: dict[str, Any]) -> Iterator[TokenFinding]:
     audience = str(claims.get("aud", "")).rstrip("/")
-    if audience in _AUDIENCES:
+    graph = login.purpose == "graph"
+    # A national cloud has a Graph of its own, which is one of the login's hosts.
+    known = (*_GRAPH_AUDIENCES, *(f"https://{host}" for host in login.hosts)) if graph else _AUDIENCES
+    if audience in known:
         yield TokenFinding(f"audience {audience}")
     else:
-        shown = _shown(audience) or "-"
-        yield TokenFinding(f"the token is for {shown} and not for {_AUDIENCES[0]}", "M365-TOKEN-REJECTED")
+        shown, failure = _shown(audience) or "-", "GRAPH-TOKEN-REFUSED" if graph else "M365-TOKEN-REJECTED"
+        yield TokenFinding(f"the token is for {shown} and not for {known[0]}", failure)
 
 
 def _about_rights(login: StoredLogin, claims: dict[str, Any]) -> Iterator[TokenFinding]:
     if login.grant == "program":
         roles = claims.get("roles")
         granted = tuple(str(role) for role in roles) if isinstance(roles, list) else ()
-        wanted = "SMTP.SendAsApp"
+        wanted = "Mail.Send" if login.purpose == "graph" else "SMTP.SendAsApp"
         if wanted in granted:
             yield TokenFinding(f"roles {_shown(' '.join(granted))}")
         else:
@@ -101,6 +106,7 @@ def _about_rights(login: StoredLogin, claims: dict[str, Any]) -> Iterator[TokenF
 
 def _about_scopes(login: StoredLogin, granted: tuple[str, ...]) -> Iterator[TokenFinding]:
     wanted = "SMTP.Send" if login.provider == "microsoft" else "https://mail.google.com/"
+    wanted = "Mail.Send" if login.purpose == "graph" else wanted
     short = {each.rpartition("/")[2] for each in granted} if login.provider == "microsoft" else set(granted)
     if not granted:
         # RFC 6749 5.1

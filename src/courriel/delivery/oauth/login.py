@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from courriel import errors
 from courriel._dataclass import dataclass, field, replace
-from courriel.delivery.oauth.provider import AuthorizationServer, google, microsoft
+from courriel.delivery.oauth.provider import AuthorizationServer, google, microsoft, microsoft_graph
 
 TYPE_CHECKING = False
 
@@ -19,7 +19,7 @@ Grant: TypeAlias = "Literal['browser', 'device', 'program', 'service-account']"
 _MARGIN = 60.0  # seconds; a token that expires during the login is as good as none
 SECRETS = ("client_secret", "refresh_token", "access_token")
 _TEXTS = ("name", "provider", "mailbox", "client_id", "grant", "tenant", "authority", "secret_reference", "certificate",
-          "key", "service_account")  # fmt: skip
+          "key", "service_account", "purpose")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class StoredLogin:
 
     `hosts` are the mail servers that may get its tokens. A client secret is in `secret_reference`, or itself in
     `client_secret` when it was typed or came from Google's file; `certificate`, `key` and `service_account` are paths.
+    `purpose` is "graph" for tokens of Microsoft Graph, "" for those of mail servers.
     """
 
     name: str
@@ -43,6 +44,7 @@ class StoredLogin:
     certificate: str = ""
     key: str = ""
     service_account: str = ""
+    purpose: Literal["", "graph"] = ""
     client_secret: str = field(default="", repr=False)
     refresh_token: str = field(default="", repr=False)
     access_token: str = field(default="", repr=False)
@@ -52,6 +54,8 @@ class StoredLogin:
     @property
     def made_by_provider(self) -> AuthorizationServer:
         """The authorization server of this login."""
+        if self.provider == "microsoft" and self.purpose == "graph":
+            return microsoft_graph(self.tenant or "organizations", authority=self.authority, hosts=self.hosts)
         if self.provider == "microsoft":
             return microsoft(self.tenant or "organizations", authority=self.authority, hosts=self.hosts)
         return google(authority=self.authority, hosts=self.hosts)
@@ -126,6 +130,7 @@ class StoredLogin:
                 isinstance(items, list) and all(isinstance(each, str) for each in items) for items in lists.values()
             )
             or not all(moment is None or isinstance(moment, int | float) for moment in moments)
+            or texts["purpose"] not in ("", "graph")
             or texts["provider"] not in ("microsoft", "google")
             or texts["grant"] not in ("browser", "device", "program", "service-account")
             or not (texts["name"] and texts["mailbox"] and lists["hosts"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from courriel import errors
-from courriel._dataclass import dataclass
+from courriel._dataclass import dataclass, replace
 from courriel._lazy_re import expression
 from courriel.delivery.percent import quote
 
@@ -17,6 +17,8 @@ Name: TypeAlias = "Literal['microsoft', 'google', 'other']"
 _TENANT = expression(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
 _HTTPS = expression(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
 _MICROSOFT = "https://login.microsoftonline.com"
+GRAPH = "https://graph.microsoft.com"
+"""The resource of Microsoft Graph: each resource has tokens of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,19 @@ def microsoft(
         hosts=hosts or ("smtp.office365.com", "outlook.office365.com", "smtp-mail.outlook.com"),
         redirect_host="localhost",
     )
+
+
+def microsoft_graph(
+    tenant: str = "organizations", *, authority: str = "", hosts: tuple[str, ...] = ()
+) -> AuthorizationServer:
+    """Microsoft Entra ID, for sending by Microsoft Graph (Mail.Send). Raises UsageError for an invalid tenant.
+
+    A national cloud has a Graph of its own (https://graph.microsoft.us), which `hosts` name.
+    """
+    server = microsoft(tenant, authority=authority, hosts=hosts or ("graph.microsoft.com",))
+    national = next((host for host in server.hosts if host.startswith(("graph.", "microsoftgraph.", "dod-graph."))), "")
+    resource = f"https://{national}" if national else GRAPH
+    return replace(server, scopes=(f"{resource}/Mail.Send", "offline_access"), app_scope=f"{resource}/.default")
 
 
 def google(*, authority: str = "", hosts: tuple[str, ...] = ()) -> AuthorizationServer:

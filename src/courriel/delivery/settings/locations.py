@@ -13,6 +13,13 @@ Settings files of the project, the user and the machine: locations and contents.
     [profiles.billing]
     url = "orange:billing@orange.fr"
     password = "env:BILLING_PASSWORD"           # in a project's file only with consent
+    dkim = "example"                            # as ?dkim=example in the URL
+
+    [dkim.example]                              # how mail is signed (`courriel.delivery.dkim`)
+    domain = "example.org"
+    selector = "s1"                             # or ["s1", "e1"], and as many keys
+    key = "file:/etc/courriel/s1.pem"
+    when = "put"                                # in an outbox: when it is put, or "leave"
 
 1. the file that COURRIEL_CONFIG names; else the nearest project's file, from the current folder upwards, up to the
    home folder, or to the root where the current folder is not in the home folder
@@ -20,9 +27,9 @@ Settings files of the project, the user and the machine: locations and contents.
 3. the machine's file: /etc/courriel/courriel.toml (not on Windows, where any user may make that folder)
 
 A file that another user may have written is an error (`files` has the rules). A project's file is used with
-limits: no secret by `file:`, `env:` or `cmd:`, no client certificate and no transport by `python:`, because the author
-of the project would choose the server that gets it, or the program that runs; no outbox and no mail folder outside the
-project. Consent lifts the limits.
+limits: no secret by `file:`, `env:` or `cmd:`, no DKIM key, no client certificate and no transport by `python:`,
+because the author of the project would choose the server that gets it, or the program that runs; no outbox and no mail
+folder outside the project. Consent lifts the limits.
 """
 
 from __future__ import annotations
@@ -38,6 +45,7 @@ from courriel._lazy_re import expression
 from courriel.delivery.percent import nearest, refusal
 from courriel.delivery.secrets import SecretReference
 from courriel.delivery.settings import files
+from courriel.delivery.settings.dkim_tables import DkimTable, dkim_tables
 from courriel.delivery.settings.files import SettingsFile, wrong
 from courriel.delivery.settings.resource_limits import inside, program_run, secret_taken
 from courriel.delivery.urls.route import Route
@@ -50,7 +58,8 @@ if TYPE_CHECKING:
     from courriel.model.proxy import Proxy
 
 DEFAULT = "default"
-KEYS = ("url", "password", "from", "proxy", "proxy_password")
+KEYS = ("url", "password", "from", "proxy", "proxy_password", "dkim")
+_AT_TOP = tuple(key for key in KEYS if key != "dkim")  # there `dkim` holds the tables: ?dkim= in the url says which
 _NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
@@ -71,6 +80,7 @@ class Profile:
     readable: bool = False
     proxy: Proxy | None = None
     proxy_password: SecretReference | None = None
+    dkim: str = ""
 
     def route(self) -> Route:
         """The route of this profile. Raises InvalidUrl, naming file and profile."""
@@ -81,6 +91,10 @@ class Profile:
                     raise refusal("the password stands twice, in url and in password")
                 route = replace(route, password=self.password)
             route = self._with_proxy(route)
+            if self.dkim:
+                if route.dkim:
+                    raise refusal("dkim stands twice, in url and in dkim")
+                route = replace(route, dkim=self.dkim)
             if self.sender:
                 # The sender in the URL may come from a provider's short name; the explicit one has priority.
                 route = replace(route, sender=Address.parse(self.sender))
@@ -113,6 +127,7 @@ class Settings:
     outbox: str = ""
     source: str = ""
     bridge: dict[str, tuple[Profile, ...]] = field(default_factory=dict)
+    dkim: dict[str, DkimTable] = field(default_factory=dict)
     consent: str = ""
     """Source of the consent to use the file ("COURRIEL_TRUST"); empty where none was needed or given."""
 
@@ -173,6 +188,21 @@ def bridge_routes() -> dict[str, list[Route]]:
         if found.bridge:
             return {name: [each.route() for each in ways] for name, ways in found.bridge.items()}
     return {}
+
+
+def dkim_table(name: str) -> DkimTable:
+    """The table [dkim.NAME] of the first file that has one. Raises UsageError."""
+    known: set[str] = set()
+    for location in LOCATIONS:
+        tables = location().dkim
+        if name in tables:
+            return tables[name]
+        known |= set(tables)
+    names = f"known are {', '.join(sorted(known))}" if known else "none is known"
+    raise errors.UsageError(
+        f"dkim={name}: no settings file has a table [dkim.{name}]{nearest(name, sorted(known))}: {names}",
+        stage="compose",
+    )
 
 
 def machine_file() -> Path | None:
@@ -239,7 +269,8 @@ def _settings(path: Path, *, limited: bool) -> Settings | None:
         table = _table(path, "tool.courriel", _section(table))
     project = path.parent if limited and not consent else None
     profiles = _profiles(file, table, project)
-    return Settings(profiles, _outbox(path, table, project), str(path), _bridge(file, table, project), consent)
+    signing = dkim_tables(path, _table(path, "dkim", table.get("dkim", {})), project)
+    return Settings(profiles, _outbox(path, table, project), str(path), _bridge(file, table, project), signing, consent)
 
 
 def _section(table: Mapping[str, object]) -> object:
@@ -332,9 +363,9 @@ def _bridge(file: SettingsFile, table: dict[str, object], project: Path | None) 
 
 def _profiles(file: SettingsFile, table: dict[str, object], project: Path | None) -> dict[str, Profile]:
     path = file.path
-    _check_keys(path, "", table, (*KEYS, DEFAULT, "profiles", "outbox", "bridge"))
+    _check_keys(path, "", table, (*_AT_TOP, DEFAULT, "profiles", "outbox", "bridge", "dkim"))
     found: dict[str, Profile] = {}
-    own = {key: table[key] for key in KEYS if key in table}
+    own = {key: table[key] for key in _AT_TOP if key in table}
     if own and DEFAULT in table:
         raise wrong(path, "url, password or from at the top and [default] as well: one of the two")
     if own or DEFAULT in table:
@@ -373,7 +404,18 @@ def _profile(file: SettingsFile, name: str, entry: Mapping[str, object], project
         raise wrong(path, f"{name}: {mistake}") from None
     readable = files.readable_by_others(file)
     sender = texts.get("from", "")
-    return Profile(name, texts["url"], password, sender, str(path), project, readable, proxy, proxy_password)
+    return Profile(
+        name,
+        texts["url"],
+        password,
+        sender,
+        str(path),
+        project,
+        readable,
+        proxy,
+        proxy_password,
+        texts.get("dkim", ""),
+    )
 
 
 def _proxy(url: str) -> Proxy:

@@ -26,9 +26,13 @@ def named_route(parts: UrlParts) -> Route:
     provider = providers.by_name(name if reading else parts.scheme)
     if provider is None:
         raise _unknown_scheme(parts.scheme, tuple(each.name for each in providers.all()))
+    if provider.by_http:
+        raise refusal(f"{provider.title} has no {'IMAP' if reading == 'imaps' else 'POP3'}")
+    if provider.regional:
+        raise refusal(f"{provider.name}: the region belongs to the name, as {provider.usage}")
     if reading and not provider.place_of(reading):
         raise refusal(f"{provider.title} has no {'IMAP' if reading == 'imaps' else 'POP3'}")
-    if parts.authority is not None or "/" in parts.path:
+    if parts.authority is not None or ("/" in parts.path and provider.login != "any"):
         raise refusal(f"{parts.scheme}: your address follows without slashes, as {parts.scheme}:{provider.example}")
     usable = schemes.usable_options(schemes.SERVERS[reading].dialect if reading else Dialect.SMTP)
     options = parse_options(parts, tuple(name for name in usable if name != "tls"))

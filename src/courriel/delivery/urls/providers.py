@@ -6,12 +6,14 @@ from functools import cache
 from importlib import resources
 from typing import Literal
 
-from courriel._dataclass import dataclass
+from courriel._dataclass import dataclass, replace
+from courriel._lazy_re import expression
 from courriel.delivery.percent import refusal
 from courriel.model.address import Address
 from courriel.model.server import Security
 
-Login = Literal["full", "local"]
+Login = Literal["full", "local", "any"]
+_REGION = expression(r"[a-z]{2}(?:-[a-z]{2,12}){1,2}-[1-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,10 @@ class SendingLimits:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One provider; `login`: the user name is the full address, or its local part."""
+    """One provider; `login`: the user name is the full address, its local part, or any that it hands out.
+
+    A `host` with {region} in it has a server in each region, which stands in the name: ses.eu-west-3.
+    """
 
     name: str
     title: str
@@ -63,6 +68,15 @@ class Provider:
     """Address of the provider's own help."""
     checked: str = ""
     """Day on which limits and help were looked up, "2026-11-30"; empty when they were not."""
+    by_http: bool = False
+    """Whether it is spoken to by HTTPS requests, and not by SMTP."""
+    usage: str = ""
+    """The URL to write, where it is not the name and an address."""
+
+    @property
+    def regional(self) -> bool:
+        """Whether the region has to be named."""
+        return "{region}" in self.host
 
     @property
     def example(self) -> str:
@@ -82,6 +96,8 @@ class Provider:
         form = self.imap_login if scheme == "imaps" else self.login
         if not address:
             return "", ""
+        if form == "any":
+            return address, ""
         if "@" in address:
             parsed = Address.parse(address)
             return (parsed.local if form == "local" else parsed.spec), parsed.spec
@@ -102,14 +118,27 @@ class Provider:
 
 
 def by_name(name: str) -> Provider | None:
-    """The provider of this short name; None when unknown."""
-    return _table().get(name)
+    """The provider of this short name, with the region that may stand in it; None when unknown."""
+    found = _table().get(name)
+    if found is not None or "." not in name:
+        return found
+    base, _, region = name.partition(".")
+    regional = _table().get(base)
+    if regional is None or not regional.regional or not _REGION.fullmatch(region):
+        return None
+    return replace(regional, name=name, host=regional.host.replace("{region}", region))
 
 
 def by_server(host: str) -> Provider | None:
     """The provider with this server for sending or reading; None when unknown, the first one when there are several."""
     wanted = host.lower().rstrip(".")
-    return next((each for each in all() if wanted in (each.host, each.pop, each.imap)), None)
+    for each in all():
+        if wanted in (each.host, each.pop, each.imap) and not each.by_http:
+            return each
+        before, _, behind = each.host.partition("{region}")
+        if behind and wanted.startswith(before) and wanted.endswith(behind):
+            return by_name(f"{each.name}.{wanted[len(before) : -len(behind)]}")
+    return None
 
 
 def by_exchanger(host: str) -> Provider | None:
@@ -147,10 +176,10 @@ def _provider(name: str, entry: dict[str, object]) -> Provider:
             "host": str(host),
             "port": int(port),
             "security": str(security),
-            "login": "full" | "local" as login,
+            "login": "full" | "local" | "any" as login,
             "accepts": list(accepts),
         }:
-            form: Login = "full" if login == "full" else "local"
+            form: Login = "full" if login == "full" else "any" if login == "any" else "local"
             names = tuple(map(str, domains))
             pop = str(entry.get("pop", ""))
             imap, imap_form = str(entry.get("imap", "")), entry.get("imap_login", form)
@@ -165,12 +194,14 @@ def _provider(name: str, entry: dict[str, object]) -> Provider:
                 tuple(map(str, accepts)),
                 pop,
                 imap,
-                "local" if imap_form == "local" else "full",
+                "any" if imap_form == "any" else "local" if imap_form == "local" else "full",
                 _texts(entry.get("mx")),
                 _limits(entry),
                 str(entry.get("app_password", "")),
                 str(entry.get("help", "")),
                 str(entry.get("checked", "")),
+                bool(entry.get("http", False)),
+                str(entry.get("url", "")),
             )
         case _:
             raise AssertionError(f"providers.toml: {name}")

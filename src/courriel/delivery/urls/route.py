@@ -10,6 +10,8 @@ Route: a frozen value with server, login and TLS mode, for sending or reading ma
     orange+pop:ada@orange.fr   orange+imap:ada@orange.fr         the same by a provider's short name
     lmtp:///run/dovecot/lmtp   memory:   console:   null:   file:///folder   maildir:///folder
     python:shop.mail:transport                                   a Transport that a program provides
+    graph:ada@contoso.example?password=login:ada@contoso.example   a provider's own interface, by HTTPS requests
+    brevo:?password=env:BREVO_KEY   mailjet:PUBLIC-KEY?password=env:MAILJET_SECRET
 
 `Route.parse` parses a URL (see `courriel.delivery.urls.url_parser`), `route.url` writes it back with the secret masked
 and `route.reveal_url()` with everything: parsed again, that gives an equal route. A route has one spelling.
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
     from courriel.model.proxy import Proxy
 
 RouteKind: TypeAlias = (
-    "Literal['smtp', 'lmtp', 'pop3', 'imap', 'memory', 'console', 'null', 'file', 'maildir', 'python']"
+    "Literal['smtp', 'lmtp', 'pop3', 'imap', 'graph', 'brevo', 'mailjet',"
+    " 'memory', 'console', 'null', 'file', 'maildir', 'python']"
 )
 
 Via: TypeAlias = "str | Route | Server | None"
@@ -49,12 +52,14 @@ _IN_QUERY = "/:@,+<>*"  # reserved characters without meaning in our query value
 class Route:
     """Server, login and options for sending or reading mail; or a local transport, or one of a program.
 
-    `kind` is "smtp", "lmtp", "pop3" or "imap" with a `server`, "file" or "maildir" with an absolute `folder`, or
-    "memory", "console", "null", or "python" with a `target` ("shop.mail:transport"), which is imported when it is used.
+    `kind` is "smtp", "lmtp", "pop3" or "imap" with a `server`, or "graph", "brevo" or "mailjet" with one that speaks
+    HTTPS; "file" or "maildir" with an absolute `folder`, "memory", "console", "null"; or "python" with a `target`
+    ("shop.mail:transport"), which is imported when it is used.
     `password` is a reference to the secret, which is read by each call of `credentials()`; `proxy_password` is that of
     the server's proxy, which `server` here does not hold, and `server_to_reach()` does.
     `sender` is for messages without one. `pool` is the most sessions at once, `rate` ("30/m") the most messages per
-    time, `max_messages` the most in one session; 0 and "" set no limit here. `notes` are warnings logged before the
+    time, `max_messages` the most in one session; 0 and "" set no limit here. `dkim` is the table of the settings by
+    which mail is signed ("example" for [dkim.example]). `notes` are warnings logged before the
     route is used; they do not count in comparisons. Raises InvalidUrl for an invalid combination.
     """
 
@@ -70,6 +75,7 @@ class Route:
     max_messages: int = 0
     target: str = ""
     proxy_password: SecretReference | None = None
+    dkim: str = ""
     source: str = field(default="", compare=False)
     """The variable or file it came from; "" when it came from an argument."""
 
@@ -93,7 +99,7 @@ class Route:
         if isinstance(way, Route):
             return way
         if isinstance(way, Server):
-            return cls(way.dialect.value, server=way)
+            return cls(kind_of(way.dialect), server=way)
         return cls.parse(way)
 
     @property
@@ -107,6 +113,11 @@ class Route:
         return self.server is not None or self.kind == schemes.PROGRAM
 
     @property
+    def by_session(self) -> bool:
+        """Whether it leads to a server with which there is a conversation (SMTP, LMTP, POP3, IMAP)."""
+        return self.server is not None and not self.by_http
+
+    @property
     def pooled(self) -> bool:
         """Whether all sends by this route share a pool: it has `pool=` or `rate=`."""
         return bool(self.pool or self.rate)
@@ -117,9 +128,14 @@ class Route:
         return self.kind in schemes.READING_KINDS
 
     @property
+    def by_http(self) -> bool:
+        """Whether mail leaves by HTTPS requests to a provider, and not in a session."""
+        return self.kind in schemes.HTTP
+
+    @property
     def takes_token(self) -> bool:
-        """Whether the secret is an OAuth access token: `auth` has OAuth mechanisms only, or it is a stored login."""
-        if self.password is not None and self.password.kind == "login":
+        """Whether the secret is an OAuth access token: Graph and `auth` take no other, or it is a stored login."""
+        if self.kind == "graph" or (self.password is not None and self.password.kind == "login"):
             return True
         mechanisms = self.server.auth if self.server else ()
         return bool(mechanisms) and set(mechanisms) <= set(schemes.TOKEN_MECHANISMS)
@@ -134,6 +150,8 @@ class Route:
             return None
         if "external" in self.server.auth:
             return External(self.user)
+        if self.kind == "brevo":
+            return Password("api-key", self.read_secret())
         if not self.user:
             return None
         if self.password is not None and self.password.kind == "login":
@@ -166,7 +184,7 @@ class Route:
         host = self.server.host if self.server else ""
         if self.password is None and not keyring_is_there():
             raise errors.UsageError(
-                f"{self.user!r} is to log in on {host}, and nothing says where the password lies: add"
+                f"{self.user or self.kind!r} is to log in on {host}, and nothing says where the password lies: add"
                 " ?password=env:NAME to the URL (or file:/path, prompt, cmd:program; the keyring is asked by itself"
                 ' when it is there: pip install "courriel[keyring]")',
                 stage="authenticate",
@@ -245,6 +263,8 @@ class Route:
         login = quote(self.user)
         if self.password and self.password.kind == "plain":
             login += ":" + (quote(self.password.place) if reveal else MASK)
+        if self.by_http:
+            return _http_place(self.kind, self.server, login, quote(self.user, safe="@"))
         scheme = _scheme(self.server)
         return f"{scheme}://{login}{'@' if login else ''}{_host_part(self.server, scheme, bool(login))}"
 
@@ -263,6 +283,8 @@ class Route:
             yield "rate", self.rate
         if self.max_messages:
             yield "max_messages", str(self.max_messages)
+        if self.dkim:
+            yield "dkim", self.dkim
         if self.server and self.server.redirect_to:
             yield "redirect_to", self.server.redirect_to.spec
         if self.server and self.server.allowlist:
@@ -270,6 +292,21 @@ class Route:
 
 
 # The steps.
+
+
+def kind_of(dialect: Dialect) -> RouteKind:
+    """The kind of the routes to a server of this protocol. Raises InvalidUrl for an HTTP provider, which has a name."""
+    match dialect:
+        case Dialect.SMTP:
+            return "smtp"
+        case Dialect.LMTP:
+            return "lmtp"
+        case Dialect.POP3:
+            return "pop3"
+        case Dialect.IMAP:
+            return "imap"
+        case Dialect.HTTPS:
+            raise refusal(f"a server that speaks HTTPS belongs to a provider: {', '.join(schemes.HTTP)}, by a URL")
 
 
 def _scheme(server: Server) -> str:
@@ -307,10 +344,19 @@ def _host_part(server: Server, scheme: str, login: bool) -> str:
     return host if server.port == default_port(scheme, login=login) else f"{host}:{server.port}"
 
 
+def _http_place(kind: str, server: Server, login: str, user: str) -> str:
+    """An HTTP provider in its short form, where that says all: at its usual host, without a password in the login."""
+    if (server.host, server.port) == (schemes.HTTP[kind], 443) and ":" not in login:
+        return f"{kind}:{user}"
+    host = f"[{server.host.replace('%', '%25')}]" if ":" in server.host else server.host
+    return f"{kind}://{login}{'@' if login else ''}{host}{'' if server.port == 443 else f':{server.port}'}"
+
+
 def _server_options(server: Server, login: bool) -> Iterator[tuple[str, str]]:
-    scheme = _scheme(server)
-    if server.security is not default_security(scheme, local=server.local):
-        yield "tls", _tls_word(server)
+    if server.dialect is not Dialect.HTTPS:
+        scheme = _scheme(server)
+        if server.security is not default_security(scheme, local=server.local):
+            yield "tls", _tls_word(server)
     if server.trust.accepts_anything:
         yield "verify", "0"
     elif server.trust != type(server.trust).system():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from courriel import errors
+from courriel._lazy_re import expression
 from courriel.delivery.percent import refusal
 from courriel.delivery.urls import schemes
 from courriel.model.server import Dialect, Security, Server
@@ -24,12 +25,26 @@ def check(route: Route) -> None:
     if (route.kind == schemes.PROGRAM) is not is_target(route.target):
         raise refusal(f"{route.kind}: target is a module and a name in it, as shop.mail:transport, for python: alone")
     _check_pool(route)
+    if route.dkim and (route.reads or not is_dkim_name(route.dkim)):
+        raise refusal(
+            f"dkim= makes no sense with {route.kind}: it signs mail that leaves"
+            if route.reads
+            else f"dkim={route.dkim!r:.80}: the name of a table in the settings, as dkim=example for [dkim.example]"
+        )
     if route.server is None:
         if route.user or route.password or route.proxy_password:
             raise refusal(f"{route.kind}: nobody logs in here")
         return
     _check_proxy_login(route, route.server)
-    _check_login(route, route.server)
+    if route.by_http:
+        _check_http(route, route.server)
+    else:
+        _check_login(route, route.server)
+
+
+def is_dkim_name(name: str) -> bool:
+    """Whether a table of the settings can have this name: [dkim.NAME]."""
+    return bool(_DKIM_NAME.fullmatch(name))
 
 
 def is_target(target: str) -> bool:
@@ -43,7 +58,8 @@ def warnings(route: Route) -> Iterator[str]:
     server = route.server
     if server is None:
         return
-    yield from _about_port(server)
+    if not route.by_http:
+        yield from _about_port(server)
     if server.trust.accepts_anything and server.security is not Security.NONE:
         yield (
             f"the certificate of {server.host} is not verified (verify=0): whoever stands on the road can read the mail"
@@ -56,12 +72,13 @@ def warnings(route: Route) -> Iterator[str]:
 # The steps.
 
 
+_DKIM_NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _MOST_SESSIONS = 1000  # at once; a process has some thousand descriptors
 
 
 def _check_pool(route: Route) -> None:
     given = [name for name in schemes.POOL_OPTIONS if getattr(route, name)]
-    if given and (route.server is None or route.reads):
+    if given and (route.server is None or route.reads or route.by_http):
         raise refusal(f"{given[0]}= makes no sense with {route.kind}: it is for sessions by which mail leaves")
     for name, maximum in (("pool", _MOST_SESSIONS), ("max_messages", 10**9)):
         number = getattr(route, name)
@@ -107,6 +124,25 @@ def _check_login(route: Route, server: Server) -> None:
             " allow_clear_credentials=1",
             hint_id="CLEAR-CREDENTIALS",
         )
+
+
+def _check_http(route: Route, server: Server) -> None:
+    """A provider by HTTPS: who sends is part of the address of a request, and the certificate is always verified."""
+    if server.dialect is not Dialect.HTTPS or server.security is not Security.TLS:
+        raise refusal(f"{route.kind}: this provider is spoken to by HTTPS")
+    if not server.trust.checks_chain:
+        raise refusal(f"{route.kind}: the certificate of {server.host} is always verified, so that its key is safe")
+    if server.auth:
+        raise refusal(f"{route.kind}: auth= makes no sense here, its secret is sent in one way")
+    match route.kind:
+        case "graph" if "@" not in route.user:
+            raise refusal("graph: the address of the mailbox follows, as graph:ada@contoso.example")
+        case "mailjet" if not route.user:
+            raise refusal("mailjet: the public key follows, as mailjet:PUBLIC-KEY?password=env:MAILJET_SECRET")
+        case "brevo" if route.user:
+            raise refusal("brevo: there is no user, the key is all: brevo:?password=env:BREVO_KEY")
+    if route.kind != "graph" and route.password is not None and route.password.kind == "login":
+        raise refusal(f"{route.kind}: a stored login is none of this provider; its key is a secret of its own")
 
 
 def _check_proxy_login(route: Route, server: Server) -> None:

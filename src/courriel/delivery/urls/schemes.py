@@ -32,8 +32,12 @@ SERVERS = {
     "imap+starttls": Scheme(Security.STARTTLS, Dialect.IMAP),
     "imaps": Scheme(Security.TLS, Dialect.IMAP),
 }
-DIALECTS = tuple(dialect.value for dialect in Dialect)
-"""Kinds of routes to a server, named after the protocol."""
+HTTP = {"graph": "graph.microsoft.com", "brevo": "api.brevo.com", "mailjet": "api.mailjet.com"}
+"""Providers that are spoken to by HTTPS requests, and the host of each."""
+HTTP_AT_ONCE = 4
+"""Requests at once: Graph takes four for one mailbox, and answers the fifth with 429."""
+DIALECTS = (*(dialect.value for dialect in Dialect if dialect is not Dialect.HTTPS), *HTTP)
+"""Kinds of routes to a server, named after the protocol, or after the provider whose own interface it is."""
 READING_KINDS = ("pop3", "imap")
 """Kinds of routes for reading mail."""
 KEPT = ("memory", "console", "null")
@@ -73,11 +77,17 @@ SERVER_OPTIONS = (
     "max_messages",
     "redirect_to",
     "allowlist",
+    "dkim",
 )
 """Options of a server URL, in the order in which they are written."""
+HTTP_OPTIONS = (
+    "ca", "pin", "name", "timeout", "connect_timeout", "total", "user", "password", "proxy", "proxy_password", "from",
+    "redirect_to", "allowlist",
+)  # fmt: skip
+"""Options of the URL of an HTTP provider. `verify=0` is none: the certificate is all that protects its key."""
 POOL_OPTIONS = ("pool", "rate", "max_messages")
 """Limits for sending: sessions at once, messages per time, messages per session."""
-SENDING_OPTIONS = ("ehlo", "from", "binary", "chunking", *POOL_OPTIONS, "redirect_to", "allowlist")
+SENDING_OPTIONS = ("ehlo", "from", "binary", "chunking", *POOL_OPTIONS, "redirect_to", "allowlist", "dkim")
 IMAP_OPTIONS = ("compress",)
 READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in SENDING_OPTIONS)
 SEVERAL = ("ca", "pin")
@@ -130,4 +140,4 @@ def usable_options(dialect: Dialect) -> tuple[str, ...]:
 
 def every_scheme() -> list[str]:
     """All supported schemes, without the short names of providers."""
-    return [*SERVERS, *KEPT, *FOLDERS, PROGRAM]
+    return [*SERVERS, *HTTP, *KEPT, *FOLDERS, PROGRAM]

@@ -6,7 +6,7 @@ from courriel.delivery.percent import nearest, refusal
 from courriel.delivery.secrets import SecretReference
 from courriel.delivery.urls import option_values, schemes
 from courriel.delivery.urls.option_values import Options
-from courriel.delivery.urls.route import Route, default_port, default_security
+from courriel.delivery.urls.route import Route, default_port, default_security, kind_of
 from courriel.delivery.urls.url_parts import UrlParts, parse_host, parse_login, parse_options
 from courriel.model.server import Dialect, Security, Server
 
@@ -70,7 +70,7 @@ def assembled(
         allowlist=option_values.allowlist(options),
     )
     return Route(
-        dialect.value,
+        kind_of(dialect),
         server,
         user,
         password,
@@ -80,6 +80,7 @@ def assembled(
         rate=option_values.single(options, "rate"),
         max_messages=option_values.number(options, "max_messages"),
         proxy_password=proxy_password,
+        dkim=option_values.single(options, "dkim"),
     )
 
 

@@ -31,6 +31,10 @@ def read(url: str) -> Route:
     try:
         if parts.scheme in schemes.SERVERS:
             return server_route(parts)
+        if parts.scheme in schemes.HTTP:
+            from courriel.delivery.urls.http_route import http_route
+
+            return http_route(parts)
         if parts.scheme in schemes.KEPT:
             return _kept_route(parts)
         if parts.scheme in schemes.FOLDERS:
@@ -50,8 +54,8 @@ def read(url: str) -> Route:
 
 def _kept_route(parts: UrlParts) -> Route:
     if parts.authority or parts.path:
-        raise refusal(f"{parts.scheme}: stands alone, nothing but ?from= follows it")
-    return Route(_kind(parts.scheme), sender=option_values.sender(parse_options(parts, ("from",))))
+        raise refusal(f"{parts.scheme}: stands alone, nothing but ?from= and ?dkim= follows it")
+    return _local(_kind(parts.scheme), parts)
 
 
 def _folder_route(parts: UrlParts) -> Route:
@@ -64,14 +68,21 @@ def _folder_route(parts: UrlParts) -> Route:
         )
     if os.name == "nt" and re.match(r"/[A-Za-z]:/", folder):
         folder = folder[1:]
-    return Route(_kind(parts.scheme), folder=folder, sender=option_values.sender(parse_options(parts, ("from",))))
+    return _local(_kind(parts.scheme), parts, folder=folder)
 
 
 def _program_route(parts: UrlParts) -> Route:
     """The route to a transport of a program; nothing is imported here."""
     if parts.authority is not None or not is_target(parts.path):
         raise refusal("python: is followed by a module and a name in it, as python:shop.mail:transport")
-    return Route("python", target=parts.path, sender=option_values.sender(parse_options(parts, ("from",))))
+    return _local("python", parts, target=parts.path)
+
+
+def _local(kind: RouteKind, parts: UrlParts, *, folder: str = "", target: str = "") -> Route:
+    """The route that leads to no server, with the options of its URL."""
+    options = parse_options(parts, ("from", "dkim"))
+    sender, dkim = option_values.sender(options), option_values.single(options, "dkim")
+    return Route(kind, sender=sender, folder=folder, target=target, dkim=dkim)
 
 
 def _kind(scheme: str) -> RouteKind:

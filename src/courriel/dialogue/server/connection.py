@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from courriel.dialogue.flow import Flow, HangUp, Receive, Send
 from courriel.dialogue.server.handler import Answer, Disconnect, DuringData, Quirk, ServerSession, Stall
@@ -12,6 +13,7 @@ from courriel.wire.smtp.client_syntax import printable
 from courriel.wire.smtp.server_syntax import CommandLine, Objection, take_line, write_reply
 
 _MUCH = 256 * 1024  # octets of collected replies; more are sent at once
+_SHORT = 256  # octets of a reply whose lines are kept for the next session
 _ENDLESS = 16  # times the limit of a line; a longer one ends the session
 _NOT_NOW = Reply(451, ("4.3.0 Something went wrong here; try again later",))
 
@@ -33,8 +35,8 @@ class ServerConnection:
         """Add a reply to the ones to be sent."""
         data = answer if isinstance(answer, bytes) else self._write(answer)
         self._saying += data
-        for line in data.splitlines():
-            self.session.note("S", printable(line))
+        for line in _shown_short(data) if len(data) <= _SHORT else _shown(data):
+            self.session.note("S", line)
 
     def hand_over(self, content: bytes, stage: Stage) -> Flow[None]:
         """Add a letter, which is not in the transcript, to the octets to be sent; much of them is sent at once."""
@@ -117,3 +119,11 @@ class ServerConnection:
         while (yield Receive(stage)):
             self.buffer.clear()
         return ReplyBuffer()
+
+
+def _shown(data: bytes) -> tuple[str, ...]:
+    """Lines of a reply as the transcript has them."""
+    return tuple(map(printable, data.splitlines()))
+
+
+_shown_short = lru_cache(maxsize=256)(_shown)  # those that every session has

@@ -22,6 +22,7 @@ _DOORS = {
     Dialect.POP3: ((995, Security.TLS), (110, Security.STARTTLS)),
     Dialect.IMAP: ((993, Security.TLS), (143, Security.STARTTLS)),
     Dialect.LMTP: (),
+    Dialect.HTTPS: (),
 }
 _HARMLESS_STAGES = ("connect", "secure", "greeting", "hello")
 

@@ -16,13 +16,18 @@ from courriel.session.smtp import SmtpSession
 
 
 def send_one(
-    server: Server, credentials: Credentials | None, sender: Address, recipient: Address, transcript: Transcript
+    server: Server,
+    credentials: Credentials | None,
+    sender: Address,
+    recipient: Address,
+    transcript: Transcript,
+    word: str = "",
 ) -> tuple[Step, str]:
-    """Send a short mail; the step, and the server's answer when it was accepted."""
+    """Send a short mail; the step, and the server's answer when it was accepted. `word` stands in its subject."""
     began = monotonic()
     try:
         with SmtpSession(server, credentials, transcript=transcript) as session:
-            receipt = session.send(_message(sender, recipient, server))
+            receipt = session.send(_message(sender, recipient, server, word))
     except errors.CourrielError as failed:
         step = Step("send", "failed", in_both(failed.detail), monotonic() - began)
         return with_error(step, failed), ""
@@ -34,11 +39,11 @@ def send_one(
 # The steps.
 
 
-def _message(sender: Address, recipient: Address, server: Server) -> Message:
+def _message(sender: Address, recipient: Address, server: Server, word: str) -> Message:
     if language() == "fr":
         subject = "Essai de courriel doctor"
         text = f"Ce message a été envoyé par « courriel doctor --send », par {server}. Rien n'est à faire."
     else:
         subject = "Trial by courriel doctor"
         text = f'This mail was sent by "courriel doctor --send", by {server}. There is nothing to do.'
-    return Message(sender=sender, to=recipient, subject=subject, text=text)
+    return Message(sender=sender, to=recipient, subject=f"{subject} {word}".rstrip(), text=text)

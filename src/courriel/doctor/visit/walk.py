@@ -88,6 +88,8 @@ def dialogue_for(server: Server, credentials: Credentials | None) -> Dialogue:
             return ImapDialogue(server, credentials, ReadLimits())
         case Dialect.SMTP | Dialect.LMTP:
             return SmtpDialogue(server, credentials)
+        case Dialect.HTTPS:
+            raise AssertionError(server)  # it is examined by requests (`doctor.visit.http_steps`)
 
 
 # The steps.

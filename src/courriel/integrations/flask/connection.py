@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from courriel import Notify, Return, SmtpPool, Transcript, errors
+from courriel import Notify, Return, Transcript, errors
 from courriel.integrations.flask.messages import Message
 from courriel.integrations.flask.rendering import address_of
+from courriel.integrations.flask.settings import is_pool
 from courriel.integrations.flask.signals import email_dispatched
 from courriel.integrations.smtplib_errors import as_smtplib_errors
 
@@ -42,10 +43,13 @@ class Connection:
     def send(self, message: Message, envelope_from: Mailbox | None = None) -> Receipt | None:
         """Send a message; returns its receipt, or None when MAIL_SUPPRESS_SEND keeps it back.
 
-        `envelope_from` is the sender for the servers, to whom reports go. Raises BadHeaderError, Unaddressed,
-        InvalidAddress, InvalidMessage before anything is sent, and then what `courriel.send` raises; refusals are
-        errors of smtplib as well. Some recipients refused are no error: the receipt names them.
+        `envelope_from` is the sender for the servers, to whom reports go. Raises UsageError outside its `with` block,
+        BadHeaderError, Unaddressed, InvalidAddress, InvalidMessage before anything is sent, and then what
+        `courriel.send` raises; refusals are errors of smtplib as well. Some recipients refused are no error: the
+        receipt names them.
         """
+        if self.host is None and not self.mail.suppress:
+            raise errors.UsageError("this connection is not open; use it by `with mail.connect() as connection:`")
         message.check()
         options = _options(message.mail_options, message.rcpt_options)
         options["to"] = message.envelope_recipients()
@@ -70,13 +74,13 @@ class Connection:
             self._transcript = Transcript() if self.mail.debug else None
             with as_smtplib_errors():
                 host = self.mail.transport(self._transcript)
-                self.host = host if isinstance(host, SmtpPool) else host.__enter__()
+                self.host = host if is_pool(host) else host.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.host is not None and not isinstance(self.host, SmtpPool):
+        if self.host is not None and not is_pool(self.host):
             self.host.__exit__(kind, error, trace)
         self.host = None
         if self._transcript is not None:

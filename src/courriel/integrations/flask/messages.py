@@ -47,10 +47,14 @@ class Attachment:
         """Take the octets of a file; text becomes UTF-8, and `data` is never a path.
 
         The type is guessed from the name when it is not given. `disposition` is "attachment" (default) or "inline".
-        Raises InvalidMessage without `data`.
+        Raises InvalidMessage without `data`, and for data that is neither octets nor text: a file's are `file.read()`.
         """
         if data is None:
             raise errors.InvalidMessage("attachment: its octets (data) are missing", stage="compose")
+        if not isinstance(data, str | bytes | bytearray | memoryview):
+            raise errors.InvalidMessage(
+                f"attachment: octets or text (file.read()), not {type(data).__name__}", stage="compose"
+            )
         guessed = guess_type(filename)[0] if filename is not None else None
         self.filename = filename
         self.data = data
@@ -177,7 +181,7 @@ class Message:
     def check(self) -> None:
         """Check header and addresses, and set the date when there is none.
 
-        Raises BadHeaderError, InvalidAddress, and Unaddressed without a sender or a recipient.
+        Raises BadHeaderError, InvalidAddress, InvalidMessage, and Unaddressed without a sender or a recipient.
         """
         if not self.send_to:
             raise Unaddressed("no recipient was given", stage="compose", hint_id="NO-RECIPIENT")
@@ -187,8 +191,13 @@ class Message:
             raise BadHeaderError(f"{bad}: a line break", stage="compose", hint_id="HEADER-LINE-BREAK")
         for each in (self.sender, *self.send_to, *([self.reply_to] if self.reply_to else ())):
             rendering.address_of(each)
+        rendering.check_text("subject", str(self.subject or ""))
+        rendering.check_text("body", self.body or "")
+        for kind, content in self.alts.items():
+            rendering.check_text(f"alts: {kind!r:.40}", content)
         if self.date is None:
             self.date = time.time()
+        rendering.check_date(self.date)
 
     def envelope_recipients(self) -> list[Address]:
         """Recipients for the server, in order, each once. Raises InvalidAddress."""

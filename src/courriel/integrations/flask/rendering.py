@@ -118,9 +118,39 @@ def as_text(given: Mailbox) -> str:
     if not isinstance(given, tuple):
         return given
     name, spec = given
+    if not name:
+        return str(spec)
     if _SPECIAL.search(name):
         name = '"{}"'.format(re.sub(r'([\\"])', r"\\\1", name))
     return f"{name} <{spec}>"
+
+
+def octets_of(data: object) -> bytes:
+    """Octets of a file: as they are, or those of a text in UTF-8. Raises InvalidMessage for anything else."""
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data)
+    return check_text("attachment", data).encode()
+
+
+def check_text(field: str, value: object) -> str:
+    """The value, which has to be text that UTF-8 can say. Raises InvalidMessage."""
+    if not isinstance(value, str):
+        raise errors.InvalidMessage(f"{field}: text is expected, not {type(value).__name__}", stage="compose")
+    try:
+        value.encode()
+    except UnicodeEncodeError as broken:
+        raise errors.InvalidMessage(
+            f"{field}: it holds half of a character (U+{ord(value[broken.start]):04X})", stage="compose"
+        ) from broken
+    return value
+
+
+def check_date(seconds: object) -> None:
+    """Raise InvalidMessage unless this is a time in seconds that a Date field can say."""
+    try:
+        formatdate(seconds, localtime=True)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError, OSError) as wrong:
+        raise errors.InvalidMessage(f"date: seconds since 1970, not {seconds!r:.40}", stage="compose") from wrong
 
 
 def has_line_break(given: Mailbox) -> bool:
@@ -268,7 +298,7 @@ def _file(attachment: FileFields) -> MIMEBase:
             f"content_type: {attachment.content_type!r:.100} is not a type such as application/pdf", stage="compose"
         )
     main, _, rest = attachment.content_type.partition("/")
-    octets = attachment.data.encode() if isinstance(attachment.data, str) else bytes(attachment.data)
+    octets = octets_of(attachment.data)
     part = MIMENonMultipart(main, "octet-stream")
     part.replace_header("Content-Type", f"{main}/{rest}")
     _fill(part, octets)

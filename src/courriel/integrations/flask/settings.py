@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import courriel
-from courriel import Password, Security, Server, SmtpPool, SmtpSession, errors
+from courriel import Password, Security, Server, Signed, SmtpPool, SmtpSession, errors
 
 if TYPE_CHECKING:
     from courriel import Transcript
@@ -66,7 +66,7 @@ _BY_SERVER = ("MAIL_SERVER", "MAIL_PORT", "MAIL_USE_TLS", "MAIL_USE_SSL", "MAIL_
               "MAIL_MAX_EMAILS")  # fmt: skip
 _WORDS = {"": False, "0": False, "false": False, "no": False, "off": False,
           "1": True, "true": True, "yes": True, "on": True}  # fmt: skip
-_pools: dict[str, SmtpPool] = {}
+_pools: dict[str, SmtpPool | Signed] = {}
 
 
 def _pooled(settings: MailSettings, transcript: Transcript | None) -> Connected:
@@ -76,10 +76,15 @@ def _pooled(settings: MailSettings, transcript: Transcript | None) -> Connected:
     if pool is not None and not pool.closed:
         return pool
     made = courriel.connect(settings.via, transcript=transcript)
-    if isinstance(made, SmtpPool):
+    if is_pool(made):
         # Of two threads that come first together the later one's pool stays; the other has opened nothing yet.
         _pools[settings.via] = made
     return made
+
+
+def is_pool(transport: object) -> TypeGuard[SmtpPool | Signed]:
+    """Whether a transport is a pool, or signs for one."""
+    return isinstance(transport.transport if isinstance(transport, Signed) else transport, SmtpPool)
 
 
 def _flag(config: Mapping[str, Any], name: str, default: bool) -> bool:

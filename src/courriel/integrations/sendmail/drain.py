@@ -13,10 +13,8 @@ import os
 import socket
 import stat
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from email.utils import formatdate
 from hashlib import sha256
 from pathlib import Path
@@ -25,26 +23,17 @@ from typing import TYPE_CHECKING
 
 from courriel import ReadyMessage, errors
 from courriel.integrations.sendmail.drop import LONGEST_ENVELOPE, DroppedEnvelope
+from courriel.integrations.sendmail.quota import QUOTA, HourlyQuota
 from courriel.integrations.sendmail.send_terms import send_terms
 from courriel.integrations.sendmail.text import LONGEST_HEADER, MOST_OCTETS
 
 if TYPE_CHECKING:
     from courriel import Outbox
 
-QUOTA = 1000
-"""Mails of one user in an hour; further ones wait in the folder."""
-_HOUR, _DAY = 3600.0, 86_400.0
+_DAY = 86_400.0
 _LOOK = 1.0  # seconds between two looks into the folder
 _LARGEST = MOST_OCTETS + LONGEST_HEADER + LONGEST_ENVELOPE
 _logger = logging.getLogger("courriel.drop")
-
-
-@dataclass(slots=True)
-class _Turn:
-    """Mails of one user in the last hour; `told`: that more of them wait was said."""
-
-    taken: deque[float] = field(default_factory=deque)
-    told: bool = False
 
 
 class DropService:
@@ -55,20 +44,37 @@ class DropService:
     """
 
     def __init__(self, folder: str | os.PathLike[str], outbox: Outbox, *, sender: str = "", quota: int = QUOTA) -> None:
-        self._folder, self._outbox, self._sender, self._quota = Path(folder), outbox, sender, quota
-        self._turns: dict[int, _Turn] = {}
+        self._folder, self._outbox, self._sender = Path(folder), outbox, sender
         self._refused_once: set[str] = set()
+        self._failed = ""
         self._end = Event()
         self._thread = Thread(target=self._run, name="courriel-drop", daemon=True)
         check_folder(self._folder)
+        self._quota = HourlyQuota(quota, self._folder.with_name(f"{self._folder.name}-quota"))
 
     def run_once(self) -> int:
-        """Take what is there now; the number of mails that went into the outbox. Raises OSError, OutboxError."""
+        """Take what is there now; the number of mails that went into the outbox.
+
+        A mail that cannot be put stays where it is, and those behind it are taken. Raises OSError, OutboxError at once,
+        and other errors of such mails (UsageError: settings that are wrong) at the end.
+        """
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        taken, failed = 0, None
         try:
-            return sum(self._take(folder, name) for name in sorted(os.listdir(folder)))  # noqa: PTH208 - by descriptor
+            for name in sorted(os.listdir(folder)):  # noqa: PTH208 - by descriptor
+                if self._end.is_set():
+                    break
+                try:
+                    taken += self._take(folder, name)
+                except (OSError, errors.OutboxError):
+                    raise
+                except Exception as error:  # noqa: BLE001 - one mail must not stop those of everybody else
+                    failed = failed or error
         finally:
             os.close(folder)
+        if failed is not None:
+            raise failed
+        return taken
 
     def __enter__(self) -> DropService:
         self._thread.start()
@@ -77,6 +83,7 @@ class DropService:
     def __exit__(self, *_: object) -> None:
         self._end.set()
         self._thread.join()
+        self._quota.close()
 
     # The steps.
 
@@ -84,10 +91,18 @@ class DropService:
         while not self._end.is_set():
             try:
                 self.run_once()
-            except (OSError, errors.OutboxError) as failed:
-                # The mails stay where they are; the next look may find the disk or the outbox well again.
-                _logger.warning("The drop folder could not be emptied: %s", failed, extra={"action": "drop_failed"})
+            except Exception as failed:  # noqa: BLE001 - the outer edge of a thread
+                # The mails stay where they are; the next look may find disk, outbox or settings well again.
+                self._tell(f"{failed}")
+            else:
+                self._failed = ""
             self._end.wait(_LOOK)
+
+    def _tell(self, failure: str) -> None:
+        """Tell the log why the folder could not be emptied: once, and not each second."""
+        if failure != self._failed:
+            self._failed = failure
+            _logger.warning("The drop folder could not be emptied: %s", failure, extra={"action": "drop_failed"})
 
     def _take(self, folder: int, name: str) -> bool:
         """Take one entry of the folder; whether it went into the outbox."""
@@ -105,7 +120,7 @@ class DropService:
             objection = _objection(status)
             if objection:
                 return self._refuse(folder, name, objection)
-            if not self._has_turn(status.st_uid):
+            if not self._quota.allows(status.st_uid):
                 return False
             with os.fdopen(descriptor, "rb", closefd=False) as file:
                 content = file.read(_LARGEST)
@@ -113,10 +128,10 @@ class DropService:
             os.close(descriptor)
         try:
             ticket = self._put(content, status, name)
-        except errors.OutboxError:
-            raise
-        except errors.CourrielError as wrong:
+        except (errors.InvalidMessage, errors.InvalidAddress) as wrong:
+            self._quota.count(status.st_uid)
             return self._refuse(folder, name, str(wrong), status.st_uid)
+        self._quota.count(status.st_uid)
         with suppress(FileNotFoundError):  # another service of this folder; its key was the same
             os.unlink(name, dir_fd=folder)
         _logger.info(
@@ -138,24 +153,6 @@ class DropService:
             **send_terms(sender, envelope.to, envelope.notify, envelope.ret, envelope.envid),
         )
         return ticket.id
-
-    def _has_turn(self, user: int) -> bool:
-        """Whether this user may have another mail taken now."""
-        now = time.monotonic()
-        turn = self._turns.setdefault(user, _Turn())
-        while turn.taken and turn.taken[0] <= now - _HOUR:
-            turn.taken.popleft()
-            turn.told = False
-        if len(turn.taken) < self._quota:
-            turn.taken.append(now)
-            return True
-        if not turn.told:
-            turn.told = True
-            _logger.warning(
-                "A user has left more than %d mails in an hour; the others wait", self._quota,
-                extra={"action": "drop_quota", "uid": user},
-            )  # fmt: skip
-        return False
 
     def _refuse(self, folder: int, name: str, reason: str, user: int | None = None) -> bool:
         """Clear what is no mail away: a file is kept beside the folder, anything else is removed."""

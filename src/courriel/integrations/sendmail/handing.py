@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ def hand_over(options: SendmailOptions, me: Identity, pieces: Iterable[bytes]) -
     sender = me.sender if options.sender is None else sender_of(options.sender, me)
     if not any(header.name_of(field) == b"from" for field in fields):
         fields.append(header.from_field(sender or me.sender, options.name or os.environ.get("NAME", "")))
-    content = chain(text.folded(fields), [b"\n"], text.mended(chain(first, lines)))
+    content = text.measured(chain(text.folded(fields), [b"\n"], text.mended(chain(first, lines))))
     folder = None if options.now else identity.drop_folder()
     if folder is None:
         _into_outbox(options, me, sender, recipients, content)
@@ -115,7 +116,8 @@ def _say_that_it_waits() -> None:
 
     fr = "sendmail: le message est gardé dans votre boîte d'envoi, mais rien ne dit où va le courrier (url = …)\n"
     en = "sendmail: the mail is kept in your outbox, but nothing says where mail goes (url = …)\n"
-    os.write(2, (fr if language() == "fr" else en).encode())
+    with suppress(OSError):  # the mail is stored: a caller that hears of a failure would hand it over again
+        os.write(2, (fr if language() == "fr" else en).encode())
 
 
 def _check_sent(info: MailInfo) -> None:

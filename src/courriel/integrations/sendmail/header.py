@@ -9,9 +9,10 @@ from courriel._lazy_re import expression
 
 _ADDRESSED = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
 _RECIPIENTS = (b"to", b"cc", b"bcc")
-# A name of this machine alone, as cron writes it: root, root (Cron Daemon), Cron Daemon <root>.
+# A name of this machine alone, as cron writes it: root, root (Cron Daemon), Cron Daemon <root>, "Cron, Daemon" <root>.
 _LOCAL = expression(
-    r"(?s)(\s*)(?:([A-Za-z0-9_][A-Za-z0-9._+-]*)|([^<>@,;:]*)<([A-Za-z0-9_][A-Za-z0-9._+-]*)>)(\s*(?:\([^()<>@]*\))?\s*)"
+    r'(?s)(\s*)(?:([A-Za-z0-9_][A-Za-z0-9._+-]*)|((?:[^<>@,;:"]|"(?:[^"\\]|\\.)*")*)<([A-Za-z0-9_][A-Za-z0-9._+-]*)>)'
+    r"(\s*(?:\([^()<>@]*\))?\s*)"
 )
 _COMMENT = expression(r"\(([^()]*)\)\s*$")
 
@@ -38,8 +39,37 @@ def recipients_of(fields: Sequence[bytes]) -> list[str]:
     for name, field in zip(names, fields, strict=True):
         value = _value(field)
         if name in wanted and value:
-            found += [address.spec for address in Address.parse_list(_without_group(value))]
+            found += [
+                Address.parse(piece.strip()).spec for piece, mark in split_addresses(value) if _is_one(piece, mark)
+            ]
     return found
+
+
+def split_addresses(value: str) -> list[tuple[str, str]]:
+    """Addresses of a list, each with the mark behind it: `,`, `;`, `:` behind the name of a group, "" at the end.
+
+    Marks in quotes, in comments and between angle brackets set nothing apart. Joined again they are the list.
+    """
+    found: list[tuple[str, str]] = []
+    begin = depth = 0
+    quoted = bracketed = escaped = False
+    for position, mark in enumerate(value):
+        if escaped or mark == "\\":
+            escaped = not escaped
+        elif mark == '"' and not depth:
+            quoted = not quoted
+        elif quoted:
+            continue
+        elif mark in "()":
+            depth = max(0, depth + (1 if mark == "(" else -1))
+        elif depth:
+            continue
+        elif mark in "<>":
+            bracketed = mark == "<"
+        elif mark in ",;:" and not bracketed:
+            found.append((value[begin:position], mark))
+            begin = position + 1
+    return [*found, (value[begin:], "")]
 
 
 def from_field(sender: str, name: str) -> bytes:
@@ -68,25 +98,19 @@ def _value(field: bytes) -> str:
     return " ".join(text.split())
 
 
-def _without_group(value: str) -> str:
-    """Addresses of a group (`undisclosed-recipients:;`), or the value itself."""
-    head, colon, rest = value.partition(":")
-    if colon and rest.endswith(";") and not any(mark in head for mark in '"<@,'):
-        return rest[:-1].strip()
-    return value
+def _is_one(piece: str, mark: str) -> bool:
+    """Whether a piece of a list is an address: not the name of a group, and not the nothing of two commas."""
+    return mark != ":" and bool(piece.strip())
 
 
 def _qualified(field: bytes, whole: Callable[[str], str]) -> bytes:
     name, _, _ = field.partition(b":")
-    value = _value(field)
-    if not value or '"' in value or ":" in value:
-        pieces = [value]  # quoted names and groups are left alone: they are written by programs that know domains
-    else:
-        pieces = value.split(",")
-    written = [_completed(piece, whole) for piece in pieces]
+    pieces = split_addresses(_value(field))
+    written = [(_completed(piece, whole) if _is_one(piece, mark) else piece, mark) for piece, mark in pieces]
     if written == pieces:
         return field
-    return name + b": " + ",\n ".join(piece.strip() for piece in written).encode() + b"\n"
+    lines = "".join(f"{piece.strip()}{mark}" + ("\n " if mark == "," else " ") for piece, mark in written)
+    return name + b": " + lines.rstrip().encode() + b"\n"
 
 
 def _completed(piece: str, whole: Callable[[str], str]) -> str:

@@ -46,8 +46,17 @@ def identity(*, needs_way: bool = True) -> Identity:
     return Identity(route, sender or f"{user}@{domain}", domain, user)
 
 
-def outbox_place() -> str:
-    """The user's own outbox: COURRIEL_OUTBOX, the user's file, else the data folder. Raises UsageError, OSError."""
+def has_outbox() -> bool:
+    """Whether the user's own outbox is there already; users of services have none, nor a home to make it in."""
+    place = outbox_place(make=False)
+    return "://" in place or os.path.lexists(place)
+
+
+def outbox_place(*, make: bool = True) -> str:
+    """The user's own outbox: COURRIEL_OUTBOX, the user's file, else the data folder, which is made.
+
+    Raises UsageError, OSError.
+    """
     named = own_variable("COURRIEL_OUTBOX")
     if named is not None:
         return named[0]
@@ -56,7 +65,8 @@ def outbox_place() -> str:
         if settings.outbox:
             return settings.outbox
     folder = own_folder()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if make:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return str(folder / "outbox.db")
 
 

@@ -121,6 +121,8 @@ def _set(found: SendmailOptions, letter: str, value: str) -> None:
                 raise errors.UsageError(f"-R: hdrs or full, not {value!r:.60}")
             found.ret = value.lower()
         case "V":
+            if len(value) > 100 or not all("!" <= letter <= "~" for letter in value):
+                raise errors.UsageError(f"-V: up to 100 printable ASCII characters without a space, not {value!r:.60}")
             found.envid = value
         case "B":
             if value.lower() not in ("7bit", "8bitmime"):

@@ -57,6 +57,8 @@ def _run(options: SendmailOptions) -> int:
             mail = SendmailOptions(recipients=recipients, sender=sender, dot_ends=False, now=options.now)
             handing.hand_over(mail, me, pieces)
 
+        if sys.stdin is None or sys.stdout is None:
+            raise errors.UsageError("-bs: standard input and output have to be open")
         SmtpInput(sys.stdin.buffer, sys.stdout.buffer, me.domain, deliver).serve()
         return OK
     from courriel.integrations.sendmail.text import pieces_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
-from courriel import errors
+from courriel import Address, errors
 from courriel._lazy_re import expression
 
 Deliver = Callable[[str, list[str], Iterator[bytes]], None]
@@ -24,6 +24,7 @@ class SmtpInput:
         self._source, self._answers, self._host, self._deliver = source, answers, host, deliver
         self._sender: str | None = None
         self._recipients: list[str] = []
+        self._line_end = b"\r\n"  # that of the last command
 
     def serve(self) -> None:
         """Serve until QUIT, the end of the input, or too many mistakes."""
@@ -34,7 +35,11 @@ class SmtpInput:
             if verb.upper() == "QUIT":
                 self._say("221 2.0.0 Goodbye")
                 return
-            answer = self._answer(verb.upper(), argument) if line.endswith(b"\n") else "500 5.5.2 Line too long"
+            if line.endswith(b"\n"):
+                self._line_end = b"\r\n" if line.endswith(b"\r\n") else b"\n"
+                answer = self._answer(verb.upper(), argument)
+            else:
+                answer = self._refuse_long_line()
             mistakes += answer.startswith("50")
             self._say(answer)
             if answer.startswith("421"):
@@ -47,6 +52,12 @@ class SmtpInput:
     def _say(self, answer: str) -> None:
         self._answers.write(answer.encode() + b"\r\n")
         self._answers.flush()
+
+    def _refuse_long_line(self) -> str:
+        """Read the rest of a line that is too long, which is no command of its own."""
+        while (piece := self._source.readline(_LONGEST)) and not piece.endswith(b"\n"):
+            pass
+        return "500 5.5.2 Line too long"
 
     def _answer(self, verb: str, argument: str) -> str:
         match verb:
@@ -80,14 +91,19 @@ class SmtpInput:
             return "501 5.5.4 RCPT TO:<address>"
         if len(self._recipients) >= _RECIPIENTS:
             return "452 4.5.3 Too many recipients"
-        self._recipients.append(found[2].strip())
+        path = found[2].strip()
+        try:
+            Address.parse(path if "@" in path else f"{path}@{self._host}")
+        except errors.InvalidAddress as wrong:
+            return f"553 5.1.3 {_one_line(str(wrong))}"
+        self._recipients.append(path)
         return "250 2.1.5 Ok"
 
     def _data(self) -> str:
         if self._sender is None or not self._recipients:
             return "503 5.5.1 MAIL and RCPT first"
         self._say("354 End with a dot on a line of its own")
-        content = _Content(self._source)
+        content = _Content(self._source, self._line_end)
         sender, recipients, self._sender, self._recipients = self._sender, self._recipients, None, []
         try:
             self._deliver(sender, recipients, iter(content))
@@ -102,19 +118,24 @@ class SmtpInput:
 
 
 class _Content:
-    """Lines of a message until the dot, without the dots that were added before other dots."""
+    """
+    Lines of a message until the dot, without the dots that were added before other dots.
 
-    def __init__(self, source: BinaryIO) -> None:
-        self._source = source
+    The dot stands between line ends of the kind that the commands have. A client that ends lines by CRLF adds no dot
+    behind a lone LF of its message: were one taken for the end there, the rest of the message would be commands.
+    """
+
+    def __init__(self, source: BinaryIO, line_end: bytes) -> None:
+        self._source, self._line_end = source, line_end
         self.complete = False
-        self._begun = False  # whether the last piece had no line end
+        self._begun = False  # whether the last piece did not end a line
 
     def __iter__(self) -> Iterator[bytes]:
         while not self.complete and (piece := self._source.readline(64 * 1024)):
-            if not self._begun and piece in (b".\r\n", b".\n"):
+            if not self._begun and piece == b"." + self._line_end:
                 self.complete = True
                 return
-            at_start, self._begun = not self._begun, not piece.endswith(b"\n")
+            at_start, self._begun = not self._begun, not piece.endswith(self._line_end)
             yield piece[1:] if at_start and piece.startswith(b".") else piece
         if not self.complete:
             raise errors.InvalidMessage("the message ends without its dot", stage="compose")

@@ -14,12 +14,15 @@ from courriel import errors
 from courriel._lazy_re import expression
 
 MOST_OCTETS = 50 * 1024 * 1024
-"""Octets of the largest message that is taken: what an outbox takes as well."""
+"""Octets of the largest message that an outbox takes, its lines ended by CRLF."""
+_ADDED = 4096  # octets that are left for Received, Date and Message-ID, which are added later
 LONGEST_HEADER = 256 * 1024
 LONGEST_LINE = 990  # octets without the line end; RFC 5322 2.1.1 allows 998
 
 _PIECE = LONGEST_HEADER  # so that a header field is never in two pieces
-_FIELD = expression(rb"[!-9;-~]+[ \t]*:")
+_FIELD = expression(rb"[!-9;-~]{1,200}[ \t]*:")
+_LONE_CR = expression(rb"\r(?!\n)")
+_MOST_FIELDS = 1900  # fields of a header; an outbox takes some more
 
 
 def pieces_of(source: BinaryIO) -> Iterator[bytes]:
@@ -35,9 +38,7 @@ def lines_of(pieces: Iterable[bytes], *, dot_ends: bool) -> Iterator[bytes]:
     for piece in pieces:
         octets += len(piece)
         if octets > MOST_OCTETS:
-            raise errors.InvalidMessage(
-                f"the message has more than {MOST_OCTETS:,} octets", stage="compose", hint_id="MESSAGE-TOO-BIG"
-            )
+            raise _too_big()
         if dot_ends and not begun and piece in (b".\n", b".\r\n", b"."):
             return
         begun = not piece.endswith(b"\n")
@@ -48,7 +49,8 @@ def header_of(lines: Iterator[bytes]) -> tuple[list[bytes], list[bytes]]:
     """Header fields, each with its folds and LF, and the lines that were read beyond them.
 
     Without a header (a text alone) there are no fields, and all that was read belongs to the body. A line "From " of a
-    mailbox file before the header is left out. Raises InvalidMessage.
+    mailbox file before the header is left out. A carriage return within a line is a space, since some reader would take
+    it for a line end, and what follows for a field. Raises InvalidMessage.
     """
     fields: list[bytes] = []
     octets = 0
@@ -59,9 +61,11 @@ def header_of(lines: Iterator[bytes]) -> tuple[list[bytes], list[bytes]]:
         if line in (b"\n", b"\r\n"):
             return fields, []
         if fields and line[:1] in (b" ", b"\t"):
-            fields[-1] += line
+            fields[-1] += _LONE_CR.sub(b" ", line) if line.strip() else b""  # for some readers it ends the header
         elif _FIELD.match(line):
-            fields.append(line)
+            if len(fields) == _MOST_FIELDS:
+                raise errors.InvalidMessage(f"it has more than {_MOST_FIELDS:,} header fields", stage="compose")
+            fields.append(_LONE_CR.sub(b" ", line))
         elif not fields and line.startswith(b"From "):
             continue
         else:
@@ -77,16 +81,27 @@ def mended(lines: Iterable[bytes]) -> Iterator[bytes]:
             continue
         rest = line.rstrip(b"\r\n")
         while len(rest) > LONGEST_LINE:
-            cut = LONGEST_LINE
-            while cut > LONGEST_LINE - 4 and rest[cut] & 0xC0 == 0x80:
-                cut -= 1  # not within a character of UTF-8
+            cut = _longest_cut(rest)
             yield rest[:cut] + b"\n"
             rest = rest[cut:]
         yield rest + b"\n"
 
 
+def measured(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines of a message that an outbox takes, which counts each line end as CRLF. Raises InvalidMessage.
+
+    The service of a drop folder could only refuse a larger one, when its caller has gone.
+    """
+    octets = _ADDED
+    for line in lines:
+        octets += len(line) + line.count(b"\n") + line.count(b"\r") - 2 * line.count(b"\r\n")
+        if octets > MOST_OCTETS:
+            raise _too_big()
+        yield line
+
+
 def folded(fields: Iterable[bytes]) -> list[bytes]:
-    """Header fields with their long lines folded at a space, or behind a comma: a list of many addresses, mostly."""
+    """Header fields with their long lines folded at a space, behind a comma, or where no server would take more."""
     return [_folded(field) if len(field) > LONGEST_LINE else field for field in fields]
 
 
@@ -95,13 +110,30 @@ def folded(fields: Iterable[bytes]) -> list[bytes]:
 
 def _folded(field: bytes) -> bytes:
     lines: list[bytes] = []
+    least = field.index(b":") + 1  # not between a name and its colon
     for line in field.rstrip(b"\r\n").split(b"\n"):
         rest = line
         while len(rest) > LONGEST_LINE:
-            cut = max(rest.rfind(b" ", 1, LONGEST_LINE), rest.rfind(b",", 0, LONGEST_LINE) + 1)
+            cut = max(rest.rfind(b" ", least, LONGEST_LINE), rest.rfind(b",", least, LONGEST_LINE) + 1)
             if cut <= 1:
-                break  # it is refused later, with its name
+                cut = _longest_cut(rest)
             lines.append(rest[:cut])
+            least = 1
             rest = b" " + rest[cut:].lstrip(b" ")
-        lines.append(rest)
+        if rest.strip():
+            lines.append(rest)
     return b"\n".join(lines) + b"\n"
+
+
+def _longest_cut(line: bytes) -> int:
+    """Octets of the longest line that begins this one, with whole characters of UTF-8."""
+    cut = LONGEST_LINE
+    while cut > LONGEST_LINE - 4 and line[cut] & 0xC0 == 0x80:
+        cut -= 1
+    return cut
+
+
+def _too_big() -> errors.InvalidMessage:
+    return errors.InvalidMessage(
+        f"the message has more than {MOST_OCTETS:,} octets", stage="compose", hint_id="MESSAGE-TOO-BIG"
+    )

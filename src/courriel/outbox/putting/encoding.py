@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from courriel import errors
 from courriel._dataclass import dataclass
@@ -22,6 +22,9 @@ from courriel.outbox.store.chunks import LARGE, LazyChunks, in_chunks
 from courriel.outbox.store.jobs import Job, NewMail
 from courriel.outbox.store.states import OnUnsure
 from courriel.session.encoding import IN_SEVEN_BITS, Sendable, submission_of
+
+if TYPE_CHECKING:
+    from courriel.delivery.dkim.signer import Signer
 
 Moment: TypeAlias = "datetime | timedelta | float | None"
 """A time with its time zone, or a duration from now (seconds as a number)."""
@@ -47,10 +50,13 @@ class PutTerms:
     send: SendOptions | None = None
 
 
-def written(message: Sendable, lane: str, key: str | None, terms: PutTerms, max_size: int) -> NewMail:
+def written(
+    message: Sendable, lane: str, key: str | None, terms: PutTerms, max_size: int, signer: Signer | None = None
+) -> NewMail:
     """Encode a message for the store: its Message-ID, date and octets are fixed from now on.
 
-    In seven bits, so that every server accepts it. Raises InvalidMessage, InvalidAddress, UsageError.
+    In seven bits, so that every server accepts it, and signed by the `signer`. Raises InvalidMessage, InvalidAddress,
+    UsageError.
     """
     delay = max(0.0, seconds_from_now("not_before", terms.not_before, 0.0))
     lifetime = seconds_from_now("expires", terms.expires, LIFETIME.total_seconds())
@@ -59,6 +65,8 @@ def written(message: Sendable, lane: str, key: str | None, terms: PutTerms, max_
     if key is not None:
         check_key(key)
     out = submission_of(message, IN_SEVEN_BITS, terms.send)
+    if signer is not None:
+        out = signer.sign(out)
     if out.content.size > max_size:
         raise errors.InvalidMessage(
             f"the message has {out.content.size:,} octets, and this outbox takes {max_size:,} at most (max_size)",
@@ -76,7 +84,7 @@ def written(message: Sendable, lane: str, key: str | None, terms: PutTerms, max_
         message_id=out.message_id,
         sender=out.envelope.sender.spec if out.envelope.sender else "",
         recipients=tuple(recipient.spec for recipient in out.envelope.recipients),
-        options=_options(out.envelope, out.content, together=out.all_or_nothing),
+        options=_options(out.envelope, out.content, together=out.all_or_nothing, signed=out.signed),
         size=out.content.size,
         chunks=in_chunks(out.content) if out.content.size <= LARGE else LazyChunks(out.content, out.content.size),
     )
@@ -118,6 +126,7 @@ def outgoing(
         job.message_id,
         before_end=before_end,
         on_refused="abandon" if about.get("together") else "deliver",
+        signed=bool(about.get("signed")),
     )
 
 
@@ -169,13 +178,14 @@ def _incomplete(mail: str) -> errors.InvalidMessage:
     return errors.InvalidMessage(f"the content of mail {mail} is not whole in the outbox: somebody changed its tables")
 
 
-def _options(envelope: Envelope, content: Content, *, together: bool) -> dict[str, object]:
+def _options(envelope: Envelope, content: Content, *, together: bool, signed: bool) -> dict[str, object]:
     said: dict[str, object] = {
         "8bit": content.eight_bit,
         "utf8": content.utf8,
         "dotless": content.dotless,
         "binary": content.binary,
         "together": together,
+        "signed": signed,
     }
     return {name: value for name, value in said.items() if value} | envelope.options
 

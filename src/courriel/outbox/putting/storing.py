@@ -11,6 +11,7 @@ from courriel.outbox.store.base import Store
 from courriel.outbox.store.jobs import KnownMail, NewMail
 
 if TYPE_CHECKING:
+    from courriel.delivery.dkim.signer import Signer
     from courriel.outbox.putting.terms import IfKnown
     from courriel.session.encoding import Sendable
 
@@ -38,16 +39,21 @@ def store_mails(
 
 
 def encoded(
-    messages: Iterable[Sendable], keys: Iterable[str] | None, lane: str, terms: PutTerms, max_size: int
+    messages: Iterable[Sendable],
+    keys: Iterable[str] | None,
+    lane: str,
+    terms: PutTerms,
+    max_size: int,
+    signer: Signer | None,
 ) -> Iterator[NewMail]:
     """Encode messages one by one, each with its key. Raises UsageError for more messages than keys, or fewer."""
     if keys is None:
         for message in messages:
-            yield written(message, lane, None, terms, max_size)
+            yield written(message, lane, None, terms, max_size, signer)
         return
     try:
         for message, key in zip(messages, keys, strict=True):
-            yield written(message, lane, key, terms, max_size)
+            yield written(message, lane, key, terms, max_size, signer)
     except ValueError as wrong:
         if isinstance(wrong, errors.CourrielError):
             raise

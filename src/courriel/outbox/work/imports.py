@@ -16,9 +16,9 @@ from courriel import errors, failures
 
 _NEEDED = (
     *("courriel.delivery." + name for name in (
-        "adapters", "local", "percent", "provided", "rendering", "secrets", "settings.files", "settings.locations",
-        "settings.profiles", "urls.foreign", "urls.provider_route", "urls.providers", "urls.proxies",
-        "urls.route_checks", "urls.url_parser",
+        "adapters", "dkim.key_source", "dkim.signed", "local", "percent", "provided", "rendering", "secrets",
+        "settings.files", "settings.locations", "settings.profiles", "signing_routes", "urls.foreign",
+        "urls.provider_route", "urls.providers", "urls.proxies", "urls.route_checks", "urls.url_parser",
     )),
     *("courriel.dialogue." + name for name in (
         "authenticate", "login_replies", "login_rule", "proxy.http_connect", "proxy.socks5", "smtp.usual_mail",

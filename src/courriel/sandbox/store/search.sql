@@ -15,5 +15,6 @@ CREATE TABLE IF NOT EXISTS boxes (
 CREATE INDEX IF NOT EXISTS boxes_by_number ON boxes (number);
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
     subject, sender, recipients, id, names, body,
-    tokenize = "unicode61 remove_diacritics 2"
+    tokenize = "unicode61 remove_diacritics 2",
+    prefix = "1 2 3"
 );

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from courriel.model.received.attachment import ReceivedAttachment
     from courriel.model.received.part import LetterPart
     from courriel.wire.imap.fetched import Fetched
+    from courriel.wire.parse.header import Header
 
 
 _LARGE = 256 * 1024  # octets of a letter of which attachments are fetched one by one; a smaller one is there at once
@@ -65,14 +66,6 @@ class FolderLetter(Letter):
     """Number of the letter in its folder."""
     _fetched: Fetched
 
-    @cached_property
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """All fields in order, decoded; names as received."""
-        if not self.loaded and self._fetched.some_fields is not None:
-            _ = self.raw_header  # fetched now, if it is not here
-            self.__dict__.pop("_header_alone", None)
-        return super().headers
-
     def header(self, name: str) -> str:
         """First field of that name, decoded; "" when there is none."""
         if self._fetched.some_fields is not None and name.upper() not in LISTING_FIELDS:
@@ -88,6 +81,13 @@ class FolderLetter(Letter):
     def received(self) -> datetime.datetime | None:
         """Date of arrival, None where the server gives none."""
         return read_date(self._fetched.date)
+
+    @property
+    def _full_header(self) -> Header:
+        if not self.loaded and self._fetched.some_fields is not None and not isinstance(self._top, bytes):
+            _ = self.raw_header  # fetched now
+            self.__dict__.pop("_header_alone", None)
+        return self._header
 
     def _header_octets(self) -> bytes:
         fields = self._fetched.some_fields

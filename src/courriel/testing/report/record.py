@@ -60,10 +60,13 @@ class MailRecord:
         if not isinstance(found, dict) or found.pop("shape", None) != _SHAPE:
             return None
         values: dict[str, Any] = dict(found)
-        values["recipients"] = tuple(values["recipients"])
-        values["fields"] = tuple((name, value) for name, value in values["fields"])
-        values["attachments"] = tuple((name, digest) for name, digest in values["attachments"])
-        return cls(**values)
+        try:
+            values["recipients"] = tuple(values["recipients"])
+            values["fields"] = tuple((name, value) for name, value in values["fields"])
+            values["attachments"] = tuple((name, digest) for name, digest in values["attachments"])
+            return cls(**values)
+        except (KeyError, TypeError, ValueError):
+            return None
 
     def facts(self) -> list[str]:
         """Everything but the texts, in lines."""

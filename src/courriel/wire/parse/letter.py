@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from courriel._cached import cached_property
 from courriel._lazy_re import expression
@@ -25,6 +25,10 @@ from courriel.wire.parse.dates import moment_of
 from courriel.wire.parse.header import Header, read_header
 from courriel.wire.parse.parts import Leaf, leaves
 from courriel.wire.parse.words import one_line, readable, value_of
+
+if TYPE_CHECKING:
+    from courriel.model.received.authentication import Authentication
+    from courriel.model.received.report import Report
 
 LONGEST_HTML = 2_000_000  # characters of HTML converted to text, which takes a second
 MOST_DEFECTS = 100
@@ -127,12 +131,31 @@ class Letter:
             return self._said_size
         return len(self.raw)
 
+    @cached_property
+    def report(self) -> Report | None:
+        """What it reports about an earlier mail: a bounce, a complaint, an automatic reply; None otherwise.
+
+        The header alone tells of most letters that they are none: only those that may be one are fetched whole.
+        """
+        from courriel.wire.parse.reports.recognise import report_of  # noqa: PLC0415 - few programs ask
+
+        return report_of(self._full_header, lambda: (self._data, self._leaves))
+
+    @cached_property
+    def authentication(self) -> Authentication:
+        """Checks of its sender (SPF, DKIM, DMARC), as the receiving host wrote them into it: see Authentication."""
+        from courriel.wire.parse.authentication.fields import authentication_in  # noqa: PLC0415 - few programs ask
+
+        return authentication_in(self._full_header)
+
     # Header fields.
 
     @cached_property
     def headers(self) -> tuple[tuple[str, str], ...]:
         """All fields in order, decoded; names as received."""
-        return tuple((name, readable(value_of(value, self._note), self._note)) for name, value in self._header.fields)
+        return tuple(
+            (name, readable(value_of(value, self._note), self._note)) for name, value in self._full_header.fields
+        )
 
     def header(self, name: str) -> str:
         """First field of that name, decoded; "" when there is none."""
@@ -265,6 +288,11 @@ class Letter:
     @property
     def _header(self) -> Header:
         return self._header_alone if self._header_apart and not self.loaded else self._opened[0]
+
+    @property
+    def _full_header(self) -> Header:
+        """Header with all its fields, where a session may have fetched a few alone."""
+        return self._header
 
     @cached_property
     def _leaves(self) -> list[Leaf]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from courriel._dataclass import dataclass
 from courriel.reply import Reply
@@ -91,8 +92,12 @@ def read_chunk(argument: str) -> tuple[int, bool]:
     return int(found[1]), found[2] is not None
 
 
+@lru_cache(maxsize=256)
 def write_reply(reply: Reply) -> bytes:
-    """Write one reply, its enhanced code on every line (RFC 2034 4); no text can become a line of its own."""
+    """Write one reply, its enhanced code on every line (RFC 2034 4); no text can become a line of its own.
+
+    Those that every session has are kept.
+    """
     code = f"{reply.enhanced} " if reply.enhanced else ""
     lines = [
         line if place == 0 or line.startswith(code) else code + line for place, line in enumerate(reply.lines or ("",))

@@ -11,7 +11,7 @@ from courriel.wlangage.program_state import OpenSession, here, program_state
 from courriel.wlangage.structures.constants import SessionOption
 
 if TYPE_CHECKING:
-    from courriel import Server, SmtpSession, Trust
+    from courriel import Server, Signed, SmtpSession, Trust
     from courriel.types import Credentials
     from courriel.wlangage.mailboxes.open_mailbox import OpenMailbox
     from courriel.wlangage.opening.request import Request
@@ -92,15 +92,20 @@ def _open_to_send(request: Request, trust: Trust | None) -> OpenSession:
         session = _without_login(server, (), notices)
     if notices:
         here().problem = Problem.notice(*notices)
-    return _spooled(session, request) if request.asynchronous else OpenSession(session)
+    try:
+        way = session if program_state.elsewhere is None else program_state.elsewhere.signed(session)
+    except BaseException:
+        session.close()
+        raise
+    return _spooled(session, way, request) if request.asynchronous else OpenSession(session, way)
 
 
-def _spooled(session: SmtpSession, request: Request) -> OpenSession:
+def _spooled(session: SmtpSession, way: SmtpSession | Signed, request: Request) -> OpenSession:
     """The session, with the outbox in front of it."""
     from courriel.wlangage.spool import SpooledSession
 
     try:
-        return SpooledSession(session, request.name)
+        return SpooledSession(session, way, request.name)
     except BaseException:
         session.close()
         raise

@@ -9,7 +9,7 @@ from courriel.wlangage.problem import Impossible
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from courriel import Route, Server
+    from courriel import Route, Server, Signed, SmtpSession
     from courriel.types import Credentials
     from courriel.wlangage.opening.request import Request
 
@@ -32,6 +32,15 @@ class Elsewhere:
             if protocol is None or route.server is None:
                 raise UsageError(f"{route.name}: a URL of a server for SMTP, POP3 or IMAP is expected")
             self._routes[protocol] = route
+
+    def signed(self, session: SmtpSession) -> SmtpSession | Signed:
+        """What mail leaves by: the session, or the transport that signs around it (`?dkim=`). Raises UsageError."""
+        from courriel import Signed
+        from courriel.delivery.signing_routes import signed_by
+
+        route = self._routes.get("SMTP")
+        way = session if route is None else signed_by(route, session)
+        return way if isinstance(way, Signed) else session
 
     def place_of(self, request: Request) -> tuple[Server, Credentials | None]:
         """The server and the login in the place of those of a request. Raises Impossible when there is none."""

@@ -99,4 +99,4 @@ def _send(session: OpenSession, email: EmailVariable, message: Sendable, **envel
         email.IdentifiantMail = session.put(message, **envelope)
         return
     with session.turn:
-        session.smtp.send(message, on_refused="abandon", **envelope)  # type: ignore[arg-type]
+        session.way.send(message, on_refused="abandon", **envelope)  # type: ignore[arg-type]

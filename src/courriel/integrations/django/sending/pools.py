@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 import courriel
-from courriel import Receipt, Route, SmtpPool
+from courriel import Receipt, Route, Signed, SmtpPool
 from courriel._dataclass import replace
 from courriel.errors import AuthenticationRefused
 from courriel.types import Sendable
@@ -31,7 +31,7 @@ class _Pools:
 
     def __init__(self) -> None:
         self.renew_lock()
-        self.pools: dict[tuple[Route | str | None, str], SmtpPool] = {}
+        self.pools: dict[tuple[Route | str | None, str], SmtpPool | Signed] = {}
         atexit.register(self.close)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self.renew_lock)  # another thread may have held it
@@ -39,14 +39,14 @@ class _Pools:
     def renew_lock(self) -> None:
         self.lock = Lock()
 
-    def pool(self, route: Route) -> SmtpPool | None:
+    def pool(self, route: Route) -> SmtpPool | Signed | None:
         """The pool of a route to a server; None where the settings capture mail (COURRIEL_CAPTURE)."""
         key = route, os.environ.get("COURRIEL_CAPTURE", "")
         with self.lock:
             pool = self.pools.pop(key, None)
             if pool is None or pool.closed:
                 made = courriel.connect(route if route.pooled else replace(route, pool=SIZE))
-                if not isinstance(made, SmtpPool):
+                if not isinstance(made, SmtpPool | Signed):
                     return None
                 pool = made
             self.pools[key] = pool
@@ -56,7 +56,7 @@ class _Pools:
             gone.close()
         return pool
 
-    def forget(self, pool: SmtpPool) -> None:
+    def forget(self, pool: SmtpPool | Signed) -> None:
         """Close a pool whose password was refused: the next one reads it again."""
         with self.lock:
             for key in [key for key, known in self.pools.items() if known is pool]:
@@ -79,7 +79,7 @@ def close_pools() -> None:
 
 def send(message: Sendable, route: Route | str | None, sender: str, to: list[str]) -> Receipt:
     """Send one message to these recipients. Raises CourrielError."""
-    if isinstance(route, Route) and route.server is not None and (pool := _pools.pool(route)) is not None:
+    if isinstance(route, Route) and route.by_session and (pool := _pools.pool(route)) is not None:
         try:
             return pool.send(message, sender=sender, to=to)
         except AuthenticationRefused:
@@ -91,7 +91,7 @@ def send(message: Sendable, route: Route | str | None, sender: str, to: list[str
 @contextmanager
 def open_session(route: Route | str | None) -> Generator[None]:
     """Open a session, or find one open, to see whether the server answers. Raises CourrielError."""
-    if isinstance(route, Route) and route.server is not None and (pool := _pools.pool(route)) is not None:
+    if isinstance(route, Route) and route.by_session and (pool := _pools.pool(route)) is not None:
         with pool.session():
             yield
         return

@@ -6,13 +6,15 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from threading import Semaphore
 from time import monotonic
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
 from courriel._dataclass import replace
 from courriel.delivery.connect import forget_shared_pool, shared_pool
 from courriel.delivery.local import LocalTransport, transport_of
+from courriel.delivery.signing_routes import signed_by
 from courriel.delivery.transport import Transport, answers_now, lent, silence_limit_of
+from courriel.delivery.urls import schemes
 from courriel.delivery.urls.route import Route
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox.lanes import Way
@@ -23,6 +25,9 @@ from courriel.outbox.work.sending.batch import Batch
 from courriel.outbox.work.sending.idle_sessions import IdleSessions, is_shortage
 from courriel.session.pool.blocking import SmtpPool
 from courriel.session.smtp import SmtpSession, longest_silence
+
+if TYPE_CHECKING:
+    from courriel.delivery.http_providers.transport import HttpTransport
 
 _CONNECTING = ("", "connect", "secure")
 _JUST_NOW = 0.5  # seconds within which no server hangs up
@@ -39,6 +44,7 @@ class Dispatcher:
         self._most_ahead = most_ahead
         self._ahead: dict[str, Ahead] = {}
         self._pools: set[SmtpPool] = set()
+        self._by_requests: dict[str, tuple[Route, HttpTransport]] = {}
         self.short = False
         """Whether the last batch failed for want of file descriptors, and not because of its lane."""
 
@@ -48,7 +54,9 @@ class Dispatcher:
         if not isinstance(way, Route):
             return self._by_live(way, batch)
         if (local := transport_of(way)) is not None:
-            return _by_transport(local, batch)
+            return _by_transport(signed_by(way, local), batch)
+        if way.by_http:
+            return self._by_http(lane, way, batch)
         if way.pool:
             return self._by_shared_pool(way, batch)
         return self._by_route(lane, way, batch)
@@ -56,7 +64,7 @@ class Dispatcher:
     @contextmanager
     def held(self, lane: str, way: Way) -> Generator[bool]:
         """Context in which a session or connection slot of this lane is in use; False when there is none."""
-        if not isinstance(way, Route) or way.server is None:
+        if not isinstance(way, Route) or way.server is None or way.by_http:
             yield True
             return
         if not self._sessions.hold(self, lane, way, way.server.host.lower()):
@@ -81,6 +89,8 @@ class Dispatcher:
     def tidy(self) -> None:
         """Close sessions that have been idle for a while."""
         self._sessions.tidy(self)
+        for _, transport in self._by_requests.values():
+            transport.close()  # they are kept for seconds
 
     def close(self) -> None:
         """Close all sessions."""
@@ -88,6 +98,9 @@ class Dispatcher:
         for pool in self._pools:
             pool.close_idle()
         self._pools.clear()
+        for _, transport in self._by_requests.values():
+            transport.close()
+        self._by_requests.clear()
 
     def make_room_if_short(self, failed: errors.CourrielError) -> None:
         """Close idle sessions after an error for want of file descriptors."""
@@ -108,7 +121,7 @@ class Dispatcher:
             batch.cut = session.hang_up
             self._open(session)
             batch.touch()
-        yield from _by_transport(warm.session, batch)
+        yield from _by_transport(signed_by(route, warm.session), batch)
 
     def _open(self, session: SmtpSession) -> None:
         """Open a session; without a free file descriptor, again after closing idle ones."""
@@ -136,6 +149,8 @@ class Dispatcher:
         self._sessions.make_room()
         for pool in self._pools:
             pool.close_idle()
+        for _, transport in self._by_requests.values():
+            transport.close()
 
     def _by_live(self, transport: Transport, batch: Batch) -> Results:
         """By a transport of this program; of a pool by one session, so that a batch is cut alone."""
@@ -143,12 +158,29 @@ class Dispatcher:
         with self._opening(), lent(transport, transcript) as part:
             yield from _by_transport(part, batch)
 
+    def _by_http(self, lane: str, route: Route, batch: Batch) -> Results:
+        """By requests to a provider; its key is read again once it was refused."""
+        known, transport = self._by_requests.get(lane, (None, None))
+        if transport is None or known != route:
+            from courriel.delivery.http_providers.transport import http_transport
+
+            if transport is not None:
+                transport.close()
+            transport = http_transport(route)
+            self._by_requests[lane] = route, transport
+        with self._opening():
+            for job, result in _by_transport(transport, batch):
+                if isinstance(result, errors.AuthenticationRefused):
+                    transport.close()
+                    _ = self._by_requests.pop(lane, (route, transport))
+                yield job, result
+
     def _by_shared_pool(self, route: Route, batch: Batch) -> Results:
         """Send by the process's shared pool of a route; its rate is enforced by the store, for all processes."""
         pool = shared_pool(replace(route, rate=""))
         self._pools.add(pool)
         try:
-            yield from self._by_live(pool, batch)
+            yield from self._by_live(signed_by(route, pool), batch)
         except (errors.AuthenticationRefused, errors.ProxyError):
             forget_shared_pool(replace(route, rate=""))  # the password may have changed
             raise
@@ -172,7 +204,8 @@ def sessions_at_once(lane: str, way: Way, locks: dict[object, Semaphore]) -> Sem
     """Semaphore for the number of threads that may send by this transport: one for a session, more for a pool."""
     if not isinstance(way, Route):
         return locks.setdefault(id(way), Semaphore(way.parallel))
-    return locks.setdefault((lane, way.pool), Semaphore(way.pool)) if way.pool else Semaphore()
+    at_once = schemes.HTTP_AT_ONCE if way.by_http else way.pool
+    return locks.setdefault((lane, at_once), Semaphore(at_once)) if at_once else Semaphore()
 
 
 # The steps.

@@ -45,10 +45,27 @@ FEATURES = (
             "Write the style into the elements (courriel[html] does it).", tags=("link",)),
     Feature("@import", ("Gmail", "Outlook", *_FRENCH), "Écrivez le style dans les éléments.",
             "Write the style into the elements.", css=r"@import\b"),
-    Feature("display: flex", (_OUTLOOK, "La Poste", "Free"), "Composez avec des tableaux.", "Lay out with tables.",
-            css=r"display\s*:\s*(?:inline-)?flex"),
+    # caniemail.com, css-display-flex: Orange since 2021-03, GMX in the browser, La Poste shows it since 2021-08.
+    Feature("display: flex", (_OUTLOOK, "Gmail (IMAP)", "Orange", "GMX"), "Composez avec des tableaux.",
+            "Lay out with tables.", css=r"display\s*:\s*(?:inline-)?flex"),
     Feature("display: grid", ("Gmail", _OUTLOOK, *_FRENCH), "Composez avec des tableaux.", "Lay out with tables.",
             css=r"display\s*:\s*(?:inline-)?grid"),
+    # caniemail.com, css-gap (2022-12): Gmail and Outlook.com know column-gap in a flexbox, and no other.
+    Feature("gap", ("Gmail", "Outlook", "Orange", "Yahoo", "GMX"), "Donnez des marges.", "Give margins.",
+            css=r"(?<![\w-])(?:row-|grid-)?gap\s*:"),
+    # caniemail.com, css-column-count (2019-02, GMX 2022-06).
+    Feature("column-count", (_OUTLOOK, "Yahoo", "GMX"), "Composez avec des tableaux.", "Lay out with tables.",
+            css=r"(?<![\w-])(?:column-count|columns)\s*:"),
+    # caniemail.com, css-aspect-ratio (2021-10).
+    Feature("aspect-ratio", ("Gmail", "Outlook", "Yahoo", "Orange", "SFR"), "Donnez largeur et hauteur.",
+            "Give width and height.", css=r"(?<![\w-])aspect-ratio\s*:"),
+    # caniemail.com, css-background-blend-mode (2019-02).
+    Feature("background-blend-mode", (_OUTLOOK, "Gmail (IMAP)", "Yahoo"), "Mettez l'effet dans l'image.",
+            "Put the effect into the picture.", css=r"background-blend-mode\s*:"),
+    # caniemail.com, css-at-media-prefers-color-scheme (2020-01): these have a dark mode of their own, or none.
+    Feature("prefers-color-scheme", ("Gmail", _OUTLOOK, "Yahoo", "Proton Mail", "Samsung Email"),
+            "Choisissez des couleurs qui vont aussi sur fond sombre.", "Choose colours that are fine on a dark ground.",
+            css=r"prefers-color-scheme"),
     Feature("position", ("Gmail", "Outlook", *_FRENCH), "Composez avec des tableaux.", "Lay out with tables.",
             css=r"(?<![\w-])position\s*:\s*(?:absolute|fixed|relative|sticky)"),
     Feature("border-radius", (_OUTLOOK,), "Les coins y restent droits.", "Corners stay square there.",

@@ -11,22 +11,21 @@ _WORDS = 60  # characters of the text that the assertion looks for
 
 
 def as_test(mail: CapturedMessage) -> str:
-    """A test that waits for such a mail; values from the mail are literals, whatever they hold."""
-    to = mail.recipients[0] if mail.recipients else ""
+    """A test with the plugin's fixtures that waits for such a mail; its values are literals, whatever they hold."""
     words = next((line.strip() for line in mail.text.splitlines() if len(line.strip()) > 8), "")[:_WORDS]
+    wishes = [f"to={_literal(mail.recipients[0])}"] if mail.recipients else []
+    wishes += [f"subject={_literal(mail.subject)}"]
+    wishes += [f"text_contains={_literal(words)}"] if words else []
+    names = [file.name for file in mail.attachments if not file.inline]
     lines = [
-        "def test_the_mail_is_sent(sandbox):",
+        "def test_the_mail_is_sent(mail_outbox, assert_mail):",
         "    ...  # what sends it",
         "",
-        f"    mail = sandbox.wait_for(to={_literal(to)})",
-        f"    assert mail.subject == {_literal(mail.subject)}",
+        f"    mail = assert_mail({', '.join(wishes)})",
         f"    assert mail.sender == {_literal(mail.sender)}",
         f"    assert list(mail.recipients) == {_list(mail.recipients)}",
+        f"    assert [file.name for file in mail.attachments if not file.inline] == {_list(names)}",
     ]
-    if words:
-        lines.append(f"    assert {_literal(words)} in mail.text")
-    names = [file.name for file in mail.attachments if not file.inline]
-    lines.append(f"    assert [file.name for file in mail.attachments if not file.inline] == {_list(names)}")
     return "\n".join(lines) + "\n"
 
 

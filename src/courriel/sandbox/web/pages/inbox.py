@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from courriel.sandbox.store.index import FoundMails
 from courriel.sandbox.store.query import read_query
 from courriel.sandbox.web.asked import latest, mail_of, number_in, searched, site_of
-from courriel.sandbox.web.pages.asking import known_failures
+from courriel.sandbox.web.pages.asking import known_failures, known_weather
 from courriel.sandbox.web.pages.rendering import query, render
 from courriel.sandbox.web.pages.tabs import TABS, tab_values
 from courriel.sandbox.web.summary import Summary
@@ -113,6 +113,7 @@ def listed(request: Request) -> dict[str, Any]:
         "opened": number_in(request.query_params.get("opened"), 0),
         "pending": site.faults.pending(),
         "failures": known_failures(),
+        "weather": known_weather(),
         "addresses": site.addresses(),
         "password": bool(site.access.password),
     }

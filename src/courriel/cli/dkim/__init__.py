@@ -1,0 +1,1 @@
+"""`courriel dkim`: keys that sign mail, their records, and signatures verified."""
