@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from plan import LANGUAGES, OTHER_FILES, PARTS, Language
 
-_LINK = re.compile(r"(?P<head>!?\[[^\]\n]*\]\()(?P<target>[^)\s#]*)(?P<anchor>#[^)\s]*)?(?P<tail>\))")
+_LINK = re.compile(r"(?P<head>!?\[[^\]]*\]\()(?P<target>[^)\s#]*)(?P<anchor>#[^)\s]*)?(?P<tail>\))")
 _FENCE = re.compile(r"^( *)(```+|~~~+)", re.MULTILINE)
 _IMAGES = (".png", ".svg", ".jpg")
 ENGLISH_ONLY = {
