@@ -47,10 +47,9 @@ def pages(root: Path, language: Language) -> Iterator[Page]:
         for name in part.pages:
             yield _page(root / "docs", name, PurePosixPath(part.folder, name), language)
     for name, file in OTHER_FILES.items():
-        path = root / file
-        french = path.with_name(f"{path.stem}.fr.md")
-        source = french if language == "fr" and french.exists() else path
-        yield Page(source, PurePosixPath("explanation", name), language, language == "en" or source == french)
+        yield _beside(root / file, PurePosixPath("explanation", name), language)
+    for name, path in examples(root).items():
+        yield _beside(path, PurePosixPath("how-to", name), language)
     for path in sorted((root / "docs/decisions").glob("*.md")):
         name = "index" if path.stem == "README" else path.stem
         yield Page(path, PurePosixPath("explanation/decisions", name), language, language == "en")
@@ -75,7 +74,19 @@ def stage(root: Path, out: Path, staged: list[Page], everywhere: dict[Path, Page
     return linked
 
 
+def examples(root: Path) -> dict[str, Path]:
+    """The page of each example, by its name in the site."""
+    return {f"example-{path.parent.name}": path for path in sorted((root / "examples").glob("*/README.md"))}
+
+
 # The steps.
+
+
+def _beside(path: Path, place: PurePosixPath, language: Language) -> Page:
+    """A page whose French twin, where there is one, lies beside it."""
+    french = path.with_name(f"{path.stem}.fr.md")
+    source = french if language == "fr" and french.exists() else path
+    return Page(source, place, language, language == "en" or source == french)
 
 
 def _page(docs: Path, name: str, place: PurePosixPath, language: Language) -> Page:
@@ -98,7 +109,11 @@ def _with_links(
         if not target or "://" in target or target.startswith("mailto:"):
             return match[0]
         file = (page.source.parent / target).resolve()
-        return f"{match['head']}{_address(file, page, root, here, everywhere, linked)}{anchor}{match['tail']}"
+        other = _in_the_other_language(file, page, here, everywhere)
+        if other is not None:
+            # A link between two sites: Sphinx, which makes one at a time, would look for it in its own.
+            return f'<a href="{other}{anchor}">{match["head"].strip("![(]")}</a>'
+        return f"{match['head']}{_address(file, page, root, here, linked)}{anchor}{match['tail']}"
 
     pieces = []
     for code, piece in _by_fences(text):
@@ -106,28 +121,30 @@ def _with_links(
     return "".join(pieces)
 
 
-def _address(
-    file: Path, page: Page, root: Path, here: dict[Path, Page], everywhere: dict[Path, Page], linked: set[Path]
-) -> str:
-    if file == root / "docs/decisions":
-        file = file / "README.md"
-    if file.is_dir():
-        file = file / "README.md" if (file / "README.md").exists() else file / "__init__.py"
-    found = here.get(file) or _counterpart(file, here)
+def _in_the_other_language(file: Path, page: Page, here: dict[Path, Page], everywhere: dict[Path, Page]) -> str | None:
+    """Address of a page that this language has not; None for all else."""
+    other = everywhere.get(_readme(file))
+    if other is None or _readme(file) in here:
+        return None
+    return relpath(f"/{other.language}/{other.place}.html", f"/{page.language}/{page.place.parent}")
+
+
+def _readme(file: Path) -> Path:
+    """The file that a link to a folder shows."""
+    if not file.is_dir():
+        return file
+    return file / "README.md" if (file / "README.md").exists() else file / "__init__.py"
+
+
+def _address(file: Path, page: Page, root: Path, here: dict[Path, Page], linked: set[Path]) -> str:
+    file = _readme(file)
+    found = here.get(file)
     if found is not None:
         return relpath(f"{found.place}.md", page.place.parent)
-    other = everywhere.get(file)
-    if other is not None:
-        return relpath(f"/{other.language}/{other.place}.html", f"/{page.language}/{page.place.parent}")
     if not file.is_file() or not file.is_relative_to(root):
         raise FileNotFoundError(f"{page.source}: a link to {file}, which is not there")
     linked.add(file)
     return relpath(f"_files/{file.relative_to(root)}", page.place.parent)
-
-
-def _counterpart(file: Path, here: dict[Path, Page]) -> Page | None:
-    """The page of this language in the place of one that has none in it."""
-    return next((page for page in here.values() if not page.translated and page.source == file), None)
 
 
 def _by_fences(text: str) -> Iterator[tuple[bool, str]]:

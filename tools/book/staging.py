@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from data_pages import data_pages
-from pages import all_pages, pages, stage
+from pages import all_pages, examples, pages, stage
 from plan import GENERATED, OTHER_FILES, PARTS, Language, Part
 from python_names import python_pages
 
@@ -22,7 +22,7 @@ def stage_language(root: Path, out: Path, language: Language) -> None:
         alone = "---\norphan: true\n---\n\n" if "/" in page.name else ""
         target.write_text(alone + page.text, "utf-8")
     for part in PARTS:
-        (out / part.folder / "index.md").write_text(_part(part, language), "utf-8")
+        (out / part.folder / "index.md").write_text(_part(part, root, language), "utf-8")
     for path in (out / "explanation/decisions").glob("0*.md"):
         path.write_text("---\norphan: true\n---\n\n" + path.read_text("utf-8"), "utf-8")
     with (out / "index.md").open("a", encoding="utf-8") as start:
@@ -32,8 +32,10 @@ def stage_language(root: Path, out: Path, language: Language) -> None:
 # The steps.
 
 
-def _part(part: Part, language: Language) -> str:
+def _part(part: Part, root: Path, language: Language) -> str:
     names = list(part.pages)
+    if part.folder == "how-to":
+        names += examples(root)
     if part.folder == "reference":
         names += GENERATED[language]
     if part.folder == "explanation":
