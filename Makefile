@@ -27,7 +27,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-long fast pythons check bench format cover play sandbox pictures news lock release-check venv debian servers
+.PHONY: help demo test test-long fast pythons check bench format cover play sandbox pictures docs news lock release-check venv debian servers
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1@\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F @ '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -78,6 +78,9 @@ sandbox: $(VENV)/.run ## a practice mail server on this machine
 
 pictures: $(VENV)/.dev ## take the pictures of the inbox again (docs/images), by Debian's Chromium
 	@$(BIN)/python tools/inbox_pictures.py
+
+docs: $(VENV)/.dev ## build the site into site/, in English and French, and the man pages of the command
+	@$(BIN)/python tools/book
 
 news: $(VENV)/.dev ## show the news that the next release will bring
 	@$(BIN)/towncrier build --draft --version next

@@ -32,7 +32,7 @@ def checked_times(start: date, end: date | None, duration: timedelta | None) -> 
 
 
 def shown_times(start: date, end: date) -> str:
-    """When it is, in figures: `2027-01-12 14:00 – 15:00 (Europe/Paris)`."""
+    """Time of an event, in figures: `2027-01-12 14:00 – 15:00 (Europe/Paris)`."""
     if not isinstance(start, datetime) or not isinstance(end, datetime):
         last = end - timedelta(days=1)
         return f"{start}" if last == start else f"{start} – {last}"

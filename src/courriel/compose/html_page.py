@@ -103,7 +103,7 @@ def embedded(
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """What becomes of the files that one page or style sheet refers to (`wire.html.css_references.CssFiles`)."""
+    """Replacement of the files that one page or style sheet refers to (`wire.html.css_references.CssFiles`)."""
 
     folder: PageFolder
     beside: str

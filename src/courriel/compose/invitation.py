@@ -93,7 +93,7 @@ class Invitation:
 
     @property
     def method(self) -> str:
-        """What it does: REQUEST (invites, and changes), or CANCEL."""
+        """Method of the calendar: REQUEST (invites, and changes), or CANCEL."""
         return self._method
 
     @property
@@ -185,7 +185,7 @@ class Invitation:
     # The steps.
 
     def _usual_text(self) -> str:
-        """What, when and where, without a word of any language."""
+        """Text of the event: title, time and place, without a word of any language."""
         given = self._given
         lines = (self._mail.subject, shown_times(self.start, self.end), given["location"], given["url"])
         return "".join(f"{line}\n" for line in lines if line)

@@ -27,7 +27,7 @@ class PageFolder:
     """Folder within which a page finds its files; each is read once, and there are limits on each and on all."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        """Raises InvalidMessage when there is no such folder."""
+        """Check the folder. Raises InvalidMessage when there is none."""
         where = check_path("base", folder)
         self.path = os.path.realpath(where)
         if not os.path.isdir(self.path):  # noqa: PTH112 - pathlib would be imported for this alone

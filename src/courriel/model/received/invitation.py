@@ -42,5 +42,5 @@ class ReceivedInvitation:
 
     @property
     def answer(self) -> ReceivedAttendee | None:
-        """Who answers, and what, in a REPLY; None in everything else."""
+        """Answer of an attendee in a REPLY; None in everything else."""
         return self.attendees[0] if self.method == "REPLY" and self.attendees else None

@@ -42,7 +42,7 @@ def without_zones(text: str) -> tuple[str, dict[str, str]]:
 
 
 def described_zone(description: str) -> tzinfo | None:
-    """The zone of a description; None when it is not plain, or there is none."""
+    """Time zone that a calendar describes; None when it is not plain, or there is none."""
     if not description or len(description) > LONGEST:
         return None
     rules = [line.strip() for line in description.splitlines() if line[:5].upper() == "RRULE"]

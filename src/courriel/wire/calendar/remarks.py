@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CalendarPart:
-    """What the MIME part of a calendar says of it."""
+    """Header of the MIME part of a calendar."""
 
     method: str
     charset: str

@@ -22,7 +22,7 @@ _CHARSET = expression(r'(?i)\A@charset[ \t]+"[^"\n]{0,60}";')
 
 
 class CssFiles(Protocol):
-    """What becomes of the files that CSS refers to; None leaves a reference as it stands."""
+    """Replacement of the files that CSS refers to; None leaves a reference as it stands."""
 
     def picture(self, reference: str) -> str | None:
         """URL that shows this picture (`cid:`, `data:`)."""

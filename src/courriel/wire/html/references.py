@@ -80,7 +80,7 @@ def opening_tags(html: str) -> Iterator[Tag]:
 
 
 def _changes(html: str, tag: Tag, files: CssFiles) -> Iterator[tuple[int, int, str]]:
-    """What is replaced for one tag: from where to where, and by what."""
+    """Replacements in one HTML tag: start, end and text of each."""
     if tag.name == "link":
         words = tag.value("rel").lower().split()
         if "stylesheet" in words and "alternate" not in words:
