@@ -128,13 +128,15 @@ class Invitation:
             given["duration"] = None
         elif "duration" in changes:
             given["end"] = None
-        return Invitation(**(given | {"sequence": self.sequence + 1} | changes))
+        whole: dict[str, Any] = given | {"sequence": self.sequence + 1} | changes
+        return Invitation(**whole)
 
     def cancel(self, *, text: str = "") -> Invitation:
         """The cancellation of the event, to all who were invited; `text` says why."""
         if self._method == "CANCEL":
             return self
-        cancelled = Invitation(**(dict(self._given) | {"sequence": self.sequence + 1, "text": text, "html": ""}))
+        whole: dict[str, Any] = dict(self._given) | {"sequence": self.sequence + 1, "text": text, "html": ""}
+        cancelled = Invitation(**whole)
         cancelled._method = "CANCEL"
         return cancelled
 

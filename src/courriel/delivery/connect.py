@@ -44,16 +44,16 @@ if TYPE_CHECKING:
     from courriel.session.pool.awaited import AsyncSmtpPool
     from courriel.session.smtp import AsyncSmtpSession
 
-Connected: TypeAlias = (
-    "SmtpSession | SmtpPool | HttpTransport | LocalTransport | ProvidedTransport | Signed"
-    " | Failover | RoundRobin | ByDomain"
-)
+Connected: TypeAlias = """(
+    SmtpSession | SmtpPool | HttpTransport | LocalTransport | ProvidedTransport | Signed
+    | Failover | RoundRobin | ByDomain
+)"""
 """A Transport that has `send`, and goes with `with`."""
 
-AsyncConnected: TypeAlias = (
-    "AsyncSmtpSession | AsyncSmtpPool | AsyncProvidedTransport | AsyncSigned"
-    " | AsyncFailover | AsyncRoundRobin | AsyncByDomain"
-)
+AsyncConnected: TypeAlias = """(
+    AsyncSmtpSession | AsyncSmtpPool | AsyncProvidedTransport | AsyncSigned
+    | AsyncFailover | AsyncRoundRobin | AsyncByDomain
+)"""
 """An AsyncTransport that has `send`, and goes with `async with`."""
 
 SIZE = 4

@@ -88,12 +88,13 @@ class _AsyncWay:
 
         self._making = self._making or asyncio.Lock()
         async with self._making:
-            if self._transport is None:
+            made = self._transport
+            if made is None:
                 try:
-                    self._transport = await aconnect(self._route)
+                    self._transport = made = await aconnect(self._route)
                 except errors.UsageError as wrong:  # of this way's setting, and no fault of the mail
                     raise errors.ConnectionFailed(str(wrong), stage="connect", hint_id=wrong.hint_id) from wrong
-            return self._transport
+            return made
 
     @asynccontextmanager
     async def lent(self) -> AsyncGenerator[AsyncTransport]:

@@ -125,7 +125,10 @@ def _several_dsns(dsn: str) -> tuple[str, tuple[str, ...]]:
         url, said = _mailer_dsn({"MAILER_DSN": each})
         urls.append(url)
         notes += said
-    options = dict(pair.partition("=")[::2] for pair in query[1:].split("&") if pair)
+    options: dict[str, str] = {}
+    for pair in filter(None, query[1:].split("&")):
+        name, _, value = pair.partition("=")
+        options[name] = value
     retry = options.pop("retry_period", "")
     notes += [f"MAILER_DSN: {name}= is not used" for name in options]
     return f"{word}({' '.join(urls)}){f'?retry={retry}' if retry else ''}", tuple(dict.fromkeys(notes))

@@ -12,8 +12,9 @@ _DAY = timedelta(days=1)
 
 
 def written_zone(library: Any, key: str, zone: tzinfo, first: datetime, last: datetime) -> Any:
-    """Time zone as a component of a calendar; changes are written one by one, so that a rule that changed is no rule of before.
+    """Time zone as a component of a calendar.
 
+    Changes are written one by one, so that a rule that changed is no rule of before.
     `icalendar` could write it as well, but names the hour of a change by the clock after it, where the RFC wants the
     clock before it (RFC 5545 3.6.5, TZOFFSETFROM): the hour after clocks are set forward would be another one.
     """
