@@ -123,7 +123,7 @@ def in_french() -> Iterator[None]:
         ("mx:25 was silent for 3 s (greeting)", "mx:25 est resté silencieux pendant 3 s (accueil)"),
         (
             "courriel.toml, line 3: it is not UTF-8",
-            "courriel.toml, line 3 : ce n'est pas de l'UTF-8",
+            "courriel.toml, ligne 3 : ce n'est pas de l'UTF-8",
         ),
         ("no French for this one", "no French for this one"),
         ("", ""),
