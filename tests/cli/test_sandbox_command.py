@@ -260,8 +260,9 @@ def test_the_demo_does_what_it_says_and_leaves_the_mails(
     )
     assert "Traceback" not in ran.out
     mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in sorted(folder.glob("*.eml"))]
-    assert len(mails) == 7
-    assert all("é" in mail["Subject"] for mail in mails)
+    assert len(mails) == 9
+    assert all("é" in mail["Subject"] for mail in mails[:-1])
+    assert mails[-1].get_content_type() == "multipart/report"
 
 
 @pytest.mark.slow
@@ -295,8 +296,8 @@ def test_the_lines_of_the_demo_are_the_lines_that_ran(courriel: Run, tmp_path: P
 
     *scenes, verdict = ran.objects
     assert verdict == {"ok": True, "folder": str(tmp_path), "sysexit": 0}
-    assert [each["ok"] for each in scenes] == [True] * 10
-    assert [len(each["letters"]) for each in scenes] == [1, 1, 1, 1, 1, 1, 0, 0, 0, 1]
+    assert [each["ok"] for each in scenes] == [True] * 11
+    assert [len(each["letters"]) for each in scenes] == [1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 2]
     assert "$" not in "".join(each["code"] for each in scenes)
 
 

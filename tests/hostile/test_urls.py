@@ -49,8 +49,9 @@ READ_ALOUD = [
     ("orange+smtp:ada@orange.fr", "'orange+smtp' is not a scheme"),
     ("sandbox://", "sandbox:// (whichever practice server is running) is not there yet"),
     ("sendmail:", "is not there yet; smtp://localhost"),
-    ("failover(smtps://a smtps://b)", "failover(…) is not there yet"),
-    ("roundrobin(memory: null:)", "roundrobin(…) is not there yet"),
+    ("failover()", "failover(…): no way stands in the brackets"),
+    ("roundrobin(memory: null:", "the brackets do not match"),
+    ("failover(smtps://a imap://b)", "way 2: b:143 is for reading mail"),
     # Hosts and ports.
     ("smtps://", "no host: smtps://smtp.example.org"),
     ("smtps:smtp.example.org", "'smtp.example.org' follows the host"),

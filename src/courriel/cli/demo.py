@@ -99,6 +99,9 @@ def _show(report: Report, played: Played, stage: Stage) -> None:
         report.line(f"   ✗ {visible(played.failure)}")
 
 
+_BESIDE_A_NAME = 3
+
+
 def _print_letter(report: Report, letter: CapturedMessage, preview: str) -> None:
     """Print one mail received by the server, and its address in the page."""
     to = ", ".join(letter.recipients)
@@ -119,7 +122,10 @@ def _print_letter(report: Report, letter: CapturedMessage, preview: str) -> None
             f'   ✓ the server got "{letter.subject}", from {sender} to {to}',
         )
     )
-    report.line(f"     {' · '.join([*parts, name])}")
+    # Of three things and more the file has a line of its own: a terminal has 80 to 120 columns.
+    lines = [[*parts, name]] if len(parts) <= _BESIDE_A_NAME else [parts, [name]]
+    for words in lines:
+        report.line(f"     {' · '.join(words)}")
     if preview:
         report.line(say(f"     à voir : {preview}", f"     to be seen: {preview}"))
 
