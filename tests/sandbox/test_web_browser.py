@@ -130,7 +130,7 @@ def test_every_tab_shows_its_view(sandbox: Sandbox, look: Callable[..., Page]) -
     for name, expected in (
         ("Text", "the text"), ("Headers", "Message-ID"), ("Source", "Content-Type: multipart"), ("Parts", "image/png"),
         ("Envelope", "eve@example.org"), ("Session", "MAIL FROM"), ("Checks", "A text part goes with the HTML"),
-        ("Code", "sandbox.wait_for"),
+        ("Code", "def test_the_mail_is_sent(mail_outbox, assert_mail)"),
     ):  # fmt: skip
         tabs.get_by_role("link", name=name).click()
         expect(page.locator("section.tab")).to_contain_text(expected)
