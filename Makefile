@@ -10,8 +10,8 @@ TESTS ?=
 OPTIONS ?=
 FILE ?= tests/transcripts/one-refused-recipient.txt
 
-# Two processes more than there are cores, because tests also wait; never more than four: servers are started by each.
-PROCESSES := --numprocesses=$(shell python3 -c 'import os; print(min(4, (os.cpu_count() or 1) + 2))') --dist=loadfile
+# One process more than there are cores, because tests also wait; never more than four: servers are started by each.
+PROCESSES := --numprocesses=$(shell python3 -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))') --dist=loadfile
 
 # No real server is started in the fast part, and its tests wait more: one process more. A hang is seen by who waits for it;
 # the thread that would tell of it in C code as well is begun anew for each test, which takes as long as many a test.
@@ -36,7 +36,7 @@ demo: $(VENV)/.run ## see the library at work, on a practice server on this mach
 	@$(BIN)/courriel demo
 
 # A failing check does not keep the tests from running: one run tells everything. pytest has the last word.
-test: $(VENV)/.dev debian servers ## set up what is missing, then the checks and every test (about twenty minutes)
+test: $(VENV)/.dev debian servers ## set up what is missing, then the checks and every test (about half an hour)
 	@failed=0; \
 	$(MAKE) --no-print-directory check || failed=1; \
 	$(if $(TESTS),,$(BIN)/python tools/pythons.py $(PROCESSES) -q -m "not acceptance and not slow" --hypothesis-profile=whole tests/unit || failed=1;) \
