@@ -58,7 +58,7 @@ class PageFolder:
         return real if name else None
 
     def holds(self, real: str) -> bool:
-        """Whether a path, symbolic links resolved, is in the folder or below."""
+        """Check that a path, with symbolic links resolved, is the folder or below it."""
         return real.startswith(os.path.join(self.path, ""))  # noqa: PTH118
 
     def read(self, path: str, reference: str, limit: int = LARGEST_FILE) -> bytes:

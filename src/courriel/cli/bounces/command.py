@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WORDS = Bilingual(
     "Prend dans une boîte aux lettres les rapports sur les messages de la boîte d'envoi : retours, plaintes, absences. "
     "Un destinataire accepté devient retourné ou plaint quand un jeton signé le prouve ; le reste est noté, et --apply "
-    "l'applique à la main. Les lettres restent où elles sont. Le code de sortie est l'un de sysexits.h.",
+    "l'applique à la main. Les messages restent où ils sont. Le code de sortie est l'un de sysexits.h.",
     "Takes the reports about mails of the outbox from a mailbox: bounces, complaints, absences. An accepted recipient "
     "becomes returned or complained where a signed token proves it; the rest is noted, and --apply applies it by hand. "
     "Letters stay where they are. The exit status is one of sysexits.h.",

@@ -69,7 +69,7 @@ def verdict(status: int) -> str:
 
 
 def _is_wrong(base: str) -> bool:
-    """Whether a text is no address of a service: a scheme and a host, and nothing behind them."""
+    """True unless the text is the URL of a service: scheme and host, without path or query."""
     scheme, _, rest = base.partition("://")
     return (
         scheme not in ("http", "https") or not rest.isprintable() or any(sign in rest.rstrip("/") for sign in "/?#@ ")

@@ -64,22 +64,22 @@ class _SignedBase:
 
     @property
     def obeys_recipient_rule(self) -> bool:
-        """Whether the transport inside obeys `redirect_to`, `allowlist` and the variables of that name."""
+        """Recipient rules (`redirect_to`, `allowlist`, their variables) are applied by the wrapped transport."""
         return bool(getattr(self._inside(), "obeys_recipient_rule", False))
 
     @property
     def usable(self) -> bool:
-        """Whether the transport inside says that its connection is open."""
+        """State of the wrapped transport's connection: True while it is open."""
         return bool(getattr(self._inside(), "usable", False))
 
     @property
     def maybe_stale(self) -> bool:
-        """Whether the connection has been silent for long enough that the server may have closed it."""
+        """True after a silence so long that the server may have closed the wrapped connection."""
         return bool(getattr(self._inside(), "maybe_stale", True))
 
     @property
     def closed(self) -> bool:
-        """Whether the transport inside says that it was closed for good."""
+        """True once the wrapped transport was closed for good."""
         return bool(getattr(self._inside(), "closed", False))
 
     def __repr__(self) -> str:

@@ -24,7 +24,7 @@ _LONGEST_SHOWN = 300
 _LONGEST_WAIT = 86400.0  # seconds
 
 Refusal: TypeAlias = Literal["login", "sender", "recipients", "message", "wait", "doubt"]
-"""What is refused: the login, sender, recipients, the mail; the mail for now; or what became of it is unknown."""
+"""Verdict on an HTTP answer: login, sender, recipients or mail refused; mail refused for now; or result unknown."""
 
 
 @dataclass(frozen=True, slots=True)

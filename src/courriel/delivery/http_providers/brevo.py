@@ -106,7 +106,7 @@ class Brevo:
         return HttpsRequest("GET", "/v3/account", (("api-key", login.secret), ("Accept", "application/json")))
 
     def tried(self, response: HttpsResponse) -> bool:
-        """Whether the account was told."""
+        """True when the answer describes the account: the key is good."""
         return response.status == 200 and content_of(response) is not None
 
     def accepted(self, response: HttpsResponse) -> Reply | None:
