@@ -6,8 +6,9 @@ from courriel.delivery.percent import nearest, refusal
 from courriel.delivery.secrets import SecretReference
 from courriel.delivery.urls import option_values, schemes
 from courriel.delivery.urls.option_values import Options
-from courriel.delivery.urls.route import Route, default_port, default_security, kind_of
+from courriel.delivery.urls.route import Route, kind_of
 from courriel.delivery.urls.url_parts import UrlParts, parse_host, parse_login, parse_options
+from courriel.delivery.urls.url_writer import default_port, default_security
 from courriel.model.server import Dialect, Security, Server
 
 TYPE_CHECKING = False
