@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from courriel.delivery.settings import locations
+from courriel.delivery.settings.profile_tables import KEYS
 from courriel.delivery.settings.profiles import resolve
 
 ROOT = Path(__file__).parent.parent.parent
@@ -33,11 +34,11 @@ def test_every_place_and_every_consent_is_named(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     code = "".join(
         (ROOT / "src/courriel/delivery/settings" / name).read_text(encoding="utf-8")
-        for name in ("locations.py", "files.py", "profiles.py")
+        for name in ("locations.py", "profile.py", "profile_tables.py", "files.py", "profiles.py")
     )
     variables = set(re.findall(r"\bCOURRIEL_[A-Z_]+\b", code)) - {"COURRIEL_CAPTURE", "COURRIEL_OUTBOX"}
 
     assert {"COURRIEL_CONFIG", "COURRIEL_TRUST"} < variables
-    for word in (*variables, *locations.KEYS, "outbox", "/etc/courriel/courriel.toml", "trusted.json", "--config",
+    for word in (*variables, *KEYS, "outbox", "/etc/courriel/courriel.toml", "trusted.json", "--config",
                  "courriel config trust", "courriel config untrust", "courriel config show"):  # fmt: skip
         assert word in text, word

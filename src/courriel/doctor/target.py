@@ -6,6 +6,7 @@ from courriel import errors
 from courriel._dataclass import dataclass, replace
 from courriel._lazy_re import expression
 from courriel.delivery.settings import locations, profiles
+from courriel.delivery.settings.profile import DEFAULT
 from courriel.delivery.urls import providers
 from courriel.delivery.urls.route import Route
 from courriel.model.address import Address
@@ -58,7 +59,7 @@ def read(text: str | Route | Server | None) -> Target:
         return Target(route.url if isinstance(text, Route) else route.name, _with_server(route))
     if text is None:
         route = _with_server(profiles.resolve(None))
-        return Target(route.url, route, profile=locations.DEFAULT if route.source.endswith(".toml") else "")
+        return Target(route.url, route, profile=DEFAULT if route.source.endswith(".toml") else "")
     if not isinstance(text, str):
         raise errors.UsageError(f"target: a URL, a profile, an address or a host, not {type(text).__name__}")
     text = text.strip()

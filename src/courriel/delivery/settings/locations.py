@@ -41,99 +41,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from courriel import errors
-from courriel._dataclass import dataclass, field, replace
-from courriel._lazy_re import expression
-from courriel.delivery.percent import nearest, refusal
-from courriel.delivery.secrets import SecretReference
+from courriel._dataclass import dataclass, field
+from courriel.delivery.percent import nearest
 from courriel.delivery.settings import files
 from courriel.delivery.settings.dkim_tables import DkimTable, dkim_tables
 from courriel.delivery.settings.files import SettingsFile, wrong
-from courriel.delivery.settings.resource_limits import inside, program_run, secret_taken
+from courriel.delivery.settings.profile import APPROVE, Profile
+from courriel.delivery.settings.profile_tables import bridge_profiles, profiles_in, table_of
+from courriel.delivery.settings.resource_limits import inside
 from courriel.delivery.urls.route import Route
-from courriel.model.address import Address
 from courriel.model.checks.shown import is_like_url
 
 TYPE_CHECKING = False
-
-if TYPE_CHECKING:
-    from courriel.model.proxy import Proxy
-
-DEFAULT = "default"
-KEYS = ("url", "password", "from", "proxy", "proxy_password", "dkim", "by_domain")
-_AT_TOP = tuple(key for key in KEYS if key != "dkim")  # there `dkim` holds the tables: ?dkim= in the url says which
-_NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A named route in a settings file.
-
-    `project` is the folder to which the profile is limited; None where the file is the user's, the machine's, or one
-    with consent. `readable`: other users may read the file.
-    """
-
-    name: str
-    url: str
-    password: SecretReference | None
-    sender: str
-    source: str
-    project: Path | None
-    readable: bool = False
-    proxy: Proxy | None = None
-    proxy_password: SecretReference | None = None
-    dkim: str = ""
-    by_domain: tuple[tuple[str, str], ...] = ()
-
-    def route(self) -> Route:
-        """The route of this profile. Raises InvalidUrl, naming file and profile."""
-        try:
-            route = Route.parse(self.url)
-            if self.password:
-                if route.password:
-                    raise refusal("the password stands twice, in url and in password")
-                route = replace(route, password=self.password)
-            route = self._with_proxy(route)
-            if self.dkim:
-                if route.dkim:
-                    raise refusal("dkim stands twice, in url and in dkim")
-                route = replace(route, dkim=self.dkim)
-            if self.sender:
-                # The sender in the URL may come from a provider's short name; the explicit one has priority.
-                route = replace(route, sender=Address.parse(self.sender))
-            if self.project is not None:
-                _check_limits(route, self.project)
-            if self.by_domain:
-                route = self._with_table(route)
-        except errors.UsageError as mistake:
-            raise refusal(f"{self.source}, {self.name}: {mistake}", mistake.hint_id) from mistake
-        if self.readable and any(each and each.kind == "plain" for each in (route.password, route.proxy_password)):
-            note = f"{self.source} holds a password, and other users may read it: chmod 600 {self.source}"
-            return replace(route, notes=(*route.notes, note))
-        return route
-
-    def _with_proxy(self, route: Route) -> Route:
-        if self.proxy is not None:
-            if route.server is None or route.server.proxy is not None:
-                raise refusal("a proxy stands beside a url that has one, or that leads to no server")
-            route = replace(route, server=replace(route.server, proxy=self.proxy))
-        if self.proxy_password is not None:
-            if route.proxy_password is not None:
-                raise refusal("the password of the proxy stands twice")
-            route = replace(route, proxy_password=self.proxy_password)
-        return route
-
-    def _with_table(self, route: Route) -> Route:
-        """The route with its table of ways by domain; each URL in it is checked as the profile's own."""
-        for domain, via in self.by_domain:
-            if not is_like_url(via) and _NAME.fullmatch(via):
-                continue
-            try:
-                way = Route.parse(via)
-                if self.project is not None:
-                    _check_limits(way, self.project)
-            except errors.UsageError as mistake:
-                raise refusal(f"by_domain, {domain}: {mistake}", mistake.hint_id) from mistake
-        return Route("bydomain", ways=(route,), table=self.by_domain, sender=route.sender, notes=route.notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,11 +202,13 @@ def _settings(path: Path, *, limited: bool) -> Settings | None:
     consent = _check_trust(file, project=limited)
     table = _parsed(path, file.raw)
     if path.name == "pyproject.toml":
-        table = _table(path, "tool.courriel", _section(table))
+        table = table_of(path, "tool.courriel", _section(table))
     project = path.parent if limited and not consent else None
-    profiles = _profiles(file, table, project)
-    signing = dkim_tables(path, _table(path, "dkim", table.get("dkim", {})), project)
-    return Settings(profiles, _outbox(path, table, project), str(path), _bridge(file, table, project), signing, consent)
+    profiles = profiles_in(file, table, project)
+    signing = dkim_tables(path, table_of(path, "dkim", table.get("dkim", {})), project)
+    return Settings(
+        profiles, _outbox(path, table, project), str(path), bridge_profiles(file, table, project), signing, consent
+    )
 
 
 def _section(table: Mapping[str, object]) -> object:
@@ -321,26 +242,6 @@ def _check_trust(file: SettingsFile, *, project: bool) -> str:
 _CHANGED = " (it was approved once, and has been changed since)"
 
 
-def _check_limits(route: Route, project: Path) -> None:
-    """Check what a project's file may set without consent. Raises InvalidUrl."""
-    run = program_run(route)
-    taken = run or secret_taken(route)
-    if taken:
-        chosen = "the program that runs" if run else "the server that gets it"
-        raise refusal(
-            f"{taken} is not taken from a project's file, because whoever wrote the project would choose {chosen};"
-            f" {_LIMITED}",
-            hint_id="PROJECT-FILE-LIMITED",
-        )
-    folders = [each.folder for each in (route, *route.ways) if each.folder]
-    for folder in (each for each in folders if not inside(each, project)):
-        raise refusal(f"the folder {folder} is outside the project; {_LIMITED}", hint_id="PROJECT-FILE-LIMITED")
-
-
-_APPROVE = "approve the file (courriel config trust)"
-_LIMITED = f"put it into your own courriel.toml or COURRIEL_URL, or {_APPROVE}"
-
-
 def _outbox(path: Path, table: Mapping[str, object], project: Path | None) -> str:
     outbox = table.get("outbox", "")
     if not isinstance(outbox, str) or "\0" in outbox:
@@ -350,7 +251,7 @@ def _outbox(path: Path, table: Mapping[str, object], project: Path | None) -> st
         raise wrong(
             path,
             "outbox: a project's file cannot name one outside the project, because whoever wrote the project would get"
-            f" the mail; use COURRIEL_OUTBOX, or {_APPROVE}",
+            f" the mail; use COURRIEL_OUTBOX, or {APPROVE}",
         )
     return resolved
 
@@ -366,110 +267,3 @@ def _parsed(path: Path, raw: bytes) -> dict[str, object]:
         raise wrong(path, "it is not UTF-8") from None
     except (ValueError, RecursionError) as broken:  # a number of 5,000 digits, brackets a thousand deep
         raise wrong(path, f"it cannot be read ({type(broken).__name__})") from None
-
-
-def _bridge(file: SettingsFile, table: dict[str, object], project: Path | None) -> dict[str, tuple[Profile, ...]]:
-    """The user names of the bridge, each with its ways to the provider."""
-    found: dict[str, tuple[Profile, ...]] = {}
-    for name, given in _table(file.path, "bridge", table.get("bridge", {})).items():
-        urls = [given] if isinstance(given, str) else given
-        if not isinstance(urls, list) or not urls or not all(isinstance(url, str) for url in urls):
-            raise wrong(file.path, f"bridge.{name} is a URL in quotes, or a list of them")
-        found[name] = tuple(_profile(file, f"bridge.{name}", {"url": url}, project) for url in urls)
-    return found
-
-
-def _profiles(file: SettingsFile, table: dict[str, object], project: Path | None) -> dict[str, Profile]:
-    path = file.path
-    _check_keys(path, "", table, (*_AT_TOP, DEFAULT, "profiles", "outbox", "bridge", "dkim"))
-    found: dict[str, Profile] = {}
-    own = {key: table[key] for key in _AT_TOP if key in table}
-    if own and DEFAULT in table:
-        raise wrong(path, "url, password or from at the top and [default] as well: one of the two")
-    if own or DEFAULT in table:
-        found[DEFAULT] = _profile(file, DEFAULT, own or _table(path, DEFAULT, table[DEFAULT]), project)
-    named = _table(path, "profiles", table.get("profiles", {}))
-    for name, entry in named.items():
-        if not _NAME.fullmatch(name) or name == DEFAULT:
-            raise wrong(
-                path, f"profiles.{name}: a name is made of letters, digits, - _ and dots, and is not {DEFAULT!r}"
-            )
-        found[name] = _profile(file, name, _table(path, f"profiles.{name}", entry), project)
-    return found
-
-
-def _profile(file: SettingsFile, name: str, entry: Mapping[str, object], project: Path | None) -> Profile:
-    path = file.path
-    _check_keys(path, name, entry, KEYS)
-    texts: dict[str, str] = {}
-    by_domain: tuple[tuple[str, str], ...] = ()
-    for key, value in entry.items():
-        if key == "by_domain":
-            by_domain = _by_domain(path, name, value)
-            continue
-        if not isinstance(value, str) or not value:
-            raise wrong(path, f"{name}: {key} is a text in quotes, and not empty")
-        texts[key] = value
-    if "url" not in texts and name == DEFAULT:
-        raise wrong(
-            path,
-            'the settings at its top need a url as well, as url = "smtps://ada@smtp.example.org"; those of one profile'
-            " stand below its [profiles.name]",
-        )
-    if "url" not in texts:
-        raise wrong(path, f'{name}: url is missing, as url = "smtps://ada@smtp.example.org"')
-    try:
-        password = SecretReference.parse(texts["password"]) if "password" in texts else None
-        proxy_password = SecretReference.parse(texts["proxy_password"]) if "proxy_password" in texts else None
-        proxy = _proxy(texts["proxy"]) if "proxy" in texts else None
-    except (errors.InvalidUrl, errors.InvalidServer) as mistake:
-        raise wrong(path, f"{name}: {mistake}") from None
-    readable = files.readable_by_others(file)
-    sender = texts.get("from", "")
-    return Profile(
-        name,
-        texts["url"],
-        password,
-        sender,
-        str(path),
-        project,
-        readable,
-        proxy,
-        proxy_password,
-        texts.get("dkim", ""),
-        by_domain,
-    )
-
-
-def _by_domain(path: Path, name: str, value: object) -> tuple[tuple[str, str], ...]:
-    """The table of ways by domain: of each domain a profile or a URL."""
-    table = _table(path, f"{name}.by_domain", value)
-    for domain, via in table.items():
-        try:
-            Address("somebody", domain)
-        except errors.InvalidAddress as mistake:
-            raise wrong(path, f"{name}: by_domain: {domain!r:.80} is no domain: {mistake}") from None
-        if not isinstance(via, str) or not via:
-            raise wrong(path, f"{name}: by_domain, {domain}: the name of a profile or a URL, in quotes")
-    if not table:
-        raise wrong(path, f"{name}: by_domain is empty: leave it out, or name a domain")
-    return tuple((domain, str(via)) for domain, via in table.items())
-
-
-def _proxy(url: str) -> Proxy:
-    from courriel.model.proxy import Proxy  # few profiles have one
-
-    return Proxy.parse(url)
-
-
-def _table(path: Path, name: str, value: object) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise wrong(path, f"{name} is a table: [{name}]")
-    return {str(key): entry for key, entry in value.items()}
-
-
-def _check_keys(path: Path, name: str, table: Mapping[str, object], known: tuple[str, ...]) -> None:
-    for key in table:
-        if key not in known:
-            where = f"{name}: " if name else ""
-            raise wrong(path, f"{where}{key!r} is not a setting{nearest(key, list(known))}: {', '.join(known)}")

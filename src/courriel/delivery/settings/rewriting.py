@@ -9,7 +9,7 @@ from pathlib import Path
 
 from courriel import errors
 from courriel.delivery.settings.files import wrong
-from courriel.delivery.settings.locations import DEFAULT
+from courriel.delivery.settings.profile import DEFAULT
 
 _URL = re.compile(r"""(?<![\w-])(?:url|"url"|'url')[ \t]*=[ \t]*("(?:[^"\\\n]|\\.)*"|'[^'\n]*')""")
 

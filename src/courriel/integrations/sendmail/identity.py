@@ -10,6 +10,7 @@ from pathlib import Path
 from courriel import Address, Route, errors
 from courriel._dataclass import dataclass
 from courriel.delivery.settings import files, locations
+from courriel.delivery.settings.profile import DEFAULT
 from courriel.delivery.settings.profiles import own_variable
 from courriel.delivery.state_folder import own_folder
 
@@ -116,7 +117,7 @@ def _route() -> Route | None:
     if url is not None:
         return Route.parse(url[0])
     for location in _locations():
-        profile = location().profiles.get(locations.DEFAULT)
+        profile = location().profiles.get(DEFAULT)
         if profile is not None:
             return profile.route()
     return None
