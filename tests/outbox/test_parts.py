@@ -10,6 +10,7 @@ import pytest
 
 from courriel import ByDomain, Message, Outbox, Route, Sandbox, State, errors
 from courriel.outbox.store.standing import Standing
+from outbox.reports import bounce
 
 TO = ("a@gmail.com", "b@example.org", "c@googlemail.com", "d@example.com")
 GOOGLE, REST = ("a@gmail.com", "c@googlemail.com"), ("b@example.org", "d@example.com")
@@ -225,3 +226,36 @@ def test_pruned_parts_leave_the_others_readable(parted: Outbox, google: Sandbox)
     parted.prune(sent=0, failed=0)
 
     assert ticket.info.state is State.READY
+
+
+# What comes back of one part.
+
+
+@pytest.mark.slow
+def test_a_bounce_of_any_part_returns_its_recipient(parted: Outbox, google: Sandbox, rest: Sandbox) -> None:
+    ticket = parted.put(mail("a@gmail.com", "b@example.org"), via="shop")
+    parted.run_once()
+
+    for server, recipient in ((rest, "b@example.org"), (google, "a@gmail.com")):
+        (said,) = [line.text for line in server.letters[-1].said.lines() if line.text.startswith("MAIL FROM")]
+        parted.take_report(bounce(recipient=recipient, envid=said.partition(" ENVID=")[2], number=server.port))
+
+    assert set(ticket.info.standings.values()) == {Standing.RETURNED}
+    returned = [entry.recipient for entry in ticket.history if entry.event == "returned" and entry.proven]
+    assert sorted(returned) == ["a@gmail.com", "b@example.org"]
+    assert parted.suppressions.of("b@example.org") is not None
+
+
+@pytest.mark.slow
+def test_a_person_applies_a_report_about_any_part(parted: Outbox, google: Sandbox, rest: Sandbox) -> None:
+    ticket = parted.put(mail("a@gmail.com", "b@example.org"), via="shop")
+    parted.run_once()
+    parted.take_report(bounce(recipient="b@example.org", message_id=ticket.info.message_id))
+    before = dict(ticket.info.standings)
+
+    assert ticket.apply_report("b@example.org")
+
+    assert before["b@example.org"] is Standing.ACCEPTED
+    assert ticket.info.standings == {"a@gmail.com": Standing.ACCEPTED, "b@example.org": Standing.RETURNED}
+    with pytest.raises(errors.UsageError, match="was not sent to this address"):
+        ticket.apply_report("eve@example.org")

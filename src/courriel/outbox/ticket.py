@@ -91,7 +91,8 @@ class Ticket:
         """
         from courriel.outbox.reports.history import history_of
 
-        return history_of(self.info, self._store.history(self.id))
+        info = self.info
+        return history_of(info, [entry for row in info.parts or (info,) for entry in self._store.history(row.id)])
 
     def apply_report(self, recipient: str) -> bool:
         """Believe the last report about this recipient, which proved nothing; False when there is none.
@@ -101,7 +102,7 @@ class Ticket:
         """
         from courriel.outbox.reports.history import applied
 
-        report = applied(self.info, self._store.history(self.id), recipient)
+        report = applied(self.info, self._store.history, recipient)
         return report is not None and self._store.note_reports([report])[0] == "new"
 
     def content(self) -> bytes:

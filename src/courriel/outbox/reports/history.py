@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from courriel import errors
@@ -26,16 +26,17 @@ def history_of(info: MailInfo, reports: Sequence[HistoryEntry]) -> list[HistoryE
     return sorted([*entries, *reports], key=lambda entry: entry.at)
 
 
-def applied(info: MailInfo, reports: Sequence[HistoryEntry], recipient: str) -> NewReport | None:
+def applied(info: MailInfo, history: Callable[[str], Sequence[HistoryEntry]], recipient: str) -> NewReport | None:
     """The last report about a recipient that has not changed its fate, as one that does; None when there is none.
 
-    One that names nobody of the mail may be about any of them: a person says which. Raises UsageError for an address
-    that the mail was not sent to.
+    `history` has the reports about the mail, or the part of it, with an id. One that names nobody of the mail may be
+    about any of them: a person says which. Raises UsageError for an address that the mail was not sent to.
     """
     checks.text("recipient", recipient)
-    name = next((each for each in info.recipients if compared(each) == compared(recipient)), None)
-    if name is None:
-        raise errors.UsageError(f"{recipient}: the mail {info.id} was not sent to this address")
-    others = {each for each in info.recipients if each != name}
-    open_ones = [entry for entry in reports if entry.event == "reported" and entry.recipient not in others]
-    return by_person(info, open_ones[-1], name) if open_ones else None
+    for row in info.parts or (info,):
+        name = next((each for each in row.recipients if compared(each) == compared(recipient)), None)
+        if name is not None:
+            others = {each for each in row.recipients if each != name}
+            said = [entry for entry in history(row.id) if entry.event == "reported" and entry.recipient not in others]
+            return by_person(row, said[-1], name) if said else None
+    raise errors.UsageError(f"{recipient}: the mail {info.id} was not sent to this address")

@@ -4,8 +4,9 @@ Token: the signed id of a mail, which comes back with its reports: in the ENVID,
     courriel.aeaqcaib…            ENVID (RFC 3461 4.4), unless the caller has one of its own
     bounce+aeaqcaib…@example.org  envelope sender with `put(verp="bounce@example.org")`
 
-It is the id of the ticket and ten octets of an HMAC-SHA256 under the key of the outbox, in base32 and small letters:
-mail systems change the case of addresses. It proves that whoever reports has seen this mail, and no more than that.
+It is the id of the mail and ten octets of an HMAC-SHA256 under the key of the outbox, in base32 and small letters: mail
+systems change the case of addresses. The id of a part (`courriel.outbox.putting.parts`) is an octet longer, its HMAC
+an octet shorter, so that all tokens have one length. A token proves that whoever reports has seen this mail, no more.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from courriel.model.address import Address
 
 _PREFIX = "courriel."
 _ID, _MAC = 16, 10  # octets: 208 bits, which are 42 characters
+_WHOLE, _PART = b"courriel ticket\0", b"courriel part\0"
 _LENGTH = 42
 _PADDING = "=" * 6
 _LONGEST_LOCAL = 64  # octets (RFC 5321 4.5.3.1.1)
-_ID_TEXT = expression(r"[0-9a-f]{32}")
+_ID_TEXT = expression(r"[0-9a-f]{32}(?:[0-9a-f]{2})?")
 _IN_ADDRESS = expression(r"\+([a-zA-Z2-7]{42})@")
 
 
@@ -31,8 +33,7 @@ def token_of(key: str, ident: str) -> str:
     """Token of a mail, 42 characters; "" without a key, or for an id that is not ours."""
     if not key or not _ID_TEXT.fullmatch(ident):
         return ""
-    raw = bytes.fromhex(ident)
-    return b32encode(raw + _mac(key, raw)).decode().rstrip("=").lower()
+    return _token(key, bytes.fromhex(ident))
 
 
 def ticket_of(key: str, token: str) -> str:
@@ -43,9 +44,11 @@ def ticket_of(key: str, token: str) -> str:
         said = b32decode(token.upper() + _PADDING)
     except ValueError:
         return ""
-    raw, mac = said[:_ID], said[_ID:]
-    # The last character holds two bits that mean nothing: only one spelling is taken.
-    return raw.hex() if hmac.compare_digest(mac, _mac(key, raw)) and token_of(key, raw.hex()) == token.lower() else ""
+    for raw in (said[:_ID], said[: _ID + 1]):
+        # The last character holds two bits that mean nothing: only one spelling is taken.
+        if hmac.compare_digest(_token(key, raw), token.lower()):
+            return raw.hex()
+    return ""
 
 
 def envid_of(token: str) -> str:
@@ -90,5 +93,7 @@ def checked_verp(address: object) -> str:
 _PLAIN = expression(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 
 
-def _mac(key: str, raw: bytes) -> bytes:
-    return hmac.digest(key.encode(), b"courriel ticket\0" + raw, "sha256")[:_MAC]
+def _token(key: str, raw: bytes) -> str:
+    """Token of an id of 16 octets, or of 17 for a part."""
+    mac = hmac.digest(key.encode(), (_WHOLE if len(raw) == _ID else _PART) + raw, "sha256")
+    return b32encode(raw + mac[: _ID + _MAC - len(raw)]).decode().rstrip("=").lower()
