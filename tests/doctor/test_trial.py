@@ -47,9 +47,9 @@ def look(urls: tuple[str, str]) -> Callable[..., Examination]:
 @pytest.fixture
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's settings file, whose folder is there."""
-    file = tmp_path / "home" / ".config" / "courriel" / "courriel.toml"
+    file = tmp_path / "config" / "courriel" / "courriel.toml"
     file.parent.mkdir(parents=True)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return file
 
 
