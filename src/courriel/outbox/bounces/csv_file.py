@@ -9,22 +9,31 @@ from pathlib import Path
 
 from courriel import errors
 from courriel.outbox.bounces.entries import checked_entry
-from courriel.outbox.store.suppression import REASONS, Suppression, SuppressionReason
+from courriel.outbox.store.suppression import REASONS, Suppression, SuppressionReason, moment_of
 
 _COLUMNS = ("address", "reason", "stream", "note", "ticket", "added")
 _NAMES = {"email": "address", "e-mail": "address", "email_address": "address", "adresse": "address", "created": "added"}
 """Heads of columns in files of others, by the names of ours."""
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+"""Beginnings of a cell that spreadsheets run as a formula, and the mark that tells them not to."""
+
+
 def write_csv(path: Path, entries: Iterable[Suppression]) -> int:
-    """Write entries to a new file, UTF-8; an existing file is refused. Returns how many."""
+    """Write entries to a new file, UTF-8; an existing file is refused. Returns how many.
+
+    A note may be the words of a stranger: a cell that a spreadsheet would run gets an apostrophe in front, which
+    `read_csv` takes away.
+    """
     number = 0
     with path.open("x", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
         out.writerow(_COLUMNS)
         for entry in entries:
-            added = datetime.fromtimestamp(entry.added, UTC).isoformat(timespec="microseconds")
-            out.writerow((entry.address, entry.reason, entry.stream, entry.note, entry.ticket, added))
+            added = moment_of(entry.added).isoformat(timespec="microseconds")
+            cells = (entry.address, entry.reason, entry.stream, entry.note, entry.ticket, added)
+            out.writerow(f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells)
             number += 1
     return number
 
@@ -32,11 +41,18 @@ def write_csv(path: Path, entries: Iterable[Suppression]) -> int:
 def read_csv(path: Path, reason: SuppressionReason) -> Iterator[Suppression]:
     """Entries of a file: with heads of columns, or with an address at the beginning of each line.
 
-    Raises UsageError with the number of the line at fault.
+    Cells stand between commas, or as spreadsheets of other countries write them: the first line says which. Raises
+    UsageError with the number of the line at fault.
     """
     # utf-8-sig: spreadsheets write a mark in front.
     with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file)
+        try:
+            between = _separator(file.readline(_LONGEST_LINE))
+        except UnicodeDecodeError as wrong:
+            raise _not_utf8(path) from wrong
+        file.seek(0)
+        # Strictly: a quotation mark that is never closed would take the rest of the file for one note.
+        lines = csv.reader(file, delimiter=between, strict=True)
         heads: list[str] | None = None
         try:
             for row in lines:
@@ -47,12 +63,30 @@ def read_csv(path: Path, reason: SuppressionReason) -> Iterator[Suppression]:
                     heads = named if "address" in named else ["address"]
                     if "address" in named:
                         continue
-                yield checked_entry(_entry(dict(zip(heads, row, strict=False)), reason))
-        except (errors.UsageError, csv.Error, UnicodeDecodeError) as wrong:
+                yield checked_entry(_entry(dict(zip(heads, map(_plain, row), strict=False)), reason))
+        except UnicodeDecodeError as wrong:
+            raise _not_utf8(path) from wrong
+        except (errors.UsageError, csv.Error) as wrong:
             raise errors.UsageError(f"{path}, line {lines.line_num}: {wrong}") from wrong
 
 
 # The steps.
+
+_LONGEST_LINE = 100_000  # characters of the first line that are looked at
+
+
+def _separator(line: str) -> str:
+    """What stands between the cells of a file with this first line."""
+    return next((mark for mark in (",", ";", "\t") if mark in line), ",")
+
+
+def _plain(cell: str) -> str:
+    """A cell without the mark against formulas."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
+
+
+def _not_utf8(path: Path) -> errors.UsageError:
+    return errors.UsageError(f"{path}: its text is not UTF-8: save it as CSV UTF-8")
 
 
 def _entry(said: dict[str, str], usual: SuppressionReason) -> Suppression:
