@@ -25,6 +25,7 @@ def test_the_version_is_that_of_the_library(process: Run) -> None:
     assert (ran.status, ran.out, ran.err) == (0, f"courriel {library.__version__}\n", "")
 
 
+@pytest.mark.slow
 def test_starting_loads_click_and_nothing_that_is_heavy() -> None:
     asked = "import sys; from courriel.cli.main import main; main(['--help']); print(*sys.modules)"
 

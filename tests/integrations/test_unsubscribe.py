@@ -90,6 +90,7 @@ def visitor(links: UnsubscribeLinks, clock: Clock) -> Visitor:
 # Links.
 
 
+@pytest.mark.slow
 @given(
     local=st.text("abcdefghijklmnopqrstuvwxyz0123456789.+-_é", min_size=1, max_size=40),
     name=st.text(min_size=1, max_size=30).filter(lambda text: text.isprintable() and text.strip() != ""),

@@ -14,6 +14,7 @@ from courriel.wire.imap import search_arguments, syntax
 from hostile.lists import hostile, shown
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_a_text_is_refused_or_can_be_read_back(value: str) -> None:
     try:
