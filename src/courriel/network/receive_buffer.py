@@ -11,9 +11,7 @@ from typing import cast
 from courriel.network import forks
 
 _SPACE = 16 * 1024  # bytes per read; asyncio's own 256 kB buffers cost a system call each to allocate
-_LARGE_SPACE = (
-    128 * 1024
-)  # bytes per read while reads fill their space: a large mail wakes its reader less often
+_LARGE_SPACE = 128 * 1024  # bytes per read while reads fill their space: a large mail wakes its reader less often
 _FULL = 256 * 1024  # bytes; when so many are unread, reading is paused
 
 # The Windows loop keeps a read pending, so MSG_PEEK on the socket shows nothing.
