@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import courriel
+import courriel.wlangage as wl
 from courriel import Failover, Outbox, Sandbox, State, errors
 from courriel.session.encoding import IN_SEVEN_BITS, submission_of
 from http_providers.conftest import PROVIDERS, mail
@@ -133,3 +134,20 @@ def test_a_refusal_of_the_mail_and_one_in_doubt_stay_with_the_provider(
 
     assert other.letters == []
     assert way.resting == (() if answer.status == 400 and b"invalid" in answer.content else (server.place,))
+
+
+def test_a_wlangage_program_sends_by_the_profile_of_a_provider(
+    server: HttpProviderServer, url: Url, tmp_path: Path
+) -> None:
+    place = tmp_path / "config" / "courriel" / "courriel.toml"
+    place.parent.mkdir(parents=True)
+    place.write_text(f'[profiles.billing]\nurl = "{url("mailjet")}"\n')
+    wl.EmailRAZ()
+    wl.Email.Expéditeur, wl.Email.Destinataire = "ada@contoso.example", ["bob@example.org", "carl@example.org"]
+    wl.Email.Sujet, wl.Email.Message = "Été", "Bonjour"
+
+    assert wl.EmailOuvreSessionSMTP("ada", "profil:billing"), wl.ErreurInfo()
+    assert wl.EmailEnvoieMessage("ada"), wl.ErreurInfo()
+    wl.EmailFermeSession("ada")
+
+    assert [taken.recipients for taken in server.taken] == [["bob@example.org", "carl@example.org"]]

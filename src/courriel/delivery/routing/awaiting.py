@@ -75,10 +75,12 @@ class _AsyncWay:
     @property
     def parallel(self) -> int:
         """Submissions carried at once."""
+        from courriel.delivery.connect import SIZE
+
         if self._transport is not None:
             return self._transport.parallel
         assert self._route is not None
-        return parallel_of(self._route)
+        return parallel_of(self._route, SIZE)
 
     async def transport(self) -> AsyncTransport:
         """Its transport. Raises ConnectionFailed when it cannot be made."""

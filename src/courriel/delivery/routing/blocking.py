@@ -345,4 +345,6 @@ class _Sessions:
 
     def parallel(self, route: Route) -> int:
         """One for a session, the size of a pool."""
-        return parallel_of(route)
+        from courriel.delivery.connect import SIZE
+
+        return parallel_of(route, SIZE)

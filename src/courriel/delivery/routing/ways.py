@@ -190,13 +190,14 @@ def limits_of(route: Route | None) -> tuple[float, float]:
     return route.server.timeouts.message, longest_silence(route.server)
 
 
-def parallel_of(route: Route) -> int:
-    """Submissions that the transport of a setting carries at once: one for a session, the size of a pool."""
-    from courriel.delivery.connect import SIZE
+def parallel_of(route: Route, size: int) -> int:
+    """Submissions that the transport of a setting carries at once: one for a session, the size of a pool.
 
+    `size` is that of a pool whose setting says none.
+    """
     if route.by_http:
         return schemes.HTTP_AT_ONCE
-    return (route.pool or SIZE) if route.pooled else 1
+    return (route.pool or size) if route.pooled else 1
 
 
 def no_way(given: object, word: str) -> errors.UsageError:
