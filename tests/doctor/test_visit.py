@@ -462,7 +462,7 @@ def test_every_object_has_every_key_and_both_languages_the_same(sandbox: Sandbox
 
 
 KEYS = {"ok", "verdict", "target", "url", "server", "domain", "steps", "tried", "corrected", "certificate_ends",
-        "token_refused", "accepted", "arrival", "transcript", "sysexit"}  # fmt: skip
+        "token_refused", "accepted", "arrival", "transcript", "sysexit", "ways"}  # fmt: skip
 STEP_KEYS = {"name", "status", "finding", "milliseconds", "failure", "cause", "hint", "not", "command", "said",
              "raised", "details", "records"}  # fmt: skip
 TRIED_KEYS = {"url", "works", "tls", "milliseconds", "error"}

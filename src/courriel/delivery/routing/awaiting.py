@@ -13,7 +13,7 @@ from courriel.delivery.routing import decided
 from courriel.delivery.routing.course import Course
 from courriel.delivery.routing.health import REST, WayHealth
 from courriel.delivery.routing.tries import Choice, WayTries
-from courriel.delivery.routing.ways import WAIT, limits_of, names_of, no_way
+from courriel.delivery.routing.ways import WAIT, limits_of, names_of, no_way, parallel_of
 from courriel.delivery.transport import AsyncTransport, check_async_transport, is_transport
 from courriel.delivery.urls.route import Route
 from courriel.model.server import Server
@@ -80,7 +80,7 @@ class _AsyncWay:
         if self._transport is not None:
             return self._transport.parallel
         assert self._route is not None
-        return (self._route.pool or SIZE) if self._route.pooled else 1
+        return parallel_of(self._route, SIZE)
 
     async def transport(self) -> AsyncTransport:
         """Its transport. Raises ConnectionFailed when it cannot be made."""

@@ -21,7 +21,7 @@ from courriel.delivery.routing import decided
 from courriel.delivery.routing.course import Course
 from courriel.delivery.routing.health import REST, WayHealth
 from courriel.delivery.routing.tries import Choice, WayTries
-from courriel.delivery.routing.ways import WAIT, Way, names_of, ways_of
+from courriel.delivery.routing.ways import WAIT, Way, names_of, parallel_of, ways_of
 from courriel.delivery.transport import Transport, lent
 from courriel.model.submission import WINDOW, Submission
 from courriel.network import forks
@@ -347,4 +347,4 @@ class _Sessions:
         """One for a session, the size of a pool."""
         from courriel.delivery.connect import SIZE
 
-        return (route.pool or SIZE) if route.pooled else 1
+        return parallel_of(route, SIZE)
