@@ -487,25 +487,3 @@ def test_several_ways_are_one_way_out(
     assert nowhere.status in {64, 78}
     assert "gehe1m" not in nowhere.out + nowhere.err
     assert f"courriel doctor {sandbox.url.partition('?')[0]}" in doctor.err
-
-
-def test_a_recipient_whose_way_is_down_is_not_said_to_be_in_doubt(
-    courriel: Run, sandbox: Sandbox, closed_port: int, tmp_path: Path
-) -> None:
-    settings = tmp_path / "ways.toml"
-    settings.write_text(
-        f'[profiles.shop]\nurl = "{sandbox.url}"\n'
-        f'[profiles.shop.by_domain]\n"gmail.com" = "smtp://127.0.0.1:{closed_port}"\n'
-    )
-    arguments = ("send", "--config", str(settings), "--via", "shop", *LETTER, "--to", "eve@gmail.com")
-
-    english, french, as_json = courriel(*arguments), courriel(*arguments, "--lang", "fr"), courriel(*arguments, "--json")
-
-    assert (english.status, as_json.status) == (69, 69)
-    assert "✗ eve@gmail.com: not sent: its way did not take it\n" in english.err
-    assert f"note: 127.0.0.1:{closed_port}: Connection refused" in english.err
-    assert "✗ eve@gmail.com : pas envoyé : sa voie ne l'a pas pris\n" in french.err
-    assert "in doubt" not in english.err
-    assert (as_json.json["in_doubt"], [fate["outcome"] for fate in as_json.json["fates"]]) == (
-        False, ["accepted", "refused"]
-    )  # fmt: skip
