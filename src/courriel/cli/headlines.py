@@ -88,6 +88,7 @@ _REASONS_BY_RECORD = {
         "un secret n'a pas sa place dans l'URL d'un message", "a secret does not belong into the URL of a mail"
     ),
     "PASSWORD-NOT-A-REFERENCE": Text("un mot de passe n'a pas sa place ici", "a password itself does not belong here"),
+    "KEY-UNUSABLE": Text("une clé ne peut pas servir", "a key cannot be used"),
     "PROJECT-FILE-LIMITED": Text(
         "le fichier d'un projet ne peut pas demander cela", "a project's file may not ask for that"
     ),
