@@ -22,7 +22,7 @@ SHORT = [
 TWINS = [name + ending for name in SHORT for ending in (".md", ".fr.md")]
 SCREEN = (100, 60)  # columns and lines of an ordinary window
 URL = re.compile(
-    r"(?<![\w+])((?:(?:smtps?|smtp\+starttls|imaps)://|(?:gmail|office365(?:\+imap)?|graph|outlook):)[^\s\"`|)]+)"
+    r"(?<![\w+])((?:(?:smtps?|smtp\+starttls|imaps)://|(?:gmail|office365(?:\+imap)?|graph|outlook):)[^\s\"'`|)]+)"
 )
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 CODE = re.compile(r"```[^\n]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
@@ -80,7 +80,7 @@ def test_every_link_leads_to_a_page_of_the_same_language(page: str) -> None:
     assert links[0] == twin
     for link in links[1:]:
         assert (DOCS / link).exists(), link
-        if link.endswith(".md"):
+        if link.endswith(".md") and not link.startswith("decisions/"):
             assert link.endswith(".fr.md") is french, link
 
 
