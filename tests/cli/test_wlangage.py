@@ -80,6 +80,7 @@ def test_the_same_as_json(run: Run, program: Path) -> None:
     assert ran.objects[1]["arrived"]["to"] == ["bob@example.org"]
 
 
+@pytest.mark.slow
 def test_another_server_takes_the_place_of_the_programs_own(run: Run, program: Path) -> None:
     with Sandbox(users={"ada": "tres-secret"}) as sandbox:
         ran = run("wlangage", "run", program, "--set", "sNom=ada", "--via", sandbox.starttls_url)

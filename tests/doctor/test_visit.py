@@ -75,6 +75,7 @@ def test_a_mail_leaves_when_it_is_asked_for(with_login: str, sandbox: Sandbox) -
     assert letter.recipients == ("bob@example.net",)
 
 
+@pytest.mark.slow
 def test_a_password_for_an_address_is_not_sent_to_a_server_outside_its_domain(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -426,6 +427,7 @@ def test_of_a_bare_host_the_usual_ports_are_tried(sandbox: Sandbox, monkeypatch:
     assert statuses(found)["hello"] == "ok"
 
 
+@pytest.mark.slow
 def test_a_profile_is_examined_by_its_name(sandbox: Sandbox, names: Names) -> None:
     from pathlib import Path
 

@@ -57,6 +57,7 @@ def test_whatever_is_sent_is_signed_by_both_keys_in_seven_bits(by_both: dict[str
     assert all(each.isascii() for each in kept())
 
 
+@pytest.mark.slow
 def test_many_leave_in_a_window_of_one_session(by_both: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     windows: list[object] = []
     submit_many = SmtpSession.submit_many
@@ -87,6 +88,7 @@ def test_a_pool_lends_sessions_that_sign(by_both: dict[str, Any]) -> None:
     assert [verdicts(each) for each in arrived] == [["pass", "pass"]] * 2
 
 
+@pytest.mark.slow
 def test_asyncio_signs_the_same(by_both: dict[str, Any], tmp_path: Path) -> None:
     large = tmp_path / "large.bin"
     large.write_bytes(os.urandom(400_000))
