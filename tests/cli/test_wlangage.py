@@ -175,6 +175,12 @@ def test_mistakes_at_the_command_line(run: Run, tmp_path: Path, given: tuple[str
     assert "secret" not in ran.err
 
 
+def test_a_file_that_is_missing_is_told_in_french(run: Run, tmp_path: Path) -> None:
+    ran = run("wlangage", "run", tmp_path / "absent.wl", "--lang", "fr")
+
+    assert ran.err == f"erreur : {tmp_path}/absent.wl : fichier ou dossier introuvable\n"
+
+
 def test_a_program_written_by_windows_is_read(run: Run, tmp_path: Path) -> None:
     program = tmp_path / "p.wl"
     program.write_bytes('s est une chaîne = "été"\r\nTrace(s + " à 5 €")\r\n'.encode("cp1252"))
