@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from courriel import Address, errors
 from courriel._dataclass import dataclass, field
-from courriel.delivery.secrets import KEY_UNUSABLE
 from courriel.integrations.unsubscribe.sealing import Purpose, Sealer
 from courriel.types import SecretReference
 
@@ -147,7 +146,7 @@ def _octets_of_key(key: str | bytes | SecretReference, host: str) -> bytes:
     if len(octets) < SHORTEST_KEY:
         raise errors.UsageError(
             f"the key of the links has {SHORTEST_KEY} octets at least; courriel unsubscribe new-key makes one",
-            hint_id=KEY_UNUSABLE,
+            hint_id="KEY-UNUSABLE",
         )
     return octets
 
@@ -160,5 +159,5 @@ def _reference_of(text: str) -> SecretReference:
         raise errors.UsageError(
             "the key of the links is given by reference (file:unsubscribe.key, env:NAME, cmd:program), and this is"
             " something else; not shown, in case it is the key",
-            hint_id=KEY_UNUSABLE,
+            hint_id="KEY-UNUSABLE",
         ) from None
