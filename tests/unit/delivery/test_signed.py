@@ -6,18 +6,32 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import courriel
-from courriel import AsyncSigned, Message, ReadyMessage, Sandbox, Signed, SmtpPool, SmtpSession, Submission, errors
+from courriel import (
+    AsyncSigned,
+    Message,
+    Outbox,
+    ReadyMessage,
+    Route,
+    Sandbox,
+    Signed,
+    SmtpPool,
+    SmtpSession,
+    Submission,
+    errors,
+)
 from courriel.delivery.local import letters
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
 from courriel.session.encoding import IN_EIGHT_BITS, submission_of
 from dkim_keys import ED25519_PEM, OTHER_RSA_PEM, RSA_PEM, WEAK_RSA_PEM, key_files, settings, verdicts
+from inside import forget_shared_groups
 
 BOTH = {"domain": "example.org", "selector": ("s1", "e1")}
 
@@ -57,6 +71,7 @@ def test_whatever_is_sent_is_signed_by_both_keys_in_seven_bits(by_both: dict[str
     assert all(each.isascii() for each in kept())
 
 
+@pytest.mark.slow
 def test_many_leave_in_a_window_of_one_session(by_both: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     windows: list[object] = []
     submit_many = SmtpSession.submit_many
@@ -87,6 +102,7 @@ def test_a_pool_lends_sessions_that_sign(by_both: dict[str, Any]) -> None:
     assert [verdicts(each) for each in arrived] == [["pass", "pass"]] * 2
 
 
+@pytest.mark.slow
 def test_asyncio_signs_the_same(by_both: dict[str, Any], tmp_path: Path) -> None:
     large = tmp_path / "large.bin"
     large.write_bytes(os.urandom(400_000))
@@ -323,6 +339,47 @@ def test_servers_get_signed_mail_by_a_setting(home: Path, tmp_path: Path, url: s
 
     assert verdicts(first.content) == verdicts(second.content) == ["pass", "pass"]
     assert first.recipients == ("carl@example.org",)
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        'url = "failover({0}&dkim=example null:)"',
+        'url = "roundrobin({0}&dkim=example&pool=2)"',
+        'url = "failover(smtp://127.0.0.1:1?tls=none failover({0} null:))"\ndkim = "example"',
+        'url = "{0}"\ndkim = "example"\n[profiles.billing.by_domain]\n"example.net" = "null:"',
+    ],
+)
+def test_each_of_several_ways_signs_by_every_door(home: Path, tmp_path: Path, profile: str) -> None:
+    with Sandbox() as sandbox:
+        home.write_text(settings(tmp_path) + f"[profiles.billing]\n{profile.format(sandbox.url)}\n")
+        courriel.send(mail(), via="billing")
+        asyncio.run(courriel.asend(mail(2), via="billing"))
+        with courriel.connect("billing") as way:
+            way.send(mail(3))
+        with Outbox(tmp_path / "outbox.db") as outbox:
+            outbox.put(mail(4), via="billing")
+            assert outbox.run_once()
+        contents = [letter.content for letter in sandbox.letters]
+    forget_shared_groups()
+
+    assert [verdicts(each) for each in contents] == [["pass", "pass"]] * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('url = "failover(brevo:?password=env:K)"\ndkim = "example"', "its providers sign mail themselves"),
+        ('url = "failover(memory:?dkim=example)"\ndkim = "example"', "twice"),
+    ],
+)
+def test_several_ways_of_which_none_may_sign_are_refused(home: Path, tmp_path: Path, text: str, reason: str) -> None:
+    home.write_text(f"{settings(tmp_path)}[profiles.billing]\n{text}\n")
+
+    with pytest.raises(errors.InvalidUrl, match=reason):
+        courriel.send(mail(), via="billing")
+    with pytest.raises(errors.InvalidUrl, match="each way that signs"):
+        replace(Route.parse("failover(memory: null:)"), dkim="example")
 
 
 def test_the_key_of_a_table_is_read_again_for_each_transport(home: Path, tmp_path: Path) -> None:

@@ -578,6 +578,7 @@ def test_a_report_is_a_value() -> None:
     assert "Rechnung" not in repr(report)
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=600), st.sampled_from([0, 300, 700, 900, 1400]))
 def test_no_octets_raise(octets: bytes, position: int) -> None:
     for raw in (

@@ -6,13 +6,17 @@ import csv
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from courriel import errors
 from courriel.outbox.bounces.entries import checked_entry
 from courriel.outbox.store.suppression import REASONS, Suppression, SuppressionReason, moment_of
 
 _COLUMNS = ("address", "reason", "stream", "note", "ticket", "added")
-_NAMES = {"email": "address", "e-mail": "address", "email_address": "address", "adresse": "address", "created": "added"}
+_NAMES = {"created": "added"} | dict.fromkeys(
+    ("email", "e-mail", "mail", "email_address", "email address", "e-mail address", "adresse", "adresse e-mail",
+     "adresse email", "adresse mail", "courriel", "recipient"), "address"
+)  # fmt: skip
 """Heads of columns in files of others, by the names of ours."""
 
 
@@ -41,19 +45,16 @@ def write_csv(path: Path, entries: Iterable[Suppression]) -> int:
 def read_csv(path: Path, reason: SuppressionReason) -> Iterator[Suppression]:
     """Entries of a file: with heads of columns, or with an address at the beginning of each line.
 
-    Cells stand between commas, or as spreadsheets of other countries write them: the first line says which. Raises
-    UsageError with the number of the line at fault.
+    Raises UsageError with the number of the line at fault.
     """
     # utf-8-sig: spreadsheets write a mark in front.
     with path.open(encoding="utf-8-sig", newline="") as file:
-        try:
-            between = _separator(file.readline(_LONGEST_LINE))
-        except UnicodeDecodeError as wrong:
-            raise _not_utf8(path) from wrong
-        file.seek(0)
-        # Strictly: a quotation mark that is never closed would take the rest of the file for one note.
-        lines = csv.reader(file, delimiter=between, strict=True)
         heads: list[str] | None = None
+        try:
+            # Strictly: a quotation mark that is never closed would take the rest of the file for one note.
+            lines = csv.reader(file, delimiter=_delimiter(file), strict=True)
+        except UnicodeDecodeError as wrong:
+            raise _not_utf_8(path) from wrong
         try:
             for row in lines:
                 if not any(cell.strip() for cell in row):
@@ -63,21 +64,25 @@ def read_csv(path: Path, reason: SuppressionReason) -> Iterator[Suppression]:
                     heads = named if "address" in named else ["address"]
                     if "address" in named:
                         continue
+                    if not any("@" in cell for cell in row):
+                        raise errors.UsageError(
+                            f"no column is called email or address, and no address is there: {', '.join(row)[:80]}"
+                        )
                 yield checked_entry(_entry(dict(zip(heads, map(_plain, row), strict=False)), reason))
         except UnicodeDecodeError as wrong:
-            raise _not_utf8(path) from wrong
+            raise _not_utf_8(path) from wrong
         except (errors.UsageError, csv.Error) as wrong:
             raise errors.UsageError(f"{path}, line {lines.line_num}: {wrong}") from wrong
 
 
 # The steps.
 
-_LONGEST_LINE = 100_000  # characters of the first line that are looked at
 
-
-def _separator(line: str) -> str:
-    """What stands between the cells of a file with this first line."""
-    return next((mark for mark in (",", ";", "\t") if mark in line), ",")
+def _delimiter(file: TextIO) -> str:
+    """The sign between two cells, by the first line that is not empty: spreadsheets write semicolons in French."""
+    first = next((line for line in file if line.strip()), "")
+    file.seek(0)
+    return next((sign for sign in ",;\t" if sign in first), ",")
 
 
 def _plain(cell: str) -> str:
@@ -85,8 +90,8 @@ def _plain(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
 
 
-def _not_utf8(path: Path) -> errors.UsageError:
-    return errors.UsageError(f"{path}: its text is not UTF-8: save it as CSV UTF-8")
+def _not_utf_8(path: Path) -> errors.UsageError:
+    return errors.UsageError(f"{path} is not in UTF-8: save it again as CSV UTF-8")
 
 
 def _entry(said: dict[str, str], usual: SuppressionReason) -> Suppression:

@@ -104,7 +104,7 @@ def _by_message_id(store: Store, report: Report) -> FoundMail | None:
 
 
 def _naming(infos: Sequence[MailInfo], report: Report) -> list[MailInfo]:
-    """Those of some mails that were sent to an address which the report names."""
+    """Mails of a list that were sent to an address which the report names."""
     wanted = {compared(each) for one in report.recipients for each in (one.original_recipient, one.recipient) if each}
     return [info for info in infos if not wanted.isdisjoint(_names_of(info))]
 

@@ -67,7 +67,7 @@ def name_of(selector: str, domain: str) -> str:
 
 
 def key_records_in(texts: Iterable[str]) -> list[str]:
-    """Those of the TXT records at a name that may hold a key: neither without a `p=`, nor of another kind (DMARC)."""
+    """TXT records at a name that may hold a key: neither those without a `p=`, nor those of another kind (DMARC)."""
     return [text for text in texts if _HAS_KEY.search(text) and not _OTHER_VERSION.match(text)]
 
 
