@@ -6,12 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import courriel
-from courriel import Message, Outbox, Sandbox, Signed, State, errors
+from courriel import Message, Outbox, Receipt, Sandbox, Signed, State, errors
+from courriel.delivery.dkim.signer import KeylessSigner
+from courriel.session.encoding import IN_EIGHT_BITS, submission_of
 from dkim_keys import key_files, settings, verdicts
 
 
@@ -124,6 +127,40 @@ def test_a_key_that_is_gone_when_a_mail_leaves_keeps_it_and_sends_nothing(
         outbox.run_once()
         assert ticket.status is State.SENT
         assert [verdicts(letter.content) for letter in sandbox.letters] == [["pass", "pass"]]
+
+
+@pytest.mark.parametrize("more", ["", "&pool=2"])
+def test_a_worker_without_the_key_sends_what_is_signed_and_keeps_the_rest(
+    home: Path, place: Path, tmp_path: Path, more: str
+) -> None:
+    home.write_text(settings(tmp_path))
+    with Sandbox() as sandbox:
+        home.write_text(home.read_text() + f'[profiles.billing]\nurl = "{sandbox.url}{more}"\ndkim = "example"\n')
+        with Outbox(place) as outbox:
+            signed = outbox.put(mail(), via="billing")
+            (tmp_path / "s1.pem").unlink()
+            outbox.run_once()
+            assert signed.status is State.SENT
+
+            with Outbox(place, elsewhere=True) as elsewhere:
+                bare = elsewhere.put(mail(), via="billing").id
+            outbox.run_once()
+            assert outbox.get(bare).status is State.READY
+            assert "No such file" in outbox.get(bare).info.why
+
+        assert [verdicts(letter.content) for letter in sandbox.letters] == [["pass", "pass"]]
+
+
+def test_a_batch_that_grows_by_an_unsigned_mail_keeps_it_without_the_key(home: Path) -> None:
+    signer = KeylessSigner(errors.UsageError("no such key"))
+    unsigned = submission_of(mail(), IN_EIGHT_BITS)
+
+    way = Signed.by(courriel.connect("memory:"), signer)
+
+    assert isinstance(way.submit(replace(unsigned, signed=True)), Receipt)
+    with pytest.raises(errors.ConnectionFailed, match="no such key") as kept:
+        way.submit(unsigned)
+    assert kept.value.retryable
 
 
 def test_the_same_mail_under_its_key_is_the_same_although_it_is_signed_again(

@@ -31,15 +31,28 @@ def signer_for_put(route: Route) -> Signer | None:
 
 def signed_by(route: Route, transport: Transport) -> Transport:
     """The transport with the signer of the route around it; itself without `dkim`. Raises UsageError, MissingExtra."""
-    signer = signer_of(route)
+    return _around(transport, signer_of(route))
+
+
+def signed_or_passed(route: Route, transport: Transport) -> Transport:
+    """`signed_by` where mails may be signed already: those leave where the keys cannot be read, and others wait."""
+    try:
+        return signed_by(route, transport)
+    except errors.UsageError as unusable:
+        from courriel.delivery.dkim.signer import KeylessSigner
+
+        return _around(transport, KeylessSigner(unusable))
+
+
+# The steps.
+
+
+def _around(transport: Transport, signer: Signer | None) -> Transport:
     if signer is None:
         return transport
     from courriel.delivery.dkim.signed import Signed
 
     return Signed.by(transport, signer)
-
-
-# The steps.
 
 
 def _table(name: str) -> DkimTable:

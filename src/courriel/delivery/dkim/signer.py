@@ -104,6 +104,25 @@ class Signer:
         return f"<Signer {self.domain} {', '.join(self.selectors)}>"
 
 
+class KeylessSigner(Signer):
+    """Signer whose keys cannot be read here: a mail that is signed already passes, any other waits.
+
+    `reason` is why they cannot. It is said as ConnectionFailed, as of a server that is away: no fault of the mail.
+    """
+
+    def __init__(self, reason: errors.UsageError) -> None:
+        self.domain, self.selectors, self._keys = "", (), []
+        self._reason = reason
+
+    def sign(self, submission: Submission) -> Submission:
+        """The submission itself, when it is signed. Raises ConnectionFailed for any other."""
+        if submission.signed:
+            return submission
+        raise errors.ConnectionFailed(
+            str(self._reason), stage="connect", hint_id=self._reason.hint_id
+        ) from self._reason
+
+
 def checked_domain(domain: object) -> str:
     """A domain in ASCII, in small letters. Raises UsageError."""
     if not isinstance(domain, str):

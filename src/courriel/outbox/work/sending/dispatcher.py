@@ -12,7 +12,7 @@ from courriel import errors
 from courriel._dataclass import replace
 from courriel.delivery.connect import forget_shared_pool, shared_pool
 from courriel.delivery.local import LocalTransport, transport_of
-from courriel.delivery.signing_routes import signed_by
+from courriel.delivery.signing_routes import signed_by, signed_or_passed
 from courriel.delivery.transport import Transport, answers_now, lent, silence_limit_of
 from courriel.delivery.urls import schemes
 from courriel.delivery.urls.providers import by_server
@@ -55,7 +55,7 @@ class Dispatcher:
         if not isinstance(way, Route):
             return self._by_live(way, batch)
         if (local := transport_of(way)) is not None:
-            return _by_transport(signed_by(way, local), batch)
+            return _by_transport(_signing(way, local, batch), batch)
         if way.by_http:
             return self._by_http(lane, way, batch)
         if way.pool:
@@ -122,7 +122,7 @@ class Dispatcher:
             batch.cut = session.hang_up
             self._open(session)
             batch.touch()
-        yield from _by_transport(signed_by(route, warm.session), batch)
+        yield from _by_transport(_signing(route, warm.session, batch), batch)
 
     def _open(self, session: SmtpSession) -> None:
         """Open a session; without a free file descriptor, again after closing idle ones."""
@@ -181,7 +181,7 @@ class Dispatcher:
         pool = shared_pool(replace(route, rate=""))
         self._pools.add(pool)
         try:
-            yield from self._by_live(signed_by(route, pool), batch)
+            yield from self._by_live(_signing(route, pool, batch), batch)
         except (errors.AuthenticationRefused, errors.ProxyError):
             forget_shared_pool(replace(route, rate=""))  # the password may have changed
             raise
@@ -218,6 +218,13 @@ def sessions_at_once(lane: str, way: Way, locks: dict[object, Semaphore]) -> Sem
 
 
 # The steps.
+
+
+def _signing(route: Route, transport: Transport, batch: Batch) -> Transport:
+    """The transport with the signer of its setting, which mails that were signed when they were put need not have."""
+    if all(job.options.get("signed") for job in batch.jobs):
+        return signed_or_passed(route, transport)
+    return signed_by(route, transport)
 
 
 def _by_transport(transport: Transport, batch: Batch) -> Results:
