@@ -4,9 +4,9 @@ Fetch the mail servers that the acceptance tests need and that cannot be install
     unpacked_servers.py           fetch what is missing into .servers/ of this checkout
     unpacked_servers.py --list    say what is missing, change nothing
 
-Debian lets one machine hold one mail transfer agent and one IMAP server. Exim, OpenSMTPD, Courier and Cyrus are
-therefore not installed: their packages, and the libraries that they need, are downloaded by apt-get and unpacked below
-`.servers/debian/NAME`; the tests lay that tree over this machine's in a mount namespace. Haraka, smtp-server,
+Debian lets one machine hold one mail transfer agent and one IMAP server. Exim, OpenSMTPD, Sendmail, Courier and Cyrus
+are therefore not installed: their packages, and the libraries that they need, are downloaded by apt-get and unpacked
+below `.servers/debian/NAME`; the tests lay that tree over this machine's in a mount namespace. Haraka, smtp-server,
 hoodiecrow, imapflow, mailpit-api, ical.js and axe-core come from npm into `.servers/npm` (versions and hashes:
 tests/servers/npm/package-lock.json; no install script is run).
 
@@ -33,6 +33,7 @@ NPM_NAMES = "Haraka, smtp-server, hoodiecrow, imapflow, mailpit-api, ical.js and
 PACKAGES = {
     "exim": ["exim4-daemon-light", "exim4-base"],
     "opensmtpd": ["opensmtpd"],
+    "sendmail": ["sendmail-bin", "sendmail-base", "sendmail-cf", "m4"],
     "courier": [
         "courier-base",
         "courier-imap",
