@@ -56,7 +56,8 @@ def test_our_own_invitation_is_read_as_it_was_written_and_has_buttons() -> None:
     assert (read.remarks, read.answer) == ((), None)
 
 
-CALENDAR = f"BEGIN:VCALENDAR\nVERSION:2.0\nMETHOD:REQUEST\n{event('SUMMARY:Café')}\nEND:VCALENDAR\n".replace("\n", "\r\n")
+CALENDAR = f"BEGIN:VCALENDAR\nVERSION:2.0\nMETHOD:REQUEST\n{event('SUMMARY:Café')}\nEND:VCALENDAR\n"
+CALENDAR = CALENDAR.replace("\n", "\r\n")
 
 
 @pytest.mark.parametrize(
