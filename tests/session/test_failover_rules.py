@@ -320,6 +320,23 @@ def test_the_same_server_named_twice_is_two_ways(colour: str) -> None:
     assert "one:25 (2)" in receipt.notes[0]
 
 
+@pytest.mark.parametrize("kind", [Failover, AsyncFailover])
+def test_ways_of_one_server_keep_their_names_when_their_order_changes(kind: Any) -> None:
+    """A mail in doubt has the name of its way stored with it."""
+    ada, bob = (f"smtps://{user}%20x@mx.example.org?password=env:{user.upper()}" for user in ("ada", "bob"))
+    keys = [f"brevo:?password=env:{key}" for key in ("FIRST", "SECOND")]
+
+    names = kind(ada, bob, *keys, ada).ways
+    turned = kind(*reversed(keys), bob, ada).ways
+
+    assert names == (
+        "mx.example.org:465 (ada%20x)", "mx.example.org:465 (bob%20x)", "api.brevo.com:443 (env:FIRST)",
+        "api.brevo.com:443 (env:SECOND)", "mx.example.org:465 (ada%20x) (2)",
+    )  # fmt: skip
+    assert turned == (names[3], names[2], names[1], names[0])
+    assert kind(ada).ways == ("mx.example.org:465",)
+
+
 def test_groups_may_be_nested() -> None:
     inner = Failover(a := Scripted("a:25", DOWN, DOWN), b := Scripted("b:25", DOWN, IN_DOUBT))
     outer = Failover(inner, c := Scripted("c:25"))

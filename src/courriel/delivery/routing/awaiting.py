@@ -58,6 +58,11 @@ class _AsyncWay:
         return self._transport.name
 
     @property
+    def route(self) -> Route | None:
+        """Its setting; None for a transport of the program."""
+        return self._route
+
+    @property
     def answer_limit(self) -> float:
         """Seconds from the yes of `before_end` to the last answer, at most."""
         if self._transport is not None:
@@ -139,7 +144,7 @@ class _AsyncGroup:
         if not 0 < retry <= 86_400:
             raise errors.UsageError(f"retry: seconds, up to a day, not {retry!r}", stage="compose")
         self._ways = tuple(_AsyncWay(each, word) for each in ways)
-        names = names_of([way.name for way in self._ways])
+        names = names_of([way.name for way in self._ways], [way.route for way in self._ways])
         self._choice = Choice(names, health or WayHealth(len(names), rest=retry), rotating=self._rotating)
 
     @property

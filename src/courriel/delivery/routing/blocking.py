@@ -160,7 +160,7 @@ class _Group(_Sending):
         found = ways_of(ways, type(self).__name__, _Sessions())
         if not 0 < retry <= 86_400:
             raise errors.UsageError(f"retry: seconds, up to a day, not {retry!r}", stage="compose")
-        names = names_of([way.name for way in found])
+        names = names_of([way.name for way in found], [way.route for way in found])
         super().__init__(found, Choice(names, health or WayHealth(len(found), rest=retry), rotating=self._rotating))
 
     @property
