@@ -422,6 +422,7 @@ def test_a_hang_up_from_another_thread_ends_the_exchange_in_doubt(server: HttpPr
     assert transport.send(mail()).complete
 
 
+@pytest.mark.slow
 def test_the_answer_has_its_limit_also_while_the_clock_of_the_whole_call_runs(
     server: HttpProviderServer, connect: Connect
 ) -> None:

@@ -21,7 +21,7 @@ from courriel.integrations.unsubscribe import Subscription, UnsubscribeEndpoint,
 from courriel.integrations.unsubscribe.endpoint import Asked
 from courriel.integrations.unsubscribe.form import LARGEST, BrokenForm, UnknownForm, fields_of
 from courriel.integrations.unsubscribe.links import UNDO_SECONDS
-from courriel.integrations.unsubscribe.page import Answer
+from courriel.integrations.unsubscribe.page import PageAnswer
 from courriel.integrations.unsubscribe.wrong_tokens import MOST_CLIENTS, WINDOW, WRONG, WrongTokens
 
 KEY, OTHER = b"a key of thirty-two octets or so, now", b"another key of thirty-two octets or so"
@@ -69,10 +69,12 @@ class Visitor:
             raise self.fails
         self.done.append(said)
 
-    def ask(self, link: str, method: str = "GET", *, language: str = "en", client: str = "192.0.2.1") -> Answer:
+    def ask(self, link: str, method: str = "GET", *, language: str = "en", client: str = "192.0.2.1") -> PageAnswer:
         return self.endpoint.respond(Asked(method, link.removeprefix("https:/"), language, client), "", b"")
 
-    def post(self, link: str, body: bytes = CLICK, content_type: str = FORM, *, client: str = "192.0.2.1") -> Answer:
+    def post(
+        self, link: str, body: bytes = CLICK, content_type: str = FORM, *, client: str = "192.0.2.1"
+    ) -> PageAnswer:
         asked = Asked("POST", link.removeprefix("https:/"), "en", client)
         return self.endpoint.respond(asked, content_type, body)
 
@@ -90,6 +92,7 @@ def visitor(links: UnsubscribeLinks, clock: Clock) -> Visitor:
 # Links.
 
 
+@pytest.mark.slow
 @given(
     local=st.text("abcdefghijklmnopqrstuvwxyz0123456789.+-_é", min_size=1, max_size=40),
     name=st.text(min_size=1, max_size=30).filter(lambda text: text.isprintable() and text.strip() != ""),

@@ -11,7 +11,7 @@ from courriel.integrations.unsubscribe.changes import Change, Target, is_awaited
 from courriel.integrations.unsubscribe.endpoint import Act, Asked, UnsubscribeEndpoint
 from courriel.integrations.unsubscribe.form import LARGEST
 from courriel.integrations.unsubscribe.links import UnsubscribeLinks
-from courriel.integrations.unsubscribe.page import Answer
+from courriel.integrations.unsubscribe.page import PageAnswer
 from courriel.integrations.unsubscribe.words import AnswerKind
 
 Scope: TypeAlias = "MutableMapping[str, Any]"
@@ -63,12 +63,12 @@ def unsubscribe_asgi(
 # The steps.
 
 
-async def _answer(endpoint: UnsubscribeEndpoint, scope: Scope, receive: Receive) -> Answer:
+async def _answer(endpoint: UnsubscribeEndpoint, scope: Scope, receive: Receive) -> PageAnswer:
     headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
     client = scope.get("client")
     asked = Asked(scope["method"], scope["path"], headers.get(b"accept-language", ""), client[0] if client else "")
     begun = endpoint.begin(asked)
-    if isinstance(begun, Answer):
+    if isinstance(begun, PageAnswer):
         return begun
     try:
         async with asyncio.timeout(BODY_LIMIT):
@@ -76,7 +76,7 @@ async def _answer(endpoint: UnsubscribeEndpoint, scope: Scope, receive: Receive)
     except TimeoutError:
         return endpoint.refuse(asked, AnswerKind.TOO_SLOW)
     act = endpoint.decide(asked, begun, headers.get(b"content-type", ""), body)
-    if isinstance(act, Answer):
+    if isinstance(act, PageAnswer):
         return act
     try:
         async with asyncio.timeout(CHANGE_LIMIT):
@@ -105,7 +105,7 @@ async def _body(receive: Receive) -> bytes:
             return bytes(body[: LARGEST + 1])
 
 
-async def _send(given: Answer, method: str, send: Send) -> None:
+async def _send(given: PageAnswer, method: str, send: Send) -> None:
     headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in given.headers]
     await send({"type": "http.response.start", "status": given.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else given.body})
