@@ -160,7 +160,8 @@ def _members(owner: str, value: type, level: str = "##") -> list[str]:
     lines: list[str] = []
     if issubclass(value, enum.Enum):
         return ["| | |", "| --- | --- |", *(f"| `{each.name}` | `{each.value!r}` |" for each in value), ""]
-    bases = [base.__name__ for base in value.__mro__[1:] if base.__module__.startswith("courriel")]
+    above = [base for base in value.__mro__[1:] if base.__module__.startswith("courriel")]
+    bases = [base.__name__ for base in above if not base.__name__.startswith("_")]
     if bases:
         lines += ["↑ " + " · ".join(f"`{base}`" for base in bases), ""]
     for name in _public_members(value):

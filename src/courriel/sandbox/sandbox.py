@@ -225,6 +225,9 @@ class Sandbox(LoopServer):
     def wait_for(self, to: str | None = None, subject: str | None = None, *, timeout: float = 5.0) -> CapturedMessage:
         """The first letter to this address with this text in its subject, within `timeout` seconds.
 
+            courriel.send(message, via=sandbox.url)
+            print(sandbox.wait_for(to="bob@example.org", subject="quote").subject)  # Your quote 7
+
         A letter already received counts. Raises TimedOut, which lists what was received instead.
         """
         return self._captured.wait_for(to, subject, timeout)
@@ -289,6 +292,12 @@ class Sandbox(LoopServer):
         """Make bad weather: a record of the failure table, such as GMAIL-BAD-CREDENTIALS, or a name such as
         cut-after-dot, certificate-expired, drip, rate-limit-3 (docs/sandbox.md has all), or a quirk of IMAP servers
         such as IMAP-NIL-BODY (docs/sandbox-imap.md). Raises UsageError.
+
+            sandbox.play("answer-lost")
+            try:
+                courriel.send(message, via=sandbox.url)
+            except courriel.ConnectionFailed as lost:
+                print(lost.in_doubt)  # True
         """
         self._faults.play(name, when=when, nth=nth, times=times)
 
