@@ -27,7 +27,7 @@ PARTS = (
             "en": "Learn by doing, from nothing to a mail that arrived.",
             "fr": "Apprendre en faisant, de rien à un courriel arrivé.",
         },
-        ("tutorial", "tutorial-wlangage"),
+        ("install", "tutorial", "tutorial-wlangage", "tour"),
     ),
     Part(
         "how-to",
@@ -94,7 +94,7 @@ PARTS = (
             "en": "How it works, what is promised and what is not, and why.",
             "fr": "Comment cela marche, ce qui est promis et ce qui ne l'est pas, et pourquoi.",
         },
-        ("how-it-works", "not-there", "capacity", "hazards"),
+        ("how-it-works", "speed", "not-there", "capacity", "hazards"),
     ),
 )
 GENERATED: dict[Language, dict[str, str]] = {
