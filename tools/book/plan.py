@@ -130,7 +130,6 @@ GENERATED: dict[Language, dict[str, str]] = {
 """Titles of the generated pages of the reference, by their names."""
 
 OTHER_FILES = {
-    "README": "README.md",
     "CONTRIBUTING": "CONTRIBUTING.md",
     "SECURITY": "SECURITY.md",
     "CHANGELOG": "CHANGELOG.md",
@@ -141,4 +140,23 @@ OTHER_FILES = {
     "bench-capacity": "bench/CAPACITY.md",
     "tests": "tests/README.md",
 }
-"""Pages of the part "explanation" that lie outside `docs/`, by their names in the site."""
+"""Pages of the part "explanation" that lie outside `docs/`, by their names in the site; README is the start page."""
+
+NAVIGATION: dict[Language, dict[str, str]] = {
+    "en": {
+        "bench-results": "How fast: every row",
+        "bench-imap": "How fast: IMAP",
+        "decisions/index": "Decisions",
+    },
+    "fr": {
+        "CHANGELOG": "Les changements (en anglais)",
+        "bench-method": "Le banc d'essai (en anglais)",
+        "bench-results": "À quelle vitesse : chaque ligne (en anglais)",
+        "bench-imap": "À quelle vitesse : IMAP (en anglais)",
+        "bench-capacity": "Ce qu'un PostgreSQL a porté (en anglais)",
+        "tests": "Les tests (en anglais)",
+        "hazards": "Accidents connus (en anglais)",
+        "decisions/index": "Décisions (en anglais)",
+    },
+}
+"""Titles in the navigation where that of the page would not do: two pages of one title, or a page in English only."""
