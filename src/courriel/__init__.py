@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from courriel.errors import InvalidUrl as InvalidUrl
     from courriel.errors import KeyReused as KeyReused
     from courriel.errors import LeaseLost as LeaseLost
+    from courriel.errors import LetterGone as LetterGone
     from courriel.errors import LetterRefused as LetterRefused
     from courriel.errors import LetterTooLarge as LetterTooLarge
     from courriel.errors import LocalProtocolError as LocalProtocolError
@@ -169,6 +170,7 @@ _HOMES = {
     "KeyReused": "errors",
     "LeaseLost": "errors",
     "Letter": "wire.parse.letter",
+    "LetterGone": "errors",
     "LetterRefused": "errors",
     "LetterTooLarge": "errors",
     "LocalProtocolError": "errors",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import imaplib
 from pathlib import Path
 
 import pytest
 
 import courriel
 from courriel import AsyncOutbox, Message, Outbox, Sandbox, State, Ticket, errors
+from courriel.outbox.bounces import terms
 from courriel.types import Standing
+from courriel.wire.parse.letter import Letter
 from outbox.reports import bounce
 
 BOB = "bob@example.org"
@@ -162,6 +165,40 @@ def test_a_watch_that_died_before_its_mark_takes_the_same_again_for_nothing(outb
     assert [taken.new for taken in again] == [False]
     assert len(ticket.history) == 3
     outbox.close()
+
+
+def take_away(sandbox: Sandbox) -> None:
+    """Another program deletes every letter of the mailbox."""
+    with imaplib.IMAP4("127.0.0.1", sandbox.imap_port) as other:
+        other.login("ada@example.org", "x")
+        other.select()
+        other.store("1:*", "+FLAGS", r"\Deleted")
+        other.expunge()
+
+
+def test_letters_that_another_program_takes_away_end_no_watch(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = terms.is_readable
+    with Sandbox() as sandbox:
+        _, envid = sent(outbox, sandbox)
+        for number in range(3):
+            arrives(sandbox, bounce(envid=envid, number=number, status=f"5.2.{number}"))
+
+        def is_readable(letter: Letter) -> bool:
+            """Just before the first letter is looked at."""
+            monkeypatch.setattr(terms, "is_readable", real)
+            take_away(sandbox)
+            return real(letter)
+
+        monkeypatch.setattr(terms, "is_readable", is_readable)
+        with courriel.mailbox(mailbox_url(sandbox, "imap")) as box:
+            list(outbox.watch_bounces(box, once=True))
+            arrives(sandbox, bounce(envid=envid, number=4, status="5.2.4"))
+            later = list(outbox.watch_bounces(box, once=True))
+
+    assert "is no longer in" in caplog.text
+    assert [taken.entries[0].status for taken in later] == ["5.2.4"]
 
 
 @pytest.mark.slow

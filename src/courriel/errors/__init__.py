@@ -8,6 +8,7 @@ Every error courriel raises, as one tree:
         * InvalidServer
         * InvalidUrl
         * KeyReused                     another mail was put into the outbox under this key
+        * LetterGone                    somebody else has deleted or moved it
         * LetterTooLarge
         * MissingExtra (ImportError)    a part that is installed apart; the text holds the command
         * SuppressedRecipients          every recipient is on the suppression list of the outbox
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     from courriel.errors.usage import InvalidServer as InvalidServer
     from courriel.errors.usage import InvalidUrl as InvalidUrl
     from courriel.errors.usage import KeyReused as KeyReused
+    from courriel.errors.usage import LetterGone as LetterGone
     from courriel.errors.usage import LetterTooLarge as LetterTooLarge
     from courriel.errors.usage import MissingExtra as MissingExtra
     from courriel.errors.usage import SuppressedRecipients as SuppressedRecipients
@@ -110,6 +112,7 @@ _HOMES = {
     "InvalidUrl": "usage",
     "KeyReused": "usage",
     "LeaseLost": "outbox",
+    "LetterGone": "usage",
     "LetterRefused": "refused",
     "LetterTooLarge": "usage",
     "LocalProtocolError": "connection",

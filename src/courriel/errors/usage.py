@@ -52,6 +52,10 @@ class KeyReused(UsageError):
     differs: tuple[str, ...] = ()
 
 
+class LetterGone(UsageError):
+    """A letter that is no longer in its folder: another program has deleted or moved it meanwhile."""
+
+
 class LetterTooLarge(UsageError):
     """A letter above the session's limit for letters in memory; it was not fetched, and can be saved to a file."""
 

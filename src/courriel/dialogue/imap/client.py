@@ -176,7 +176,7 @@ class ImapDialogue(ImapLetters):
     # The steps.
 
     def _fetch(self, place: tuple[str, int], uid: int, what: bytes) -> Flow[tuple[Fetched, Answer]]:
-        """FETCH data of one letter. Raises UsageError when it no longer exists."""
+        """FETCH data of one letter. Raises LetterGone when it no longer exists."""
         self.expect_at(place)
         answer = yield from self.ask("letter", b"UID", b"FETCH", b"%d" % uid, what)
         found: Fetched | None = None
@@ -192,7 +192,7 @@ class ImapDialogue(ImapLetters):
             elif each.sections:
                 raise errors.RemoteProtocolError(f"the server sent letter {each.uid} for letter {uid}", stage="letter")
         if found is None:
-            raise errors.UsageError(f"letter {uid} is no longer in {place[0]!r}")
+            raise errors.LetterGone(f"letter {uid} is no longer in {place[0]!r}")
         return found, answer
 
     def _has_news(self, any_change: bool) -> bool:

@@ -11,6 +11,7 @@ from courriel import errors
 from courriel.outbox.bounces.terms import (
     IDLE,
     LATEST,
+    PASSED_OVER,
     PATIENCE,
     SOONEST,
     TOGETHER,
@@ -163,7 +164,7 @@ async def _taken(ask: Ask, take: Take, letters: Sequence[tuple[str, AsyncLetter]
     for uid, letter in letters:
         try:
             ready.append((uid, await _loaded(letter)))
-        except (errors.LetterTooLarge, errors.LetterRefused) as failed:
+        except PASSED_OVER as failed:
             tell_unreadable(failed)
     found: list[TakenReport] = await ask(taken_of, take, ready)
     return found

@@ -26,6 +26,9 @@ Take: TypeAlias = "Callable[[Sequence[Letter]], Sequence[TakenReport | None]]"
 Setting: TypeAlias = "Callable[..., str]"
 """Reads a named text of the outbox, or stores it; see `Store.setting`."""
 
+PASSED_OVER = (errors.LetterTooLarge, errors.LetterRefused, errors.LetterGone)
+"""Errors of one letter that end no watch: too large, refused by the server, taken away by somebody else meanwhile."""
+
 TOGETHER = 100
 """Letters whose reports are written down by one commit."""
 
@@ -100,10 +103,10 @@ def seen_written(uids: Iterable[str]) -> str:
 
 
 def is_readable(letter: Letter) -> bool:
-    """Whether a letter can be looked at: one that is too large, or refused by the server, is passed over."""
+    """Whether a letter can be looked at: one that is too large, refused or gone is passed over."""
     try:
         _ = letter.report
-    except (errors.LetterTooLarge, errors.LetterRefused) as failed:
+    except PASSED_OVER as failed:
         tell_unreadable(failed)
         return False
     return True

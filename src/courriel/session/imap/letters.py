@@ -158,7 +158,7 @@ class MailboxLetter(FolderLetter):
     def _lasting_ids(self) -> LetterIds:
         found = self._session.ids_of(self).get(self.uid)
         if found is None:
-            raise errors.UsageError(f"letter {self.uid} is no longer in {self.folder!r}")
+            raise errors.LetterGone(f"letter {self.uid} is no longer in {self.folder!r}")
         return found
 
     def _missing_whole(self) -> bytes:
@@ -242,14 +242,14 @@ class Letters(LetterSequence, Sequence[MailboxLetter]):
     def __getitem__(self, index: slice) -> Letters: ...
 
     def __getitem__(self, index: int | slice) -> MailboxLetter | Letters:
-        """One letter by its index (UsageError when it no longer exists), or a part by a slice."""
+        """One letter by its index (LetterGone when it no longer exists), or a part by a slice."""
         if isinstance(index, slice):
             return Letters(
                 self._session, self.folder_id, self.uids[index], self.sorted_by, whole=self.whole, listing=self.listing
             )
         for letter in self._session.read(self.folder_id, (self.uids[index],), whole=self.whole, listing=self.listing):
             return letter
-        raise errors.UsageError(f"letter {self.uids[index]} is no longer in {self.folder_id[0]!r}")
+        raise errors.LetterGone(f"letter {self.uids[index]} is no longer in {self.folder_id[0]!r}")
 
     def __repr__(self) -> str:
         return f"<{len(self)} letters in {self.folder_id[0]!r}>"

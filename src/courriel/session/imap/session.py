@@ -46,6 +46,11 @@ if TYPE_CHECKING:
 class ImapSession(ImapMailboxState):
     """IMAP session: an open mailbox. Use it with `with`, or call `open()` and `close()`.
 
+        with ImapSession(Server("imap.example.org"), Password("orders@example.org", secret)) as box:
+            for letter in box.search(unseen=True):
+                print(letter.subject)  # Order 7
+                box.flag(letter, "seen")
+
     `server` is a Server, or a host name (then TLS on port 993). `limits` bound what the server may make us keep in
     memory. A `transcript` records the conversation without secrets, letters by their size. INBOX is selected until
     another folder is. Only `flag` marks a letter as seen. A session serves one call at a time; a concurrent call raises
@@ -152,6 +157,9 @@ class ImapSession(ImapMailboxState):
     ) -> Letters:
         """Letters that match all criteria, for example `search(unseen=True, since=date(2026, 11, 1))`.
 
+            for letter in box.search(subject="order", since=date(2026, 11, 1), sort="-date", last=50):
+                print(letter.subject)  # Order 7
+
         The criteria are those of Search; a Search may be given instead. With `whole` letters are fetched with their
         content, some megabytes ahead, which is much faster for reading all of it; with `listing` only with the header
         fields that a list needs (sender, recipients, subject, date, ids), which is faster for thousands of them: the
@@ -209,7 +217,7 @@ class ImapSession(ImapMailboxState):
     def content_of(self, letter: MailboxLetter) -> bytes:
         """The complete letter as bytes; it is not marked as seen.
 
-        Raises UsageError when it no longer exists, LetterTooLarge when it exceeds the limits (nothing is fetched then),
+        Raises LetterGone when it no longer exists, LetterTooLarge when it exceeds the limits (nothing is fetched then),
         LetterRefused when the server gives nothing although the letter has a size.
         """
         return self._line.run(self._content(letter))
