@@ -15,8 +15,8 @@ from courriel.dialogue.server.handler import ServerConfig, ServerLimits
 from courriel.model.server import Dialect, Security, Server
 from courriel.model.trust import Trust
 from courriel.network import forks
-from courriel.network.listening import ListenAddress, Listener, ServedSession
-from courriel.network.loop_thread import LoopServer
+from courriel.network.serving.listening import ListenAddress, Listener, ServedSession
+from courriel.network.serving.loop_thread import LoopServer
 from courriel.sandbox import certificates
 from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.faults import Faults
