@@ -17,7 +17,7 @@ from courriel.delivery.http_providers.brevo import idempotency_key
 from courriel.delivery.http_providers.graph import Graph
 from courriel.delivery.http_providers.transport import HttpTransport
 from courriel.model.server import Dialect
-from courriel.network.https_line import HttpsLine
+from courriel.network.https.line import HttpsLine
 from courriel.session.encoding import IN_SEVEN_BITS, submission_of
 from http_providers.conftest import PROVIDERS, mail
 from servers.http_providers import Answer, Exchange, HttpProviderServer, Part
@@ -452,6 +452,7 @@ def test_a_hang_up_from_another_thread_ends_the_exchange_in_doubt(server: HttpPr
     assert transport.send(mail()).complete
 
 
+@pytest.mark.slow
 def test_the_answer_has_its_limit_also_while_the_clock_of_the_whole_call_runs(
     server: HttpProviderServer, connect: Connect
 ) -> None:

@@ -153,6 +153,7 @@ def test_a_retry_concerns_the_parts_that_failed(parted: Outbox, google: Sandbox,
     assert (recipients(google), recipients(rest)) == ([GOOGLE], [REST])
 
 
+@pytest.mark.slow
 def test_a_known_key_stores_no_part_again(parted: Outbox, place: str, google: Sandbox, rest: Sandbox) -> None:
     large = "x" * 70 + "\n" + "y\n" * 1_000_000
     for key, text in (("small", "Hello."), ("large", large)):
@@ -173,6 +174,7 @@ def test_a_known_key_stores_no_part_again(parted: Outbox, place: str, google: Sa
     assert len(google.letters) == len(rest.letters) == 2
 
 
+@pytest.mark.slow
 def test_many_mails_are_never_parted_between_two_commits(parted: Outbox, google: Sandbox, rest: Sandbox) -> None:
     tickets = parted.put_many([mail() for _ in range(150)], via="shop", keys=[f"k{n}" for n in range(150)])
 
@@ -199,6 +201,7 @@ def test_a_table_may_be_given_itself_and_its_ways_may_be_lanes(place: str, googl
     assert ticket.id
 
 
+@pytest.mark.slow
 def test_a_profile_may_be_a_table(
     place: str, google: Sandbox, rest: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -170,6 +170,7 @@ def test_a_recipient_refused_by_the_first_is_not_offered_to_the_other(other: San
         assert other.letters == []
 
 
+@pytest.mark.slow
 def test_a_refused_login_is_followed_by_the_other_and_rests_and_shows_no_password(
     other: Sandbox, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -313,6 +314,7 @@ def test_when_all_ways_are_down_the_lane_rests_and_names_them(caplog: pytest.Log
     assert "ada" not in caplog.text
 
 
+@pytest.mark.slow
 def test_one_in_doubt_by_the_first_waits_for_it_and_does_not_keep_the_others(other: Sandbox) -> None:
     with first_way(hangs_after_the_dot, greets_421) as first, Outbox("outbox.db") as outbox:
         via = f"failover({way(first)}&chunking=0 {other.url})?retry=0.001"

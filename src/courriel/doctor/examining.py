@@ -123,7 +123,7 @@ def examine_target(meant: Target, wishes: Wishes) -> Examination:
     elif meant.address is not None:
         examination = replace(examination, steps=(_without_server(meant.address),))
     if about:
-        selectors = wishes.selectors or _selectors_seen(examination, about)
+        selectors = wishes.selectors or _selectors_seen(examination, about) or _selectors_set(route, about)
         return replace(examination, steps=(*examination.steps, *_domain_steps(about, selectors, ask)))
     return examination
 
@@ -227,6 +227,16 @@ def _selectors_seen(examination: Examination, domain: str) -> tuple[str, ...]:
     found = examination.arrival.results if examination.arrival else ()
     seen = (each.selector for each in found if each.method == "dkim" and each.domain == domain)
     return tuple(dict.fromkeys(each for each in seen if _SELECTOR.fullmatch(each)))
+
+
+def _selectors_set(route: Route | None, domain: str) -> tuple[str, ...]:
+    """Selectors by which this way out signs for the domain, by its settings (dkim=)."""
+    if route is None or not route.dkim:
+        return ()
+    from courriel.delivery.settings.locations import dkim_table
+
+    table = dkim_table(route.dkim)
+    return table.selectors if table.domain.lower() == domain else ()
 
 
 def _domain_steps(domain: str, selectors: Sequence[str], ask: NameService | None) -> list[Step]:

@@ -71,6 +71,7 @@ def test_whatever_is_sent_is_signed_by_both_keys_in_seven_bits(by_both: dict[str
     assert all(each.isascii() for each in kept())
 
 
+@pytest.mark.slow
 def test_many_leave_in_a_window_of_one_session(by_both: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     windows: list[object] = []
     submit_many = SmtpSession.submit_many
@@ -101,6 +102,7 @@ def test_a_pool_lends_sessions_that_sign(by_both: dict[str, Any]) -> None:
     assert [verdicts(each) for each in arrived] == [["pass", "pass"]] * 2
 
 
+@pytest.mark.slow
 def test_asyncio_signs_the_same(by_both: dict[str, Any], tmp_path: Path) -> None:
     large = tmp_path / "large.bin"
     large.write_bytes(os.urandom(400_000))
@@ -202,6 +204,17 @@ def test_a_file_that_is_no_key_is_refused_when_the_value_is_made(tmp_path: Path,
     assert "AAAA" not in str(refused.value)
 
 
+def test_a_file_with_both_keys_is_read_for_the_private_one(tmp_path: Path) -> None:
+    file = tmp_path / "s1.pem"
+    file.write_bytes(RSA_PEM + b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")
+    file.chmod(0o600)
+
+    with Signed(courriel.connect("memory:"), domain="example.org", selector="s1", key=f"file:{file}") as signed:
+        signed.send(mail())
+
+    assert verdicts(kept()[0]) == ["pass"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="modes say nothing there")
 @pytest.mark.parametrize(
     ("mode", "taken"), [(0o600, True), (0o400, True), (0o640, True), (0o644, False), (0o660, False)]
@@ -239,6 +252,7 @@ def test_keys_come_from_the_environment_and_from_commands_too(monkeypatch: pytes
         ({"key": "env:NOT_SET"}, "not set"),
         ({"key": "file:/nowhere/s1.pem"}, "No such file"),
         ({"key": "file:/dev/null"}, "regular file"),
+        ({"key": "file:/"}, "regular file"),
         ({"key": ("env:A", "env:B")}, "1 selectors and 2 keys"),
         ({"selector": ()}, "selectors"),
         ({"selector": ("s1", "s1"), "key": ("env:A", "env:B")}, "same selector twice"),
@@ -247,6 +261,8 @@ def test_keys_come_from_the_environment_and_from_commands_too(monkeypatch: pytes
         ({"selector": "s" * 64}, "selector"),
         ({"domain": "exam ple.org"}, "domain"),
         ({"domain": ""}, "domain"),
+        ({"domain": "[127.0.0.1]"}, "no domain"),
+        ({"domain": ".".join(["d" * 60] * 3) + ".example", "selector": "s" * 62}, "253"),
         ({"domain": None}, "domain"),
     ],
 )

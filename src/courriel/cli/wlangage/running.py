@@ -13,7 +13,7 @@ from courriel import Sandbox, errors
 from courriel.cli.i18n import label, say, visible
 from courriel.cli.reporting import Report
 from courriel.errors import MissingExtra
-from courriel.failures import language
+from courriel.failures import language, spoken
 from courriel.types import SecretReference
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def read_programs(
         try:
             text = read_source(Path(each))
         except OSError as error:
-            report.aside(f"{label('erreur', 'error')}{visible(each)}: {error.strerror}")
+            report.aside(
+                f"{label('erreur', 'error')}{visible(each)}{say(' : ', ': ')}{spoken(error.strerror or str(error))}"
+            )
             return NO_INPUT
         try:
             programs.append(read_program(text, each))

@@ -3,7 +3,8 @@ HTTPS connection for requests that must not be doubled: whether a request can ha
 
 The last octet of a request is held back. Before it leaves, the connection is looked at (a server that has hung up, or
 has answered already, got no whole request) and the caller's guard is asked; what fails from then on is in doubt. The
-connection is kept for the next request of the next seconds. `network.https` is for exchanges that may be repeated.
+connection is kept for the next request of the next seconds. `network.https.exchange` is for exchanges that may be
+repeated.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from courriel._dataclass import dataclass, field
 from courriel.model.server import Server
 from courriel.network import forks
 from courriel.network.connecting import blocking as connecting
-from courriel.network.https import HttpsResponse
+from courriel.network.https.exchange import HttpsResponse
 from courriel.network.tls.contexts import client_context, finish
 from courriel.network.translate import overdue, silent, translate
 
