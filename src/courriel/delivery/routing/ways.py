@@ -230,7 +230,7 @@ def no_way(given: object, word: str) -> errors.UsageError:
 
 
 def _login_of(route: Route | None) -> str:
-    """Who logs in by a route, or where the key lies that says so; "" where nobody is known. No secret stands in it."""
+    """User of a route, or the place of the key that says so; "" where nobody is known. No secret stands in it."""
     if route is None:
         return ""
     if route.user:
