@@ -295,7 +295,8 @@ OUTBOX = Scene(
         '''
         tué = subprocess.run([sys.executable, "-c", program])
         outbox = Outbox("$outbox")
-        print("le programme est mort, statut", tué.returncode, "; le message :", outbox.get(key="facture-42").status.name)
+        état = outbox.get(key="facture-42").status.name
+        print("le programme est mort, statut", tué.returncode, "; le message :", état)
 
         worker = [sys.executable, "-m", "courriel", "worker", "--once", "--outbox", "$outbox"]
         subprocess.run(worker, check=True, capture_output=True)
