@@ -76,8 +76,9 @@ play: $(VENV)/.dev ## serve a transcript and watch: make play FILE=tests/transcr
 sandbox: $(VENV)/.run ## a practice mail server on this machine
 	@$(BIN)/courriel sandbox
 
-pictures: $(VENV)/.dev ## take the pictures of the inbox again (docs/images), by Debian's Chromium
+pictures: $(VENV)/.dev ## take the pictures of the inbox and of the README again (docs/images), by Debian's Chromium
 	@$(BIN)/python tools/inbox_pictures.py
+	@$(BIN)/python tools/front_picture.py
 
 docs: $(VENV)/.dev ## build the site into site/, in English and French, and the man pages of the command
 	@$(BIN)/python tools/book

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -26,6 +27,13 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile(fast_part.profile(config.option.markexpr, config.getoption("--hypothesis-profile")))
     if settings.get_current_profile_name() == "fast":
         fast_part.keep_files_in_memory()
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Import no file in the fast part of which it would run no test."""
+    if settings.get_current_profile_name() == "fast" and fast_part.left_out_whole(collection_path):
+        return True
+    return None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

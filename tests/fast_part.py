@@ -7,6 +7,7 @@ are not even made into tests: each process of a run would make all of them, and 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -20,6 +21,7 @@ FEWER = 10  # and in the fast part
 CASES = 3  # of one test with parameters, in the fast part
 
 LEFT_OUT = ("slow", "acceptance")
+MARKED = re.compile(rf"^pytestmark = \[?pytest\.mark\.(?:{'|'.join(LEFT_OUT)})\b", re.MULTILINE)
 
 MEMORY = Path("/dev/shm")
 ROOM = 1 << 30  # octets that must be free there: three runs, whose files are kept, take less than half of it
@@ -65,6 +67,11 @@ def keep_files_in_memory() -> None:
         found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & os.ST_NOEXEC
     ):  # tests write programs, and run them
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def left_out_whole(path: Path) -> bool:
+    """Whether a file is marked as a whole to be left out: it need not be imported, nor the libraries that it needs."""
+    return path.suffix == ".py" and MARKED.search(path.read_text(encoding="utf-8")) is not None
 
 
 def thin_out(metafunc: pytest.Metafunc) -> None:

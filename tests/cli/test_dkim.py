@@ -57,6 +57,7 @@ def signed(domain: str = "example.org") -> bytes:
 # Keys.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "bits"), [("rsa", 2048), ("ed25519", 256)])
 def test_a_new_key_is_the_owners_alone_and_its_record_is_shown(
     courriel: Run, tmp_path: Path, kind: str, bits: int
@@ -75,6 +76,7 @@ def test_a_new_key_is_the_owners_alone_and_its_record_is_shown(
     assert "PRIVATE" not in ran.out + again.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("language", "words"),
     [("en", ("for a zone file", "for a web form", "readable")), ("fr", ("fichier de zone", "formulaire", "lire"))],
@@ -89,6 +91,7 @@ def test_the_record_is_shown_for_zone_files_and_for_forms(
     assert f'key = "file:{tmp_path / "s1.pem"}"' in ran.out
 
 
+@pytest.mark.slow
 def test_a_key_is_never_overwritten(courriel: Run, tmp_path: Path) -> None:
     file = tmp_path / "s1.pem"
     file.write_text("precious")

@@ -76,6 +76,7 @@ def test_a_mail_leaves_when_it_is_asked_for(with_login: str, sandbox: Sandbox) -
     assert letter.recipients == ("bob@example.net",)
 
 
+@pytest.mark.slow
 def test_a_password_for_an_address_is_not_sent_to_a_server_outside_its_domain(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -427,6 +428,7 @@ def test_of_a_bare_host_the_usual_ports_are_tried(sandbox: Sandbox, monkeypatch:
     assert statuses(found)["hello"] == "ok"
 
 
+@pytest.mark.slow
 def test_a_profile_is_examined_by_its_name(sandbox: Sandbox, names: Names) -> None:
     from pathlib import Path
 
@@ -461,7 +463,7 @@ def test_every_object_has_every_key_and_both_languages_the_same(sandbox: Sandbox
 
 
 KEYS = {"ok", "verdict", "target", "url", "server", "domain", "steps", "tried", "corrected", "certificate_ends",
-        "token_refused", "accepted", "arrival", "transcript", "sysexit"}  # fmt: skip
+        "token_refused", "accepted", "arrival", "transcript", "sysexit", "ways"}  # fmt: skip
 STEP_KEYS = {"name", "status", "finding", "milliseconds", "failure", "cause", "hint", "not", "command", "said",
              "raised", "details", "records"}  # fmt: skip
 TRIED_KEYS = {"url", "works", "tls", "milliseconds", "error"}

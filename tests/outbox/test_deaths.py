@@ -54,7 +54,19 @@ def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
 def begin(
     act: str, place: str, lane: str, point: str, number: int, on_unsure: str = "resend", *more: str
 ) -> subprocess.Popen[bytes]:
-    arguments = [sys.executable, doomed.__file__, act, place, lane, point, str(int(number)), on_unsure, *more]
+    arguments = [
+        sys.executable,
+        "-X",
+        "faulthandler",
+        doomed.__file__,
+        act,
+        place,
+        lane,
+        point,
+        str(int(number)),
+        on_unsure,
+        *more,
+    ]
     return subprocess.Popen(arguments, env=os.environ | {"PYTHONWARNINGS": "error"})
 
 

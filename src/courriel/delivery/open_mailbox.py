@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 def mailbox(setting: str | Route | Server, *, transcript: Transcript | None = None) -> PopSession | ImapSession:
     """Make the POP3 or IMAP session for a URL, a profile, a Route or a Server; open it with `with` or `open()`.
 
+        with courriel.mailbox("imaps://orders%40example.org@imap.example.org?password=env:MAIL_PASSWORD") as box:
+            for letter in box:
+                print(letter.sender.address, letter.subject)  # bob@example.org Order 7
+
     Both kinds yield letters (`for letter in box`); the URL decides which it is, and courriel.types.Mailbox is what both
     have. Raises InvalidUrl for a URL for sending, and what
     `Route.credentials` raises when the password cannot be read.

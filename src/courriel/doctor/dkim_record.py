@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from courriel.doctor.domain.name_service import Lookup
 from courriel.failures import Text
-from courriel.wire.dkim.key_record import KeyRecord, name_of
+from courriel.wire.dkim.key_record import KeyRecord, key_records_in, name_of
 from courriel.wire.dkim.keys import SigningKey
 from courriel.wire.dkim.tag_list import BrokenTagList
 
@@ -15,7 +15,7 @@ def missing_record(domain: str, selector: str, key: SigningKey, ask: Lookup) -> 
     answer = ask(name, "TXT")
     if not answer.certain:
         return Text(f"{name} : pas de réponse ({answer.why})", f"{name}: no answer ({answer.why})")
-    ours = [text for text in answer.values if "p=" in text.replace(" ", "")]
+    ours = key_records_in(answer.values)
     if not ours:
         doubled = f"{name}.{domain}"
         # Web forms add the domain by themselves, and whoever types all of the name gets it twice.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 from courriel import errors
 from courriel._dataclass import dataclass, replace
 from courriel._lazy_re import expression
@@ -100,12 +98,7 @@ def _of_route(text: str, profile: str) -> Target:
 
 
 def _with_server(route: Route) -> Route:
-    if route.ways:
-        named = [via for _, via in route.table if ":" not in via]
-        urls = [quote(way.url) for way in route.ways if way.server is not None]
-        each = "; ".join(f"courriel doctor {way}" for way in dict.fromkeys((*urls, *named)))
-        raise errors.UsageError(f"{route.name} is several ways, and each is examined by itself: {each}")
-    if route.server is None:
+    if route.server is None and not route.ways:
         raise errors.UsageError(f"{route.name} is no server: there is nothing to examine")
     return route
 

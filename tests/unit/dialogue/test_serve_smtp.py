@@ -307,6 +307,7 @@ def test_a_stuffed_body_comes_back_to_the_octet(body: str, cut: Cut) -> None:
     assert received(served) == [content]
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"..", b"a", b"\0"]), max_size=30), st.integers(1, 7))
 @settings(max_examples=examples(200), deadline=None)
 def test_any_content_comes_back_whatever_the_portions(parts: list[bytes], size: int) -> None:

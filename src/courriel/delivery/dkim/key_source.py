@@ -69,10 +69,11 @@ def _file(path: str, subject: str) -> bytes:
     except (OSError, ValueError) as broken:
         reason = (broken.strerror if isinstance(broken, OSError) else "") or type(broken).__name__
         raise errors.UsageError(f"{where}: {reason}", stage="compose", hint_id=KEY_UNUSABLE) from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)  # before it becomes a file: Python makes none of a folder
+        raise errors.UsageError(f"{where}: it is not a regular file", stage="compose", hint_id=KEY_UNUSABLE)
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise errors.UsageError(f"{where}: it is not a regular file", stage="compose", hint_id=KEY_UNUSABLE)
         if os.name != "nt" and status.st_mode & _OTHERS:
             raise errors.UsageError(
                 f"{subject} can be read or changed by other users (mode {stat.S_IMODE(status.st_mode):04o}), who could"

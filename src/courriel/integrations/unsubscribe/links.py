@@ -14,7 +14,6 @@ from courriel._dataclass import dataclass, field
 from courriel.integrations.unsubscribe.sealing import Purpose, Sealer
 from courriel.types import SecretReference
 
-_KEY_UNUSABLE = "KEY-UNUSABLE"  # its record in the failure table
 SHORTEST_KEY = 32
 """Octets of a key: fewer can be guessed from one link, without asking anybody."""
 UNDO_SECONDS = 3600
@@ -147,7 +146,7 @@ def _octets_of_key(key: str | bytes | SecretReference, host: str) -> bytes:
     if len(octets) < SHORTEST_KEY:
         raise errors.UsageError(
             f"the key of the links has {SHORTEST_KEY} octets at least; courriel unsubscribe new-key makes one",
-            hint_id=_KEY_UNUSABLE,
+            hint_id="KEY-UNUSABLE",
         )
     return octets
 
@@ -160,5 +159,5 @@ def _reference_of(text: str) -> SecretReference:
         raise errors.UsageError(
             "the key of the links is given by reference (file:unsubscribe.key, env:NAME, cmd:program), and this is"
             " something else; not shown, in case it is the key",
-            hint_id=_KEY_UNUSABLE,
+            hint_id="KEY-UNUSABLE",
         ) from None

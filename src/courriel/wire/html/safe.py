@@ -16,6 +16,7 @@ from courriel._lazy_re import expression
 from courriel.errors import MissingExtra
 from courriel.model.received.attachment import ReceivedAttachment
 from courriel.wire.html.bounds import bounded
+from courriel.wire.html.many_references import masked, unmasked
 
 LONGEST = 3_000_000
 """Characters of HTML that are read; more is cut."""
@@ -24,9 +25,10 @@ MOST_PICTURES = 24_000_000  # octets of all
 
 _PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"})
 _DATA = expression(r"(?i)data:image/(?:png|jpeg|jpg|gif|webp|bmp);base64,[A-Za-z0-9+/=\s]*\Z")
-_REMOTE = expression(r"(?i)\s{0,20}https?://")
-_LINK = expression(r"(?i)\s{0,20}(?:https?:|mailto:|tel:)")
-_BODY = expression(r"(?i)<body\b([^>]{0,2000})>")
+# Blanks as browsers strip them: behind another one, or without the slashes, an address is relative to the page.
+_REMOTE = expression(r"(?i)[ \t\r\n\f]{0,20}https?://")
+_LINK = expression(r"(?i)[ \t\r\n\f]{0,20}(?:https?://|mailto:|tel:)")
+_BODY = expression(r"(?i)<body\b([^<>]{0,2000}+)>")
 _STYLE_OF = expression(r"""(?i)\bstyle\s{0,5}=\s{0,5}(?:"([^"]{0,1500})"|'([^']{0,1500})')""")
 _COLOUR_OF = expression(r"""(?i)\bbgcolor\s{0,5}=\s{0,5}["']?(#?[a-zA-Z0-9]{1,30})""")
 _URL = expression(r"(?i)@import[^;]{0,2000};?|(?:url|image-set|image|src)\s{0,5}\([^)]{0,200000}\)?")
@@ -104,8 +106,9 @@ def safe_html(
     within = bounded(html[:LONGEST])
     tags, attributes = (_TAGS | {"style"}, _FRAMED_ATTRIBUTES) if framed else (_TAGS, _ATTRIBUTES)
     properties = None if framed else _PROPERTIES
+    without_references = masked(within)
     cleaned = nh3.clean(
-        within,
+        within if without_references is None else without_references,
         tags=tags,
         clean_content_tags=_DROPPED if framed else _DROPPED | {"style"},
         attributes=attributes,
@@ -115,9 +118,11 @@ def safe_html(
         strip_comments=True,
         filter_style_properties=properties,
     )
+    if without_references is not None:
+        cleaned = unmasked(cleaned)
     if framed:
         cleaned = _SHEET.sub(filtered.sheet, cleaned)
-    opening = _BODY.search(html)
+    opening = _BODY.search(within)
     if opening is not None:
         # A fragment has no body: its colours go to an element around it.
         style = nh3.clean(
@@ -137,7 +142,10 @@ class _Filter:
     def __init__(self, attachments: Iterable[ReceivedAttachment], *, remote_images: bool, framed: bool) -> None:
         self.held_back = 0
         self._left = MOST_PICTURES
-        self._attachments = tuple(attachments)
+        self._pictures: dict[str, list[ReceivedAttachment]] = {}
+        for file in attachments:
+            if file.content_id and file.content_type in _PICTURES:
+                self._pictures.setdefault(file.content_id, []).append(file)
         self._remote = remote_images
         self._framed = framed
 
@@ -186,8 +194,8 @@ class _Filter:
         from urllib.parse import unquote
 
         wanted = unquote(content_id).strip("<> ")
-        for file in self._attachments:
-            if file.content_id == wanted and file.content_type in _PICTURES and file.size <= LARGEST_PICTURE:
+        for file in self._pictures.get(wanted, ()):
+            if file.size <= LARGEST_PICTURE:
                 if file.size > self._left:
                     return None
                 self._left -= file.size
