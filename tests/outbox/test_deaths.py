@@ -97,6 +97,7 @@ def check(sandbox: Sandbox, tickets: Sequence[Ticket], *, hold: bool, certain: b
     assert not copies, "something was delivered that was never put"
 
 
+@pytest.mark.most_cases(60)
 @pytest.mark.parametrize(("manner", "point"), [each for each in product(MANNERS, POINTS) if each not in NO_SUCH_MOMENT])
 @pytest.mark.parametrize("on_unsure", ["resend", "hold"])
 def test_a_worker_is_killed(
