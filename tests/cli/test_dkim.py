@@ -258,6 +258,7 @@ def test_a_key_that_is_not_published_yet_verifies_what_it_signed(
     for file, told in ((rsa, "✓ valid  d=example.org s=s1 rsa"), (ed25519, "✓ valid  d=example.org s=e1 ed25519")):
         ran = courriel("dkim", "check", mail, "--key", file)
         assert (ran.status, told in ran.out) == (0, True), ran
+    assert "Not published yet? --key FILE" in courriel("dkim", "check", mail).err
     missing = courriel("dkim", "check", mail, "--key", "nowhere.pem", "--lang", "fr")
     assert missing.status == 78
     assert "la clé DKIM n'a pas pu être lue dans file:nowhere.pem" in missing.err

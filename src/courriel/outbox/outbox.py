@@ -346,7 +346,7 @@ class Outbox(Maintenance, AfterSending):
         worker = self.worker(
             workers=workers, lanes=lanes, confirm=confirm, ahead=ahead, sessions=sessions, per_host=per_host
         )
-        with stopped_by_signals(worker):
+        with stopped_by_signals(worker.ask_to_stop):
             worker.start()
             worker.wait()
             return worker.stop(grace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import io
 import os
 import pickle
 import sqlite3
@@ -15,11 +16,11 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.mail import EmailMessage, send_mail
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from courriel import Outbox, Sandbox, State, errors
-from courriel.integrations.django import refused, send_queued, sent
+from courriel.integrations.django import refused, returned, send_queued, sent
 from courriel.integrations.django.models import Mail
 from courriel.integrations.django.queueing.databases import outbox_on, place_of
 
@@ -443,3 +444,27 @@ def test_mail_that_somebody_waits_for_passes_an_unsubscription(sandbox: Sandbox,
     send_queued()
 
     assert receipt.courriel.status == "sent"
+
+
+def test_bounces_are_taken_by_a_command_and_told_by_signals(sandbox: Sandbox, mailer: Any) -> None:
+    mailer(url=sandbox.url, outbox=True)
+    heard: list[dict[str, str]] = []
+
+    def on_returned(ticket: Any, result: Any, **_: Any) -> None:
+        heard.append({name: standing.value for name, standing in result.standings.items()})
+
+    message().send()
+    send_queued()
+    sandbox.bounce(sandbox.letters[-1])
+    mailbox = sandbox.imap_url.replace("://", "://ada%40example.org:secret@")
+    out = io.StringIO()
+    returned.connect(on_returned)
+    try:
+        call_command("courriel_bounces", mailbox, "--once", stdout=out)
+    finally:
+        returned.disconnect(on_returned)
+
+    assert out.getvalue() == "returned bob@example.org 550 5.1.1 no such user\n"
+    assert heard == [{"bob@example.org": "returned"}]
+    with pytest.raises(CommandError, match="no profile has the name"):
+        call_command("courriel_bounces", "nobox", "--once")

@@ -14,7 +14,7 @@ from courriel.cli.i18n import Bilingual, say, visible
 
 if TYPE_CHECKING:
     from courriel.cli.reporting import Report
-    from courriel.doctor.domain.name_service import Lookup
+    from courriel.doctor.domain.name_service import DnsAnswer, Kind, Lookup
     from courriel.doctor.signature_check import SignatureReport
     from courriel.wire.dkim.verifying import DkimVerdict
 
@@ -58,11 +58,26 @@ def check(manner: GlobalOptions, file: str, name_server: str | None, key_file: s
 
     report = Report(manner)
     ask = _records_of_key(key_file) if key_file else _name_service(name_server or "")
+    unpublished: list[str] = []
+
+    def noted(name: str, kind: Kind, /) -> DnsAnswer:
+        answer = ask(name, kind)
+        if answer.void:
+            unpublished.append(name)
+        return answer
+
     with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as mail:
-        found = check_signatures(mail, ask)
+        found = check_signatures(mail, noted)
     status = _status(found)
     if not report.values(_document(found, status)):
         _print(report, found)
+        if unpublished and status:
+            report.aside(
+                say(
+                    "Pas encore publiée ? --key FICHIER vérifie avec la clé elle-même.",
+                    "Not published yet? --key FILE verifies with the key itself.",
+                )
+            )
     report.count(status)
     return report.status
 

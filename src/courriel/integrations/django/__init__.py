@@ -22,7 +22,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from courriel.integrations.django.backend import EmailBackend as EmailBackend
     from courriel.integrations.django.queueing.putting import QueuedMail as QueuedMail
+    from courriel.integrations.django.signals import complained as complained
     from courriel.integrations.django.signals import refused as refused
+    from courriel.integrations.django.signals import reported as reported
+    from courriel.integrations.django.signals import returned as returned
     from courriel.integrations.django.signals import sent as sent
     from courriel.integrations.django.signals import unsure as unsure
     from courriel.integrations.django.unsubscribe.options import unsubscribe_link as unsubscribe_link
@@ -31,7 +34,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "EmailBackend": "backend",
     "QueuedMail": "queueing.putting",
+    "complained": "signals",
     "refused": "signals",
+    "reported": "signals",
+    "returned": "signals",
     "send_queued": "worker",
     "sent": "signals",
     "unsubscribe_link": "unsubscribe.options",

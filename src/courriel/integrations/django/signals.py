@@ -1,5 +1,5 @@
 """
-Signals of mails: `sent`, `refused` and `unsure`.
+Signals of mails: `sent`, `refused` and `unsure`; of reports about them: `returned`, `complained` and `reported`.
 
     from django.dispatch import receiver
     from courriel.integrations.django import refused
@@ -11,8 +11,8 @@ Signals of mails: `sent`, `refused` and `unsure`.
 by this process at once, and None from an outbox; `ticket` is the mail's Ticket in the outbox, else None; `result` is
 the Receipt or the error of direct sending, and the MailInfo of a mail in the outbox. `refused` comes when at least one
 recipient was refused for good, `sent` when all were accepted, `unsure` when a mail may have been delivered and nobody
-knows. From an outbox they come at least once each, in the worker's process, after the outcome is written down. What a
-receiver raises is logged, and disturbs no mail.
+knows. From an outbox they come at least once each, in the worker's process, after the outcome is written down; those of
+reports in that of `manage.py courriel_bounces`. What a receiver raises is logged, and disturbs no mail.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from django.dispatch import Signal
 sent = Signal()
 refused = Signal()
 unsure = Signal()
+returned = Signal()
+complained = Signal()
+reported = Signal()
 
 logger = logging.getLogger("courriel.django")
 

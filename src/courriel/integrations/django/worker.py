@@ -42,6 +42,9 @@ def opened_outbox(using: str, mailers: dict[str, MailerOptions]) -> Generator[Ou
         outbox.on("sent", _teller(signals.sent))
         outbox.on("failed", _teller(signals.refused))
         outbox.on("unsure", _teller(signals.unsure))
+        outbox.on("returned", _teller(signals.returned))
+        outbox.on("complained", _teller(signals.complained))
+        outbox.on("reported", _teller(signals.reported))
         yield outbox
 
 

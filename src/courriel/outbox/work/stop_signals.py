@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import signal
 import threading
-
-from courriel.outbox.work.worker import Worker
+from collections.abc import Callable
 
 STOPS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name))
 
 
 class stopped_by_signals:  # noqa: N801 - used like a function after `with`
-    """Context in which SIGTERM and SIGINT stop a worker gently; only in the main thread."""
+    """Context in which SIGTERM and SIGINT ask a worker or a watch to stop; only in the main thread."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+    def __init__(self, ask_to_stop: Callable[[], object]) -> None:
+        self._ask_to_stop = ask_to_stop
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> None:
@@ -23,7 +22,7 @@ class stopped_by_signals:  # noqa: N801 - used like a function after `with`
                 self._before[number] = signal.signal(number, self._stop)
 
     def _stop(self, number: int, frame: object) -> None:
-        self._worker.ask_to_stop()
+        self._ask_to_stop()
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         for number, handler in self._before.items():
