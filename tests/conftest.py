@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -28,12 +29,21 @@ def pytest_configure(config: pytest.Config) -> None:
         fast_part.keep_files_in_memory()
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Import no file in the fast part of which it would run no test."""
+    if settings.get_current_profile_name() == "fast" and fast_part.left_out_whole(collection_path):
+        return True
+    return None
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> Generator[None]:
     """Leave most cases of large matrices to the whole run."""
     yield
     if settings.get_current_profile_name() == "fast":
         fast_part.thin_out(metafunc)
+    else:
+        fast_part.keep_most(metafunc)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,4 +1,4 @@
-"""The reading of the README, against a real Dovecot: what is attached to unread letters, kept in a folder."""
+"""The reading of the page of samples, against a real Dovecot: what is attached to unread letters, kept in a folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 import courriel
 from courriel import ImapSession, Message, Password, Security, Server, Trust
-from docs.test_readme import READMES, block
+from docs.test_readme import TOURS, block
 from servers.accounts import CLEO
 from servers.dovecot import Dovecot
 
@@ -19,9 +19,9 @@ INVOICE = Message(sender="bob@example.org", to=CLEO.user, subject="Invoice 42", 
 )
 
 
-@pytest.mark.parametrize("readme", READMES)
+@pytest.mark.parametrize("page", TOURS)
 def test_what_is_attached_to_unread_letters_is_kept_once(
-    readme: str, dovecot: Dovecot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: str, dovecot: Dovecot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MAIL_PASSWORD", CLEO.password)
@@ -32,9 +32,9 @@ def test_what_is_attached_to_unread_letters_is_kept_once(
     ) as mailbox:
         mailbox.flag(mailbox.search(), "seen")
         mailbox.append(INVOICE, "INBOX", flags=())
-    folder = "invoices" if readme == "README.md" else "factures"
+    folder = "orders" if page == "docs/tour.md" else "commandes"
     (tmp_path / folder).mkdir()
-    program = block(readme, "courriel.mailbox(").replace(
+    program = block(page, "courriel.mailbox(").replace(
         "ada@imap.example.org", f"{CLEO.user.replace('@', '%40')}@{dovecot.host}:{dovecot.imaps_port}"
     )
 

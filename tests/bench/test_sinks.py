@@ -149,6 +149,7 @@ def test_a_sink_speaks_tls_and_takes_a_password(kind: str, certificates: Path) -
         assert sink.received() == expected(DOTS)
 
 
+@pytest.mark.slow
 def test_a_sink_speaks_tls_at_once(kind: str, certificates: Path) -> None:
     context = ssl.create_default_context(cafile=certificates / "ca.pem")
     secure = ("-s", str(certificates / "server.pem"), str(certificates / "server.key"), "-t")
@@ -162,6 +163,7 @@ def test_a_sink_speaks_tls_at_once(kind: str, certificates: Path) -> None:
         assert line.sendmail("a@example.org", ["b@example.org"], PLAIN) == {}
 
 
+@pytest.mark.slow
 def test_a_sink_ends_when_nobody_holds_its_input(kind: str) -> None:
     sink = start(kind)
 

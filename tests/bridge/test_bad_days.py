@@ -26,6 +26,7 @@ CONTENT = b"Subject: x\r\n\r\ntext\r\n"
 # The provider.
 
 
+@pytest.mark.slow
 def test_a_provider_that_is_away_at_the_start_is_told_of_and_the_login_may_be_tried_later(
     opened: Open, client: Connect, sandbox: Sandbox
 ) -> None:
@@ -72,6 +73,7 @@ def test_a_bridge_in_asyncio_and_on_the_other_loopback_serves_too(sandbox: Sandb
     assert lines[-2:] == [b"235 2.7.0 Logged in", b"221 2.0.0 Goodbye"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_child_process_does_not_end_the_bridge_of_its_parent(opened: Open, client: Connect, sandbox: Sandbox) -> None:
@@ -351,6 +353,7 @@ def test_the_password_alone_opens_nothing_for_an_unknown_user(opened: Open, clie
     assert len(sandbox.sessions) == before
 
 
+@pytest.mark.slow
 def test_two_clients_at_once_do_not_wait_for_each_other(opened: Open, client: Connect, sandbox: Sandbox) -> None:
     running = opened(by_token(sandbox.tls_url))
     slow, quick = client(running.bridge.smtp_port), client(running.bridge.smtp_port)
@@ -397,6 +400,7 @@ def test_a_client_that_hangs_up_after_the_dot_does_not_undo_the_mail(
     assert running.next_session().session.taken == 1
 
 
+@pytest.mark.slow
 def test_a_client_that_hangs_up_before_the_dot_sends_nothing(opened: Open, client: Connect, sandbox: Sandbox) -> None:
     running = opened(by_token(sandbox.tls_url))
     program = client(running.bridge.smtp_port)
@@ -482,6 +486,7 @@ def test_smtplib_hears_of_a_mail_in_doubt_as_a_lost_server(opened: Open, sandbox
             program.sendmail(ADA.user, ["bob@example.org"], CONTENT)
 
 
+@pytest.mark.slow
 def test_each_way_to_log_in_is_taken(opened: Open, sandbox: Sandbox) -> None:
     running = opened(by_token(sandbox.tls_url))
     for mechanism in ("PLAIN", "LOGIN", "CRAM-MD5"):

@@ -61,6 +61,7 @@ def reader() -> Callable[[int], Reader]:
 # POP3.
 
 
+@pytest.mark.slow
 def test_pop3_answers_are_the_providers_to_the_octet(opened: Open, sandbox: Sandbox, box: str) -> None:
     reader = Reader(opened(box).bridge.pop3_port)
     assert reader.log_in().startswith(b"+OK")
@@ -104,6 +105,7 @@ def test_a_letter_that_breaks_off_never_gets_an_end(opened: Open, sandbox: Sandb
     assert isinstance(running.next_session().session.error, errors.ConnectionFailed)
 
 
+@pytest.mark.slow
 def test_a_provider_lost_at_quit_is_not_spoken_for(opened: Open, sandbox: Sandbox, box: str) -> None:
     running = opened(box)
     reader = Reader(running.bridge.pop3_port)
@@ -115,6 +117,7 @@ def test_a_provider_lost_at_quit_is_not_spoken_for(opened: Open, sandbox: Sandbo
     reader.close()
 
 
+@pytest.mark.slow
 def test_a_refused_login_of_pop3_is_the_providers_own_text(opened: Open, sandbox: Sandbox, box: str) -> None:
     running = opened(box)
     sandbox.answer("authenticate", "-ERR [AUTH] the token is no good")
@@ -334,6 +337,7 @@ def test_too_many_mistakes_end_the_session(opened: Open, imap_provider: MakeProv
 # A client that has said everything, and a provider that says more.
 
 
+@pytest.mark.slow
 def test_a_client_that_closes_its_half_gets_all_answers(opened: Open, sandbox: Sandbox) -> None:
     for _ in range(3):
         courriel.send(via=sandbox.url, sender="bob@example.org", to=ADA.user, subject="x", text="x" * 60_000)

@@ -78,6 +78,7 @@ def test_a_named_file_that_is_not_there_is_misuse(courriel: Courriel) -> None:
     assert "not-there.toml" in ran.err
 
 
+@pytest.mark.slow
 def test_an_error_says_which_file_chose_the_server(courriel: Courriel, file: Path) -> None:
     file.write_text('url = "smtps://127.0.0.1:1?timeout=5"', encoding="utf-8")
     arguments = ("send", "--from", "ada@example.org", "--to", "bob@example.org", "--text", "x", "--config", str(file))

@@ -52,6 +52,7 @@ def profile(url: str, *more: str) -> Path:
 # What is shown.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("language", "first", "label", "last"),
     [
@@ -111,6 +112,7 @@ def test_without_a_target_the_default_setting_is_examined(
     assert courriel("doctor", "--json").json["url"] == sandbox.url.replace("?tls=none", "")
 
 
+@pytest.mark.slow
 def test_the_dialogue_is_shown_on_request(courriel: Run, url: str) -> None:
     assert "C: EHLO" not in courriel("doctor", url).out
     assert "C: EHLO" in courriel("doctor", url, "--transcript").out
@@ -262,6 +264,7 @@ def test_a_report_over_an_older_one_is_whole_or_not_there(
 # --watch.
 
 
+@pytest.mark.slow
 def test_watching_is_silent_while_all_is_well(courriel: Run, own_state: Path, url: str, names: Names) -> None:
     arguments = ("doctor", url, "--watch", "--from", "ada@sub.good.test", "--dns", names.at)
 
@@ -302,6 +305,7 @@ def test_a_damaged_state_begins_anew(courriel: Run, own_state: Path, url: str, n
     assert json.loads(state.read_text())["dmarc"].startswith("v=DMARC1")
 
 
+@pytest.mark.slow
 def test_a_token_that_is_refused_has_a_status_of_its_own(
     courriel: Run, sandbox: Sandbox, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -420,6 +424,7 @@ def test_without_a_yes_nothing_is_changed(courriel: Run, sandbox: Sandbox, yes: 
     assert "To write it into the profile: courriel doctor billing --fix" in courriel("doctor", "billing").err
 
 
+@pytest.mark.slow
 def test_what_somebody_has_written_meanwhile_is_kept(
     courriel: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -440,6 +445,7 @@ def test_what_somebody_has_written_meanwhile_is_kept(
     assert "somebody has changed it meanwhile: nothing was written" in ran.err
 
 
+@pytest.mark.slow
 def test_nobody_at_the_terminal_is_a_no(courriel: Run, sandbox: Sandbox) -> None:
     file = profile(f"smtps://127.0.0.1:{sandbox.port}?ca={sandbox.ca}")
     before = file.read_text()

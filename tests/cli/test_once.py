@@ -36,6 +36,7 @@ def ended(courriel: Run, status: int, kind: str | None, mails: int = 1, lane: st
     return english
 
 
+@pytest.mark.slow
 def test_all_was_sent(courriel: Run, via: Sandbox) -> None:
     queue(courriel)
 
@@ -56,6 +57,7 @@ def test_a_mail_whose_time_comes_later_is_no_failure(courriel: Run, via: Sandbox
     ended(courriel, 0, None)
 
 
+@pytest.mark.slow
 def test_the_server_is_away(courriel: Run, monkeypatch: pytest.MonkeyPatch, closed_port: int) -> None:
     monkeypatch.setenv("COURRIEL_URL", f"smtp://127.0.0.1:{closed_port}")
     queue(courriel)
@@ -66,6 +68,7 @@ def test_the_server_is_away(courriel: Run, monkeypatch: pytest.MonkeyPatch, clos
     assert "refused" in ran.err
 
 
+@pytest.mark.slow
 def test_the_password_is_wrong(courriel: Run, via: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     via.answer("authenticate", "535 5.7.8 bad credentials")
     monkeypatch.setenv("COURRIEL_URL", via.url.replace("://", "://ada:secret@"))
@@ -86,6 +89,7 @@ def test_the_lane_is_stopped(courriel: Run, via: Sandbox) -> None:
     assert "courriel outbox resume default" in ran.err
 
 
+@pytest.mark.slow
 def test_the_lane_is_not_known_here(courriel: Run, via: Sandbox) -> None:
     queue(courriel, "--via", "elsewhere", "--elsewhere")
 
@@ -115,6 +119,7 @@ def test_one_recipient_is_put_off(courriel: Run, via: Sandbox) -> None:
     assert (found.status, "to be tried again later" in found.err) == (75, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reply", "more", "status"),
     [("550 5.1.1 no such user", (), 67), ("550 5.1.1 no such user", ("--to", "carl@example.org"), 69)],
@@ -128,6 +133,7 @@ def test_a_mail_failed(courriel: Run, via: Sandbox, reply: str, more: tuple[str,
     assert (found.status, found.objects[-1]["sysexit"], found.objects[-1]["failed"]) == (status, status, 1)
 
 
+@pytest.mark.slow
 def test_a_mail_is_in_doubt(courriel: Run, via: Sandbox) -> None:
     via.answer("message", "hang up", times=1)
     queue(courriel, "--on-unsure", "hold")
@@ -137,6 +143,7 @@ def test_a_mail_is_in_doubt(courriel: Run, via: Sandbox) -> None:
     assert (found.status, found.err.count("may have left")) == (69, 1)
 
 
+@pytest.mark.slow
 def test_the_gravest_decides_and_other_lanes_do_not_count(courriel: Run, via: Sandbox) -> None:
     via.answer("recipient", "550 5.1.1 no such user", times=1)
     queue(courriel)

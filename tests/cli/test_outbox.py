@@ -160,6 +160,7 @@ def test_json_has_an_object_for_each_mail(courriel: Run, via: Sandbox) -> None:
     }
 
 
+@pytest.mark.slow
 def test_mails_are_held_released_canceled_and_tried_at_once(courriel: Run, via: Sandbox) -> None:
     held, canceled = queue(courriel), queue(courriel)
 
@@ -197,6 +198,7 @@ def test_who_takes_a_mail_back_hears_who_has_it_and_who_may_have_it(
     assert third.json["unsure"] == 1
 
 
+@pytest.mark.slow
 def test_a_mail_that_waits_is_tried_at_once(courriel: Run, via: Sandbox) -> None:
     via.answer("message", "450 4.2.0 not now", times=1)
     mail = queue(courriel)
@@ -249,6 +251,7 @@ def test_what_is_held_is_one_line_with_what_is_known_and_the_commands_to_decide(
     )
 
 
+@pytest.mark.slow
 def test_a_person_has_a_held_mail_sent_and_may_say_so_twice(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
     mail = queue(courriel)
     unsure(tmp_path / "outbox.db")
@@ -330,6 +333,7 @@ def test_stats_say_what_whoever_is_on_call_wants_to_know(
     assert ("1/min (over 60 s)" if language == "en" else "1/min (sur 60 s)") in ran.out
 
 
+@pytest.mark.slow
 def test_machines_get_the_figures_as_an_object(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
     via.answer("recipient", "550 5.1.1 no such user", times=1)
     queue(courriel)
@@ -351,6 +355,7 @@ def test_machines_get_the_figures_as_an_object(courriel: Run, via: Sandbox, tmp_
     assert set(found) >= {"at", "counts", "lanes"}
 
 
+@pytest.mark.slow
 def test_a_lane_is_paused_and_resumed(courriel: Run, via: Sandbox) -> None:
     queue(courriel)
 
@@ -365,6 +370,7 @@ def test_a_lane_is_paused_and_resumed(courriel: Run, via: Sandbox) -> None:
     assert len(via.letters) == 1
 
 
+@pytest.mark.slow
 def test_mails_are_listed_and_counted(courriel: Run, via: Sandbox) -> None:
     first = queue(courriel)
     courriel("worker", "--once")

@@ -56,6 +56,7 @@ def test_a_recipient_in_doubt_is_never_said_to_be_untried(courriel: Run, via: Sa
     assert found == [("bob@example.org", "in doubt")]
 
 
+@pytest.mark.slow
 def test_who_is_put_off_is_not_said_to_be_refused_for_good(courriel: Run, via: Sandbox) -> None:
     via.answer("recipient", "450 4.2.0 later", when="bob@example.org")
     mail = queue(courriel, "--to", "carl@example.org")
@@ -69,6 +70,7 @@ def test_who_is_put_off_is_not_said_to_be_refused_for_good(courriel: Run, via: S
     assert found == [("bob@example.org", "deferred"), ("carl@example.org", "accepted")]
 
 
+@pytest.mark.slow
 def test_recipients_of_an_expired_mail_are_listed_as_such(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
     mail = queue(courriel, "--to", "carl@example.org")
     change(tmp_path, "UPDATE outbox_mail SET created = created - 1e6, expires = expires - 1e6, due = due - 1e6")
@@ -93,6 +95,7 @@ def test_recipients_of_a_canceled_mail_are_listed_as_such(courriel: Run, via: Sa
     assert found == [("bob@example.org", "canceled")]
 
 
+@pytest.mark.slow
 def test_a_mail_that_could_not_leave_is_not_said_to_be_untried(
     courriel: Run, monkeypatch: pytest.MonkeyPatch, closed_port: int
 ) -> None:
@@ -137,6 +140,7 @@ def test_every_word_that_the_outbox_writes_as_a_reason_is_known() -> None:
 # Retrying, and ids.
 
 
+@pytest.mark.slow
 def test_a_failed_mail_is_tried_again_by_its_key_and_accepted_recipients_get_nothing(
     courriel: Run, via: Sandbox
 ) -> None:
@@ -279,6 +283,7 @@ def test_a_profile_that_is_not_there_is_refused_before_anything_is_queued(courri
     assert not (tmp_path / "outbox.db").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("profiles")
 def test_a_lane_that_no_worker_here_knows_is_the_reason_why_a_mail_waits(courriel: Run) -> None:
     mail = queue(courriel, "--via", "billign", "--elsewhere")

@@ -25,6 +25,7 @@ def test_the_version_is_that_of_the_library(process: Run) -> None:
     assert (ran.status, ran.out, ran.err) == (0, f"courriel {library.__version__}\n", "")
 
 
+@pytest.mark.slow
 def test_starting_loads_click_and_nothing_that_is_heavy() -> None:
     asked = "import sys; from courriel.cli.main import main; main(['--help']); print(*sys.modules)"
 
@@ -266,3 +267,25 @@ def test_an_unknown_error_is_reported_as_unknown(courriel: Run) -> None:
     assert (ran.status, ran.out) == (65, "")
     assert "I do not know this one" in ran.err
     assert courriel("explain", stdin=b"").status == 64
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="closed by a shell")
+@pytest.mark.parametrize(("closed", "told"), [("<&-", True), (">&-", False), ("2>&-", True), ("<&- >&- 2>&-", False)])
+def test_a_stream_that_was_closed_is_the_null_device(tmp_path: Path, closed: str, *, told: bool) -> None:
+    """As some services and cron jobs start a program: the mail leaves, and nothing is printed into its connection."""
+    mail = tmp_path / "mail.eml"
+    mail.write_bytes(b"From: ada@example.org\r\nTo: bob@example.org\r\nSubject: x\r\n\r\nHi\r\n")
+    started = [sys.executable, "-m", "courriel", "send", str(mail), "--via"]
+    with Sandbox() as server:
+        ran = subprocess.run(
+            ["sh", "-c", f'exec "$@" {closed}', "sh", *started, f"smtp://127.0.0.1:{server.port}"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+        assert ran.returncode == 0, ran.stderr
+        assert [letter.recipients for letter in server.letters] == [("bob@example.org",)]
+        assert ("accepted" in ran.stdout) is told

@@ -228,15 +228,12 @@ def test_listening_beyond_loopback_gives_a_warning() -> None:
         assert server.stderr.readline().startswith("warning: 0.0.0.0 is not this machine alone")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("locale", "expected"),
     [
         ("fr_FR.UTF-8", ["emailOptionSécuriséTLS", "Tout s'est passé comme annoncé.", "À faire : ", "Cause : "]),
-        pytest.param(
-            "en_GB.UTF-8",
-            ["emailOptionSecuredTLS", "All went as announced.", "Fix: ", "Cause: "],
-            marks=pytest.mark.slow,
-        ),
+        ("en_GB.UTF-8", ["emailOptionSecuredTLS", "All went as announced.", "Fix: ", "Cause: "]),
     ],
 )
 def test_the_demo_does_what_it_says_and_leaves_the_mails(

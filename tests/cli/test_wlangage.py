@@ -80,6 +80,7 @@ def test_the_same_as_json(run: Run, program: Path) -> None:
     assert ran.objects[1]["arrived"]["to"] == ["bob@example.org"]
 
 
+@pytest.mark.slow
 def test_another_server_takes_the_place_of_the_programs_own(run: Run, program: Path) -> None:
     with Sandbox(users={"ada": "tres-secret"}) as sandbox:
         ran = run("wlangage", "run", program, "--set", "sNom=ada", "--via", sandbox.starttls_url)
@@ -172,6 +173,12 @@ def test_mistakes_at_the_command_line(run: Run, tmp_path: Path, given: tuple[str
 
     assert (ran.status, ran.out) == (status, "")
     assert "secret" not in ran.err
+
+
+def test_a_file_that_is_missing_is_told_in_french(run: Run, tmp_path: Path) -> None:
+    ran = run("wlangage", "run", tmp_path / "absent.wl", "--lang", "fr")
+
+    assert ran.err == f"erreur : {tmp_path}/absent.wl : fichier ou dossier introuvable\n"
 
 
 def test_a_program_written_by_windows_is_read(run: Run, tmp_path: Path) -> None:

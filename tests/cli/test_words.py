@@ -133,6 +133,7 @@ def test_states_are_taken_as_they_are_displayed(courriel: Run, state: str) -> No
         assert courriel("outbox", "list", "--outbox", "o.db", "--state", name).status == 0
 
 
+@pytest.mark.slow
 def test_the_state_that_stats_shows_lists_the_mail(courriel: Run) -> None:
     for language in ("fr", "en"):
         courriel("send", "--queue", "--outbox", "o.db", "--via", "memory:", "--key", "1", *LETTER, "--lang", language)

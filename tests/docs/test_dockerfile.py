@@ -11,6 +11,8 @@ import tomllib
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -64,6 +66,7 @@ def test_the_version_of_python_is_one_that_courriel_runs_on() -> None:
     assert f"Programming Language :: Python :: {found[1]}" in project["classifiers"]
 
 
+@pytest.mark.slow
 def test_the_command_serves_mail_and_page_without_a_password() -> None:
     words = [sys.executable, "-m", "courriel", *command()[1:], "--json"]
     words = ["127.0.0.1" if word == "0.0.0.0" else "0" if word.isdigit() else word for word in words]

@@ -63,6 +63,7 @@ def test_every_example_runs(page: str, tmp_path: Path, monkeypatch: pytest.Monke
 # systemd.
 
 
+@pytest.mark.slow
 def test_systemd_has_nothing_to_say_about_the_unit(tmp_path: Path) -> None:
     need(ANALYZE)
     unit = tmp_path / UNIT.name

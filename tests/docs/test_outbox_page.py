@@ -22,6 +22,7 @@ PAGES = ["docs/outbox.md", "docs/outbox.fr.md"]
 OF_SESSIONS = {"on_refused", "wishes"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_every_example_runs(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -95,6 +95,7 @@ def test_the_tables_have_every_option_stage_and_extra() -> None:
     assert set(tables["extra"]) == set(project["optional-dependencies"])
 
 
+@pytest.mark.slow
 def test_the_tables_have_every_variable_of_the_environment() -> None:
     # Django's settings are on its page.
     files = [path for path in (ROOT / "src/courriel").rglob("*.py") if "django" not in path.parts]

@@ -1,4 +1,4 @@
-"""The page on templates does what it says, and so do the READMEs where they speak of them."""
+"""The page on templates does what it says, and so do the pages of samples where they speak of them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def test_the_page_sends_to_each_row(page: str, kind: str, capsys: pytest.Capture
     assert capsys.readouterr().out.splitlines() == ["('bob@example.org',)", "('zoe@example.org',)"]
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
-def test_the_readme_prints_what_it_says(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("page", ["docs/tour.md", "docs/tour.fr.md"])
+def test_the_tour_prints_what_it_says(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = _block(page)
 
     exec(code, {})

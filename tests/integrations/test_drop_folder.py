@@ -47,6 +47,7 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
         yield outbox
 
 
+@pytest.mark.slow
 def test_sendmail_leaves_a_mail_that_only_the_group_reads(sendmail: Sendmail, folder: Path) -> None:
     ran = sendmail.run(
         ["-t", "-f", "ada"], b"To: root, bob@example.org\n\nHello.\n", COURRIEL_DROP=str(folder), COURRIEL_OUTBOX=""

@@ -41,6 +41,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("more", "sessions"), [("", 3), ("&pool=2", 1)])
 def test_flask_signs(more: str, sessions: int) -> None:
     app = Flask("shop")

@@ -62,6 +62,7 @@ def test_a_fastapi_service_sends_now_and_soon(sandbox: Sandbox, tmp_path: Path) 
     assert "QUIT" in str(by_pool[0].transcript)
 
 
+@pytest.mark.slow
 def test_starlette_alone_needs_no_fastapi(sandbox: Sandbox) -> None:
     async def now(request: Request) -> Response:
         receipt = await pool(request).send(MESSAGE)
@@ -88,6 +89,7 @@ def test_what_is_no_address_is_said_in_the_language_of_the_request(
     assert sandbox.sessions == []
 
 
+@pytest.mark.slow
 def test_a_server_that_puts_off_is_503_with_retry_after(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.answer("recipient", "451 4.7.1 greylisted")
 
@@ -102,6 +104,7 @@ def test_a_server_that_puts_off_is_503_with_retry_after(sandbox: Sandbox, tmp_pa
     assert "greylisted" not in answer.text
 
 
+@pytest.mark.slow
 def test_a_mail_in_doubt_is_not_to_be_sent_again(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.answer("message", "hang up")
 
@@ -164,6 +167,7 @@ def test_every_error_has_a_status_with_words_in_both_languages(caplog: pytest.Lo
                 assert answer.headers["content-language"] == language
 
 
+@pytest.mark.slow
 def test_what_is_the_services_own_fault_is_logged_with_its_traceback(
     sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

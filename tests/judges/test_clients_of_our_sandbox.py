@@ -133,6 +133,7 @@ def test_aiosmtplib_sends(sandbox: Sandbox, security: str) -> None:
     assert (sandbox.letters[0].user, sandbox.letters[0].text) == ("ada", "Bonjour\n.\n..\nfin\n")
 
 
+@pytest.mark.slow
 def test_aiosmtplib_is_many_at_once(sandbox: Sandbox) -> None:
     async def crowd() -> None:
         await asyncio.gather(

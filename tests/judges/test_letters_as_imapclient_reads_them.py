@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from imapclient.response_parser import parse_fetch_response
@@ -14,6 +15,7 @@ from courriel.wire.imap.parser import ImapParser
 FLAGS = st.sampled_from(["\\Seen", "\\Answered", "$Work", "NonJunk", "a.b-c_d"])
 
 
+@pytest.mark.slow
 @given(
     st.integers(1, 2**32 - 1),
     st.integers(0, 10**9),

@@ -46,6 +46,7 @@ def test_a_page_that_redirects_elsewhere_ends_with_the_time_and_asks_for_no_toke
     assert oauth.asked == []
 
 
+@pytest.mark.slow
 def test_the_redirect_of_one_login_is_nothing_to_another(oauth: OAuthServer, browser: list[str]) -> None:
     """Its browser comes back at the port of the other."""
     client = OAuthClient(microsoft("firm.example", authority=oauth.url), oauth.client_id)

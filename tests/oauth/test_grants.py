@@ -119,6 +119,7 @@ def test_client_credentials_go_with_the_secret(oauth: OAuthServer) -> None:
     assert not tokens.refresh_token
 
 
+@pytest.mark.slow
 def test_client_credentials_go_with_a_signed_assertion(oauth: OAuthServer, certificate: Certificate) -> None:
     oauth.secret = SECRET
 
@@ -343,6 +344,7 @@ def test_a_server_that_is_not_there_may_be_asked_again() -> None:
     assert refused.value.hint_id == "OAUTH-SERVER-TROUBLE"
 
 
+@pytest.mark.slow
 def test_a_server_that_drips_is_left(oauth: OAuthServer) -> None:
     released = threading.Event()
 

@@ -52,6 +52,7 @@ def test_a_url_logs_in_by_a_stored_login(sandbox: Sandbox, stored: StoredLogin, 
     assert session.session.user == USER
 
 
+@pytest.mark.slow
 def test_asyncio_does_the_same(sandbox: Sandbox, stored: StoredLogin) -> None:
     assert asyncio.run(courriel.asend(via=url_of(sandbox), **LETTER)).complete
 

@@ -46,6 +46,7 @@ def silent() -> Iterator[Callable[..., None]]:
     over.set()
 
 
+@pytest.mark.slow
 def test_nobody_waits_for_an_answer_about_another_mail(
     outbox: Outbox, sandbox: Sandbox, unsure: Ticket, silent: Callable[..., None]
 ) -> None:
@@ -81,6 +82,7 @@ def test_the_lease_of_a_mail_in_question_is_extended(
     assert lost == 0
 
 
+@pytest.mark.slow
 def test_what_nobody_answers_in_time_is_sent_as_the_mail_says(
     outbox: Outbox, sandbox: Sandbox, unsure: Ticket, silent: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

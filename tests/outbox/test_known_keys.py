@@ -136,6 +136,7 @@ def test_who_got_it_already_is_compared_too(outbox: Outbox) -> None:
         outbox.put(Message(**FIELDS | {"to": ["bob@example.org"]}), via="null:", key="k")
 
 
+@pytest.mark.slow
 def test_a_large_mail_is_compared_to_its_end(outbox: Outbox) -> None:
     def message(last: bytes) -> Message:
         return Message(**FIELDS | {"attachments": (Attachment.data(b"x" * 900_000 + last, "f.bin"),)})

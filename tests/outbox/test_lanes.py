@@ -329,6 +329,7 @@ def test_threads_wait_for_room_at_a_host(outbox: Outbox, crowd: Crowd, opened: O
     assert opened.peak <= 4  # two that say goodbye to make room for two
 
 
+@pytest.mark.slow
 def test_lanes_have_their_turns(outbox: Outbox, crowd: Crowd) -> None:
     """A lane with much mail keeps one with little waiting for no more than a batch."""
     crowded, quiet = lanes_to(crowd, 2)

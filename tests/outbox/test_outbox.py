@@ -44,6 +44,7 @@ def nobody_s_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
+@pytest.mark.slow
 def test_a_mail_is_put_sent_and_looked_up(outbox: Outbox, sandbox: Sandbox) -> None:
     ticket = outbox.put(message(1), via=sandbox.url, key="invoice-1")
     assert ticket.status is State.READY
@@ -88,6 +89,7 @@ def test_those_who_await_say_the_same_words(place: str, sandbox: Sandbox) -> Non
     assert len(sandbox.letters) == 1
 
 
+@pytest.mark.slow
 def test_every_copy_is_the_same_to_the_octet(outbox: Outbox, sandbox: Sandbox) -> None:
     """Hazard H04: every attempt of one mail carries the same Message-ID."""
     sandbox.answer("message", "451 4.3.0 once more", nth=1, times=1)
@@ -105,6 +107,7 @@ def test_every_copy_is_the_same_to_the_octet(outbox: Outbox, sandbox: Sandbox) -
     assert ticket.info.tries == 2
 
 
+@pytest.mark.slow
 def test_only_those_who_are_left_are_tried_again(outbox: Outbox, sandbox: Sandbox) -> None:
     sandbox.answer("recipient", "450 4.2.1 busy", when="bob@*", times=1)
     sandbox.answer("recipient", "550 5.1.1 nobody", when="cleo@*")
@@ -189,6 +192,7 @@ def test_a_session_of_another_process_is_left_to_it(place: str, outbox: Outbox, 
     assert ticket.status is State.READY
 
 
+@pytest.mark.slow
 def test_a_name_is_a_profile_or_a_way_that_the_program_gives(
     place: str, outbox: Outbox, sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -427,6 +431,7 @@ def test_a_stopped_lane_with_a_rate_is_not_waited_for(outbox: Outbox, sandbox: S
     assert outbox.run_once() == 0
 
 
+@pytest.mark.slow
 def test_a_pool_in_the_url_is_as_many_connections_as_it_says(outbox: Outbox) -> None:
     crowd = Crowd()
     url = f"smtp://127.0.0.1:{crowd.port}?tls=none&pool=2"
@@ -512,6 +517,7 @@ def test_both_colours_have_the_same_words_with_the_same_parameters() -> None:
                 ), name
 
 
+@pytest.mark.slow
 def test_every_word_is_awaited(place: str, sandbox: Sandbox, tmp_path: Path) -> None:
     lane = f"smtp://127.0.0.1:{sandbox.port}"
 

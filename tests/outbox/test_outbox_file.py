@@ -234,6 +234,7 @@ def test_a_lock_that_cannot_be_looked_at_is_given_back(
     store.put([new_mail()])
 
 
+@pytest.mark.slow
 @posix
 def test_who_finds_no_descriptor_to_wait_with_says_so_and_waits_the_next_time(
     path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
@@ -873,6 +874,7 @@ def test_a_damaged_file_is_said_so_by_those_who_only_look(path: Path, store: Sql
 # Compact.
 
 
+@pytest.mark.slow
 def test_the_room_of_what_was_forgotten_is_given_back_beside_others(path: Path, store: SqliteStore) -> None:
     other = SqliteStore(path)
     store.put([new_mail(b"x" * 200_000) for _ in range(50)] + [new_mail(b"stays", lane="other", id="stays")])

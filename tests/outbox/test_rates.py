@@ -19,7 +19,7 @@ from courriel import Outbox, Sandbox
 from courriel.outbox import rate
 from courriel.outbox.rate import RateState, in_lane
 from courriel.outbox.store.base import Store
-from courriel.outbox.store.jobs import Claimed, Slots
+from courriel.outbox.store.jobs import Claimed, ClaimedSlots
 from courriel.outbox.store.sqlite.store import SqliteStore
 from courriel.outbox.work.serving.held_slots import HeldSlots
 from courriel.session.pool.throttle import Rate
@@ -137,7 +137,7 @@ def test_no_window_at_the_server_holds_more_than_the_rate(written: str, deeds: l
         store = SqliteStore(Path(folder) / "outbox.db", clock=clock)
         put(store, 400, written)
         hands: list[list[tuple[Claimed, float]]] = [[], [], []]
-        on_the_way: list[list[tuple[Slots, int]]] = [[], [], []]
+        on_the_way: list[list[tuple[ClaimedSlots, int]]] = [[], [], []]
         for deed, who, share in deeds:
             if deed == "wait":
                 clock.now += share * meant.gap * 2
@@ -299,20 +299,20 @@ def test_what_is_looked_at_now_may_leave_now(paced: SqliteStore, clock: Clock, w
             paced.leave_slots(found.slots, used=len(found.jobs), ago=0.0)
 
 
-@pytest.mark.parametrize("written", ["10/s", "600/m"])
+@pytest.mark.parametrize("written", ["6/m", "360/h"])
 def test_a_lane_knows_its_rate(store: Store, written: str) -> None:
     put(store, 3, written)
 
     first, second = claimed(store), claimed(store)
     (lane,) = store.lanes()
 
-    assert (lane.gap, lane.per) == (0.1, Rate.parse(written).seconds)
+    assert (lane.gap, lane.per) == (10.0, Rate.parse(written).seconds)
     assert len(first.jobs) == 1
     assert first.slots is not None
     assert not second.jobs
     assert second.wait
-    assert 0 < second.wait <= 0.1
-    assert 0 < store.due_lanes()[0].wait <= 0.1
+    assert 0 < second.wait <= 10.0
+    assert 0 < store.due_lanes()[0].wait <= 10.0
     store.leave_slots(first.slots, used=1, ago=0.0)
     again = store.renew_slots(first.slots)
     assert again is not None

@@ -139,6 +139,7 @@ def test_the_same_mail_under_its_key_is_the_same_although_it_is_signed_again(
     assert (again.id, again.existed) == (first.id, True)
 
 
+@pytest.mark.slow
 def test_a_large_mail_is_signed_without_being_held_in_memory(home: Path, place: Path, tmp_path: Path) -> None:
     home.write_text(settings(tmp_path))
     file = tmp_path / "large.bin"

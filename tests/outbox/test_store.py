@@ -314,6 +314,7 @@ def test_settling_twice_does_nothing_the_second_time(store: Store) -> None:
     assert state_of(store, ident) is State.SENT
 
 
+@pytest.mark.slow
 def test_of_many_that_are_settled_or_marked_together_each_is_told_apart(store: Store) -> None:
     ids = store.put([new_mail(b"x", recipients=("a@x", "b@x")) for _ in range(250)])
     jobs = list(claim(store, 250))

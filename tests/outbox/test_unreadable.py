@@ -49,6 +49,7 @@ def test_a_row_that_cannot_be_read_is_held_and_the_others_leave(
         assert {count.state: count.mails for count in outbox.stats()} == {State.SENT: 2, State.HELD: 1}
 
 
+@pytest.mark.slow
 def test_more_unreadable_rows_than_a_batch_keep_nobody_from_being_sent(tmp_path: Path, sandbox: Sandbox) -> None:
     path = tmp_path / "outbox.db"
     with Outbox(path) as outbox:

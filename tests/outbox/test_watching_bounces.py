@@ -39,6 +39,7 @@ def mailbox_url(sandbox: Sandbox, kind: str, user: str = "ada%40example.org") ->
     return url.replace("://", f"://{user}:x@")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WATCHED)
 def test_a_watch_takes_what_is_there_and_goes_on_where_it_ended(outbox: Outbox, kind: str) -> None:
     with Sandbox() as sandbox:

@@ -46,6 +46,7 @@ def lane_of(sandbox: Sandbox) -> str:
     return f"smtp://127.0.0.1:{sandbox.port}"
 
 
+@pytest.mark.slow
 def test_what_has_no_answer_is_unsure_and_sent_again(outbox: Outbox, sandbox: Sandbox) -> None:
     """Hazard H03: after the dot, before the reply, a written policy decides."""
     told: list[str] = []
@@ -191,6 +192,7 @@ def test_one_lane_that_fails_keeps_no_other_from_working(outbox: Outbox, sandbox
     assert dead.status is State.READY
 
 
+@pytest.mark.slow
 def test_a_broken_mail_does_not_stop_the_others(outbox: Outbox, sandbox: Sandbox) -> None:
     """Hazard H10: a missing row is a state of its own, and not a mail of nothing."""
     tickets = outbox.put_many([message(n) for n in range(3)], via=sandbox.url)
@@ -227,6 +229,7 @@ def test_a_mail_taken_back_before_its_end_leaves_is_not_delivered(
     assert [letter.subject for letter in sandbox.letters] == ["Number 2"]
 
 
+@pytest.mark.slow
 def test_cancel_and_claim_race_and_each_mail_is_either_sent_or_canceled(outbox: Outbox, sandbox: Sandbox) -> None:
     tickets = outbox.put_many([message(n) for n in range(200)], via=sandbox.url)
 
@@ -280,6 +283,7 @@ def test_a_disk_that_fails_at_the_end_is_tried_until_it_works(
     assert len(sandbox.letters) == 1
 
 
+@pytest.mark.slow
 def test_a_result_that_cannot_be_written_keeps_no_other_waiting(
     outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,6 +316,7 @@ def test_a_result_is_written_down_while_the_next_answer_is_waited_for(outbox: Ou
         worker.stop(grace=0.2)
 
 
+@pytest.mark.slow
 def test_a_listener_that_takes_its_time_keeps_no_mail_waiting(outbox: Outbox, sandbox: Sandbox) -> None:
     told, enough = threading.Event(), threading.Event()
 
@@ -500,6 +505,7 @@ def test_who_stops_gives_back_all_that_has_not_left(
     assert worker.start().stop() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", [b"550 \xff\xfe\x00 \xed\xa0\x80\r\n", b"550 " + b"x" * 400 + b"\r\n"])
 def test_whatever_a_server_says_can_be_written_down(outbox: Outbox, sandbox: Sandbox, said: bytes) -> None:
     sandbox.answer("message", said, times=1)
@@ -695,6 +701,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for_beyond_the_lease(
     assert not ours.overdue  # the other one was marked, and has not left
 
 
+@pytest.mark.slow
 def test_the_keeper_cuts_who_waits_too_long(outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "_MARGIN", 0.3)
     monkeypatch.setattr(lease_keeper, "_TICK", 0.05)
@@ -917,6 +924,7 @@ def test_results_wait_for_room_on_the_disk(
     assert sorted(letter.subject for letter in sandbox.letters) == sorted(f"Number {n}" for n in range(200))
 
 
+@pytest.mark.slow
 def test_run_once_says_when_results_are_not_written_down(
     outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -252,6 +252,7 @@ def test_lmtp_gives_each_recipient_a_fate(cut: Cut) -> None:
     assert set(receipt.refused) == {"eve@example.org"}
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from([b"\r\n", b".", b"..", b"a", b"\xc3\xa9"]), max_size=40), st.sampled_from(CUTS))
 @settings(max_examples=examples(100), deadline=None)
 def test_any_content_arrives_to_the_octet(parts: list[bytes], cut: Cut) -> None:

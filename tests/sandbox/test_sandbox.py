@@ -23,7 +23,7 @@ import inside
 from courriel import Message, Sandbox, Security, errors
 from courriel.dialogue.flow import Receive
 from courriel.dialogue.server.handler import ServerConfig, ServerHandler, ServerLimits
-from courriel.network.listening import Listener, ServedConnection
+from courriel.network.serving.listening import Listener, ServedConnection
 from courriel.sandbox import certificates
 from courriel.session import server_memory
 
@@ -449,6 +449,7 @@ def test_a_broken_handshake_leaves_other_sessions_alone(sandbox: Sandbox) -> Non
 # Start and stop.
 
 
+@pytest.mark.slow
 def test_nothing_is_left_when_it_is_closed(sandbox: Sandbox) -> None:
     before = set(threading.enumerate())
     with Sandbox() as other:
@@ -585,6 +586,7 @@ def test_a_flooding_client_is_cut_off() -> None:
         assert len(sandbox.sessions) == 1
 
 
+@pytest.mark.slow
 def test_fifty_clients_at_once_are_all_served(sandbox: Sandbox) -> None:
     async def crowd() -> None:
         await asyncio.gather(*(courriel.asend(message(f"n {number}"), via=sandbox.url) for number in range(50)))

@@ -163,6 +163,7 @@ class Watched(CapturedMail):
         return found
 
 
+@pytest.mark.slow
 def test_each_mail_is_looked_at_once_to_be_indexed() -> None:
     captured = Watched()
     with contextlib.closing(SearchIndex(captured)) as index:
@@ -289,6 +290,7 @@ def test_the_files_are_their_owners_alone(tmp_path: Path) -> None:
     assert set(modes.values()) == {0o600}, modes
 
 
+@pytest.mark.slow
 def test_two_servers_do_not_share_the_same_mails(tmp_path: Path) -> None:
     with (
         Sandbox(data=tmp_path),

@@ -81,6 +81,7 @@ def test_a_client_that_wants_starttls_does_not_go_on_without_it(sandbox: Sandbox
 # The line.
 
 
+@pytest.mark.slow
 def test_the_line_is_cut_at_any_octet_and_the_result_is_never_a_lie(sandbox: Sandbox) -> None:
     whole = _conversation()
     for octets in range(1, len(whole) + 1):

@@ -82,6 +82,7 @@ def test_one_mail_has_everything_in_it(sandbox: Sandbox, page: httpx.Client) -> 
     assert page.get("/api/mails/1/parts/3").content == b"1;2\r\n"
 
 
+@pytest.mark.slow
 def test_latest_is_of_a_recipient_and_of_a_search(sandbox: Sandbox, page: httpx.Client) -> None:
     send(sandbox, "for bob")
     send(sandbox, "for cleo", to="cleo@example.org")
@@ -108,6 +109,7 @@ def test_mails_are_indexed_before_anybody_searches(sandbox: Sandbox, monkeypatch
     assert added.wait(30)
 
 
+@pytest.mark.slow
 def test_waiting_ends_with_the_mail_that_fits(sandbox: Sandbox, page: httpx.Client) -> None:
     with ThreadPoolExecutor(1) as beside:
         waiting = beside.submit(page.get, "/api/wait?to=bob@example.org&subject=second&timeout=20")
@@ -120,6 +122,7 @@ def test_waiting_ends_with_the_mail_that_fits(sandbox: Sandbox, page: httpx.Clie
     assert [mail["subject"] for mail in answer.json()["mails"]] == ["the second one"]
 
 
+@pytest.mark.slow
 def test_waiting_in_vain_says_what_came(sandbox: Sandbox, page: httpx.Client) -> None:
     send(sandbox, "something else")
 
@@ -129,6 +132,7 @@ def test_waiting_in_vain_says_what_came(sandbox: Sandbox, page: httpx.Client) ->
     assert [mail["subject"] for mail in answer.json()["came"]] == ["something else"]
 
 
+@pytest.mark.slow
 def test_waiting_leaves_out_what_was_there_before(sandbox: Sandbox, page: httpx.Client) -> None:
     send(sandbox, "old")
 
@@ -136,6 +140,7 @@ def test_waiting_leaves_out_what_was_there_before(sandbox: Sandbox, page: httpx.
     assert page.get("/api/wait?search=old&count=1").json()["count"] == 1
 
 
+@pytest.mark.slow
 def test_a_closing_server_ends_who_waits() -> None:
     begun = threading.Event()
 
@@ -179,6 +184,7 @@ def test_a_condition_that_is_not_understood_removes_nothing(
     assert len(sandbox.letters) == 1
 
 
+@pytest.mark.slow
 def test_a_list_that_is_misnamed_removes_nothing(sandbox: Sandbox, page: httpx.Client) -> None:
     send(sandbox, "one")
 
@@ -231,6 +237,7 @@ def test_every_refusal_of_the_api_is_json(
     assert answer.json()["error"] == answer.json()["Error"] != ""
 
 
+@pytest.mark.slow
 def test_a_mail_may_be_put_in(sandbox: Sandbox, page: httpx.Client) -> None:
     eml = b"From: Ada <ada@example.org>\nTo: bob@example.org\nBcc: eve@example.org\nSubject: saved\n\nold\n"
 
@@ -244,6 +251,7 @@ def test_a_mail_may_be_put_in(sandbox: Sandbox, page: httpx.Client) -> None:
     assert page.post("/api/mails?to=a@b.c%0d%0ax", content=b"Subject: x\n\n").status_code == 400
 
 
+@pytest.mark.slow
 def test_what_the_page_puts_in_and_removes_is_seen_by_those_who_read(sandbox: Sandbox, page: httpx.Client) -> None:
     send(sandbox, "first")
     account = courriel.Password("bob@example.org", "any")
@@ -261,6 +269,7 @@ def test_what_the_page_puts_in_and_removes_is_seen_by_those_who_read(sandbox: Sa
         assert list(box) == []
 
 
+@pytest.mark.slow
 def test_the_page_offers_every_weather_and_each_can_be_played(page: httpx.Client, sandbox: Sandbox) -> None:
     offered = re.findall(r'<option value="([^"]+)"', page.get("/").text)
 
@@ -273,6 +282,7 @@ def test_the_page_offers_every_weather_and_each_can_be_played(page: httpx.Client
         sandbox.play(each)
 
 
+@pytest.mark.slow
 def test_a_failure_of_the_table_is_played_once(sandbox: Sandbox, page: httpx.Client) -> None:
     assert page.post("/api/faults", json={"play": "GREYLISTED"}).json() == {"set": True}
 
@@ -288,6 +298,7 @@ def test_a_failure_of_the_table_is_played_once(sandbox: Sandbox, page: httpx.Cli
     send(sandbox, "z")
 
 
+@pytest.mark.slow
 def test_sessions_tell_what_was_said(sandbox: Sandbox, page: httpx.Client) -> None:
     send(sandbox, "x")
 
@@ -296,6 +307,7 @@ def test_sessions_tell_what_was_said(sandbox: Sandbox, page: httpx.Client) -> No
     assert "MAIL FROM" in str(sandbox.sessions)
 
 
+@pytest.mark.slow
 def test_the_document_names_every_address(page: httpx.Client) -> None:
     from courriel.sandbox.web.app import OWN
 
@@ -355,6 +367,27 @@ def test_a_mail_is_passed_on_by_hand_and_only_where_a_relay_was_named(sandbox: S
     assert (done.status_code, done.text) == (200, "250 2.0.0 gone\n")
     assert passed == [(1, ["real@example.org", "two@example.org"])]
     assert "smtp.example.org" in shown
+
+
+@pytest.mark.slow
+def test_a_mail_is_returned_by_the_page_and_by_the_api(sandbox: Sandbox, page: httpx.Client) -> None:
+    send(sandbox, "x")
+
+    made = page.post("/api/mails/1/bounce", json={"reply": "552 5.2.2 mailbox full", "recipient": "bob@example.org"})
+    clicked = page.post("/m/1/bounce", data={"reply": "550 5.1.1 no such user"})
+    stranger = page.post("/m/1/bounce", data={}, headers={"Origin": "http://evil.example"})
+    wrong = [
+        page.post("/api/mails/1/bounce", json=each) for each in ({"reply": "250 ok"}, {"replies": "x"}, {"reply": 5})
+    ]
+    of_a_report = page.post("/api/mails/2/bounce", json={})
+
+    assert (made.status_code, made.json()["envelope"]) == (201, {"from": "", "to": ["ada@example.org"]})
+    assert (clicked.status_code, clicked.headers["location"]) == (303, "/m/3")
+    reports = [letter.letter.report for letter in sandbox.letters[1:]]
+    assert [each.recipients[0].status for each in reports if each] == ["5.2.2", "5.1.1"]
+    assert [each.status_code for each in (stranger, *wrong, of_a_report)] == [403, 400, 400, 400, 400]
+    assert 'action="/m/1/bounce"' in page.get("/m/1?tab=envelope").text
+    assert "/bounce" not in page.get("/m/2?tab=envelope").text
 
 
 # Mailpit's.

@@ -113,6 +113,7 @@ def test_a_link_from_elsewhere_opens_a_page_and_a_form_does_not(page: httpx.Clie
     assert page.post("/remove", headers=link).status_code == 403
 
 
+@pytest.mark.slow
 def test_our_own_pages_may_change_things(sandbox: Sandbox, page: httpx.Client) -> None:
     own = {"Origin": sandbox.web_url.rstrip("/"), "Sec-Fetch-Site": "same-origin"}
 
@@ -257,6 +258,7 @@ def test_the_policy_of_a_mail_lets_nothing_run_and_nothing_load(
     assert policy["form-action"] == ["'none'"]
 
 
+@pytest.mark.slow
 def test_our_own_pages_allow_no_script_but_ours(page: httpx.Client) -> None:
     for address in ("/", "/help", "/sessions"):
         answer = page.get(address)
@@ -279,6 +281,7 @@ def test_the_frame_of_a_mail_runs_no_script(sandbox: Sandbox, page: httpx.Client
     assert re.search(r'sandbox="([^"]*)"', frame)[1] == "allow-popups allow-popups-to-escape-sandbox"  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_pictures_come_from_the_mail_itself(sandbox: Sandbox, page: httpx.Client) -> None:
     html = '<img src="cid:a@b"><img src="cid:.*"><img src="cid:svg@b"><img src="cid:page@b"><img src="http://evil.example/x">'
     mail = (
@@ -367,6 +370,7 @@ def test_words_of_a_mail_are_words_in_every_view(sandbox: Sandbox, page: httpx.C
         assert "<img src=x" not in answer.text
 
 
+@pytest.mark.slow
 def test_no_secret_is_in_the_session_tab_or_the_api(page: httpx.Client, sandbox: Sandbox) -> None:
     with courriel.SmtpSession(sandbox.server(), courriel.Password("ada", SECRET)) as session:
         session.send(Message(sender="a@b.c", to=["d@e.f"], subject="x", text="x"))
@@ -379,6 +383,7 @@ def test_no_secret_is_in_the_session_tab_or_the_api(page: httpx.Client, sandbox:
         assert not [form for form in forms if form in text]
 
 
+@pytest.mark.slow
 def test_nothing_is_fetched(sandbox: Sandbox, page: httpx.Client) -> None:
     """A listener of ours stands for the outside: it hears nobody, whatever is looked at."""
     with socket.create_server(("127.0.0.1", 0)) as outside:
@@ -415,6 +420,7 @@ def test_no_form_leads_away(page: httpx.Client, back: str) -> None:
     assert answer.headers["location"] == "/"
 
 
+@pytest.mark.slow
 def test_a_message_id_is_no_path(tmp_path: Path) -> None:
     with Sandbox(web_port=0, folder=tmp_path / "eml", data=tmp_path / "kept") as sandbox:
         put(sandbox, "Message-ID: <../../../evil>\nSubject: ../../evil\n\nx")

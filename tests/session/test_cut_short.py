@@ -123,6 +123,7 @@ def test_a_time_limit_of_asyncio_hangs_up_too(asleep_at: Asleep, stage: str) -> 
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_a_cancelled_handshake_leaves_nothing_open(asleep_at: Asleep) -> None:
     sleeper, clear = asleep_at("greeting")
     server = Server("127.0.0.1", clear.port, Security.TLS)

@@ -429,6 +429,7 @@ def test_a_worker_of_an_outbox_is_the_parents_alone(tmp_path: Path) -> None:
     crowd.close()
 
 
+@pytest.mark.slow
 def test_an_outbox_of_the_parent_can_be_used_and_worked_in_the_child(sandbox: Sandbox, tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.db", ways={"other": "memory:"}) as outbox, outbox.worker(lanes=["other"]):
 

@@ -135,6 +135,7 @@ def test_a_server_that_counts_from_now_on_is_compared_once_more(opened: Call) ->
     assert (mark.modseq, mark.flags) == (2, ())
 
 
+@pytest.mark.slow
 @given(
     st.builds(
         SyncMark,

@@ -229,6 +229,7 @@ def test_a_server_that_ends_sessions_after_some_messages_costs_no_message(
     assert once_each(crowd, 20)
 
 
+@pytest.mark.slow
 def test_a_session_ends_after_so_many_messages_with_a_farewell(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, messages=2)
 
@@ -552,6 +553,7 @@ def _cut(pool: Pool) -> None:
     raise errors.ConnectionFailed("cut")
 
 
+@pytest.mark.slow
 def test_a_closed_pool_refuses_and_may_be_closed_again(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port)
     pool.send()

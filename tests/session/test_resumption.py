@@ -115,6 +115,7 @@ def test_the_next_line_to_the_same_server_takes_the_session_up(
     assert there.resumed == [False, True, True]
 
 
+@pytest.mark.slow
 def test_both_colours_take_up_the_same_session(handler: Callable[..., Desk], workshop: Workshop) -> None:
     there, trust = handler(), Trust.data(workshop.authority.read_bytes())
 

@@ -233,6 +233,7 @@ def test_the_frames_of_a_call_with_a_url_hold_no_password() -> None:
             raise AssertionError("it was let in")
 
 
+@pytest.mark.slow
 @given(
     some.text(min_size=4, max_size=40).filter(str.strip), some.sampled_from(["PLAIN", "PASS"]), some.text(max_size=10)
 )

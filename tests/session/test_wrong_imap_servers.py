@@ -649,6 +649,7 @@ def test_other_commands_go_between_letters_that_are_on_their_way(opened: Call, w
     assert seen == list(range(1, 1201))
 
 
+@pytest.mark.slow
 def test_letters_that_nobody_takes_any_more_are_no_answer_to_what_follows(opened: Call) -> None:
     session = opened(imap_server(**all_of(1200)))
     letters = session.each(session.search())

@@ -56,6 +56,7 @@ def copied() -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAILS)
 def test_the_copied_test_passes_with_its_own_mail(pytester: pytest.Pytester, copied: dict[str, str], name: str) -> None:
     pytester.makepyfile(_sending(copied[name], MAILS[name]))
@@ -63,6 +64,7 @@ def test_the_copied_test_passes_with_its_own_mail(pytester: pytest.Pytester, cop
     pytester.runpytest("-p", "no:cacheprovider").assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -143,6 +143,7 @@ def test_one_is_neither_none_nor_two(suite: pytest.Pytester, mails: str) -> None
     result.stdout.fnmatch_lines(["*one mail was awaited; " + ("what came:" if mails else "nothing came")])
 
 
+@pytest.mark.slow
 def test_nobody_waits_for_mails_that_are_captured(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     suite.makepyfile("""
         def test_it(mail_outbox):
@@ -323,6 +324,7 @@ def test_a_mark_that_makes_no_sense_is_an_error(suite: pytest.Pytester, mark: st
     ).fnmatch_lines([told])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "test",
     [
@@ -457,6 +459,7 @@ def test_a_folder_of_something_else_is_left_as_it_is(suite: pytest.Pytester) -> 
     assert not {"index.html", "incoming"} & {each.name for each in suite.path.iterdir()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["program.py", "program.py/report", "/dev/null"])
 def test_a_folder_that_cannot_be_is_told_before_the_tests(suite: pytest.Pytester, folder: str) -> None:
     _suite_of_invoices(suite, "42", reminder=True)
@@ -468,6 +471,7 @@ def test_a_folder_that_cannot_be_is_told_before_the_tests(suite: pytest.Pytester
     result.stderr.no_fnmatch_line("*Traceback*")
 
 
+@pytest.mark.slow
 def test_a_report_that_cannot_be_written_does_not_hide_the_results(suite: pytest.Pytester) -> None:
     suite.makepyfile("""
         from pathlib import Path

@@ -291,6 +291,7 @@ def check(units: Iterable[str], act: Callable[[str], object], end: str = "") -> 
             grows_evenly(work_of, lambda count, unit=unit: unit * count + end * count, act, count=20)  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_work_that_grows_with_the_square_is_found() -> None:
     def quadratic(text: str) -> None:
         for start in range(len(text)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -124,3 +125,35 @@ def test_what_takes_long_begins_first_and_the_others_stay_in_their_order() -> No
 
 def test_the_files_that_take_long_are_there(request: pytest.FixtureRequest) -> None:
     assert [path for path in long_first.LONG if not (request.config.rootpath / path).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "left_out"),
+    [
+        ("pytestmark = pytest.mark.acceptance\n", True),
+        ("import pytest\n\npytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]\n", True),
+        ("pytestmark = pytest.mark.slowly\n", False),
+        ("@pytest.mark.slow\ndef test_a() -> None: ...\n", False),
+    ],
+)
+def test_a_file_that_is_marked_whole_is_not_imported_in_the_fast_part(
+    tmp_path: Path, text: str, left_out: bool
+) -> None:
+    file = tmp_path / "test_it.py"
+    file.write_text(text)
+
+    assert fast_part.left_out_whole(file) is left_out
+
+
+def test_of_many_cases_each_pair_of_values_is_tried_before_one_is_tried_again() -> None:
+    cases = [
+        Case({"engine": engine, "point": point, "way": way})
+        for engine in (0, 1)
+        for point in range(6)
+        for way in (0, 1)
+    ]
+
+    found = fast_part.different(cases, "x.py::test_a", 12)
+
+    assert {(case.indices["engine"], case.indices["point"]) for case in found} == set(product((0, 1), range(6)))
+    assert len(found) == 12

@@ -63,6 +63,7 @@ def test_a_mail_is_in_the_outbox_when_the_call_returns_and_its_number_tells_what
     assert sandbox.letters[0].subject == "Été"
 
 
+@pytest.mark.slow
 def test_closing_waits_for_mails_due(sandbox: Sandbox) -> None:
     open_asynchronously(sandbox)
     for _ in range(20):
@@ -89,6 +90,7 @@ def test_unsent_mail_stays_on_disk_and_closing_reports_it(sandbox: Sandbox) -> N
     assert wl.EmailEtat(number) == wl.emailEnCours
 
 
+@pytest.mark.slow
 def test_a_refused_mail_is_an_error_with_its_reason(sandbox: Sandbox) -> None:
     sandbox.refuse("bob@example.org")
     open_asynchronously(sandbox)

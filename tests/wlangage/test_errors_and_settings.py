@@ -61,6 +61,7 @@ def test_complete_information_has_the_remedy_in_the_words_of_the_wlangage() -> N
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_every_failure_can_be_told_in_full(language: failures.Language, capsys: pytest.CaptureFixture[str]) -> None:
     from courriel.wlangage.problem import Impossible, Problem

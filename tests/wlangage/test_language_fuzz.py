@@ -53,6 +53,7 @@ def test_words_in_any_order(text: str) -> None:
     understood(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(300))
 @given(st.text(max_size=200))
 def test_any_text(text: str) -> None:

@@ -100,6 +100,7 @@ def test_a_refused_login_makes_opening_fail(office: PostOffice) -> None:
     assert office.visitors == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_offers_no_login_is_taken_without_one_and_this_is_said(
     office: PostOffice, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -327,6 +328,7 @@ def test_a_token_in_the_place_of_the_password_has_no_way_without_login(
     assert office.logins == []
 
 
+@pytest.mark.slow
 def test_a_variable_that_is_not_open_cannot_send() -> None:
     with pytest.raises(wl.ErreurWLangage, match="not open"):
         wl.emailSessionSMTP().EnvoieMessage()

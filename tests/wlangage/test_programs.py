@@ -159,6 +159,7 @@ def test_status_of_asynchronous_mail(stage: Stage) -> None:
     assert [recipients for _, recipients, _ in result.mails] == [["bob@example.org"]]
 
 
+@pytest.mark.slow
 def test_exceptions(stage: Stage) -> None:
     result = stage.both("exceptions.wl")
 
@@ -236,6 +237,7 @@ def test_second_example_of_the_page(
     assert "STARTTLS" in [word.split()[0].upper() for word in office.said]
 
 
+@pytest.mark.slow
 def test_second_example_of_the_page_cannot_connect(stage: Stage) -> None:
     """Its last lines: what it says when the server is not there."""
     result = stage.both("page_exemple_2.wl", "--define", str(stage.folder / "initialise.wl"))

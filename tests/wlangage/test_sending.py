@@ -256,6 +256,7 @@ def test_no_mail_leaves_for_a_stranger(office: PostOffice, monkeypatch: pytest.M
     assert not office.letters
 
 
+@pytest.mark.slow
 def test_mail_is_redirected(office: PostOffice, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURRIEL_REDIRECT_TO", "qa@example.com")
     assert wl.EmailOuvreSessionSMTP("staging", HOST, office.port)

@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "src"))
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path[:0] = [str(ROOT / "src"), str(HERE)]
 
-from courriel import __version__  # noqa: E402 - found by the line above
+from search import add_search  # noqa: E402 - found by the line above
+
+from courriel import __version__  # noqa: E402
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 project = "courriel"
 release = version = __version__
@@ -27,9 +34,11 @@ html_theme = "furo"
 html_title = "courriel"
 html_copy_source = False
 html_show_sphinx = False
-html_static_path = [str(Path(__file__).parent / "static")]
+html_static_path = [str(HERE / "static")]
 html_css_files = ["site.css"]
-templates_path = [str(Path(__file__).parent / "templates")]
+html_favicon = str(HERE / "static/favicon.svg")
+templates_path = [str(HERE / "templates")]
+locale_dirs = [str(HERE / "locale")]
 html_sidebars = {
     "**": [
         "sidebar/brand.html",
@@ -46,5 +55,10 @@ html_context = {
 }
 # French typography puts a space before a colon; typographic quotes would change what one copies.
 smartquotes = False
-pygments_style = "friendly"
-pygments_dark_style = "monokai"
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
+
+
+def setup(app: Sphinx) -> None:
+    """Add what is ours to Sphinx."""
+    add_search(app)

@@ -25,7 +25,7 @@ _WORDS = {
     "cause": Text("Cause", "Cause"),
     "fix": Text("Que faire", "What to do"),
     "dont": Text("Ce qu'il ne faut pas faire", "What not to do"),
-    "also": Text("On le lit aussi ainsi", "It is also read as"),
+    "said": Text("Ce qu'on lit", "What is read"),
     "stage": Text("Étape", "Stage"),
     "retry": Text("Réessayer", "Retry"),
     "exit": Text("Code de sortie", "Exit code"),
@@ -49,7 +49,7 @@ def data_pages(root: Path, language: Language) -> Iterator[Generated]:
     """Every generated page that is not of a Python name."""
     speak(language)
     tables = tomllib.loads((HERE / "tables.toml").read_text("utf-8"))
-    yield from _failure_pages(language)
+    yield from _failure_pages(tables["stage"], language)
     yield from _provider_pages(language)
     yield from _command_pages(language)
     yield Generated("url-options", _options_page(tables["option"], language))
@@ -64,20 +64,23 @@ def data_pages(root: Path, language: Language) -> Iterator[Generated]:
 
 
 def _word(name: str, language: Language) -> str:
-    text = _WORDS[name]
+    return _of(_WORDS[name], language)
+
+
+def _of(text: Text, language: Language) -> str:
     return text.fr if language == "fr" else text.en
 
 
-def _failure_pages(language: Language) -> Iterator[Generated]:
+def _failure_pages(stages: dict[str, dict[str, str]], language: Language) -> Iterator[Generated]:
     lines = [f"# {GENERATED[language]['failures']}", ""]
     by_stage: dict[str, list[Failure]] = {}
     for record in failures.all():
         by_stage.setdefault(record.stage, []).append(record)
     for stage, records in by_stage.items():
-        lines += [f"## {stage}", "", "| | |", "| --- | --- |"]
+        lines += [f"## {stage}", "", stages[stage][language] if stage else "", ""]
         for record in records:
-            said = _escaped(_title(record)).replace("|", "\\|")
-            lines.append(f"| [`{record.id}`](failures/{record.id}.md) | {said} |")
+            said = f" `{record.id}`" if record.examples else f": {_escaped(_of(record.cause, language))}"
+            lines.append(f"- [{_escaped(_title(record))}](failures/{record.id}.md){said}")
             yield Generated(f"failures/{record.id}", _failure_page(record, language))
         lines.append("")
     yield Generated("failures", "\n".join(lines))
@@ -85,9 +88,14 @@ def _failure_pages(language: Language) -> Iterator[Generated]:
 
 def _failure_page(record: Failure, language: Language) -> str:
     def text(of: Text) -> str:
-        return _escaped(of.fr if language == "fr" else of.en)
+        return _escaped(_of(of, language))
 
     lines = [f"# {_escaped(_title(record))}", "", f"`{record.id}`", ""]
+    if len(record.examples) > 1 or any(_title(record) != example for example in record.examples):
+        lines += [f"## {_word('said', language)}", ""]
+        for example in record.examples:
+            fence = "````" if "```" in example else "```"
+            lines += [f"{fence}text", example, fence, ""]
     lines += [f"## {_word('cause', language)}", "", text(record.cause), ""]
     lines += [f"## {_word('fix', language)}", "", text(record.fix), ""]
     if record.dont.en:
@@ -110,19 +118,14 @@ def _failure_page(record: Failure, language: Language) -> str:
         ]
     else:
         lines.append(_word("none", language))
-    if len(record.examples) > 1:
-        lines += ["", f"## {_word('also', language)}", ""]
-        for example in record.examples[1:]:
-            fence = "````" if "```" in example else "```"
-            lines += [f"{fence}text", example, fence, ""]
     return "\n".join(lines) + "\n"
 
 
 def _title(record: Failure) -> str:
-    """The text that people paste into a search engine: the first example, on one line; or the id."""
+    """The text that people paste into a search engine: the first line of the first example; or the id."""
     if not record.examples:
         return record.id
-    line = " ".join(record.examples[0].split())
+    line = record.examples[0].splitlines()[0]
     return line if len(line) <= 160 else line[:159].rsplit(" ", 1)[0] + " …"
 
 
@@ -137,10 +140,21 @@ def _provider_pages(language: Language) -> Iterator[Generated]:
         lines.append(f"| [`{provider.name}:`](provider/{provider.name}.md) | {provider.title} |")
         facts = _run(["--lang", language, "providers", provider.name])
         speak(language)
-        text = f"# {provider.title}\n\n```text\n{facts.rstrip()}\n```\n"
+        text = f"# {provider.title}\n\n{_facts_table(facts)}\n"
         yield Generated(f"provider/{provider.name}", text)
     lines.append("")
     yield Generated("provider", "\n".join(lines))
+
+
+def _facts_table(printed: str) -> str:
+    """What `courriel providers` prints of one, as a table that fits on a phone."""
+    first, *rest = printed.rstrip().splitlines()
+    rows: list[tuple[str, str]] = []
+    for line in rest:
+        name, _, text = line.strip().partition("  ")
+        rows.append((name, re.sub(r"(https://[^\s)]+)", r"<\1>", text.strip()).replace("|", "\\|")))
+    table = [f"| {name} | {f'`{text}`' if name == 'URL' else text} |" for name, text in rows]
+    return "\n".join([f"`{first.split()[0]}:`", "", "| | |", "| --- | --- |", *table])
 
 
 def _run(words: list[str]) -> str:
@@ -165,11 +179,11 @@ def commands(group: click.Command, words: tuple[str, ...]) -> Iterator[tuple[tup
 
 
 def help_of(words: tuple[str, ...], command: click.Command) -> str:
-    """Help of the command as it is printed, 100 columns wide."""
+    """Help of the command as it is printed, 80 columns wide."""
     context = click.Context(click.Command(""), info_name="courriel")
     for word in words[1:]:
         context = click.Context(command, info_name=word, parent=context)
-    last = click.Context(command, info_name=words[-1], parent=context.parent, max_content_width=100, terminal_width=100)
+    last = click.Context(command, info_name=words[-1], parent=context.parent, max_content_width=80, terminal_width=80)
     return command.get_help(last)
 
 

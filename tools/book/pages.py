@@ -116,7 +116,7 @@ def _with_links(
         return f"{match['head']}{_address(file, page, root, here, linked)}{anchor}{match['tail']}"
 
     pieces = []
-    for code, piece in _by_fences(text):
+    for code, piece in by_fences(text):
         pieces.append(piece if code else _LINK.sub(rewritten, piece))
     return "".join(pieces)
 
@@ -130,9 +130,10 @@ def _in_the_other_language(file: Path, page: Page, here: dict[Path, Page], every
 
 
 def _readme(file: Path) -> Path:
-    """The file that a link to a folder shows."""
+    """The file that a link to a folder shows; for the README of the project the start page, which is its like."""
     if not file.is_dir():
-        return file
+        start = file.parent / "docs" / file.name.replace("README", "index")
+        return start if file.name in ("README.md", "README.fr.md") and start.exists() else file
     return file / "README.md" if (file / "README.md").exists() else file / "__init__.py"
 
 
@@ -147,7 +148,7 @@ def _address(file: Path, page: Page, root: Path, here: dict[Path, Page], linked:
     return relpath(f"_files/{file.relative_to(root)}", page.place.parent)
 
 
-def _by_fences(text: str) -> Iterator[tuple[bool, str]]:
+def by_fences(text: str) -> Iterator[tuple[bool, str]]:
     """The text in pieces, code in fences apart from all else."""
     position = 0
     inside = ""

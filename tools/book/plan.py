@@ -27,7 +27,7 @@ PARTS = (
             "en": "Learn by doing, from nothing to a mail that arrived.",
             "fr": "Apprendre en faisant, de rien à un courriel arrivé.",
         },
-        ("tutorial", "tutorial-wlangage"),
+        ("install", "tutorial", "tutorial-wlangage", "tour"),
     ),
     Part(
         "how-to",
@@ -38,8 +38,19 @@ PARTS = (
         },
         (
             "confirmation",
+            "newsletter",
             "password-reset",
+            "cron",
             "orders",
+            "office-gmail",
+            "proxy",
+            "private-authority",
+            "several-machines",
+            "mail-tests",
+            "observing",
+            "secrets",
+            "platforms",
+            "moving",
             "messages",
             "calendar",
             "templates",
@@ -74,8 +85,6 @@ PARTS = (
             "transports",
             "transcripts",
             "wlangage-programs",
-            "platforms",
-            "moving",
         ),
     ),
     Part(
@@ -94,7 +103,7 @@ PARTS = (
             "en": "How it works, what is promised and what is not, and why.",
             "fr": "Comment cela marche, ce qui est promis et ce qui ne l'est pas, et pourquoi.",
         },
-        ("how-it-works", "not-there", "capacity", "hazards"),
+        ("how-it-works", "speed", "not-there", "capacity", "hazards"),
     ),
 )
 GENERATED: dict[Language, dict[str, str]] = {
@@ -130,7 +139,6 @@ GENERATED: dict[Language, dict[str, str]] = {
 """Titles of the generated pages of the reference, by their names."""
 
 OTHER_FILES = {
-    "README": "README.md",
     "CONTRIBUTING": "CONTRIBUTING.md",
     "SECURITY": "SECURITY.md",
     "CHANGELOG": "CHANGELOG.md",
@@ -141,4 +149,23 @@ OTHER_FILES = {
     "bench-capacity": "bench/CAPACITY.md",
     "tests": "tests/README.md",
 }
-"""Pages of the part "explanation" that lie outside `docs/`, by their names in the site."""
+"""Pages of the part "explanation" that lie outside `docs/`, by their names in the site; README is the start page."""
+
+NAVIGATION: dict[Language, dict[str, str]] = {
+    "en": {
+        "bench-results": "How fast: every row",
+        "bench-imap": "How fast: IMAP",
+        "decisions/index": "Decisions",
+    },
+    "fr": {
+        "CHANGELOG": "Les changements (en anglais)",
+        "bench-method": "Le banc d'essai (en anglais)",
+        "bench-results": "À quelle vitesse : chaque ligne (en anglais)",
+        "bench-imap": "À quelle vitesse : IMAP (en anglais)",
+        "bench-capacity": "Ce qu'un PostgreSQL a porté (en anglais)",
+        "tests": "Les tests (en anglais)",
+        "hazards": "Accidents connus (en anglais)",
+        "decisions/index": "Décisions (en anglais)",
+    },
+}
+"""Titles in the navigation where that of the page would not do: two pages of one title, or a page in English only."""

@@ -36,6 +36,9 @@ INTEGRATIONS = (
 """Public modules beside the front door, whose names have a page together."""
 
 FROM_DOCSTRINGS = {"en": "", "fr": "*Ces textes sont ceux du code, en anglais.*\n\n"}
+_NAMES_ONE_BY_ONE = {"en": "", "fr": "En français, par thème : [Votre code WLangage, le même en Python](wlangage.md)."}
+_RAISES = "Raises"
+_ALSO = "It is also a"
 _ERRORS = frozenset(name for name in courriel.errors.__all__ if isinstance(getattr(courriel.errors, name), type))
 
 
@@ -114,6 +117,7 @@ def _module_page(module: str, language: Language) -> str:
 
 def _wlangage_page(language: Language) -> str:
     lines = [f"# {GENERATED[language]['names']}", "", FROM_DOCSTRINGS[language].strip(), ""]
+    lines += [_NAMES_ONE_BY_ONE[language], ""]
     for name in TABLE:
         if name.kind in ("property", "method"):
             continue
@@ -153,16 +157,20 @@ def _raised(text: str) -> list[str]:
     named = sorted({word for word in re.findall(r"\b[A-Z]\w+\b", text) if word in _ERRORS})
     if not named:
         return []
-    return [" · ".join(f"[{word}](/reference/exceptions/{word}.md)" for word in named), ""]
+    return [f"{_RAISES}: " + " · ".join(f"[{word}](/reference/exceptions/{word}.md)" for word in named), ""]
 
 
 def _members(owner: str, value: type, level: str = "##") -> list[str]:
     lines: list[str] = []
     if issubclass(value, enum.Enum):
         return ["| | |", "| --- | --- |", *(f"| `{each.name}` | `{each.value!r}` |" for each in value), ""]
-    bases = [base.__name__ for base in value.__mro__[1:] if base.__module__.startswith("courriel")]
-    if bases:
-        lines += ["↑ " + " · ".join(f"`{base}`" for base in bases), ""]
+    bases = [
+        f"[{base.__name__}](/reference/exceptions/{base.__name__}.md)" if base.__name__ in _ERRORS else base.__name__
+        for base in value.__mro__[1:]
+        if base.__name__ in _ERRORS or (base.__module__ == "builtins" and issubclass(base, Exception))
+    ]
+    if issubclass(value, BaseException) and bases:
+        lines += [f"{_ALSO} " + " · ".join(bases), ""]
     for name in _public_members(value):
         member = inspect.getattr_static(value, name, None)
         if isinstance(member, (staticmethod, classmethod)):
@@ -173,8 +181,9 @@ def _members(owner: str, value: type, level: str = "##") -> list[str]:
         if callable(member):
             lines += _described(name, member)
         else:
-            text = _field(value, name) if member is None or inspect.isdatadescriptor(member) else ""
-            text = text or _doc(member)
+            text = _field(value, name)
+            if inspect.isdatadescriptor(member):
+                text = text or _doc(member)
             lines += [text, "", *_raised(text)]
     return lines
 
@@ -234,6 +243,11 @@ def _signature(name: str, value: object) -> str:
         signature = str(inspect.signature(value))
     except (TypeError, ValueError):
         return ""
+    if signature.startswith("(*arguments"):
+        return ""  # the docstring has the forms of a WLangage function
+    if isinstance(value, type):
+        signature = re.sub(r" -> '?None'?$", "", signature)
+    signature = re.sub(r"^\(self(, )?", "(", signature)
     whole = re.sub(r"(: |-> )'([^']*)'", r"\1\2", f"{name}{signature}")
     whole = re.sub(r"<factory>", "...", whole)
     whole = re.sub(r"<[^<>]*?([A-Za-z_.]+): [^<>]*>", r"\1", whole)

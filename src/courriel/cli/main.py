@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 UNAVAILABLE = 69  # sysexits.h: EX_UNAVAILABLE
@@ -11,6 +12,7 @@ _SENDMAIL = ("sendmail", "mailq", "newaliases")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command with these arguments (default: those of the process), and return its exit status."""
+    _open_closed_streams()
     try:
         if arguments is None:
             # By its name: a link /usr/sbin/sendmail to this command is a sendmail.
@@ -22,6 +24,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 # The steps.
+
+
+def _open_closed_streams() -> None:
+    """Open the null device in place of each standard stream that was closed by who started us (`>&-`, a service).
+
+    Python has None there, and the next file or connection would get its number: what a program that we start prints
+    would go into it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest free number: that of the stream
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _run(given: list[str]) -> int:

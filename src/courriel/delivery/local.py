@@ -31,7 +31,7 @@ from courriel.reply import Reply
 if TYPE_CHECKING:
     from email.message import EmailMessage
     from types import TracebackType
-    from typing import Self, Unpack
+    from typing import Self, TextIO, Unpack
 
     from courriel.delivery.urls.route import Route
     from courriel.model.typed import SendArguments
@@ -193,10 +193,16 @@ class ConsoleTransport(LocalTransport):
 
         envelope = submission.envelope
         text = rendered(envelope, bytes(submission.content))
+        terminal: TextIO | None = sys.stdout
+        if terminal is None:
+            # pythonw, some services.
+            raise errors.UsageError(
+                "console: this program has no standard output; file:FOLDER writes mails to files", stage="connect"
+            )
         _ask_guard(submission)
-        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        sys.stdout.flush()
+        encoding = getattr(terminal, "encoding", None) or "utf-8"
+        terminal.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        terminal.flush()
         return _receipt("console:", envelope, "shown on the terminal")
 
 

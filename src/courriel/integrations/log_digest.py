@@ -41,7 +41,7 @@ class RecordGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DigestLine:
     """One of the last records, in one line; `time` is in seconds since 1970."""
 
     time: float
@@ -55,7 +55,7 @@ class RecordBatch:
     """Content of one mail: entries, the last lines, and how many records fitted into neither."""
 
     entries: dict[Fingerprint, RecordGroup] = field(default_factory=dict)
-    lines: deque[Line] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
+    lines: deque[DigestLine] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
     more: int = 0
 
     @property
@@ -94,7 +94,7 @@ class Digest:
         """Count a record; the first of its kind is formatted. Whether the next mail is due sooner by it."""
         message = record.getMessage()
         batch = self._batch
-        batch.lines.append(Line(record.created, record.levelname, record.name, _one_line(message)))
+        batch.lines.append(DigestLine(record.created, record.levelname, record.name, _one_line(message)))
         fingerprint = fingerprint_of(record)
         entry = batch.entries.get(fingerprint)
         if entry is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from courriel._lazy_re import expression
 from courriel.failures import language
-from courriel.integrations.log_digest import Line, RecordBatch, RecordGroup
+from courriel.integrations.log_digest import DigestLine, RecordBatch, RecordGroup
 
 LONGEST_SUBJECT = 200
 _PASSWORD = expression(r"(://[^\s:/@]*:)[^\s@/]+@")  # in a URL, as programs log those of their databases
@@ -58,7 +58,7 @@ def _entry(entry: RecordGroup, *, alone: bool) -> str:
     return text
 
 
-def _line(line: Line) -> str:
+def _line(line: DigestLine) -> str:
     return f"{_time(line.time)} {line.level} {line.logger}: {line.message}"
 
 

@@ -11,6 +11,7 @@ from typing import cast
 from courriel.network import forks
 
 _SPACE = 16 * 1024  # bytes per read; asyncio's own 256 kB buffers cost a system call each to allocate
+_LARGE_SPACE = 128 * 1024  # bytes per read while reads fill their space: a large mail wakes its reader less often
 _FULL = 256 * 1024  # bytes; when so many are unread, reading is paused
 
 # The Windows loop keeps a read pending, so MSG_PEEK on the socket shows nothing.
@@ -30,7 +31,7 @@ class ReceiveBuffer(asyncio.BufferedProtocol):
         self.transport: asyncio.Transport | None = None
         self.tell: Callable[[], None] | None = None  # called in the loop's own callback: no loop iteration is lost
         self.line = line
-        self._space = memoryview(bytearray(_SPACE))
+        self._space = self._usual_space = memoryview(bytearray(_SPACE))
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._full = False
@@ -46,6 +47,10 @@ class ReceiveBuffer(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self.data += self._space[:nbytes]
+        if nbytes == len(self._space) == _SPACE:
+            self._space = memoryview(bytearray(_LARGE_SPACE))
+        elif nbytes < _SPACE:
+            self._space = self._usual_space  # a connection that waits holds no large one
         if len(self.data) > _FULL and not self._full and self.transport is not None:
             self._full = True
             self.transport.pause_reading()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
     from pathlib import Path
 
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _EXPECTED = (
     ("Date", "no-date", "the message has no Date (RFC 5322 3.6.1)"),
     ("From", "no-from", "the message has no From (RFC 5322 3.6.2)"),
@@ -199,7 +200,8 @@ class CapturedMessage:
 
 
 def _findings_on_headers(content: bytes) -> tuple[Finding, ...]:
-    head = re.split(rb"\r?\n\r?\n", content, maxsplit=1)[0]
+    end = _END_OF_HEAD.search(content)
+    head = content[: end.start()] if end else content
     names = {name.lower() for name in re.findall(rb"^([!-9;-~]+)[ \t]*:", head, re.MULTILINE)}
     findings = [Finding(kind, text) for name, kind, text in _EXPECTED if name.lower().encode() not in names]
     if b"bcc" in names:

@@ -209,6 +209,7 @@ def test_no_value_becomes_a_header_of_its_own(line: str) -> None:
     assert b"Bcc" not in names
 
 
+@pytest.mark.slow
 @given(some.text(max_size=60))
 def test_no_value_becomes_two_addresses(value: str) -> None:
     try:

@@ -23,7 +23,7 @@ from courriel.delivery.urls.route import Route
 from courriel.doctor.domain import mta_sts, policy_file
 from courriel.model.address import Address
 from courriel.model.server import Dialect, Security, Server
-from courriel.network import https
+from courriel.network.https import exchange as https
 from fast_part import examples
 from servers.web import ok, web
 
@@ -94,6 +94,7 @@ def _nobody(server: Server, until: float) -> socket.socket:
 # The sources.
 
 
+@pytest.mark.slow
 def test_an_address_of_a_provider_is_not_looked_up() -> None:
     for provider in providers.all():
         for domain in provider.domains:
@@ -532,6 +533,7 @@ def test_a_policy_is_fetched_with_a_certificate_for_its_own_name(
             policy_file.fetch_policy(POLICY_URL, trusting(authority))
 
 
+@pytest.mark.slow
 def test_a_policy_of_a_gigabyte_is_cut(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     said = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n" + b"mx: a\n" * 2_000_000
     with web(authority, "mta-sts.a.example", answer=lambda _: said) as site:

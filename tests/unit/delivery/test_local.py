@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from courriel import Message, send
 from courriel.delivery import local
 from courriel.delivery.local import (
     ConsoleTransport,
@@ -24,7 +25,7 @@ from courriel.delivery.local import (
 from courriel.delivery.rendering import visible
 from courriel.delivery.transport import Transport
 from courriel.delivery.urls.route import Route
-from courriel.errors import CourrielError
+from courriel.errors import CourrielError, UsageError
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
 from courriel.model.receipt import Outcome
@@ -273,3 +274,10 @@ def test_other_parts_are_named_and_not_shown(capsys: pytest.CaptureFixture[str])
 
 def test_invisible_characters_are_escaped() -> None:
     assert visible("a\x1b\u202e\U000e0001\tb") == "a\\x1b\\u202e\\U000e0001\tb"
+
+
+def test_a_console_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+
+    with pytest.raises(UsageError, match="no standard output"):
+        send(Message(sender="ada@example.org", to="bob@example.org", text="Hi"), via="console:")

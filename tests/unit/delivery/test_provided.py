@@ -324,6 +324,7 @@ def test_a_transcript_needs_a_server() -> None:
         asyncio.run(courriel.aconnect("memory:", transcript=Transcript()))
 
 
+@pytest.mark.slow
 def test_a_child_process_makes_its_own(program: Callable[[str], str], tmp_path: Path) -> None:
     setting = program("make")
     code = (

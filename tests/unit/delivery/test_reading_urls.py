@@ -115,6 +115,7 @@ def test_a_url_for_sending_is_refused_for_reading(way: str | Server) -> None:
         courriel.mailbox(way)
 
 
+@pytest.mark.slow
 def test_a_url_opens_a_mailbox() -> None:
     with Sandbox() as sandbox:
         courriel.send(via=sandbox.url, sender="ada@example.org", to="bob@example.org", text="Hi")

@@ -402,6 +402,7 @@ def test_a_route_written_out_is_read_back_equal(route: Route) -> None:
     assert route.password is None or route.password.kind != "plain" or f":{route.password.place}@" not in route.url
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(60), deadline=None)
 @given(
     st.sampled_from(["file", "maildir"]),

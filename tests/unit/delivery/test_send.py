@@ -320,6 +320,7 @@ def test_loading_it_loads_nothing_heavy() -> None:
     assert loaded.split() == []
 
 
+@pytest.mark.slow
 def test_sending_to_memory_loads_neither_email_nor_asyncio_nor_logging() -> None:
     program = (
         "import sys, courriel; courriel.send(sender='a@b.org', to='c@d.org', subject='x', text='y', via='memory:');"

@@ -202,6 +202,7 @@ def test_every_code_has_a_meaning(code: int, more: str) -> None:
     assert subject("5.99.1") is None
 
 
+@pytest.mark.slow
 @given(st.text(max_size=600))
 @settings(max_examples=examples(200), deadline=None)
 def test_any_text_can_be_explained(text: str) -> None:

@@ -141,6 +141,7 @@ def test_english_stays_as_it_is() -> None:
         failures.speak(None)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=300))
 def test_any_text_can_be_translated(text: str) -> None:
     assert isinstance(french(text), str)

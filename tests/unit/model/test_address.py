@@ -285,6 +285,7 @@ def test_commas_in_quotes_do_not_make_two() -> None:
         assert len(Address.all_of([text])) == 1
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.sampled_from(['"', "\\", ",", ";", "<", ">", "@", "[", "]", "a", "b.org", " ", "x@y.org"]), max_size=25)
 )
@@ -297,6 +298,7 @@ def test_no_text_whatever_becomes_two_addresses(pieces: list[str]) -> None:
     assert len(addresses) == 1
 
 
+@pytest.mark.slow
 @given(st.lists(st.builds(Address, LOCALS, DOMAINS, NAMES), min_size=1, max_size=4))
 def test_a_list_in_one_string_is_cut_between_its_addresses(addresses: list[Address]) -> None:
     assert len(pieces_of("; ".join(map(str, addresses)))) == len(addresses)

@@ -114,6 +114,7 @@ def test_this_machine_through_a_proxy_is_another_machine() -> None:
     assert not Server("localhost", security=Security.NONE, proxy=Proxy("socks5h", "127.0.0.1")).local
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60))
 def test_any_text_is_a_proxy_or_our_error(text: str) -> None:
     try:

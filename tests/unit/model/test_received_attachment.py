@@ -144,6 +144,7 @@ def test_a_long_name_keeps_its_ending() -> None:
     assert len(safe_name("x." + "y" * 300, "x").encode()) <= LONGEST_NAME
 
 
+@pytest.mark.slow
 @given(st.text(max_size=400))
 def test_any_text_becomes_a_name_that_can_be_saved_anywhere(text: str) -> None:
     name = safe_name(text, "fallback.bin")

@@ -47,6 +47,7 @@ def _joined(first: Trust, *others: Trust) -> Trust:
 # Sources and unions.
 
 
+@pytest.mark.slow
 @given(unions, unions)
 def test_a_union_is_the_same_in_either_order_and_joining_twice_adds_nothing(one: Trust, other: Trust) -> None:
     union = one | other

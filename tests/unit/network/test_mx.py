@@ -86,6 +86,7 @@ def test_a_domain_that_takes_no_mail_raises_name_not_found(domain: str, asked: l
     assert not takes_mail(domain, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(4)
 def test_a_silent_name_server_times_out(asked: list[str]) -> None:
     with pytest.raises(errors.TimedOut, match=r"in 0\.3 s"):

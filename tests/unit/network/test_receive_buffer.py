@@ -1,11 +1,11 @@
-"""The reusable timer of a connection."""
+"""The receive buffer of a connection, and its reusable timer."""
 
 from __future__ import annotations
 
 import asyncio
 
 import inside
-from courriel.network.receive_buffer import Alarm
+from courriel.network.receive_buffer import Alarm, ReceiveBuffer
 
 
 def test_a_timer_set_to_a_later_time_fires_then() -> None:
@@ -48,3 +48,19 @@ def test_a_cancelled_timer_leaves_nothing_behind() -> None:
         assert not rung.is_set()
 
     asyncio.run(story())
+
+
+def test_much_data_is_read_in_large_pieces_and_little_in_small_ones() -> None:
+    """As the loop does it: it asks for space, fills some of it, and says how much."""
+    received, sizes, sent = ReceiveBuffer(), [], b""
+    for size in (10, 16 * 1024, 128 * 1024, 20_000, 30, 16 * 1024 - 1):
+        space = received.get_buffer(-1)
+        sizes.append(len(space))
+        octets = bytes([len(sizes)]) * size
+        space[:size] = octets
+        received.buffer_updated(size)
+        sent += octets
+
+    small, large = 16 * 1024, 128 * 1024
+    assert sizes == [small, small, large, large, large, small]
+    assert received.take() == sent

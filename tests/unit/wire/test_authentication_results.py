@@ -113,6 +113,7 @@ def test_values_of_properties_are_of_one_visible_line() -> None:
     assert field.results[0].value("smtp.mailfrom") == "a\ufffd[31m"
 
 
+@pytest.mark.slow
 @given(st.text(max_size=200))
 def test_no_text_raises(text: str) -> None:
     _ = read_field(text)

@@ -14,6 +14,7 @@ from courriel.wire.mime.headers import address_field, encoded_words, parameter, 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\u2028\u2029"), max_size=300)
 
 
+@pytest.mark.slow
 @given(TEXT.filter(bool), st.integers(0, 70))
 def test_encoded_words_are_short_and_whole(text: str, indent: int) -> None:
     words = encoded_words(text, indent).split("\r\n ")
@@ -55,6 +56,7 @@ def test_a_line_that_holds_an_encoded_word_has_76_characters_at_most(name: str, 
     assert all(len(line) <= 76 for line in lines if "=?" in line)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(["To", "Reply-To", "Disposition-Notification-To"]),
     st.lists(st.builds(Address, st.sampled_from(["a", "b" * 40]), st.just("b.org"), TEXT.map(str.strip)), min_size=1),

@@ -14,6 +14,7 @@ from courriel.wire.imap import search_arguments, syntax
 from hostile.lists import hostile, shown
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_a_text_is_refused_or_can_be_read_back(value: str) -> None:
     try:
@@ -57,17 +58,17 @@ def test_a_secret_may_hold_anything_and_is_counted_where_it_is_not_plain(value: 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (b"OK done", syntax.Status("OK", "", "done")),
-        (b"no [ALERT] watch out\r\n", syntax.Status("NO", "ALERT", "watch out")),
-        (b"OK [UIDVALIDITY 7] ok", syntax.Status("OK", "UIDVALIDITY 7", "ok")),
-        (b"BYE", syntax.Status("BYE", "", "")),
-        (b"OK [] x", syntax.Status("OK", "", "x")),
+        (b"OK done", syntax.AnswerStatus("OK", "", "done")),
+        (b"no [ALERT] watch out\r\n", syntax.AnswerStatus("NO", "ALERT", "watch out")),
+        (b"OK [UIDVALIDITY 7] ok", syntax.AnswerStatus("OK", "UIDVALIDITY 7", "ok")),
+        (b"BYE", syntax.AnswerStatus("BYE", "", "")),
+        (b"OK [] x", syntax.AnswerStatus("OK", "", "x")),
         (b"OKAY then", None),
         (b"3 EXISTS", None),
         (b"", None),
     ],
 )
-def test_a_status_is_read(line: bytes, expected: syntax.Status | None) -> None:
+def test_a_status_is_read(line: bytes, expected: syntax.AnswerStatus | None) -> None:
     assert syntax.read_status(line) == expected
 
 

@@ -14,7 +14,7 @@ from courriel.wire.imap import dates, folder_names
 from courriel.wire.imap.fetched import Fetched
 from courriel.wire.imap.listing import read_listed, read_status_data
 from courriel.wire.imap.parser import Continuation, Event, ImapParser, Tagged, Unknown, Untagged
-from courriel.wire.imap.syntax import Status
+from courriel.wire.imap.syntax import AnswerStatus
 from courriel.wire.imap.values import DEEPEST, Value, read_values
 
 CONVERSATION = b"""\
@@ -68,7 +68,9 @@ def test_a_conversation_is_read() -> None:
     events = read(CONVERSATION)
 
     assert events == [
-        Untagged("OK", None, (b"OK [CAPABILITY IMAP4rev1] hi {5}",), Status("OK", "CAPABILITY IMAP4rev1", "hi {5}")),
+        Untagged(
+            "OK", None, (b"OK [CAPABILITY IMAP4rev1] hi {5}",), AnswerStatus("OK", "CAPABILITY IMAP4rev1", "hi {5}")
+        ),
         Fetched(1, 5, b"\\Seen $a b]", b"x", {"BODY[]": b"ab)\r\n"}),
         Fetched(2, None, None, None, {"BODY[HEADER.FIELDS (DATE FROM)]": b"xy"}),
         Fetched(7, None, None, None, {"BODY[]": b"xy"}),
@@ -79,7 +81,7 @@ def test_a_conversation_is_read() -> None:
         Continuation(b"go"),
         Fetched(9, None, None, None, {"BODY[]": None, "RFC822": b"\0\r\n"}, {"X": ["1", ["2", b'a"b']]}),
         Unknown(b"neither"),
-        Tagged(b"c1", Status("OK", "COPYUID 1 1:2 3", "done")),
+        Tagged(b"c1", AnswerStatus("OK", "COPYUID 1 1:2 3", "done")),
     ]
 
 
@@ -144,7 +146,7 @@ def test_whatever_a_server_writes_is_read_back(values: list[Value], quoted: bool
 
     assert isinstance(first, Untagged)
     assert first.values() == values
-    assert last == Tagged(b"c1", Status("OK", "", "done"))
+    assert last == Tagged(b"c1", AnswerStatus("OK", "", "done"))
 
 
 @given(

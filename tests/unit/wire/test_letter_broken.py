@@ -62,6 +62,7 @@ def test_octets_of_any_kind_are_a_letter(raw: bytes) -> None:
     read_all(raw)
 
 
+@pytest.mark.slow
 @given(broken_letters(), st.integers(1, 40))
 def test_a_letter_cut_anywhere_is_a_letter(raw: bytes, step: int) -> None:
     for end in range(0, len(raw), max(step, len(raw) // 20)):

@@ -210,6 +210,8 @@ def test_actions_and_codes_are_read_as_they_are_written(field: str, action: str,
         ("bob@example.net", "bob@example.net"),
         ("<bob@example.net>", "bob@example.net"),
         ("X-LOCAL; bob", "bob"),
+        ("rfc822; bob@example.net (Bob (the first))", "bob@example.net"),
+        ('rfc822; "bob (1)"@example.net', '"bob (1)"@example.net'),
         ("rfc822; bob\\x{41}@example.net", "bob\\x{41}@example.net"),
         ("utf-8; bob\\x{FFFFFF}@example.net", "bob\\x{FFFFFF}@example.net"),
         ("utf-8; bob\\x{0A}x", "bob x"),
@@ -576,6 +578,7 @@ def test_a_report_is_a_value() -> None:
     assert "Rechnung" not in repr(report)
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=600), st.sampled_from([0, 300, 700, 900, 1400]))
 def test_no_octets_raise(octets: bytes, position: int) -> None:
     for raw in (

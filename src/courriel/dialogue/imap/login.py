@@ -52,7 +52,7 @@ class ImapReplyReader(ReplyReader):
     def __init__(self, exchange: ImapExchange) -> None:
         self._exchange = exchange
         self._tag = b""
-        self.answer = Answer(wire.Status("", "", ""))
+        self.answer = Answer(wire.AnswerStatus("", "", ""))
 
     def write(self, stage: Stage, lines: bytes, *, secret: bool = False) -> Flow[None]:
         """Send "AUTH mechanism …" in the form of IMAP, and an answer in base64 unchanged."""

@@ -22,7 +22,7 @@ _PASSING = ("UNAVAILABLE", "INUSE", "SERVERBUG", "LIMIT", "CORRUPTION")
 class Answer:
     """Tagged response to a command, and the untagged ones before it."""
 
-    status: wire.Status
+    status: wire.AnswerStatus
     untagged: tuple[Untagged | Fetched, ...] = ()
 
     def named(self, *names: str) -> Iterator[Untagged]:
@@ -73,7 +73,7 @@ def judge(answer: Answer, stage: Stage, about: str = "") -> Answer:
     return answer
 
 
-def refuse_goodbye(status: wire.Status | None, stage: Stage) -> None:
+def refuse_goodbye(status: wire.AnswerStatus | None, stage: Stage) -> None:
     """Raise ConnectionFailed for an untagged BYE, which ends the session whatever the command is."""
     if status is not None and status.word == "BYE":
         raise errors.ConnectionFailed(
@@ -81,7 +81,7 @@ def refuse_goodbye(status: wire.Status | None, stage: Stage) -> None:
         )
 
 
-def reply_of(status: wire.Status) -> Reply:
+def reply_of(status: wire.AnswerStatus) -> Reply:
     """Convert a status to the `Reply` that errors hold: `word` is the server's, `code` only the class of the reply."""
     if status.word in ("OK", "PREAUTH"):
         kind = 200

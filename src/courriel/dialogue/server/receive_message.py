@@ -9,7 +9,7 @@ from courriel.dialogue.server.connection import ReplyBuffer, ServerConnection
 from courriel.dialogue.server.handler import Answer, Delivery, DuringData, ServerConfig, ServerHandler
 from courriel.model.server import Dialect
 from courriel.reply import Reply
-from courriel.wire.mime.checks import check_message, longest_line
+from courriel.wire.mime.checks import check_message, has_longer_line
 from courriel.wire.smtp.dot_unstuffer import DotUnstuffer
 from courriel.wire.smtp.parameters import MailFrom, RcptTo, read_mail, read_rcpt
 from courriel.wire.smtp.server_syntax import Objection, read_chunk
@@ -35,6 +35,7 @@ class Reception:
 
     def forget(self) -> None:
         """Reset the transaction (RSET, a second EHLO, the end of a message)."""
+        self.sender_refused = False
         self._origin: MailFrom | None = None
         self._recipients: list[RcptTo] = []
         self._chunks: list[bytes] = []
@@ -46,6 +47,7 @@ class Reception:
         """Handle MAIL: begin a message."""
         if self.begun:
             raise Objection(503, "5.5.1 A message has been begun already; RSET forgets it")
+        self.sender_refused = True
         if self._session.messages >= self._config.limits.messages:
             raise Objection(452, "4.5.3 That was enough for one session")
         origin = read_mail(argument, self.offered)
@@ -55,6 +57,7 @@ class Reception:
         answer = self._connection.decide(lambda: self._handler.sender(self._session, origin))
         if (yield from self._connection.answer(answer, "sender", Reply(250, ("2.1.0 Sender taken",)))):
             self._origin = origin
+            self.sender_refused = False
 
     def rcpt(self, argument: str) -> Flow[None]:
         """Handle RCPT: add a recipient."""
@@ -176,7 +179,7 @@ class Reception:
         assert origin is not None
         # Of a binary message the header alone has lines.
         in_lines = content.partition(b"\r\n\r\n")[0] if origin.binary else content
-        if longest_line(in_lines) > self._config.limits.line:
+        if has_longer_line(in_lines, self._config.limits.line):
             raise Objection(554, f"5.6.0 A line of the message has more than {self._config.limits.line} octets")
         findings = check_message(in_lines, eight_bit=origin.eight_bit or origin.utf8, single_dots=single_dots)
         delivery = Delivery(origin, recipients, content, (*self._session.findings, *findings))

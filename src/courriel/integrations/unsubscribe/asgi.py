@@ -11,7 +11,7 @@ from courriel.integrations.unsubscribe.changes import Change, Target, is_awaited
 from courriel.integrations.unsubscribe.endpoint import Act, Asked, UnsubscribeEndpoint
 from courriel.integrations.unsubscribe.form import LARGEST
 from courriel.integrations.unsubscribe.links import UnsubscribeLinks
-from courriel.integrations.unsubscribe.page import Answer
+from courriel.integrations.unsubscribe.page import PageAnswer
 from courriel.integrations.unsubscribe.words import AnswerKind
 
 Scope: TypeAlias = "MutableMapping[str, Any]"
@@ -39,9 +39,9 @@ def unsubscribe_asgi(
     """ASGI application that answers these links; the token is the last part of the path, wherever it is mounted.
 
     `on_unsubscribe(address, list_name)` is awaited, or runs in a thread when it is no coroutine function. When it
-    raises, or takes more than 30 seconds, the answer is 500, and it may be called again. `on_undo`
-    puts the address back, by a button that is valid for an hour; `titles` names lists for people. An outbox in the
-    place of `on_unsubscribe` has the address on its suppression list, and takes it off.
+    raises the answer is 500 (503 where the store is away, or it took more than 30 seconds), and it may be called again.
+    `on_undo` puts the address back, by a button that is valid for an hour; `titles` names lists for people. An outbox
+    in the place of `on_unsubscribe` has the address on its suppression list, and takes it off.
     """
     endpoint = UnsubscribeEndpoint(links, on_unsubscribe, on_undo=on_undo, titles=titles)
 
@@ -63,12 +63,12 @@ def unsubscribe_asgi(
 # The steps.
 
 
-async def _answer(endpoint: UnsubscribeEndpoint, scope: Scope, receive: Receive) -> Answer:
+async def _answer(endpoint: UnsubscribeEndpoint, scope: Scope, receive: Receive) -> PageAnswer:
     headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
     client = scope.get("client")
     asked = Asked(scope["method"], scope["path"], headers.get(b"accept-language", ""), client[0] if client else "")
     begun = endpoint.begin(asked)
-    if isinstance(begun, Answer):
+    if isinstance(begun, PageAnswer):
         return begun
     try:
         async with asyncio.timeout(BODY_LIMIT):
@@ -76,7 +76,7 @@ async def _answer(endpoint: UnsubscribeEndpoint, scope: Scope, receive: Receive)
     except TimeoutError:
         return endpoint.refuse(asked, AnswerKind.TOO_SLOW)
     act = endpoint.decide(asked, begun, headers.get(b"content-type", ""), body)
-    if isinstance(act, Answer):
+    if isinstance(act, PageAnswer):
         return act
     try:
         async with asyncio.timeout(CHANGE_LIMIT):
@@ -105,7 +105,7 @@ async def _body(receive: Receive) -> bytes:
             return bytes(body[: LARGEST + 1])
 
 
-async def _send(given: Answer, method: str, send: Send) -> None:
+async def _send(given: PageAnswer, method: str, send: Send) -> None:
     headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in given.headers]
     await send({"type": "http.response.start", "status": given.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else given.body})

@@ -13,16 +13,21 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 
-from courriel._dataclass import dataclass, field
+from courriel import errors
+from courriel._dataclass import dataclass, field, replace
 from courriel.failures import Language
 from courriel.integrations.unsubscribe.changes import Change, Target, changes_of, is_awaited
 from courriel.integrations.unsubscribe.form import LARGEST, BrokenForm, UnknownForm, fields_of
 from courriel.integrations.unsubscribe.links import Subscription, UnsubscribeLinks
-from courriel.integrations.unsubscribe.page import FIELD, PAGE_FIELD, UNDO_FIELD, VALUE, Answer, answer
+from courriel.integrations.unsubscribe.page import FIELD, PAGE_FIELD, UNDO_FIELD, VALUE, PageAnswer, answer
 from courriel.integrations.unsubscribe.words import AnswerKind, preferred
 from courriel.integrations.unsubscribe.wrong_tokens import WINDOW, WrongTokens
 
 logger = logging.getLogger("courriel.unsubscribe")
+
+_AWAY = (errors.OutboxError, OSError)
+"""Errors of a store that is away, busy or full for now; a function that took too long raises an OSError as well."""
+_UNAVAILABLE, _RETRY_SECONDS = 503, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +78,13 @@ class UnsubscribeEndpoint:
         """Whether one of the functions is awaited, which WSGI cannot do."""
         return any(is_awaited(each) for each in (self._on_unsubscribe, self._on_undo) if each is not None)
 
-    def respond(self, asked: Asked, content_type: str, body: bytes) -> Answer:
+    def respond(self, asked: Asked, content_type: str, body: bytes) -> PageAnswer:
         """Answer one request, with the beginning of its body: one octet more than is taken suffices. It blocks."""
         begun = self.begin(asked)
-        if isinstance(begun, Answer):
+        if isinstance(begun, PageAnswer):
             return begun
         act = self.decide(asked, begun, content_type, body)
-        if isinstance(act, Answer):
+        if isinstance(act, PageAnswer):
             return act
         try:
             done = act.change(act.subscription.address, act.subscription.list_name)
@@ -90,7 +95,7 @@ class UnsubscribeEndpoint:
             return self.failed(act, error)
         return self.done(act)
 
-    def begin(self, asked: Asked) -> Answer | Subscription:
+    def begin(self, asked: Asked) -> PageAnswer | Subscription:
         """Answer a request that needs no body; for a POST with a valid token, the subscription it is about."""
         if asked.method not in ("GET", "HEAD", "POST"):
             return self.refuse(asked, AnswerKind.NO_METHOD, {"Allow": "GET, HEAD, POST"})
@@ -105,7 +110,7 @@ class UnsubscribeEndpoint:
             return subscription
         return self._tell(AnswerKind.ASKED, preferred(asked.accept_language), subscription)
 
-    def decide(self, asked: Asked, subscription: Subscription, content_type: str, body: bytes) -> Answer | Act:
+    def decide(self, asked: Asked, subscription: Subscription, content_type: str, body: bytes) -> PageAnswer | Act:
         """Read the form of a POST: the act that it asks for, or the refusal of one that asks for nothing."""
         if len(body) > LARGEST:
             return self.refuse(asked, AnswerKind.TOO_LARGE)
@@ -126,7 +131,7 @@ class UnsubscribeEndpoint:
             return self.refuse(asked, AnswerKind.TOO_LATE)
         return Act(subscription, self._on_undo, undo=True, by_page=True, language=chosen)
 
-    def done(self, act: Act) -> Answer:
+    def done(self, act: Act) -> PageAnswer:
         """Answer that an act is done, and log it without its address."""
         named = act.subscription.list_name
         if act.undo:
@@ -136,24 +141,32 @@ class UnsubscribeEndpoint:
         # A provider that clicks for its user shows nothing: only the page itself is handed the means to undo.
         return self._tell(AnswerKind.DONE, act.language, act.subscription, undo=act.by_page)
 
-    def failed(self, act: Act, error: BaseException) -> Answer:
+    def failed(self, act: Act, error: BaseException) -> PageAnswer:
         """Say that it is not done, so that one asks again; an error's text may have the address, and is not logged."""
+        away = isinstance(error, _AWAY)
         frames = traceback.extract_tb(error.__traceback__)
         place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "nowhere"
         logger.error(
-            "An unsubscribe was not done, and answered by 500: %s, raised in %s", type(error).__name__, place,
+            "An unsubscribe was not done, and answered by %d: %s, raised in %s",
+            _UNAVAILABLE if away else AnswerKind.NOT_DONE.status, type(error).__name__, place,
             extra={"action": "unsubscribe_failed", "list": act.subscription.list_name, "undo": act.undo},
         )  # fmt: skip
         kind = AnswerKind.NOT_UNDONE if act.undo else AnswerKind.NOT_DONE
-        return self._tell(kind, act.language, act.subscription, undo=act.undo)
+        given = self._tell(kind, act.language, act.subscription, undo=act.undo)
+        if not away:
+            return given
+        later = ("Retry-After", f"{_RETRY_SECONDS}")
+        return replace(given, status=_UNAVAILABLE, headers=(*given.headers, later))
 
-    def refuse(self, asked: Asked, kind: AnswerKind, more: Mapping[str, str] | None = None) -> Answer:
+    def refuse(self, asked: Asked, kind: AnswerKind, more: Mapping[str, str] | None = None) -> PageAnswer:
         """The answer to a request that changes nothing."""
         return answer(kind, preferred(asked.accept_language), more=more)
 
     # The steps.
 
-    def _tell(self, kind: AnswerKind, chosen: Language, subscription: Subscription, *, undo: bool = False) -> Answer:
+    def _tell(
+        self, kind: AnswerKind, chosen: Language, subscription: Subscription, *, undo: bool = False
+    ) -> PageAnswer:
         title = self._titles.get(subscription.list_name, subscription.list_name)
         token = self._links.undo_token(subscription) if undo and self._on_undo is not None else ""
         return answer(kind, chosen, subscription, title=title, undo=token)

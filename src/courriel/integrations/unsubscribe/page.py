@@ -47,7 +47,7 @@ _HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PageAnswer:
     """Status, headers and body of an answer; to HEAD the same goes without its body."""
 
     status: int
@@ -63,7 +63,7 @@ def answer(
     title: str = "",
     undo: str = "",
     more: Mapping[str, str] | None = None,
-) -> Answer:
+) -> PageAnswer:
     """The answer of this kind; `title` names the list for people, `undo` is the token of the button."""
     words = words_for(kind, chosen)
     quoted = f"«\N{NO-BREAK SPACE}{title}\N{NO-BREAK SPACE}»" if chosen == "fr" else f"“{title}”"
@@ -80,7 +80,7 @@ def answer(
         f"<body>\n<main>\n<h1>{heading}</h1>\n<p>{text}</p>\n{form}</main>\n</body>\n</html>\n"
     ).encode()
     headers = {**_HEADERS, "Content-Language": chosen, "Content-Length": str(len(body)), **(more or {})}
-    return Answer(kind.status, tuple(headers.items()), body)
+    return PageAnswer(kind.status, tuple(headers.items()), body)
 
 
 # The steps.

@@ -6,25 +6,38 @@ import csv
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from courriel import errors
 from courriel.outbox.bounces.entries import checked_entry
-from courriel.outbox.store.suppression import REASONS, Suppression, SuppressionReason
+from courriel.outbox.store.suppression import REASONS, Suppression, SuppressionReason, moment_of
 
 _COLUMNS = ("address", "reason", "stream", "note", "ticket", "added")
-_NAMES = {"email": "address", "e-mail": "address", "email_address": "address", "adresse": "address", "created": "added"}
+_NAMES = {"created": "added"} | dict.fromkeys(
+    ("email", "e-mail", "mail", "email_address", "email address", "e-mail address", "adresse", "adresse e-mail",
+     "adresse email", "adresse mail", "courriel", "recipient"), "address"
+)  # fmt: skip
 """Heads of columns in files of others, by the names of ours."""
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+"""Beginnings of a cell that spreadsheets run as a formula, and the mark that tells them not to."""
+
+
 def write_csv(path: Path, entries: Iterable[Suppression]) -> int:
-    """Write entries to a new file, UTF-8; an existing file is refused. Returns how many."""
+    """Write entries to a new file, UTF-8; an existing file is refused. Returns how many.
+
+    A note may be the words of a stranger: a cell that a spreadsheet would run gets an apostrophe in front, which
+    `read_csv` takes away.
+    """
     number = 0
     with path.open("x", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
         out.writerow(_COLUMNS)
         for entry in entries:
-            added = datetime.fromtimestamp(entry.added, UTC).isoformat(timespec="microseconds")
-            out.writerow((entry.address, entry.reason, entry.stream, entry.note, entry.ticket, added))
+            added = moment_of(entry.added).isoformat(timespec="microseconds")
+            cells = (entry.address, entry.reason, entry.stream, entry.note, entry.ticket, added)
+            out.writerow(f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells)
             number += 1
     return number
 
@@ -36,8 +49,12 @@ def read_csv(path: Path, reason: SuppressionReason) -> Iterator[Suppression]:
     """
     # utf-8-sig: spreadsheets write a mark in front.
     with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file)
         heads: list[str] | None = None
+        try:
+            # Strictly: a quotation mark that is never closed would take the rest of the file for one note.
+            lines = csv.reader(file, delimiter=_delimiter(file), strict=True)
+        except UnicodeDecodeError as wrong:
+            raise _not_utf_8(path) from wrong
         try:
             for row in lines:
                 if not any(cell.strip() for cell in row):
@@ -47,12 +64,34 @@ def read_csv(path: Path, reason: SuppressionReason) -> Iterator[Suppression]:
                     heads = named if "address" in named else ["address"]
                     if "address" in named:
                         continue
-                yield checked_entry(_entry(dict(zip(heads, row, strict=False)), reason))
-        except (errors.UsageError, csv.Error, UnicodeDecodeError) as wrong:
+                    if not any("@" in cell for cell in row):
+                        raise errors.UsageError(
+                            f"no column is called email or address, and no address is there: {', '.join(row)[:80]}"
+                        )
+                yield checked_entry(_entry(dict(zip(heads, map(_plain, row), strict=False)), reason))
+        except UnicodeDecodeError as wrong:
+            raise _not_utf_8(path) from wrong
+        except (errors.UsageError, csv.Error) as wrong:
             raise errors.UsageError(f"{path}, line {lines.line_num}: {wrong}") from wrong
 
 
 # The steps.
+
+
+def _delimiter(file: TextIO) -> str:
+    """The sign between two cells, by the first line that is not empty: spreadsheets write semicolons in French."""
+    first = next((line for line in file if line.strip()), "")
+    file.seek(0)
+    return next((sign for sign in ",;\t" if sign in first), ",")
+
+
+def _plain(cell: str) -> str:
+    """A cell without the mark against formulas."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
+
+
+def _not_utf_8(path: Path) -> errors.UsageError:
+    return errors.UsageError(f"{path} is not in UTF-8: save it again as CSV UTF-8")
 
 
 def _entry(said: dict[str, str], usual: SuppressionReason) -> Suppression:

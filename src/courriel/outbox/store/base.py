@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 from courriel.outbox.store.facts import Count, IntegrityFinding, LaneInfo, MailInfo, Query, Taken, WorkerInfo
 from courriel.outbox.store.jobs import (
     Claimed,
+    ClaimedSlots,
     DueLane,
     Job,
     Known,
@@ -30,7 +31,6 @@ from courriel.outbox.store.jobs import (
     Pruned,
     Recovered,
     Settlement,
-    Slots,
 )
 from courriel.outbox.store.states import Action
 
@@ -237,11 +237,11 @@ class Store(Protocol):
         """Lanes with due mails, by one query for any number of lanes."""
         ...
 
-    def renew_slots(self, slots: Slots) -> Slots | None:
+    def renew_slots(self, slots: ClaimedSlots) -> ClaimedSlots | None:
         """Renew slots that are about to expire; None when others have taken them by now."""
         ...
 
-    def leave_slots(self, slots: Slots, *, used: int, ago: float) -> None:
+    def leave_slots(self, slots: ClaimedSlots, *, used: int, ago: float) -> None:
         """Give back slots: `used` mails were sent, the last one answered `ago` seconds ago, and the rest is free."""
         ...
 

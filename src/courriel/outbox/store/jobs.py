@@ -109,7 +109,7 @@ class DueLane:
 
 
 @dataclass(frozen=True, slots=True)
-class Slots:
+class ClaimedSlots:
     """The right to send so many mails of a lane under its rate, within the next `good_for` seconds.
 
     `until` is the end of that time by the store's clock. See `courriel.outbox.rate`.
@@ -135,7 +135,7 @@ class Claimed:
     """For each settlement of `go_on`, whether it was written."""
     marked: int = 0
     """Number of jobs, from the first on, that are already marked."""
-    slots: Slots | None = None
+    slots: ClaimedSlots | None = None
     """Slots of the jobs, on a lane with a rate."""
     wait: float | None = None
     """Seconds until the rate of the lane allows the next mail."""

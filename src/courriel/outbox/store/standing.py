@@ -45,7 +45,7 @@ class LaterFate:
         return self.fate == "returned" and self.status.startswith("5.")
 
 
-class Mail(Protocol):
+class MailFacts(Protocol):
     """Fields of a mail that its standings depend on; see MailInfo."""
 
     @property
@@ -62,7 +62,7 @@ class Mail(Protocol):
     def later(self) -> Mapping[str, LaterFate]: ...
 
 
-def standings_of(mail: Mail) -> dict[str, Standing]:
+def standings_of(mail: MailFacts) -> dict[str, Standing]:
     """The standing of each recipient, those first that a server has given its word on."""
     found = {name: _answered(code) for name, (code, *_) in mail.results.items()}
     # Whoever may have the mail already is in doubt, whatever a server has said of another try.

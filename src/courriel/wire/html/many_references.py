@@ -31,7 +31,7 @@ def masked(html: str) -> str | None:
 
 
 def unmasked(cleaned: str) -> str:
-    """What the cleaner made of masked HTML, with references in their places."""
+    """HTML that the cleaner made of masked HTML, with references in their places."""
     return cleaned.replace(_AMPERSAND, "&amp;").replace(_SPACE, "&nbsp;")
 
 

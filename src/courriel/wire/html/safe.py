@@ -25,12 +25,14 @@ MOST_PICTURES = 24_000_000  # octets of all
 
 _PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"})
 _DATA = expression(r"(?i)data:image/(?:png|jpeg|jpg|gif|webp|bmp);base64,[A-Za-z0-9+/=\s]*\Z")
-_REMOTE = expression(r"(?i)\s{0,20}https?://")
-_LINK = expression(r"(?i)\s{0,20}(?:https?:|mailto:|tel:)")
+# Blanks as browsers strip them: behind another one, or without the slashes, an address is relative to the page.
+_REMOTE = expression(r"(?i)[ \t\r\n\f]{0,20}https?://")
+_LINK = expression(r"(?i)[ \t\r\n\f]{0,20}(?:https?://|mailto:|tel:)")
 _BODY = expression(r"(?i)<body\b([^<>]{0,2000}+)>")
 _STYLE_OF = expression(r"""(?i)\bstyle\s{0,5}=\s{0,5}(?:"([^"]{0,1500})"|'([^']{0,1500})')""")
 _COLOUR_OF = expression(r"""(?i)\bbgcolor\s{0,5}=\s{0,5}["']?(#?[a-zA-Z0-9]{1,30})""")
 _URL = expression(r"(?i)@import[^;]{0,2000};?|(?:url|image-set|image|src)\s{0,5}\([^)]{0,200000}\)?")
+_CID = expression(r"""(?i)url\s{0,5}\(\s{0,20}["']?cid:([^"'()\s\\]{1,300})["']?\s{0,20}\)""")
 _SHEET = expression(r"(?is)(<style\b[^>]{0,500}>)(.*?)(</style>)")
 
 _TAGS = {
@@ -58,8 +60,9 @@ _ATTRIBUTES = {
 _FRAMED_ATTRIBUTES = _ATTRIBUTES | {
     "*": _ATTRIBUTES["*"] | {"class", "id", "role"},
     "a": {"href", "name"},
-    "td": _ATTRIBUTES["td"] | {"headers"},
-    "th": _ATTRIBUTES["th"] | {"headers"},
+    "table": _ATTRIBUTES["table"] | {"background"},
+    "td": _ATTRIBUTES["td"] | {"background", "headers"},
+    "th": _ATTRIBUTES["th"] | {"background", "headers"},
     "style": {"type", "media"},
 }
 # Neither positions, which would lay a mail over the page around it, nor what loads anything but a background.
@@ -119,7 +122,7 @@ def safe_html(
         cleaned = unmasked(cleaned)
     if framed:
         cleaned = _SHEET.sub(filtered.sheet, cleaned)
-    opening = _BODY.search(html)
+    opening = _BODY.search(within)
     if opening is not None:
         # A fragment has no body: its colours go to an element around it.
         style = nh3.clean(
@@ -153,7 +156,7 @@ class _Filter:
             return self.inline_style(value) if self._framed or "\\" not in value else None
         if tag == "a" and name == "href":
             return value if self._may_link(value) else None
-        if name != "src":
+        if name not in ("src", "background"):
             return value
         if _DATA.match(value):
             return value
@@ -165,10 +168,16 @@ class _Filter:
         return None
 
     def inline_style(self, css: str) -> str:
-        """CSS without addresses."""
-        kept, count = _URL.subn("none", css)
-        self.held_back += count
-        return kept
+        """CSS without addresses; in a frame of its own with the pictures of the mail."""
+        return _URL.sub(self._background, css)
+
+    def _background(self, found: re.Match[str]) -> str:
+        named = _CID.fullmatch(found[0]) if self._framed else None
+        picture = self._by_id(named[1]) if named else None
+        if picture is None:
+            self.held_back += 1
+            return "none"
+        return f"url({picture})"
 
     def sheet(self, found: re.Match[str]) -> str:
         """A style element without addresses."""

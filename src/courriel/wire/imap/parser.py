@@ -19,7 +19,7 @@ from courriel._dataclass import dataclass
 from courriel.errors import RemoteProtocolError
 from courriel.model.received.limits import ReadLimits
 from courriel.wire.imap.fetched import Fetched, read_fetched
-from courriel.wire.imap.syntax import Status, counted_at_end, read_status
+from courriel.wire.imap.syntax import AnswerStatus, counted_at_end, read_status
 from courriel.wire.imap.values import Value, read_values
 
 _SMALL = 64 * 1024  # octets of an unfinished literal that may be copied again when more of it has arrived
@@ -44,7 +44,7 @@ class Tagged:
     """Answer to a command."""
 
     tag: bytes
-    status: Status
+    status: AnswerStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Untagged:
     name: str
     number: int | None = None
     pieces: tuple[bytes, ...] = (b"",)
-    status: Status | None = None
+    status: AnswerStatus | None = None
 
     def values(self) -> list[Value]:
         """Values behind the word. Raises RemoteProtocolError."""

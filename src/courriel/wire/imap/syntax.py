@@ -46,7 +46,7 @@ class CountedUtf8(Counted):
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class AnswerStatus:
     """OK, NO, BAD, BYE or PREAUTH response; `code` is the response code in brackets."""
 
     word: str
@@ -59,14 +59,14 @@ class Status:
         return " ".join(part for part in (self.word, f"[{self.code}]" if self.code else "", self.text) if part)
 
 
-def read_status(line: bytes) -> Status | None:
+def read_status(line: bytes) -> AnswerStatus | None:
     """Parse a status response without its tag, or return None when it is something else."""
     found = _STATUS.fullmatch(line.rstrip(b"\r\n"))
     if found is None:
         return None
     word, text = found[1].decode("ascii").upper(), found[2] or b""
     code = next((code for each in _CODES if (code := each.match(text))), None)
-    return Status(word, printable(code[1]) if code else "", printable(text[code.end() if code else 0 :]).strip())
+    return AnswerStatus(word, printable(code[1]) if code else "", printable(text[code.end() if code else 0 :]).strip())
 
 
 def counted_at_end(line: bytes) -> int | None:

@@ -236,6 +236,7 @@ def test_dates_in_every_state(value: str, moment: datetime | None) -> None:
     assert found is None or found.utcoffset() == (moment.utcoffset() if moment else None)
 
 
+@pytest.mark.slow
 @given(st.text("0123456789: +-,.WednoviNGMT\u0663", max_size=60))
 def test_no_text_is_too_strange_for_a_date(text: str) -> None:
     found = moment_of(text)

@@ -12,7 +12,7 @@ from courriel import errors
 from courriel.outbox.store.jobs import NewMail
 from courriel.outbox.store.postgres.group_commit import PendingPut, PutGroup
 from courriel.outbox.store.postgres.pipeline import BoundStatement, RefusedError, Statement, UnfinishedError
-from courriel.outbox.store.postgres.server import Answer, PostgresServer
+from courriel.outbox.store.postgres.server import PostgresServer, StatementResult
 from courriel.outbox.store.sql import rows
 from courriel.outbox.store.sql.connection import Values
 from courriel.outbox.store.sql.staging import portions
@@ -106,14 +106,14 @@ class JointPuts:
 # The steps.
 
 
-def _new_in(inserted: Answer, said: Sequence[PutStatements]) -> set[str]:
+def _new_in(inserted: StatementResult, said: Sequence[PutStatements]) -> set[str]:
     """Ids of the mails that were inserted, from the result of the insertion."""
     if len(said) == 1:
         return {said[0].mail.id} if inserted.changed else set()
     return {str(ident) for (ident,) in inserted.rows}
 
 
-def _id_in(answers: Sequence[Answer], mail: NewMail, new: Set[str]) -> str | None:
+def _id_in(answers: Sequence[StatementResult], mail: NewMail, new: Set[str]) -> str | None:
     """Id under which a mail is stored, from the results of its statements and the ids of new mails."""
     if mail.id in new:
         return mail.id

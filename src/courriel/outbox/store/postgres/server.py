@@ -90,7 +90,7 @@ class _DiedBeforeError(psycopg.OperationalError):
 _left_behind: list[object] = []  # connections of a parent process: closing them here would end them there
 
 
-class Answer(NamedTuple):
+class StatementResult(NamedTuple):
     """Result of a statement: the number of changed rows, and the returned rows."""
 
     changed: int
@@ -128,7 +128,7 @@ class PostgresServer:
 
     def at_once(
         self, said: Sequence[BoundStatement], *, wait: str = "30s", durably: bool = True, checked: bool = True
-    ) -> list[Answer]:
+    ) -> list[StatementResult]:
         """Run a transaction in one round trip; `wait` is the lock timeout.
 
         It is refused where it is not `checked` and anybody is on the suppression list.
@@ -157,7 +157,7 @@ class PostgresServer:
                             raise
                         continue
                     self.suppressing = bool(session.rows(results[0])[0][1])
-                    return [Answer(result.command_tuples or 0, session.rows(result)) for result in results[1:]]
+                    return [StatementResult(result.command_tuples or 0, session.rows(result)) for result in results[1:]]
 
     def name_now(self) -> str:
         """Name of the outbox, as its tables say it now: they may have been restored, or made anew."""

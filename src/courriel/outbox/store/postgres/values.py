@@ -9,7 +9,7 @@ from uuid import uuid4
 from courriel._dataclass import dataclass
 from courriel.outbox.store.facts import LaneInfo
 from courriel.outbox.store.jobs import Job, LeaseTerms
-from courriel.outbox.store.postgres.server import Answer
+from courriel.outbox.store.postgres.server import StatementResult
 from courriel.outbox.store.sql.connection import Values
 
 CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones are read while they are sent
@@ -39,7 +39,7 @@ def numbered(each: Sequence[Values]) -> str:
     return json.dumps(list(found.values()))
 
 
-def done_in(answer: Answer, each: Sequence[Values]) -> list[bool]:
+def done_in(answer: StatementResult, each: Sequence[Values]) -> list[bool]:
     """For each mail, whether the statement changed its row: by the returned numbers, or the count for a single one."""
     if len(each) == 1 and not answer.rows:
         return [answer.changed == 1]

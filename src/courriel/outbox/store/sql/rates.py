@@ -10,7 +10,7 @@ from courriel._dataclass import replace
 from courriel.outbox import rate
 from courriel.outbox.rate import RateState
 from courriel.outbox.store.facts import LaneInfo
-from courriel.outbox.store.jobs import DueLane, Slots
+from courriel.outbox.store.jobs import ClaimedSlots, DueLane
 
 if TYPE_CHECKING:
     from courriel.outbox.store.sql.connection import SqlConnection, Values
@@ -49,10 +49,10 @@ class SqlRates(ABC):
             lanes[name] = DueLane(name, wait, urgency)
         return list(lanes.values())
 
-    def renew_slots(self, slots: Slots) -> Slots | None:
+    def renew_slots(self, slots: ClaimedSlots) -> ClaimedSlots | None:
         """See Store.renew_slots."""
 
-        def act(db: SqlConnection) -> Slots | None:
+        def act(db: SqlConnection) -> ClaimedSlots | None:
             values: dict[str, object] = {"lane": slots.lane, "until": slots.until, "mails": slots.mails} | self._now()
             row = db.execute(self._sql["lane"], values).fetchone()
             db.execute(self._sql["leave_slots"], values)
@@ -63,7 +63,7 @@ class SqlRates(ABC):
 
         return self._write_lightly(act)
 
-    def leave_slots(self, slots: Slots, *, used: int, ago: float) -> None:
+    def leave_slots(self, slots: ClaimedSlots, *, used: int, ago: float) -> None:
         """See Store.leave_slots."""
 
         def act(db: SqlConnection) -> None:
@@ -90,7 +90,7 @@ class SqlRates(ABC):
 
     def _take_slots(
         self, db: SqlConnection, values: Values, state: RateState, claimed: int, room: int
-    ) -> tuple[Slots | None, float]:
+    ) -> tuple[ClaimedSlots | None, float]:
         """Take slots for the claimed mails; return them, and the seconds until the next mail may leave."""
         tat, free = state.after(claimed, room)
         if claimed or free or rate.is_beyond(state.tat, state.gap):
@@ -112,10 +112,10 @@ class SqlRates(ABC):
         db.execute(self._sql["take_slots"], later)
         return replace(state, oldest=min(oldest, state.good_for), newest=state.good_for)
 
-    def _put_slots(self, db: SqlConnection, values: Values, state: RateState, mails: int) -> Slots:
+    def _put_slots(self, db: SqlConnection, values: Values, state: RateState, mails: int) -> ClaimedSlots:
         until = self._moment(db, values) + state.good_for
         db.execute(self._sql["take_slots"], {**values, "until": until, "mails": mails})
-        return Slots(str(values["lane"]), mails, until, state.good_for, state.per)
+        return ClaimedSlots(str(values["lane"]), mails, until, state.good_for, state.per)
 
     def _moment(self, db: SqlConnection, values: Values) -> float:
         return float(db.execute(self._sql["moment"], values).fetchone()[0])

@@ -7,7 +7,7 @@ from time import monotonic
 from courriel import errors
 from courriel.network.careful_log import CarefulLogger
 from courriel.outbox.store.base import Store
-from courriel.outbox.store.jobs import Slots
+from courriel.outbox.store.jobs import ClaimedSlots
 
 logger = CarefulLogger("courriel.outbox")
 
@@ -17,7 +17,7 @@ class HeldSlots:
     claim.
     """
 
-    def __init__(self, store: Store, slots: Slots | None, began: float) -> None:
+    def __init__(self, store: Store, slots: ClaimedSlots | None, began: float) -> None:
         self._store, self._slots, self._began = store, slots, began
         self._answered = began
 

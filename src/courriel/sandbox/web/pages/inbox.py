@@ -24,7 +24,7 @@ _SOONEST = 0.15  # seconds between two messages: a thousand mails a second are o
 
 
 @dataclass(frozen=True)
-class Line:
+class InboxLine:
     """One line of the list."""
 
     summary: Summary
@@ -97,7 +97,7 @@ def listed(request: Request) -> dict[str, Any]:
     return {
         "site": site,
         "boxes": captured.mailboxes(),
-        "lines": [Line(site.summaries.of(each), captured.is_seen(each.number)) for each in found.letters],
+        "lines": [InboxLine(site.summaries.of(each), captured.is_seen(each.number)) for each in found.letters],
         "found": found.count,
         "total": captured.count(),
         "unseen": captured.unseen,

@@ -12,7 +12,7 @@ _MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?")
 
 
 @dataclass(frozen=True)
-class Invitation:
+class InvitationView:
     """One event of a calendar file; times are as written, with their zone."""
 
     method: str
@@ -24,7 +24,7 @@ class Invitation:
     attendees: tuple[str, ...]
 
 
-def invitation_of(data: bytes) -> Invitation | None:
+def invitation_of(data: bytes) -> InvitationView | None:
     """Read the first event of a calendar file; None when there is none."""
     text = _FOLD.sub("", data[:_LONGEST].decode("utf-8", "replace"))
     _before, begin, event = text.partition("BEGIN:VEVENT")
@@ -36,7 +36,7 @@ def invitation_of(data: bytes) -> Invitation | None:
     def first(name: str) -> str:
         return values.get(name, [""])[0]
 
-    return Invitation(
+    return InvitationView(
         method, first("SUMMARY"), _readable(first("DTSTART")), _readable(first("DTEND")), first("LOCATION"),
         _person(first("ORGANIZER")), tuple(_person(each) for each in values.get("ATTENDEE", [])[:50]),
     )  # fmt: skip
