@@ -120,8 +120,9 @@ class Author:
             case "if":
                 return f"SI {value} ALORS\n{self.block(depth)}SINON\n{self.block(depth)}FIN"
             case "loop":
-                # A name of its own: Python's loop does not follow changes of its variable, and the translation says so.
-                return f"POUR i{depth} = 1 À 3\n{self.block(depth)}FIN"
+                change = self.one_of("", f"i{depth} += 1\n", f"SI b ALORS\ni{depth}++\nCONTINUER\nFIN\n")
+                end = self.one_of("", f"\nTrace(i{depth})")
+                return f"POUR i{depth} = 1 À 3\n{change}{self.block(depth)}FIN{end}"
             case "cases":
                 return f'SELON {value}\nCAS 1, "x" : {self.statement(0)}\nAUTRE CAS\n{self.block(depth)}FIN'
             case _:

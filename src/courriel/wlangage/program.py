@@ -194,6 +194,13 @@ def counted(first: object, last: object, step: object = 1) -> Iterable[Any]:
         now = calculate("+", now, step)
 
 
+def counts(now: object, last: object, step: object) -> bool:
+    """Whether a loop that counts has another turn."""
+    if equal(step, 0):
+        raise ErreurWLangage("le pas d'une boucle n'est pas 0", "the step of a loop is not 0")
+    return compare("<=" if compare(">", step, 0) else ">=", now, last)
+
+
 def parts(of: object, separator: object = "\r\n") -> list[str]:
     """The parts of a text between separators; none of an empty text."""
     whole = to_text(of)

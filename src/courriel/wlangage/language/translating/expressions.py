@@ -38,6 +38,7 @@ _CONVERSIONS = {
     "str": "wl.text", "int": "wl.integer", "float": "wl.real", "Decimal": "wl.money", "bool": "wl.true",
     "date": "wl.date", "bytes": "wl.octets",
 }  # fmt: skip
+_MOST_OPERATIONS = 1000  # each is a level of the tree that Python makes of them
 
 
 class ExpressionTranslator:
@@ -289,6 +290,7 @@ class ExpressionTranslator:
             operands.append((first.operator, first.right))
             first = first.left
         value = self.code(first)
+        applied = 0
         joined: list[Code] = []  # the parts of a text being joined
         for operator, right in reversed(operands):
             other = self.code(right)
@@ -299,8 +301,16 @@ class ExpressionTranslator:
                 joined.append(other)
             else:
                 value = self._applied(operator, join_texts(joined) if joined else value, other, right)
+                applied += operator not in ("and", "or")
                 joined = []
-        return join_texts(joined) if joined else value
+        value = join_texts(joined) if joined else value
+        if max(applied, len(value.summands)) > _MOST_OPERATIONS:
+            text = Text(
+                f"plus de {_MOST_OPERATIONS} opérations dans une expression : Python ne les lirait pas",
+                f"more than {_MOST_OPERATIONS} operations in one expression: Python would not read them",
+            )
+            raise ProgramError(Remark(node.place, text))
+        return value
 
     def _applied(self, operator: str, left: Code, right: Code, node: Expression) -> Code:
         if operator in ("and", "or"):

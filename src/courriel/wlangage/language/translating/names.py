@@ -17,8 +17,18 @@ _SHORT = {folded("Vrai"): "True", folded("Faux"): "False", folded("True"): "True
 class Names:
     """Spellings of one program's variables and procedures."""
 
-    def __init__(self) -> None:
+    def __init__(self, in_use: set[str]) -> None:
         self._known: dict[str, str] = {}
+        self._in_use = in_use  # folded, those of the program and those made for it
+
+    def fresh(self, name: str) -> str:
+        """A name for the translation itself, which the program does not have."""
+        made, number = name, 1
+        while folded(made) in self._in_use:
+            number += 1
+            made = f"{name}{number}"
+        self._in_use.add(folded(made))
+        return made.replace("€", "euro")
 
     def declare(self, name: str) -> str:
         """The Python name of a variable or procedure; the first spelling stays."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from courriel.failures import Text, language
+from courriel.failures import Text
 from courriel.wlangage.language.running.members import VALUE_OF_A_FIELD
 from courriel.wlangage.language.syntax import nodes
 from courriel.wlangage.language.syntax.nodes import Expression, Procedure, Statement, StructureDeclaration
@@ -16,6 +16,7 @@ from courriel.wlangage.language.translating import static_types
 from courriel.wlangage.language.translating.code import SUM, Code, folded_sum, quoted
 from courriel.wlangage.language.translating.expressions import ExpressionTranslator
 from courriel.wlangage.language.translating.layout import Layout
+from courriel.wlangage.language.translating.loop_variables import changed_variables, followed_variables
 from courriel.wlangage.language.translating.names import Names
 from courriel.wlangage.language.translating.static_types import ANY, NUMBERS, Declared
 
@@ -31,7 +32,11 @@ class StatementTranslator:
         names: Names,
         expressions: ExpressionTranslator,
         structures: dict[str, StructureDeclaration],
+        tree: object,
     ) -> None:
+        self._followed = followed_variables(tree)
+        self._changed = changed_variables(tree)
+        self._onward: list[str] = []  # of the loops around, the innermost last
         self._layout = layout
         self._names = names
         self._expressions = expressions
@@ -47,7 +52,7 @@ class StatementTranslator:
             nodes.Evaluate: lambda node: self._write(self._expressions.code(node.call).text),
             nodes.ReturnStatement: self._return,
             nodes.Break: lambda node: self._write("break"),
-            nodes.Continue: lambda node: self._write("continue"),
+            nodes.Continue: self._continue,
             nodes.If: self._if,
             nodes.ForRange: self._for_range,
             nodes.ForAll: self._for_all,
@@ -247,22 +252,74 @@ class StatementTranslator:
     def _for_range(self, statement: nodes.ForRange) -> None:
         first, last = self._expressions.code(statement.first), self._expressions.code(statement.last)
         step = self._expressions.code(statement.step) if statement.step else None
+        key = folded(statement.name.name)
+        if key in self._followed or key in self._expressions.boxed:
+            self._for_followed(statement, first, last, step or Code("1", "int"))
+            return
+        whole = first.type == last.type == "int" and (step is None or isinstance(statement.step, nodes.Number))
         self._loop_variable(statement.name, "int" if first.type == "int" else ANY)
         target = self._expressions.variable(statement.name.name)
-        whole = first.type == last.type == "int" and (step is None or isinstance(statement.step, nodes.Number))
-        changed = _assigns(statement.body, statement.name.name)
-        if changed:
-            self._write("# WLangage : la boucle suit les changements de sa variable, celle de Python non."
-                        if language() == "fr" else
-                        "# WLangage: the loop follows changes of its variable, that of Python does not.")  # fmt: skip
-        if whole and not changed:
+        if whole:
             end = str(int(last.text) + 1) if last.text.isdecimal() else f"{last.at(SUM)} + 1"
             begin = "" if first.text == "0" and step is None else f"{first.text}, "
             self._write(f"for {target} in range({begin}{end}{f', {step.text}' if step else ''}):")
         else:
             self._write(f"for {target} in wl.counted({first.text}, {last.text}{f', {step.text}' if step else ''}):")
         self._layout.trail(statement.place.line)
-        self._inside(statement.body, statement.end)
+        self._loop(statement.body, statement.end)
+
+    def _for_followed(self, statement: nodes.ForRange, first: Code, last: Code, step: Code) -> None:
+        """A loop whose variable is changed in its body, or looked at outside: written out, as WLangage counts."""
+        name = statement.name.name
+        key = folded(name)
+        plain = first.type == last.type == "int" and step.text.removeprefix("-").isdecimal() and step.text != "0"
+        is_new = key not in self._expressions.types
+        # What is assigned to a variable without a type may be anything.
+        self._loop_variable(statement.name, "int" if plain and key not in self._changed else ANY)
+        kind = self._expressions.types[key]
+        plain = plain and kind.name == "int"
+        if first.type != "int":
+            first = Code(f'wl.calculate("+", {first.text}, 0)')
+        begin = self._expressions.converted(first, kind.name).text
+        boxed = key in self._expressions.boxed
+        target = self._expressions.variable(name)
+        names, values = [target], [begin]
+        if is_new and boxed:
+            names, values = [self._names.declare(name)], [f"wl.SharedVariable({begin})"]
+        # All three are looked at before the first turn, in this order.
+        bounds = []
+        for suffix, bound in (("last", last), ("step", step)):
+            if bound.text.removeprefix("-").isdecimal():
+                bounds.append(bound.text)
+                continue
+            bounds.append(self._names.fresh(f"{name}_{suffix}"))
+            names.append(bounds[-1])
+            values.append(bound.text)
+        self._write(f"{', '.join(names)} = {', '.join(values)}")
+        if plain:
+            self._write(f"while {target} {'>=' if step.text.startswith('-') else '<='} {bounds[0]}:")
+            onward = f"{target} {'-' if step.text.startswith('-') else '+'}= {step.text.removeprefix('-')}"
+        else:
+            self._write(f"while wl.counts({target}, {', '.join(bounds)}):")
+            further = self._expressions.converted(Code(f'wl.calculate("+", {target}, {bounds[1]})'), kind.name)
+            onward = f"{target} = {further.text}"
+        self._layout.trail(statement.place.line)
+        self._loop(statement.body, statement.end, onward)
+
+    def _loop(self, body: list[Statement], end: int, onward: str = "") -> None:
+        """The body of a loop; `onward` is what has to be done before its next turn."""
+        self._onward.append(onward)
+        self._inside(body, end)
+        self._onward.pop()
+        if onward:
+            self._layout.depth += 1
+            self._write(onward)
+            self._layout.depth -= 1
+
+    def _continue(self, statement: nodes.Continue) -> None:
+        if self._onward and self._onward[-1]:
+            self._write(self._onward[-1])
+        self._write("continue")
 
     def _loop_variable(self, name: nodes.Identifier, kind: str) -> None:
         self._expressions.types.setdefault(folded(name.name), Declared(kind, "None"))
@@ -279,7 +336,7 @@ class StatementTranslator:
             source, target = f"enumerate({source}, 1)", f"{self._place(statement)}, {target}"
         self._write(f"for {target} in {source}:")
         self._layout.trail(statement.place.line)
-        self._inside(statement.body, statement.end)
+        self._loop(statement.body, statement.end)
 
     def _place(self, statement: nodes.ForAll) -> str:
         if statement.place_name is None:
@@ -294,19 +351,19 @@ class StatementTranslator:
         given = f", {self._expressions.code(statement.separator).text}" if statement.separator else ""
         self._write(f"for {target} in wl.parts({of.text}{given}):")
         self._layout.trail(statement.place.line)
-        self._inside(statement.body, statement.end)
+        self._loop(statement.body, statement.end)
 
     def _while(self, statement: nodes.While) -> None:
         condition = "True" if statement.condition is None else self._expressions.condition(statement.condition).text
         self._write(f"while {condition}:")
         self._layout.trail(statement.place.line)
-        self._inside(statement.body, statement.end)
+        self._loop(statement.body, statement.end)
 
     def _repeat(self, statement: nodes.Repeat) -> None:
         times = self._expressions.converted(self._expressions.code(statement.times), "int").text
         self._write(f"for _ in range({times}):")
         self._layout.trail(statement.place.line)
-        self._inside(statement.body, statement.end)
+        self._loop(statement.body, statement.end)
 
     def _switch(self, statement: nodes.Switch) -> None:
         value = self._expressions.code(statement.value)
@@ -367,21 +424,6 @@ class StatementTranslator:
         self._inside(statement.body)
         self._write("except ErreurWLangage:")
         self._inside(statement.handler, statement.end)
-
-
-def _assigns(body: list[Statement], name: str) -> bool:
-    """Whether a block assigns to a variable, or has a loop over it."""
-    for node in walk(body):
-        match node:
-            case nodes.Assign() | nodes.Update() if isinstance(node.target, nodes.Identifier):
-                changed = node.target.name
-            case nodes.ForRange() | nodes.ForAll() | nodes.ForParts():
-                changed = node.name.name
-            case _:
-                continue
-        if folded(changed) == folded(name):
-            return True
-    return False
 
 
 def _returns_value(procedure: Procedure) -> bool:

@@ -35,9 +35,9 @@ class _Translation:
         tree = [program.procedures, program.launch]
         self._procedures = {folded(each.name): each for each in walk(tree) if isinstance(each, Procedure)}
         self._structures = {folded(each.name): each for each in walk(tree) if isinstance(each, StructureDeclaration)}
-        self._names = Names()
+        self._names = Names({folded(each.name) for each in walk(tree) if isinstance(each, nodes.Identifier)})
         self._expressions = ExpressionTranslator(self._names, self._procedures, self._structures)
-        self._statements = StatementTranslator(self._layout, self._names, self._expressions, self._structures)
+        self._statements = StatementTranslator(self._layout, self._names, self._expressions, self._structures, tree)
         self._expressions.references, self._expressions.boxed = _references(self._procedures, tree)
 
     def text(self, title: str) -> str:
