@@ -16,7 +16,7 @@ from dkim_keys import OTHER_RSA_PEM, key_files, key_of, keys, records
 from servers.fixtures import authority, names
 from servers.names import Names
 
-from .conftest import Ran
+from .conftest import LETTER, Ran
 
 __all__ = ["authority", "names"]
 
@@ -122,7 +122,7 @@ def test_a_record_is_awaited_until_the_name_servers_show_it(
     name = "s1._domainkey.example.org"
     pauses: list[float] = []
     monkeypatch.setattr(dkim_command, "pause", pauses.append)
-    Table(monkeypatch, {}, {name: ""}, {name: "v=DKIM1; p=AAAA"}, {name: "v=DKIM1; p="}, records())
+    Table(monkeypatch, {}, {}, {name: ""}, {name: "v=DKIM1; p=AAAA"}, {name: "v=DKIM1; p="}, records())
     file = key_files(tmp_path)[0].removeprefix("file:")
 
     ran = courriel("dkim", "record", "example.org", "--selector", "s1", "--key", file, "--wait")
@@ -148,6 +148,46 @@ def test_a_record_that_does_not_come_is_given_up(
     assert ran.status == 75
     assert "no record yet" in ran.err
     assert (document["published"], document["sysexit"]) == (False, 75)
+
+
+def test_a_name_that_a_web_form_has_doubled_is_found(
+    courriel: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = records()["s1._domainkey.example.org"]
+    Table(monkeypatch, {"s1._domainkey.example.org.example.org": record})
+    file = key_files(tmp_path)[0].removeprefix("file:")
+    wait = ("dkim", "record", "example.org", "--selector", "s1", "--key", file, "--wait", "--timeout", "0")
+
+    told = courriel(*wait).err
+
+    assert "there is one at s1._domainkey.example.org.example.org: the form adds the domain by itself" in told
+    assert "Publish the record shown above" in told
+
+
+def test_a_key_in_a_folder_that_is_not_there_names_the_folder(courriel: Run) -> None:
+    folder = Path("keys").absolute()
+
+    ran = courriel(*NEW, "keys/s1.pem", "--lang", "fr")
+
+    assert ran.status == 64
+    assert f"le dossier {folder} n'existe pas ; créez-le d'abord : mkdir -p {folder}" in ran.err
+
+
+def test_a_key_that_cannot_be_used_is_told_as_a_key_and_not_as_a_url(
+    courriel: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "signed.toml"
+    settings.write_text(
+        f'url = "memory:?dkim=example"\n[dkim.example]\ndomain = "example.org"\nselector = "s1"\n'
+        f'key = "file:{tmp_path}/nowhere.pem"\n'
+    )
+    settings.chmod(0o600)
+    monkeypatch.setenv("COURRIEL_CONFIG", str(settings))
+
+    ran = courriel("send", *LETTER)
+
+    assert (ran.status, "KEY-UNUSABLE" in ran.err, "smtps://ada" in ran.err) == (78, True, False), ran
+    assert ran.err.startswith("✗ Not sent: a key cannot be used.\n")
 
 
 # Signatures.
@@ -206,6 +246,21 @@ def test_what_is_found_is_said_and_decides_the_status(
     assert words in ran.out
     assert courriel("dkim", "check", file, "--json").json["sysexit"] == status
     assert courriel("dkim", "check", file, "--lang", "fr").out != ran.out or words.startswith("ARC")
+
+
+def test_a_key_that_is_not_published_yet_verifies_what_it_signed(
+    courriel: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Table(monkeypatch, {})
+    rsa, ed25519 = (each.removeprefix("file:") for each in key_files(tmp_path))
+    mail = mail_file(tmp_path, signed())
+
+    for file, told in ((rsa, "✓ valid  d=example.org s=s1 rsa"), (ed25519, "✓ valid  d=example.org s=e1 ed25519")):
+        ran = courriel("dkim", "check", mail, "--key", file)
+        assert (ran.status, told in ran.out) == (0, True), ran
+    missing = courriel("dkim", "check", mail, "--key", "nowhere.pem", "--lang", "fr")
+    assert missing.status == 78
+    assert "la clé DKIM n'a pas pu être lue dans file:nowhere.pem" in missing.err
 
 
 def test_a_file_that_is_not_there_is_our_own_error(courriel: Run) -> None:

@@ -52,7 +52,7 @@ def test_a_link_is_made_by_a_new_key(courriel: Run, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(("more", "said"), [
     (("--url", "http://news.example.org/"), "one click asks for https"),
-    (("--key", "in-clear-on-the-command-line-of-all"), "not shown, in case it is the password itself"),
+    (("--key", "in-clear-on-the-command-line-of-all"), "not shown, in case it is the key"),
     (("--list", ""), "a line of text"),
     (("--days", "0"), "--days"),
 ])  # fmt: skip
@@ -63,7 +63,7 @@ def test_what_makes_no_link_is_refused_in_a_sentence(
 
     refused = courriel("unsubscribe", "link", "b@example.org", "--list", "n", "--url", URL, "--key", "env:KEY", *more)
 
-    assert refused.status == 64
+    assert refused.status in {64, 78}
     assert said in " ".join(refused.err.split())
     assert "in-clear" not in refused.err
 

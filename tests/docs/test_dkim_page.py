@@ -26,7 +26,10 @@ def samples(page: str, language: str) -> list[str]:
 def test_the_sample_signs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COURRIEL_CAPTURE", raising=False)
     letters.clear()
-    names: dict[str, Any] = {"key": key_files(tmp_path)[0].removeprefix("file:")}
+    (tmp_path / "s1.pem").write_bytes(Path(key_files(tmp_path)[0].removeprefix("file:")).read_bytes())
+    (tmp_path / "s1.pem").chmod(0o600)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
     for sample in samples(page, "python"):
         exec(compile(sample, page, "exec"), names)
 

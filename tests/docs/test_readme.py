@@ -87,7 +87,7 @@ def test_the_number_of_known_failures_is_true(readme: str) -> None:
     )
 
     assert said is not None
-    assert int(said[1]) == len(failures.all())
+    assert int(said[1]) == len(failures.all()) // 10 * 10, "in tens"
 
 
 @pytest.mark.parametrize("page", [*READMES, *TOURS, *SPEEDS, *PAGES, "docs/decisions/README.md"])

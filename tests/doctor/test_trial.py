@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ import courriel
 from courriel import Dialect, Message, Password, Sandbox, Security, Server, Trust, doctor, errors
 from courriel.doctor import Examination, Step
 from courriel.doctor.visit.arrival import Arrival, AwaitingMailbox
+from dkim_keys import settings, verdicts
 from doctor.conftest import PASSWORD, USER
 from session.imap_stranger import imap_server
 from session.stranger import Phone
@@ -40,6 +42,15 @@ def look(urls: tuple[str, str]) -> Callable[..., Examination]:
         return doctor.examine(urls[0], timeout=3, **given)  # type: ignore[arg-type]
 
     return look
+
+
+@pytest.fixture
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's settings file, whose folder is there."""
+    file = tmp_path / "config" / "courriel" / "courriel.toml"
+    file.parent.mkdir(parents=True)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return file
 
 
 def statuses(found: Examination) -> dict[str, str]:
@@ -85,6 +96,31 @@ def test_a_mail_is_sent_and_found_and_its_checks_are_told(look: Callable[..., Ex
     kept = json.dumps(found.as_object())
     assert '"arrival": {"folder": "INBOX"' in kept
     assert PASSWORD not in kept + repr(found)
+
+
+def test_the_mail_is_signed_as_all_mail_of_that_setting(
+    urls: tuple[str, str], sandbox: Sandbox, tmp_path: Path, own_settings: Path
+) -> None:
+    own_settings.write_text(settings(tmp_path))
+
+    found = doctor.examine(urls[0] + "&dkim=example", timeout=3, send_to=USER, neighbours_too=False)
+
+    assert statuses(found) == {"send": "ok"}
+    assert verdicts(sandbox.letters[0].content) == ["pass", "pass"]
+    assert "signed by s1._domainkey.example.org, e1._domainkey.example.org" in found.session_steps[-1].finding.en
+
+
+def test_nothing_is_sent_with_a_key_that_cannot_be_used(
+    urls: tuple[str, str], sandbox: Sandbox, tmp_path: Path, own_settings: Path
+) -> None:
+    own_settings.write_text(settings(tmp_path))
+    (tmp_path / "s1.pem").unlink()
+
+    found = doctor.examine(urls[0] + "&dkim=example", timeout=3, send_to=USER, neighbours_too=False)
+
+    assert statuses(found) == {"send": "failed"}
+    assert "No such file" in found.session_steps[-1].finding.en
+    assert len(sandbox.letters) == 0
 
 
 def test_the_mail_is_removed_when_it_is_asked_for(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import socket
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -462,7 +463,7 @@ def test_every_object_has_every_key_and_both_languages_the_same(sandbox: Sandbox
 
 
 KEYS = {"ok", "verdict", "target", "url", "server", "domain", "steps", "tried", "corrected", "certificate_ends",
-        "token_refused", "accepted", "arrival", "transcript", "sysexit"}  # fmt: skip
+        "token_refused", "accepted", "arrival", "transcript", "sysexit", "ways"}  # fmt: skip
 STEP_KEYS = {"name", "status", "finding", "milliseconds", "failure", "cause", "hint", "not", "command", "said",
              "raised", "details", "records"}  # fmt: skip
 TRIED_KEYS = {"url", "works", "tls", "milliseconds", "error"}
@@ -555,3 +556,24 @@ def test_no_way_in_clear_is_proposed_where_the_port_speaks_tls_with_a_certificat
     assert statuses(found)["tls"] == "failed"
     assert {each.server.security for each in found.tried if each.server.port == sandbox.port} == {Security.STARTTLS}
     assert found.corrected == ""
+
+
+def test_a_way_that_signs_has_the_keys_of_its_selectors_looked_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
+) -> None:
+    settings = tmp_path / "signed.toml"
+    settings.write_text(
+        f'[profiles.billing]\nurl = "{sandbox.url}"\ndkim = "example"\n[dkim.example]\ndomain = "example.org"\n'
+        'selector = ["s1", "e1"]\nkey = ["file:/nowhere/s1.pem", "file:/nowhere/e1.pem"]\n'
+    )
+    settings.chmod(0o600)
+    monkeypatch.setenv("COURRIEL_CONFIG", str(settings))
+    seen: list[Sequence[str]] = []
+    monkeypatch.setattr(
+        "courriel.doctor.examining._domain_steps", lambda about, selectors, ask: seen.append(selectors) or []
+    )
+
+    look("billing", sender="ada@example.org", login=False)
+    look("billing", sender="ada@other.example", login=False)
+
+    assert seen == [("s1", "e1"), ()]

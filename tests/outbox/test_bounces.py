@@ -14,6 +14,7 @@ from courriel import Message, Outbox, Sandbox, State, Ticket, errors
 from courriel.delivery.urls.providers import by_name
 from courriel.outbox.reports.tokens import checked_verp, envid_of, ticket_of, token_in_envid, token_of
 from courriel.outbox.store.base import Store
+from courriel.outbox.store.suppression import comparable
 from courriel.types import Standing
 from outbox.reports import absence, bounce, complaint
 
@@ -55,6 +56,12 @@ def test_a_token_with_one_other_letter_is_none(place: int, ident: str) -> None:
     for letter in "a7":
         if token[place] != letter:
             assert ticket_of(KEY, token[:place] + letter + token[place + 1 :]) == ""
+
+
+@pytest.mark.parametrize("letter", ["\u017f", "\u0131", "\u212a", "ß"])
+def test_a_letter_whose_capital_is_one_of_base32_is_none(letter: str) -> None:
+    for text in (token_of(KEY, IDENT)[:-1] + letter, letter * 42):
+        assert ticket_of(KEY, text) == ""
 
 
 @pytest.mark.parametrize("text", ["", "x", "a" * 42, "1" * 42, "é" * 42, "=" * 42, token_of(KEY, IDENT) + "a"])
@@ -108,6 +115,29 @@ def test_another_outbox_has_another_key(tmp_path: Path) -> None:
     assert all(len(key) == 64 for (key,) in keys)
 
 
+def test_a_report_of_many_about_a_mail_to_many_costs_no_product(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = Message(sender="ada@example.org", to=[f"r{n}@example.org" for n in range(60)], text="Hello.")
+    ticket = outbox.put(message, via="null:")
+    compared = 0
+
+    def counted(address: str) -> str:
+        nonlocal compared
+        compared += 1
+        return comparable(address)
+
+    monkeypatch.setattr("courriel.outbox.reports.reporting.compared", counted)
+    taken = outbox.take_report(bounce(
+        message_id=ticket.info.message_id, recipients=tuple(f"x{n}@example.net" for n in range(100))
+    ))  # fmt: skip
+
+    assert taken is not None
+    assert taken.ticket == ticket.id
+    assert len(taken.entries) == 100
+    assert compared < 500
+
+
 # Fates.
 
 
@@ -149,6 +179,16 @@ def test_who_was_forwarded_is_the_recipient_of_the_mail_all_the_same(outbox: Out
     outbox.take_report(bounce(recipient="bob.private@elsewhere.example", envid=envid))
 
     assert ticket.info.standings == {BOB: Standing.RETURNED}
+
+
+def test_a_mailbox_behind_an_alias_does_not_suppress_the_alias(outbox: Outbox, sandbox: Sandbox) -> None:
+    ticket, envid = sent(outbox, sandbox)
+    gone = bounce(envid=envid).replace(b"Final-Recipient: rfc822;bob@", b"Final-Recipient: rfc822;a.member@")
+
+    outbox.take_report(gone)
+
+    assert ticket.info.later[BOB].status == "5.1.1"
+    assert list(outbox.suppressions) == []
 
 
 @pytest.mark.parametrize("status", ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"])

@@ -90,6 +90,33 @@ def test_one_part_that_fails_is_seen_in_the_ticket(parted: Outbox, google: Sandb
     assert recipients(rest) == [REST]
 
 
+def test_a_mail_of_which_every_recipient_is_suppressed_is_refused(parted: Outbox) -> None:
+    for each in TO:
+        parted.suppressions.add(each, "complaint")
+
+    with pytest.raises(errors.SuppressedRecipients) as refused:
+        parted.put(mail(), via="shop")
+    (one,) = parted.put_many([mail()], via="shop")
+
+    assert set(refused.value.suppressed) == set(TO)
+    assert len(list(parted.list())) == 2, "the parts of put_many"
+    assert one.status is State.FAILED
+
+
+@pytest.mark.parametrize("gone", [GOOGLE, REST])
+def test_a_part_of_which_every_recipient_is_suppressed_keeps_no_other(
+    parted: Outbox, google: Sandbox, rest: Sandbox, gone: tuple[str, ...]
+) -> None:
+    for each in gone:
+        parted.suppressions.add(each, "complaint")
+
+    ticket = parted.put(mail(), via="shop")
+    parted.run_once()
+
+    assert recipients(google) + recipients(rest) == [tuple(each for each in TO if each not in gone)]
+    assert set(ticket.info.suppressed) == set(gone)
+
+
 def test_the_ticket_waits_for_all_parts(parted: Outbox, google: Sandbox) -> None:
     google.answer("sender", "451 4.3.0 later", times=1)
     ticket = parted.put(mail(), via="shop")

@@ -220,6 +220,7 @@ def test_a_list_goes_out_and_comes_back(outbox: Outbox, tmp_path: Path) -> None:
     [
         "bob@example.org\neve@example.org\n",
         "email,reason,created\nbob@example.org,HardBounce,2026-01-02T03:04:05Z\neve@example.org,bounce,\n",
+        "Nom;Adresse e-mail\nBob;bob@example.org\nÈve;eve@example.org\n",  # what a spreadsheet writes in French
         "\ufeffAddress\r\n\r\nbob@example.org\r\neve@example.org\r\n",
     ],
 )
@@ -237,10 +238,17 @@ def test_lists_of_others_are_read(outbox: Outbox, tmp_path: Path, text: str) -> 
 def test_a_bad_line_is_named_and_nothing_is_added(outbox: Outbox, tmp_path: Path, bad: str) -> None:
     (tmp_path / "list.csv").write_bytes(bad.encode("latin-1"))
 
-    with pytest.raises(errors.UsageError, match=r"line [0-2]"):
+    with pytest.raises(errors.UsageError, match=r"line [0-2]|list.csv is not in UTF-8: save it again"):
         outbox.suppressions.load(tmp_path / "list.csv")
 
     assert list(outbox.suppressions) == []
+
+
+def test_a_file_without_a_column_of_addresses_is_told_what_it_should_be_called(outbox: Outbox, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("Nom;Raison\nBob;parti\n", encoding="utf-8")
+
+    with pytest.raises(errors.UsageError, match="no column is called email or address"):
+        outbox.suppressions.load(tmp_path / "list.csv")
 
 
 def test_wrong_entries_are_refused(outbox: Outbox) -> None:

@@ -23,6 +23,7 @@ _BY_CLASS: tuple[tuple[type[errors.CourrielError], Text], ...] = (
     (errors.NameNotFound, Text("le nom du serveur {server} est inconnu", "the name of the server {server} is unknown")),
     (errors.TimedOut, Text("{server} n'a pas répondu à temps", "{server} did not answer in time")),
     (errors.TlsFailed, Text("aucune connexion sûre avec {server}", "no secure connection to {server}")),
+    (errors.AllWaysFailed, Text("aucune voie ne fonctionne", "no way out works")),
     (errors.ConnectionFailed, Text("la connexion à {server} a échoué", "the connection to {server} failed")),
     (errors.ProtocolError, Text("{server} ne respecte pas le protocole", "{server} breaks the rules of the protocol")),
     (errors.AuthenticationRefused, Text("{server} a refusé l'authentification", "{server} refused the login")),
@@ -87,6 +88,7 @@ _REASONS_BY_RECORD = {
         "un secret n'a pas sa place dans l'URL d'un message", "a secret does not belong into the URL of a mail"
     ),
     "PASSWORD-NOT-A-REFERENCE": Text("un mot de passe n'a pas sa place ici", "a password itself does not belong here"),
+    "KEY-UNUSABLE": Text("une clé ne peut pas servir", "a key cannot be used"),
     "PROJECT-FILE-LIMITED": Text(
         "le fichier d'un projet ne peut pas demander cela", "a project's file may not ask for that"
     ),
@@ -123,7 +125,7 @@ def headline(error: errors.CourrielError, spoken: str, doing: str = "") -> str:
     if words is None:
         text = failures.spoken(error.detail)
     else:
-        text = (words.fr if french else words.en).replace("{server}", server)
+        text = (words.fr if french else words.en).replace("{server}", server).replace(" à le ", " au ")
     if failed is None:
         # The name of a server stays as it is written.
         begins_with_name = any(mark in text.partition(" ")[0] for mark in ".:")

@@ -189,6 +189,10 @@ class Report:
                 f"in doubt: may have left by {server}; not resent",
             )
             self._err.line(f"{self._err.paint('?', _YELLOW)} {fate.recipient}{say(' : ', ': ')}{words}")
+        elif fate.reply is None:
+            words = say("pas envoyé : sa voie ne l'a pas pris", "not sent: its way did not take it")
+            self._err.line(f"{self._err.paint('✗', _RED)} {fate.recipient}{say(' : ', ': ')}{words}")
+            return
         else:
             words = say(f"refusé par {server} ({fate.reply})", f"refused by {server} ({fate.reply})")
             self._err.line(f"{self._err.paint('✗', _RED)} {fate.recipient}{say(' : ', ': ')}{words}")
@@ -270,10 +274,13 @@ class _StreamWriter:
 
 def _problem_of(fate: RecipientResult, receipt: Receipt) -> errors.CourrielError:
     """The error for one recipient's result."""
-    if fate.outcome is Outcome.IN_DOUBT or fate.reply is None:
+    if fate.outcome is Outcome.IN_DOUBT:
         return errors.ConnectionFailed(
             "no answer came for this recipient", stage="message", server=receipt.server, in_doubt=True
         )
+    if fate.reply is None:
+        # Of several ways by domain, the one of this recipient failed before anything had left; a note says why.
+        return errors.ConnectionFailed("the way of this recipient did not take the mail", stage="connect")
     return errors.RecipientsRefused(
         fate.reply, stage="recipient", server=receipt.server, refused={fate.recipient: fate.reply}
     )

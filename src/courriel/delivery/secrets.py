@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SecretKind: TypeAlias = "Literal['plain', 'env', 'file', 'keyring', 'prompt', 'cmd', 'login']"
 _KINDS: tuple[SecretKind, ...] = ("plain", "env", "file", "keyring", "prompt", "cmd", "login")
 
+KEY_UNUSABLE = "KEY-UNUSABLE"
+"""Record of the failure table for a private key that cannot be read, or used."""
 LONGEST_SECRET = 64 * 1024  # bytes; an access token has a few thousand; the limit is for references to wrong files
 COMMAND_TIME_LIMIT = 60.0  # seconds; long enough to unlock a password store by hand, and finite
 
@@ -95,7 +97,7 @@ class SecretReference:
         `whole`: all lines that a program prints, and not the first one. Raises UsageError, which never quotes what was
         read; MissingExtra without the keyring.
         """
-        subject = subject or f"the password of {user!r} on {host}"
+        subject = subject or (f"the password of {user!r} on {host}" if user else f"the secret for {host}")
         try:
             secret = self._fetch(user, host, subject, whole=whole)
         except errors.CourrielError:
@@ -109,6 +111,18 @@ class SecretReference:
         if len(secret) > LONGEST_SECRET:
             raise self._failed(subject, f"it is longer than {LONGEST_SECRET} characters")
         return secret
+
+    def read_key(self, *, user: str, host: str, subject: str, whole: bool = False) -> str:
+        """Read a private key; `subject` says in errors which one, `whole` is as in `read`.
+
+        Raises UsageError, which never quotes what was read; MissingExtra without the keyring.
+        """
+        try:
+            return self.read(user=user, host=host, subject=subject, whole=whole)
+        except errors.MissingExtra:
+            raise
+        except errors.UsageError as wrong:
+            raise errors.UsageError(wrong.detail, stage="compose", hint_id=KEY_UNUSABLE) from None
 
     # The steps.
 

@@ -51,7 +51,8 @@ class Examination:
     of the same host; `corrected` is the URL of the first that works, where the given one does not. `certificate_ends`
     is the end of the server's certificate. `token_refused`: an OAuth token was not accepted, or none could be had.
     `accepted` is what a server answered to the mail of `send_to`, "" when none was sent; `arrival` is where that mail
-    was found, and what the receiving host checked, None when it was not looked for, or has not arrived.
+    was found, and what the receiving host checked, None when it was not looked for, or has not arrived. Of several ways
+    (failover, round robin, by domain) `ways` has the examination of each in order, with the steps of its session.
     """
 
     target: str
@@ -66,6 +67,7 @@ class Examination:
     accepted: str = ""
     arrival: Arrival | None = None
     transcript: tuple[TranscriptEntry, ...] = ()
+    ways: tuple[Examination, ...] = ()
 
     @property
     def session_steps(self) -> tuple[Step, ...]:
@@ -79,13 +81,13 @@ class Examination:
 
     @property
     def ok(self) -> bool:
-        """Whether no step failed; there may be warnings."""
-        return not any(step.status == "failed" for step in self.steps)
+        """Whether no step failed, of no way; there may be warnings."""
+        return not any(step.status == "failed" for step in self._all_steps)
 
     @property
     def sysexit(self) -> int:
         """Exit status for a command: that of the gravest step that failed, 0 when none did."""
-        asked = [step.sysexit or 70 for step in self.steps if step.status == "failed"]
+        asked = [step.sysexit or 70 for step in self._all_steps if step.status == "failed"]
         return min(asked, key=lambda each: _GRAVITY.index(each) if each in _GRAVITY else 0) if asked else 0
 
     @property
@@ -96,6 +98,13 @@ class Examination:
     @property
     def verdict(self) -> Text:
         """The result in one sentence: what failed first, and why."""
+        for number, way in enumerate(self.ways, 1):
+            if not way.ok:
+                works, why = sum(each.ok for each in self.ways), way.verdict
+                return Text(
+                    f"Voies qui fonctionnent : {works} sur {len(self.ways)} ; voie {number} ({way.server}) : {why.fr}",
+                    f"Ways that work: {works} of {len(self.ways)}; way {number} ({way.server}): {why.en}",
+                )
         for number, step in enumerate(self.session_steps, 1):
             if step.status == "failed":
                 name, why = name_of(step), step.cause or step.finding
@@ -105,20 +114,20 @@ class Examination:
         wrong = [NAMES[step.name].en for step in self.domain_steps if step.status == "failed"]
         if wrong:
             names = ", ".join(dict.fromkeys(wrong))
-            fine = Text("Le serveur va bien ; ", "The server is fine; ") if self.server else Text("", "")
+            fine = self._fine
             return Text(
                 f"{fine.fr}le domaine {self.domain} est à corriger ({names})",
                 f"{fine.en}the domain {self.domain} needs a correction ({names})",
             )
         if self._domain_is_unknown:
-            fine = Text("Le serveur va bien ; ", "The server is fine; ") if self.server else Text("", "")
+            fine = self._fine
             return Text(
                 f"{fine.fr}le domaine {self.domain} n'a pas pu être examiné",
                 f"{fine.en}the domain {self.domain} could not be examined",
             )
         if self._server_is_unknown:
             return Text("aucun serveur n'a pu être examiné", "no server could be examined")
-        remarks = sum(step.status in ("warning", "unknown") and step.name != "dkim" for step in self.steps)
+        remarks = sum(step.status in ("warning", "unknown") and step.name != "dkim" for step in self._all_steps)
         checks = self.arrival.checks if self.arrival else ""
         fr, en = (f"{word}{f' : {checks}' if checks else ''}" for word in ("Tout fonctionne", "All works"))
         en = en.replace(" :", ":")
@@ -158,6 +167,17 @@ class Examination:
         return Text(f"{todo.fr} ; {sent.fr}.", f"{todo.en}; {sent.en}.")
 
     @property
+    def _all_steps(self) -> tuple[Step, ...]:
+        """The steps of all ways, then the own ones."""
+        return (*(step for way in self.ways for step in way.steps), *self.steps)
+
+    @property
+    def _fine(self) -> Text:
+        if self.ways:
+            return Text("Les voies vont bien ; ", "The ways are fine; ")
+        return Text("Le serveur va bien ; ", "The server is fine; ") if self.server else Text("", "")
+
+    @property
     def _domain_is_unknown(self) -> bool:
         known = [step for step in self.domain_steps if step.name in ("mx", "spf", "dmarc")]
         return bool(known) and all(step.status == "unknown" for step in known)
@@ -183,6 +203,7 @@ class Examination:
             "accepted": self.accepted or None,
             "arrival": _arrival(self.arrival) if self.arrival else None,
             "transcript": [str(entry) for entry in self.transcript],
+            "ways": [way.as_object(language) for way in self.ways],
             "sysexit": self.sysexit,
         }
 

@@ -68,10 +68,11 @@ def examine(
     """Examine a server, and the domain of the sender; nothing is sent without `send_to`.
 
     `target` is a URL, the name of a profile, a mail address, a host, a Route or a Server; None is the default setting.
-    Without `login`, or without a password, the login is left out. `sender` (default: that of the route) and `recipient`
-    are tried by MAIL and RCPT, and taken back. `domain` is the one whose records are read (default: the sender's),
-    `selectors` the DKIM selectors to look at. With `neighbours_too` other ports and modes are tried when this one does
-    not work. `name_server` is the address of the one to ask for the records. `timeout` is in seconds, for each wait.
+    Of several ways (failover, roundrobin, a table by domain) each is examined. Without `login`, or without a password,
+    the login is left out. `sender` (default: that of the route) and `recipient` are tried by MAIL and RCPT, and taken
+    back. `domain` is the one whose records are read (default: the sender's), `selectors` the DKIM selectors to look at.
+    With `neighbours_too` other ports and modes are tried when this one does not work. `name_server` is the address of
+    the one to ask for the records. `timeout` is in seconds, for each wait.
 
     `send_to` gets a short mail. With `read`, its mailbox by IMAP, the mail is looked for there, in INBOX and in the
     folder for junk, for `wait` seconds at most, and what the receiving host checked (SPF, DKIM, DMARC) is read; with
@@ -104,34 +105,60 @@ def examine_target(meant: Target, wishes: Wishes) -> Examination:
     about = _checked_domain(wishes.domain or (from_address.domain if from_address else ""))
     _check_selectors(wishes.selectors)
     examination = Examination(meant.shown, "", "", about, ())
-    if route is not None and route.by_http:
-        from courriel.doctor.http_visit import examined
+    if route is not None and route.ways:
+        from courriel.doctor.several_ways import all_examined
 
-        if trial is not None or to is not None:
+        if trial is not None:
             raise errors.UsageError(
-                f"{route.name} is asked by requests: a recipient cannot be tried, and courriel send --via sends a mail"
+                f"send_to: {route.name} is several ways; give the URL of the one that is to send the trial mail"
             )
-        examination = examined(examination, route, timeout=wishes.timeout, login=wishes.login)
+
+        def one(start: Examination, way: Route) -> Examination:
+            known = None if way.by_http else to
+            return _visited(start, Target(start.target, way), way, from_address, known, None, wishes)
+
+        examination = all_examined(examination, route, one)
     elif route is not None:
-        visit = Visit(
-            meant,
-            route,
-            from_address,
-            to,
-            timeout=wishes.timeout,
-            login=wishes.login,
-            neighbours_too=wishes.neighbours_too,
-        )
-        examination = visit.examined(examination, trial)
+        examination = _visited(examination, meant, route, from_address, to, trial, wishes)
     elif meant.address is not None:
         examination = replace(examination, steps=(_without_server(meant.address),))
     if about:
-        selectors = wishes.selectors or _selectors_seen(examination, about)
+        selectors = wishes.selectors or _selectors_seen(examination, about) or _selectors_set(route, about)
         return replace(examination, steps=(*examination.steps, *_domain_steps(about, selectors, ask)))
     return examination
 
 
 # The steps.
+
+
+def _visited(
+    start: Examination,
+    meant: Target,
+    route: Route,
+    sender: Address | None,
+    recipient: Address | None,
+    trial: Trial | None,
+    wishes: Wishes,
+) -> Examination:
+    """The examination of one server. Raises UsageError."""
+    if route.by_http:
+        from courriel.doctor.http_visit import examined
+
+        if trial is not None or recipient is not None:
+            raise errors.UsageError(
+                f"{route.name} is asked by requests: a recipient cannot be tried, and courriel send --via sends a mail"
+            )
+        return examined(start, route, timeout=wishes.timeout, login=wishes.login)
+    visit = Visit(
+        meant,
+        route,
+        sender,
+        recipient,
+        timeout=wishes.timeout,
+        login=wishes.login,
+        neighbours_too=wishes.neighbours_too,
+    )
+    return visit.examined(start, trial)
 
 
 def _without_server(address: Address) -> Step:
@@ -200,6 +227,16 @@ def _selectors_seen(examination: Examination, domain: str) -> tuple[str, ...]:
     found = examination.arrival.results if examination.arrival else ()
     seen = (each.selector for each in found if each.method == "dkim" and each.domain == domain)
     return tuple(dict.fromkeys(each for each in seen if _SELECTOR.fullmatch(each)))
+
+
+def _selectors_set(route: Route | None, domain: str) -> tuple[str, ...]:
+    """Selectors by which this way out signs for the domain, by its settings (dkim=)."""
+    if route is None or not route.dkim:
+        return ()
+    from courriel.delivery.settings.locations import dkim_table
+
+    table = dkim_table(route.dkim)
+    return table.selectors if table.domain.lower() == domain else ()
 
 
 def _domain_steps(domain: str, selectors: Sequence[str], ask: NameService | None) -> list[Step]:

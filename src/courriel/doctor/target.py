@@ -98,10 +98,7 @@ def _of_route(text: str, profile: str) -> Target:
 
 
 def _with_server(route: Route) -> Route:
-    if route.ways:
-        each = "; ".join(f"courriel doctor {way.url}" for way in route.ways if way.server is not None)
-        raise errors.UsageError(f"{route.name} is several ways, and each is examined by itself: {each}")
-    if route.server is None:
+    if route.server is None and not route.ways:
         raise errors.UsageError(f"{route.name} is no server: there is nothing to examine")
     return route
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from courriel import errors
 from courriel._dataclass import replace
+from courriel.delivery.signing_routes import signer_of
 from courriel.delivery.urls.route import Route
 from courriel.doctor.examination import Examination
 from courriel.doctor.redaction import redacted
@@ -84,7 +85,12 @@ class Visit:
 
     def _tried_out(self, trial: Trial) -> TrialResult:
         assert self._sender is not None
-        way = self._server, self._credentials, self._transcript
+        try:
+            signer = signer_of(self._route)
+        except errors.CourrielError as unusable:
+            # Unsigned it would show something else than what leaves by this setting.
+            return TrialResult((with_error(Step("send", "failed", in_both(unusable.detail)), unusable),))
+        way = self._server, self._credentials, self._transcript, signer
         return run_trial(trial, self._sender, way, lambda server: _hurried(server, self._timeout), self._kept)
 
     def _session(self) -> tuple[list[Step], Walk | None, TlsLook]:

@@ -22,8 +22,8 @@ from courriel.wlangage.problem import ErreurWLangage, Problem
 if TYPE_CHECKING:
     from asyncio import Task
 
-    from courriel import Server, Signed, SmtpSession, Timeouts, Trust
-    from courriel.types import Credentials
+    from courriel import Route, Server, Signed, SmtpSession, Timeouts, Trust
+    from courriel.types import Connected, Credentials
     from courriel.wlangage.mailboxes.open_mailbox import OpenMailbox
 
 Owner: TypeAlias = "int | ref[Task[object]]"
@@ -56,17 +56,23 @@ class Redirection(Protocol):
         """The server and the login in the place of those of a Request."""
         ...
 
+    def route_to_send(self) -> Route | None:
+        """The setting by which mail leaves, where it is no server whose session a login of the program may open."""
+        ...
+
     def signed(self, session: SmtpSession) -> SmtpSession | Signed:
         """The transport by which mail leaves: the session, or one that signs around it, where the setting says so."""
         ...
 
 
 class OpenSession:
-    """An open session for sending; threads that share it take turns."""
+    """An open session for sending; threads that share it take turns.
 
-    def __init__(self, smtp: SmtpSession, way: SmtpSession | Signed | None = None) -> None:
-        self.smtp = smtp
-        self.way = smtp if way is None else way
+    `way` is the transport by which mail leaves; `smtp` is its session, None where it has none, or several.
+    """
+
+    def __init__(self, smtp: SmtpSession | None, way: Connected) -> None:
+        self.smtp, self.way = smtp, way
         self.renew_turn()
 
     def renew_turn(self) -> None:
@@ -76,11 +82,12 @@ class OpenSession:
     def close(self) -> None:
         """Close the session, once no call is sending."""
         with self.turn:
-            self.smtp.close()
+            (self.smtp or self.way).close()
 
     def change_timeouts(self, timeouts: Timeouts) -> None:
-        """Replace the time limits from now on."""
-        self.smtp.change_timeouts(timeouts)
+        """Replace the time limits of the session from now on; without one, those of the setting stay."""
+        if self.smtp is not None:
+            self.smtp.change_timeouts(timeouts)
 
 
 @dataclass(slots=True)

@@ -20,8 +20,8 @@ from courriel.wlangage.problem import Problem
 from courriel.wlangage.program_state import OpenSession, here, program_state
 
 if TYPE_CHECKING:
-    from courriel import Outbox, Signed, SmtpSession
-    from courriel.types import Sendable, Worker
+    from courriel import Outbox, SmtpSession
+    from courriel.types import Connected, Sendable, Worker
 
 _PATIENCE = 30.0  # seconds that closing waits for mails due; the rest stays on disk
 _AT_EXIT = 5.0  # seconds to wait for replies at program exit
@@ -50,10 +50,10 @@ class Spool:
                 atexit.register(self.close)
             return self._outbox
 
-    def begin(self, lane: str, session: SmtpSession | Signed) -> None:
-        """Send the mails of this lane on this session from now on, including those of earlier programs."""
+    def begin(self, lane: str, way: Connected) -> None:
+        """Send the mails of this lane by this way from now on, including those of earlier programs."""
         self.end(lane, _AT_EXIT)
-        self.outbox.use(lane, session)
+        self.outbox.use(lane, way)
         self._workers[lane] = self.outbox.worker(lanes=[lane]).start()
 
     def end(self, lane: str, grace: float) -> None:
@@ -94,9 +94,9 @@ spool = Spool()
 class SpooledSession(OpenSession):
     """A session whose mail is sent through the outbox."""
 
-    def __init__(self, smtp: SmtpSession, way: SmtpSession | Signed, name: str) -> None:
+    def __init__(self, smtp: SmtpSession | None, way: Connected, lane: str) -> None:
         super().__init__(smtp, way)
-        self.lane = lane_of(name or smtp.server.host)
+        self.lane = lane
         spool.begin(self.lane, way)
 
     def put(self, message: Sendable, **envelope: object) -> int:

@@ -460,6 +460,7 @@ def test_on_windows_the_users_own_file_needs_no_approval(monkeypatch: pytest.Mon
         ('url = "smtp://ada@h.example?tls=none&allow_clear_credentials=1"', "the keyring's password"),
         ('url = "file:///etc"', "the folder /etc is outside the project"),
         ('url = "maildir:///home"', "the folder /home is outside the project"),
+        ('url = "failover(null: failover(file:///etc))"', "the folder /etc is outside the project"),
     ],
 )
 def test_a_projects_file_is_kept_within_the_project(text: str, sentence: str) -> None:

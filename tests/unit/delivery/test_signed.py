@@ -6,18 +6,32 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import courriel
-from courriel import AsyncSigned, Message, ReadyMessage, Sandbox, Signed, SmtpPool, SmtpSession, Submission, errors
+from courriel import (
+    AsyncSigned,
+    Message,
+    Outbox,
+    ReadyMessage,
+    Route,
+    Sandbox,
+    Signed,
+    SmtpPool,
+    SmtpSession,
+    Submission,
+    errors,
+)
 from courriel.delivery.local import letters
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
 from courriel.session.encoding import IN_EIGHT_BITS, submission_of
 from dkim_keys import ED25519_PEM, OTHER_RSA_PEM, RSA_PEM, WEAK_RSA_PEM, key_files, settings, verdicts
+from inside import forget_shared_groups
 
 BOTH = {"domain": "example.org", "selector": ("s1", "e1")}
 
@@ -190,6 +204,17 @@ def test_a_file_that_is_no_key_is_refused_when_the_value_is_made(tmp_path: Path,
     assert "AAAA" not in str(refused.value)
 
 
+def test_a_file_with_both_keys_is_read_for_the_private_one(tmp_path: Path) -> None:
+    file = tmp_path / "s1.pem"
+    file.write_bytes(RSA_PEM + b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")
+    file.chmod(0o600)
+
+    with Signed(courriel.connect("memory:"), domain="example.org", selector="s1", key=f"file:{file}") as signed:
+        signed.send(mail())
+
+    assert verdicts(kept()[0]) == ["pass"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="modes say nothing there")
 @pytest.mark.parametrize(
     ("mode", "taken"), [(0o600, True), (0o400, True), (0o640, True), (0o644, False), (0o660, False)]
@@ -227,6 +252,7 @@ def test_keys_come_from_the_environment_and_from_commands_too(monkeypatch: pytes
         ({"key": "env:NOT_SET"}, "not set"),
         ({"key": "file:/nowhere/s1.pem"}, "No such file"),
         ({"key": "file:/dev/null"}, "regular file"),
+        ({"key": "file:/"}, "regular file"),
         ({"key": ("env:A", "env:B")}, "1 selectors and 2 keys"),
         ({"selector": ()}, "selectors"),
         ({"selector": ("s1", "s1"), "key": ("env:A", "env:B")}, "same selector twice"),
@@ -235,6 +261,8 @@ def test_keys_come_from_the_environment_and_from_commands_too(monkeypatch: pytes
         ({"selector": "s" * 64}, "selector"),
         ({"domain": "exam ple.org"}, "domain"),
         ({"domain": ""}, "domain"),
+        ({"domain": "[127.0.0.1]"}, "no domain"),
+        ({"domain": ".".join(["d" * 60] * 3) + ".example", "selector": "s" * 62}, "253"),
         ({"domain": None}, "domain"),
     ],
 )
@@ -311,6 +339,47 @@ def test_servers_get_signed_mail_by_a_setting(home: Path, tmp_path: Path, url: s
 
     assert verdicts(first.content) == verdicts(second.content) == ["pass", "pass"]
     assert first.recipients == ("carl@example.org",)
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        'url = "failover({0}&dkim=example null:)"',
+        'url = "roundrobin({0}&dkim=example&pool=2)"',
+        'url = "failover(smtp://127.0.0.1:1?tls=none failover({0} null:))"\ndkim = "example"',
+        'url = "{0}"\ndkim = "example"\n[profiles.billing.by_domain]\n"example.net" = "null:"',
+    ],
+)
+def test_each_of_several_ways_signs_by_every_door(home: Path, tmp_path: Path, profile: str) -> None:
+    with Sandbox() as sandbox:
+        home.write_text(settings(tmp_path) + f"[profiles.billing]\n{profile.format(sandbox.url)}\n")
+        courriel.send(mail(), via="billing")
+        asyncio.run(courriel.asend(mail(2), via="billing"))
+        with courriel.connect("billing") as way:
+            way.send(mail(3))
+        with Outbox(tmp_path / "outbox.db") as outbox:
+            outbox.put(mail(4), via="billing")
+            assert outbox.run_once()
+        contents = [letter.content for letter in sandbox.letters]
+    forget_shared_groups()
+
+    assert [verdicts(each) for each in contents] == [["pass", "pass"]] * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('url = "failover(brevo:?password=env:K)"\ndkim = "example"', "its providers sign mail themselves"),
+        ('url = "failover(memory:?dkim=example)"\ndkim = "example"', "twice"),
+    ],
+)
+def test_several_ways_of_which_none_may_sign_are_refused(home: Path, tmp_path: Path, text: str, reason: str) -> None:
+    home.write_text(f"{settings(tmp_path)}[profiles.billing]\n{text}\n")
+
+    with pytest.raises(errors.InvalidUrl, match=reason):
+        courriel.send(mail(), via="billing")
+    with pytest.raises(errors.InvalidUrl, match="each way that signs"):
+        replace(Route.parse("failover(memory: null:)"), dkim="example")
 
 
 def test_the_key_of_a_table_is_read_again_for_each_transport(home: Path, tmp_path: Path) -> None:

@@ -160,6 +160,7 @@ def test_a_mail_that_does_not_come_back_is_not_known() -> None:
     [
         ("Reporting-MTA: dns", [], ""),
         ("Final-Recipient: rfc822; bob@example.net", ["bob@example.net"], ""),
+        ("Final-Recipient: rfc822; bob@example.net (Bob (the first))", ["bob@example.net"], ""),
         ("Diagnostic-Code: smtp", ["bob@example.net"], ""),
         ("Content-Type: message/rfc822", ["bob@example.net"], ""),
         ("Message-ID: <invoice-1@example.org>", ["bob@example.net"], "<invoice-1@example.org>"),

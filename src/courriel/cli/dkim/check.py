@@ -14,6 +14,7 @@ from courriel.cli.i18n import Bilingual, say, visible
 
 if TYPE_CHECKING:
     from courriel.cli.reporting import Report
+    from courriel.doctor.domain.name_service import Lookup
     from courriel.doctor.signature_check import SignatureReport
     from courriel.wire.dkim.verifying import DkimVerdict
 
@@ -39,23 +40,26 @@ _WORDS = {
         " for the standard input. ARC is shown, and not judged. Exit statuses: 0 one signature is valid, 65 none is, 75"
         " the name service did not answer.",
     ),
-    examples=["courriel dkim check mail.eml"],
+    examples=["courriel dkim check mail.eml", "courriel dkim check mail.eml --key s1.pem"],
     usage=Bilingual("FICHIER", "FILE"),
 )
 @click.argument("file")
 @option("--dns", "name_server", value=Bilingual("ADRESSE[:PORT]", "ADDRESS[:PORT]"),
         fr="Serveur de noms à interroger ; par défaut celui du système.",
         en="Name server to ask; default: the system's.")  # fmt: skip
+@option("--key", "key_file", value=Bilingual("FICHIER", "FILE"),
+        fr="Vérifie avec cette clé privée, sans interroger le DNS : avant que son enregistrement ne soit publié.",
+        en="Verifies with this private key, and asks no DNS: before its record is published.")  # fmt: skip
 @click.pass_obj
-def check(manner: GlobalOptions, file: str, name_server: str | None) -> int:
+def check(manner: GlobalOptions, file: str, name_server: str | None, key_file: str | None) -> int:
     """Verify, and report."""
     from courriel.cli.reporting import Report
-    from courriel.doctor.domain.name_service import NameService
     from courriel.doctor.signature_check import check_signatures
 
     report = Report(manner)
+    ask = _records_of_key(key_file) if key_file else _name_service(name_server or "")
     with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as mail:
-        found = check_signatures(mail, NameService(name_server or ""))
+        found = check_signatures(mail, ask)
     status = _status(found)
     if not report.values(_document(found, status)):
         _print(report, found)
@@ -64,6 +68,24 @@ def check(manner: GlobalOptions, file: str, name_server: str | None) -> int:
 
 
 # The steps.
+
+
+def _name_service(address: str) -> Lookup:
+    from courriel.doctor.domain.name_service import NameService
+
+    return NameService(address)
+
+
+def _records_of_key(file: str) -> Lookup:
+    """A lookup that has the record of this key under every name: what the DNS will say once it is published."""
+    from courriel.delivery.dkim.key_source import read_key
+    from courriel.delivery.dkim.records import forms_of
+    from courriel.delivery.dkim.references import key_reference
+    from courriel.doctor.domain.name_service import DnsAnswer
+
+    key = read_key(key_reference(f"file:{file}"), "", "")
+    record = forms_of("example.org", "key", key).value
+    return lambda name, kind, /: DnsAnswer("found", (record,))
 
 
 def _status(found: SignatureReport) -> int:

@@ -138,6 +138,12 @@ def _shown(
         report.count(status)
     elif problem:
         report.failing(status, "NotPublished", problem)
+        report.aside(
+            say("  Publiez l'enregistrement montré ci-dessus, puis relancez la même commande : un changement peut"
+                " prendre une heure, ou davantage chez certains hébergeurs.",
+                "  Publish the record shown above, then run the same command again: a change may take an hour, and"
+                " longer with some hosters.")
+        )  # fmt: skip
     elif wait:
         report.line(say(f"Publié : {forms.name} a cette clé.", f"Published: {forms.name} has this key."))
     return report.status
@@ -146,10 +152,12 @@ def _shown(
 def _print(report: Report, domain: str, selector: str, file: str, key: SigningKey) -> None:
     """Print the record in the forms that hosters want, and the settings that use the key; nothing with --json."""
     from courriel.delivery.dkim.records import forms_of
+    from courriel.delivery.settings.locations import user_file
 
     forms = forms_of(domain, selector, key)
     kind = f"RSA {key.bits}" if key.kind == "rsa" else "Ed25519"
-    where = visible(str(Path(file).absolute()))
+    where, settings = visible(str(Path(file).absolute())), visible(str(user_file()))
+    name = domain.partition(".")[0]
     for line in (
         say(f"Clé {kind}, que vous seul pouvez lire : {where}", f"{kind} key, which you alone can read: {where}"),
         "",
@@ -164,10 +172,10 @@ def _print(report: Report, domain: str, selector: str, file: str, key: SigningKe
         "  type     TXT",
         say(f"  valeur   {forms.value}", f"  value    {forms.value}"),
         "",
-        say("Réglages, dans votre courriel.toml ; puis ?dkim=NOM dans l'URL, ou dkim = \"NOM\" dans un profil :",
-            'Settings, in your courriel.toml; then ?dkim=NAME in the URL, or dkim = "NAME" in a profile:'),
+        say(f"Réglages, dans {settings} ; puis ?dkim={name} dans l'URL, ou dkim = \"{name}\" dans un profil :",
+            f'Settings, in {settings}; then ?dkim={name} in the URL, or dkim = "{name}" in a profile:'),
         "",
-        f"  [dkim.{domain.partition('.')[0]}]",
+        f"  [dkim.{name}]",
         f'  domain = "{domain}"',
         f'  selector = "{selector}"',
         f'  key = "file:{where}"',

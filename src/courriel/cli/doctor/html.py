@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from courriel.cli.doctor.layout import MARKS, milliseconds, stamp
-from courriel.cli.doctor.printing import LABELS, outcome_of, remedy_of
+from courriel.cli.doctor.printing import LABELS, outcome_of, remedy_of, way_title
 from courriel.cli.i18n import say, transcript_line, visible
 from courriel.doctor.examination import Examination, name_of
 from courriel.doctor.step import Step, words
@@ -63,11 +63,14 @@ def _lines(examination: Examination) -> Iterator[str]:
     status = examination.status
     yield f'<p class="verdict {status}">{MARKS[status]} {_text(words(examination.verdict))}</p>'
     yield from _section(examination, say("Le serveur", "The server"), examination.session_steps)
+    for number, way in enumerate(examination.ways, 1):
+        yield from _section(way, way_title(number, way), way.session_steps)
     domain = say(f"Le domaine {examination.domain}", f"The domain {examination.domain}")
     yield from _section(examination, domain, examination.domain_steps)
-    if examination.tried:
+    tried = [each for one in (examination, *examination.ways) for each in one.tried]
+    if tried:
         yield f"<h2>{_text(say('Autres ports et modes essayés', 'Other ports and modes that were tried'))}</h2><ol>"
-        for each in examination.tried:
+        for each in tried:
             mark = "ok" if each.works else "failed"
             outcome = _text(outcome_of(each))
             yield f"<li>{_mark(mark)} <code>{_text(each.url)}</code> {outcome}</li>"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from courriel.cli.doctor.layout import MARKS, milliseconds, stamp
-from courriel.cli.doctor.printing import LABELS, outcome_of, remedy_of
+from courriel.cli.doctor.printing import LABELS, outcome_of, remedy_of, way_title
 from courriel.cli.i18n import say, transcript_line, visible
 from courriel.doctor.examination import Examination, name_of
 from courriel.doctor.step import Step, words
@@ -27,20 +27,23 @@ def _lines(examination: Examination) -> Iterator[str]:
     yield ""
     yield f"**{MARKS[examination.status]} {_plain(words(examination.verdict))}**"
     yield ""
-    for title, steps in (
-        (say("Le serveur", "The server"), examination.session_steps),
-        (say(f"Le domaine {examination.domain}", f"The domain {examination.domain}"), examination.domain_steps),
-    ):
+    for title, about, steps in (
+        (say("Le serveur", "The server"), examination, examination.session_steps),
+        *((way_title(number, way), way, way.session_steps) for number, way in enumerate(examination.ways, 1)),
+        (say(f"Le domaine {examination.domain}", f"The domain {examination.domain}"), examination,
+         examination.domain_steps),
+    ):  # fmt: skip
         if steps:
             yield f"## {_plain(title)}"
             yield ""
             for number, step in enumerate(steps, 1):
-                yield from _step(examination, number, step)
+                yield from _step(about, number, step)
             yield ""
-    if examination.tried:
+    tried = [each for one in (examination, *examination.ways) for each in one.tried]
+    if tried:
         yield f"## {say('Autres ports et modes essayés', 'Other ports and modes that were tried')}"
         yield ""
-        for each in examination.tried:
+        for each in tried:
             mark = MARKS["ok" if each.works else "failed"]
             yield f"- {mark} {_code(each.url)}{say(' : ', ': ')}{_plain(outcome_of(each))}"
         yield ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from courriel.cli.doctor.layout import Paint, entry_lines, indented, marked, step_lines, wrapped
-from courriel.cli.i18n import Bilingual, say
+from courriel.cli.i18n import Bilingual, say, visible
 from courriel.doctor.examination import Examination, name_of
 from courriel.doctor.step import Step, in_both, words
 from courriel.doctor.visit.neighbours import Neighbour
@@ -32,16 +32,25 @@ def lines_of(examination: Examination, columns: int, paint: Paint) -> Iterator[s
     yield ""
     steps = examination.session_steps
     names = max([10, *(len(_name(step)) for step in examination.steps)])
-    for number, step in enumerate(steps, 1):
-        yield from _step(str(number), step, names, columns, paint, _tried_for(examination, step))
+    yield from _session(examination, names, columns, paint)
+    for number, way in enumerate(examination.ways, 1):
+        if number > 1:
+            yield ""
+        yield visible(way_title(number, way))
+        yield from _session(way, max([10, *(len(_name(step)) for step in way.steps)]), columns, paint)
     if examination.domain_steps:
-        if steps:
+        if steps or examination.ways:
             yield ""
         yield say(f"Domaine de l'expéditeur : {examination.domain}", f"Domain of the sender: {examination.domain}")
         for step in examination.domain_steps:
             yield from _step("", step, names, columns, paint, ())
     yield ""
     yield from _verdict(examination, words(examination.closing), columns, paint)
+
+
+def way_title(number: int, way: Examination) -> str:
+    """The heading of one of several ways."""
+    return say(f"Voie {number} : {way.url}", f"Way {number}: {way.url}")
 
 
 def outcome_of(each: Neighbour) -> str:
@@ -61,6 +70,11 @@ def remedy_of(examination: Examination, step: Step) -> str:
 
 
 # The steps.
+
+
+def _session(examination: Examination, names: int, columns: int, paint: Paint) -> Iterator[str]:
+    for number, step in enumerate(examination.session_steps, 1):
+        yield from _step(str(number), step, names, columns, paint, _tried_for(examination, step))
 
 
 def _working(tried: Sequence[Neighbour]) -> Sequence[Neighbour]:

@@ -105,7 +105,7 @@ def show_(manner: GlobalOptions, mail: str | None, place: str | None, key: str |
         ticket = outbox.get(mail, key=key)
         info, history = ticket.info, ticket.history
         taken = outbox.in_hand(info.id) if info.holder else ()
-        lane = lanes_of(outbox).get(info.lane)
+        lanes = lanes_of(outbox)
     told = {"in_hand": [hands_object(each) for each in taken], "history": [entry_object(each) for each in history]}
     if not report.values(object_of(info) | told):
         for line in details_of(info, taken):
@@ -114,8 +114,8 @@ def show_(manner: GlobalOptions, mail: str | None, place: str | None, key: str |
             report.line(say("ce qui en a été dit", "what was said of it"))
             for entry in history:
                 report.line(history_line(entry))
-        if info.state.name == "READY":
-            _tell_lane(report, info.lane, lane)
+        for waiting in dict.fromkeys(row.lane for row in info.parts or (info,) if row.state.name == "READY"):
+            _tell_lane(report, waiting, lanes.get(waiting))
     return report.status
 
 

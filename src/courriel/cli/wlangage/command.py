@@ -42,8 +42,10 @@ _define = option("--define", "defined", multiple=True, value=_FILE,
 @_set
 @_define
 @option("--via", multiple=True, value="URL",
-        fr="Serveur à la place de ceux du programme, par son URL ; se répète pour POP3 et IMAP.",
-        en="Server in the place of the program's own, by its URL; may be repeated for POP3 and IMAP.")  # fmt: skip
+        fr="Serveur à la place de ceux du programme, par son URL ou un profil ; pour envoyer aussi plusieurs voies, ou "
+           "un fournisseur HTTP ; se répète pour POP3 et IMAP.",
+        en="Server in the place of the program's own, by its URL or a profile; for sending also several ways, or an "
+           "HTTP provider; may be repeated for POP3 and IMAP.")  # fmt: skip
 @option("--sandbox", is_flag=True,
         fr="Lance un serveur d'entraînement à la place de ceux du programme, et montre ce qui est arrivé.",
         en="Starts a practice server in the place of the program's own, and shows what arrived.")  # fmt: skip

@@ -185,12 +185,20 @@ def _instead(report: Report, task: Task) -> Generator[Elsewhere | None]:
             _show_arrived(report, sandbox)
 
 
-def _server_route(url: str) -> Route:
+def _server_route(text: str) -> Route:
+    """The setting of --via: a URL, or the name of a profile. Raises UsageError for one that leads to no server."""
     from courriel import Route
+    from courriel.delivery.settings import profiles
+    from courriel.delivery.settings.profile import PROFILE_NAME
 
-    route = Route.parse(url)
-    if route.server is None:
-        raise errors.UsageError(f"--via {route.name}: a URL of a server is expected")
+    route = profiles.resolve(text) if PROFILE_NAME.fullmatch(text) else Route.parse(text)
+    if route.server is None and not route.ways:
+        raise errors.UsageError(
+            say(
+                f"--via {route.name} : l'URL d'un serveur, ou un profil qui en nomme un, est attendue",
+                f"--via {route.name}: a URL of a server, or a profile that names one, is expected",
+            )
+        )
     return route
 
 

@@ -11,7 +11,7 @@ import os
 from functools import lru_cache
 
 from courriel import errors
-from courriel.delivery.secrets import LONGEST_SECRET, SecretReference
+from courriel.delivery.secrets import KEY_UNUSABLE, LONGEST_SECRET, SecretReference
 from courriel.wire.dkim.keys import ADVISED, BadKey, SigningKey
 
 _OTHERS = 0o026  # to write as its group, to read or write as anybody
@@ -19,16 +19,19 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0
 
 
 def read_key(reference: SecretReference, domain: str, selector: str) -> SigningKey:
-    """Read a key. Raises UsageError, which never quotes it; MissingExtra without cryptography."""
-    subject = f"the DKIM key of {selector}._domainkey.{domain}"
+    """Read a key. Raises UsageError, which never quotes it; MissingExtra without cryptography.
+
+    `domain` and `selector` say in errors which key it is; "" where that is not known.
+    """
+    subject = f"the DKIM key of {selector}._domainkey.{domain}" if domain else "the DKIM key"
     if reference.kind == "file":
         pem = _file(reference.place, subject)
     else:
-        pem = reference.read(user=selector, host=domain, subject=subject, whole=True).encode()
+        pem = reference.read_key(user=selector, host=domain, subject=subject, whole=True).encode()
     try:
         key = _key_of(pem)
     except BadKey as wrong:
-        raise errors.UsageError(f"{subject} ({reference}): {wrong}", stage="compose") from None
+        raise errors.UsageError(f"{subject} ({reference}): {wrong}", stage="compose", hint_id=KEY_UNUSABLE) from None
     if key.kind == "rsa" and key.bits < ADVISED:
         _remark_on_short_key(subject, key.bits)
     return key
@@ -65,18 +68,22 @@ def _file(path: str, subject: str) -> bytes:
         descriptor = os.open(path, _FLAGS)
     except (OSError, ValueError) as broken:
         reason = (broken.strerror if isinstance(broken, OSError) else "") or type(broken).__name__
-        raise errors.UsageError(f"{where}: {reason}", stage="compose") from None
+        raise errors.UsageError(f"{where}: {reason}", stage="compose", hint_id=KEY_UNUSABLE) from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)  # before it becomes a file: Python makes none of a folder
+        raise errors.UsageError(f"{where}: it is not a regular file", stage="compose", hint_id=KEY_UNUSABLE)
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise errors.UsageError(f"{where}: it is not a regular file", stage="compose")
         if os.name != "nt" and status.st_mode & _OTHERS:
             raise errors.UsageError(
                 f"{subject} can be read or changed by other users (mode {stat.S_IMODE(status.st_mode):04o}), who could"
                 f" sign in its name: chmod 600 {path}",
                 stage="compose",
+                hint_id=KEY_UNUSABLE,
             )
         pem = file.read(LONGEST_SECRET + 1)
     if len(pem) > LONGEST_SECRET:
-        raise errors.UsageError(f"{where}: it is longer than {LONGEST_SECRET} octets", stage="compose")
+        raise errors.UsageError(
+            f"{where}: it is longer than {LONGEST_SECRET} octets", stage="compose", hint_id=KEY_UNUSABLE
+        )
     return pem

@@ -18,6 +18,11 @@ def write_new_key(path: str, kind: KeyKind, bits: int) -> SigningKey:
         raise errors.UsageError(
             f"{path}: this file exists, and a key is never overwritten: choose another name", stage="compose"
         ) from None
+    except FileNotFoundError:
+        folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120 - pathlib would be imported for this
+        raise errors.UsageError(
+            f"{path}: the folder {folder} is not there; make it first: mkdir -p {folder}", stage="compose"
+        ) from None
     with os.fdopen(descriptor, "wb") as file:
         file.write(pem)
         file.flush()

@@ -14,6 +14,7 @@ from courriel.model.address import Address
 from courriel.model.content import Content
 from courriel.model.submission import SendOptions, Submission
 from courriel.session.encoding import Sendable, submission_of
+from courriel.wire.dkim.key_record import LONGEST_NAME, name_of
 from courriel.wire.dkim.signing import NoHeader, SelectedKey, signatures
 from courriel.wire.smtp.extensions import Extensions
 
@@ -53,6 +54,13 @@ class Signer:
         self.domain = checked_domain(domain)
         selectors = [checked_selector(each) for each in _several("selector", selector)]
         references = [key_reference(each) for each in _several("key", key)]
+        for each in selectors:
+            if len(name_of(each, self.domain)) > LONGEST_NAME:
+                raise errors.UsageError(
+                    f"the name of the record of {each} has more than {LONGEST_NAME} characters, which no name server"
+                    " takes",
+                    stage="compose",
+                )
         if len(selectors) != len(references):
             raise errors.UsageError(
                 f"{len(selectors)} selectors and {len(references)} keys: each selector has one key", stage="compose"
@@ -101,9 +109,12 @@ def checked_domain(domain: object) -> str:
     if not isinstance(domain, str):
         raise errors.UsageError(f"domain: a text such as example.org, not {type(domain).__name__}", stage="compose")
     try:
-        return Address("postmaster", domain).dns_domain.lower()
+        name = Address("postmaster", domain).dns_domain.lower()
     except errors.InvalidAddress:
-        raise errors.UsageError(f"domain: {domain!r:.80} is no domain, as example.org", stage="compose") from None
+        name = "["
+    if name.startswith("["):  # an address of a host, which the name service has no records of
+        raise errors.UsageError(f"domain: {domain!r:.80} is no domain, as example.org", stage="compose")
+    return name
 
 
 def checked_selector(selector: object) -> str:
@@ -118,7 +129,7 @@ def checked_selector(selector: object) -> str:
 
 # The steps.
 
-_LONGEST_SELECTOR = 128  # characters; with the domain it has to fit into a name of 253
+_LONGEST_SELECTOR = 128  # characters
 
 
 def _several(name: str, given: object) -> list[object]:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel.delivery.routing import decided
 from courriel.delivery.routing.course import Course
+from courriel.delivery.routing.group import WayGroup
 from courriel.delivery.routing.health import REST, WayHealth
-from courriel.delivery.routing.tries import Choice, WayTries
-from courriel.delivery.routing.ways import WAIT, limits_of, names_of, no_way
+from courriel.delivery.routing.tries import WayTries
+from courriel.delivery.routing.ways import WAIT, limits_of, no_way, parallel_of
 from courriel.delivery.transport import AsyncTransport, check_async_transport, is_transport
 from courriel.delivery.urls.route import Route
 from courriel.model.server import Server
@@ -80,7 +81,7 @@ class _AsyncWay:
         if self._transport is not None:
             return self._transport.parallel
         assert self._route is not None
-        return (self._route.pool or SIZE) if self._route.pooled else 1
+        return parallel_of(self._route, SIZE)
 
     async def transport(self) -> AsyncTransport:
         """Its transport. Raises ConnectionFailed when it cannot be made."""
@@ -123,11 +124,8 @@ class _AsyncWay:
             await self._transport.close()
 
 
-class _AsyncGroup:
+class _AsyncGroup(WayGroup[_AsyncWay]):
     """Several ways out as one AsyncTransport; see AsyncFailover and AsyncRoundRobin."""
-
-    _word = ""
-    _rotating = False
 
     def __init__(self, *ways: Via | AsyncTransport, retry: float = REST, health: WayHealth | None = None) -> None:
         word = type(self).__name__
@@ -136,36 +134,8 @@ class _AsyncGroup:
         for place, each in enumerate(ways):
             if not isinstance(each, str | Route | Server) and any(each is other for other in ways[:place]):
                 raise errors.UsageError(f"{word}: the same transport stands twice", stage="compose")
-        if not 0 < retry <= 86_400:
-            raise errors.UsageError(f"retry: seconds, up to a day, not {retry!r}", stage="compose")
         self._ways = tuple(_AsyncWay(each, word) for each in ways)
-        names = names_of([way.name for way in self._ways])
-        self._choice = Choice(names, health or WayHealth(len(names), rest=retry), rotating=self._rotating)
-
-    @property
-    def name(self) -> str:
-        """Names of its ways in brackets, for people."""
-        return f"{self._word}({', '.join(self._choice.names)})"
-
-    @property
-    def ways(self) -> tuple[str, ...]:
-        """Names of its ways, in order; two of the same name are numbered."""
-        return tuple(self._choice.names)
-
-    @property
-    def resting(self) -> tuple[str, ...]:
-        """Names of the ways that failed lately, and rest."""
-        return tuple(name for way, name in enumerate(self._choice.names) if self._choice.health.rests(way))
-
-    @property
-    def answer_limit(self) -> float:
-        """Seconds from the yes of `before_end` to the last answer: the longest of its ways."""
-        return max(way.answer_limit for way in self._ways)
-
-    @property
-    def obeys_recipient_rule(self) -> bool:
-        """Whether all its ways obey `redirect_to`, `allowlist` and the variables of that name."""
-        return all(way.obeys_recipient_rule for way in self._ways)
+        self._choice = self.choice_among(self._ways, retry, health)
 
     @property
     def parallel(self) -> int:

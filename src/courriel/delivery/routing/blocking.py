@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel.delivery.routing import decided
 from courriel.delivery.routing.course import Course
+from courriel.delivery.routing.group import WayGroup
 from courriel.delivery.routing.health import REST, WayHealth
 from courriel.delivery.routing.tries import Choice, WayTries
-from courriel.delivery.routing.ways import WAIT, Way, names_of, ways_of
+from courriel.delivery.routing.ways import WAIT, Way, parallel_of, ways_of
 from courriel.delivery.transport import Transport, lent
 from courriel.model.submission import WINDOW, Submission
 from courriel.network import forks
@@ -145,11 +146,8 @@ class _Sending:
             return tuple(self._in_use)
 
 
-class _Group(_Sending):
+class _Group(_Sending, WayGroup[Way]):
     """Several ways out as one Transport; see Failover and RoundRobin."""
-
-    _word = ""
-    _rotating = False
 
     def __init__(
         self,
@@ -158,40 +156,12 @@ class _Group(_Sending):
         health: WayHealth | None = None,
     ) -> None:
         found = ways_of(ways, type(self).__name__, _Sessions())
-        if not 0 < retry <= 86_400:
-            raise errors.UsageError(f"retry: seconds, up to a day, not {retry!r}", stage="compose")
-        names = names_of([way.name for way in found])
-        super().__init__(found, Choice(names, health or WayHealth(len(found), rest=retry), rotating=self._rotating))
-
-    @property
-    def name(self) -> str:
-        """Its ways, for people: "failover(smtp.example.org:465, relay.example.net:587)"."""
-        return f"{self._word}({', '.join(self._choice.names)})"
-
-    @property
-    def ways(self) -> tuple[str, ...]:
-        """Names of its ways, in order; two of the same name are numbered."""
-        return tuple(self._choice.names)
-
-    @property
-    def resting(self) -> tuple[str, ...]:
-        """Names of the ways that failed lately, and rest."""
-        return tuple(name for way, name in enumerate(self._choice.names) if self._choice.health.rests(way))
-
-    @property
-    def answer_limit(self) -> float:
-        """Seconds from the yes of `before_end` to the last answer: the longest of its ways; no other follows then."""
-        return max(way.answer_limit for way in self._ways)
+        super().__init__(found, self.choice_among(found, retry, health))
 
     @property
     def silence_limit(self) -> float:
         """Seconds without progress before the end of a mail: one way after the other, and the wait for room in each."""
         return sum(way.silence_limit + WAIT for way in self._ways)
-
-    @property
-    def obeys_recipient_rule(self) -> bool:
-        """Whether all its ways obey `redirect_to`, `allowlist` and the variables of that name."""
-        return all(way.obeys_recipient_rule for way in self._ways)
 
     @property
     def parallel(self) -> int:
@@ -347,4 +317,4 @@ class _Sessions:
         """One for a session, the size of a pool."""
         from courriel.delivery.connect import SIZE
 
-        return (route.pool or SIZE) if route.pooled else 1
+        return parallel_of(route, SIZE)

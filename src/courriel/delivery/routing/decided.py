@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from courriel import errors
 
+_OF_THE_ACCOUNT = ("HTTP-THROTTLED", "HTTP-CREDIT-USED-UP", "GRAPH-MAILBOX-FULL")
 _OPENING = ("connect", "secure", "greeting", "hello", "authenticate")
 
 
@@ -20,13 +21,17 @@ def is_undecided(error: errors.CourrielError, *, permitted: bool) -> bool:
 
     `permitted`: the guard of the mail has said yes, so that its end may have left.
     """
-    if permitted or error.in_doubt or error.refused:
+    if error.in_doubt or error.refused:
+        return False
+    if is_of_login(error) or is_of_the_account(error) or isinstance(error, errors.AllWaysFailed):
+        return True  # also after the yes: an HTTP provider gets its key with the mail, and looks at the key first
+    if permitted:
         return False
     if isinstance(error, errors.SenderRefused):
         return error.reply.kind == 4
     if isinstance(error, errors.NotPermitted | errors.NotSupported | errors.LocalProtocolError):
         return False
-    if error.stage in _OPENING or is_of_login(error):
+    if error.stage in _OPENING:
         return True
     if error.stage == "message" and error.reply is not None:
         return False  # a verdict on the mail, although the session ended with it (421)
@@ -36,6 +41,11 @@ def is_undecided(error: errors.CourrielError, *, permitted: bool) -> bool:
 def is_of_login(error: errors.CourrielError) -> bool:
     """Whether a failure is a login that was refused."""
     return isinstance(error, errors.AuthenticationRefused | errors.TokenRefused)
+
+
+def is_of_the_account(error: errors.CourrielError) -> bool:
+    """Whether an HTTP provider refuses every mail for now: it throttles, or what was paid for is used up."""
+    return error.hint_id in _OF_THE_ACCOUNT and isinstance(error, errors.Refused) and not error.in_doubt
 
 
 def is_of_one_mail(error: errors.CourrielError) -> bool:
@@ -53,7 +63,7 @@ def is_of_the_way(error: errors.CourrielError) -> bool:
     if isinstance(error, errors.NotPermitted | errors.NotSupported | errors.LocalProtocolError):
         return False
     lost = isinstance(error, errors.ConnectionFailed | errors.RemoteProtocolError)
-    return lost or error.stage in _OPENING or is_of_login(error)
+    return lost or error.stage in _OPENING or is_of_login(error) or is_of_the_account(error)
 
 
 def all_failed(failed: Sequence[tuple[str, errors.CourrielError]]) -> errors.CourrielError:

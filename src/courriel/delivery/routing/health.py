@@ -18,6 +18,8 @@ from courriel.network import forks
 
 REST, LONGEST_REST = 10.0, 300.0
 """Seconds for which a way rests after its first failure, and at most: as long as a lane of the outbox, about."""
+LONGEST_ASKED = 3600.0
+"""Seconds for which it rests at most because its server asks for patience (Retry-After)."""
 
 
 class WayHealth:
@@ -73,7 +75,8 @@ class WayHealth:
         """Record that a way failed, and not because of one mail."""
         with self._lock:
             self._fails[way] = self._fails[way] + 1
-            self._until[way] = self._clock() + self._seconds(self._fails[way], is_login(error))
+            asked = min(error.retry_after or 0.0, LONGEST_ASKED)
+            self._until[way] = self._clock() + max(self._seconds(self._fails[way], is_login(error)), asked)
 
     # The steps.
 

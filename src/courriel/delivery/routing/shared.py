@@ -14,6 +14,7 @@ from courriel.delivery.routing.blocking import Failover, RoundRobin
 from courriel.delivery.routing.by_domain import ByDomain
 from courriel.delivery.routing.health import REST
 from courriel.delivery.routing.ways import way_of
+from courriel.delivery.urls import schemes
 from courriel.network import forks
 
 if TYPE_CHECKING:
@@ -74,16 +75,17 @@ class _Pools:
     def make(self, route: Route) -> Transport:
         """The transport of a setting; one that names a group inside of a group makes one of its own."""
         from courriel.delivery.connect import connect, pool_of
+        from courriel.delivery.signing_routes import signed_by
 
         if route.ways:
             return group_of(route, self)
-        return connect(route) if route.server is None else pool_of(route, self._transcript)
+        return signed_by(route, pool_of(route, self._transcript)) if route.by_session else connect(route)
 
     def parallel(self, route: Route) -> int:
         """The size of the pool."""
         from courriel.delivery.connect import SIZE
 
-        return route.pool or SIZE
+        return schemes.HTTP_AT_ONCE if route.by_http else route.pool or SIZE
 
 
 class _Shared:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from courriel import errors
 from courriel.delivery.routing import decided
 from courriel.delivery.transport import Transport, check_transport, is_transport, silence_limit_of
+from courriel.delivery.urls import schemes
 from courriel.delivery.urls.route import Route
 from courriel.model.server import Server
 from courriel.network import forks
@@ -187,6 +188,16 @@ def limits_of(route: Route | None) -> tuple[float, float]:
     assert route is not None
     assert route.server is not None
     return route.server.timeouts.message, longest_silence(route.server)
+
+
+def parallel_of(route: Route, size: int) -> int:
+    """Submissions that the transport of a setting carries at once: one for a session, the size of a pool.
+
+    `size` is that of a pool whose setting says none.
+    """
+    if route.by_http:
+        return schemes.HTTP_AT_ONCE
+    return (route.pool or size) if route.pooled else 1
 
 
 def no_way(given: object, word: str) -> errors.UsageError:

@@ -17,6 +17,8 @@ from courriel.model.checks.shown import is_like_url
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from courriel.model.proxy import Proxy
 
 DEFAULT = "default"
@@ -56,9 +58,7 @@ class Profile:
                 route = replace(route, password=self.password)
             route = self._with_proxy(route)
             if self.dkim:
-                if route.dkim:
-                    raise refusal("dkim stands twice, in url and in dkim")
-                route = replace(route, dkim=self.dkim)
+                route = _signing(route, self.dkim)
             if self.sender:
                 # The sender in the URL may come from a provider's short name; the explicit one has priority.
                 route = replace(route, sender=Address.parse(self.sender))
@@ -101,6 +101,18 @@ class Profile:
 # The steps.
 
 
+def _signing(route: Route, name: str) -> Route:
+    """The route, or each way of several, with the table by which it signs; HTTP providers sign by themselves."""
+    if route.ways:
+        ways = tuple(way if way.by_http else _signing(way, name) for way in route.ways)
+        if ways == route.ways:
+            raise refusal(f"dkim makes no sense with {route.name}: its providers sign mail themselves")
+        return replace(route, ways=ways)
+    if route.dkim:
+        raise refusal("dkim stands twice, in url and in dkim")
+    return replace(route, dkim=name)
+
+
 def _check_limits(route: Route, project: Path) -> None:
     """Check what a project's file may set without consent. Raises InvalidUrl."""
     run = program_run(route)
@@ -112,9 +124,16 @@ def _check_limits(route: Route, project: Path) -> None:
             f" {_LIMITED}",
             hint_id="PROJECT-FILE-LIMITED",
         )
-    folders = [each.folder for each in (route, *route.ways) if each.folder]
-    for folder in (each for each in folders if not inside(each, project)):
+    for folder in (each for each in _folders(route) if not inside(each, project)):
         raise refusal(f"the folder {folder} is outside the project; {_LIMITED}", hint_id="PROJECT-FILE-LIMITED")
+
+
+def _folders(route: Route) -> Iterator[str]:
+    """Folders of a route and of all its ways, however deep they stand."""
+    if route.folder:
+        yield route.folder
+    for way in route.ways:
+        yield from _folders(way)
 
 
 _LIMITED = f"put it into your own courriel.toml or COURRIEL_URL, or {APPROVE}"

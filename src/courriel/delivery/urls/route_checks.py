@@ -26,6 +26,8 @@ def check(route: Route) -> None:
         raise refusal(f"{route.kind}: target is a module and a name in it, as shop.mail:transport, for python: alone")
     _check_group(route)
     _check_pool(route)
+    if route.dkim and route.ways:
+        raise refusal(f"{route.kind}(…): dkim= stands in the URL of each way that signs")
     if route.dkim and route.by_http:
         raise refusal(f"dkim= makes no sense with {route.kind}: the provider changes the mail, and signs it itself")
     if route.dkim and (route.reads or not is_dkim_name(route.dkim)):

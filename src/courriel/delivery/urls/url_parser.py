@@ -11,12 +11,14 @@ import os
 import re
 
 from courriel import errors
-from courriel.delivery.percent import check_characters, refusal, unquote
+from courriel.delivery.percent import check_characters, nearest, refusal, unquote
 from courriel.delivery.urls import option_values, schemes
 from courriel.delivery.urls.route import Route, RouteKind
 from courriel.delivery.urls.route_checks import is_target
 from courriel.delivery.urls.server_route import server_route
 from courriel.delivery.urls.url_parts import UrlParts, parse_options, split_url
+
+_GROUP = re.compile(r"[A-Za-z][A-Za-z_-]{0,30}\(")
 
 
 def read(url: str) -> Route:
@@ -27,6 +29,12 @@ def read(url: str) -> Route:
         from courriel.delivery.urls.group_urls import group_route
 
         return group_route(url)
+    if _GROUP.match(url):
+        word = url.partition("(")[0]
+        raise refusal(
+            f"{word!r} does not join several ways{nearest(word, list(schemes.GROUPS))}: failover(smtps://a.example.org"
+            " smtps://b.example.org), or roundrobin(…)"
+        )
     check_characters(url)
     parts = split_url(url)
     try:

@@ -13,6 +13,12 @@ from courriel.model.message import Message
 from courriel.model.server import Server
 from courriel.network.transcripts.transcript import Transcript
 from courriel.session.smtp import SmtpSession
+from courriel.wire.dkim.key_record import name_of
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from courriel.delivery.dkim.signer import Signer
 
 
 def send_one(
@@ -21,18 +27,26 @@ def send_one(
     sender: Address,
     recipient: Address,
     transcript: Transcript,
+    signer: Signer | None = None,
     word: str = "",
 ) -> tuple[Step, str]:
-    """Send a short mail; the step, and the server's answer when it was accepted. `word` stands in its subject."""
+    """Send a short mail; the step, and the server's answer when it was accepted. `word` stands in its subject.
+
+    With a `signer` it is signed, as all mail of that setting is.
+    """
     began = monotonic()
     try:
         with SmtpSession(server, credentials, transcript=transcript) as session:
-            receipt = session.send(_message(sender, recipient, server, word))
+            message = _message(sender, recipient, server, word)
+            receipt = session.send(message) if signer is None else session.submit(signer.signed(message))
     except errors.CourrielError as failed:
         step = Step("send", "failed", in_both(failed.detail), monotonic() - began)
         return with_error(step, failed), ""
     answer = str(receipt.reply)
     finding = Text(f"{recipient} : accepté par {server} ({answer})", f"{recipient}: accepted by {server} ({answer})")
+    if signer is not None:
+        names = ", ".join(name_of(each, signer.domain) for each in signer.selectors)
+        finding = Text(f"{finding.fr}, signé par {names}", f"{finding.en}, signed by {names}")
     return Step("send", "ok", finding, monotonic() - began), answer
 
 

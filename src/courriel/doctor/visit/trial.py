@@ -18,6 +18,11 @@ from courriel.model.credentials import Credentials
 from courriel.model.server import Server
 from courriel.network.transcripts.transcript import Transcript
 
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from courriel.delivery.dkim.signer import Signer
+
 WAIT = 120.0
 """Seconds that the mail may take; greylisting makes it take more, and nothing else should."""
 
@@ -44,14 +49,14 @@ class TrialResult:
 def run_trial(
     trial: Trial,
     sender: Address,
-    send: tuple[Server, Credentials | None, Transcript],
+    send: tuple[Server, Credentials | None, Transcript, Signer | None],
     hurried: Callable[[Server], Server],
     kept: Callable[[Credentials | None], Credentials | None],
 ) -> TrialResult:
     """Send the mail and follow it. `hurried` gives a server the doctor's time limits, `kept` remembers its secrets."""
-    server, credentials, transcript = send
+    server, credentials, transcript, signer = send
     if trial.mailbox is None:
-        step, accepted = send_one(server, credentials, sender, trial.recipient, transcript)
+        step, accepted = send_one(server, credentials, sender, trial.recipient, transcript, signer)
         return TrialResult((step,), accepted)
     began = monotonic()
     try:
@@ -64,7 +69,7 @@ def run_trial(
         return TrialResult((opened,))  # nothing is sent that nobody could look for
     try:
         word = secrets.token_hex(8)
-        sent, accepted = send_one(server, credentials, sender, trial.recipient, transcript, word)
+        sent, accepted = send_one(server, credentials, sender, trial.recipient, transcript, signer, word)
         if not accepted:
             return TrialResult((opened, sent))
         arrived, arrival = mailbox.wait(word, trial.wait, remove=trial.remove)

@@ -137,12 +137,27 @@ def _host_of(url: str) -> str:
 
 def _octets_of_key(key: str | bytes | SecretReference, host: str) -> bytes:
     if isinstance(key, str):
-        key = SecretReference.parse(key)
-    octets = key.read(user="unsubscribe", host=host).encode() if isinstance(key, SecretReference) else key
+        key = _reference_of(key)
+    if isinstance(key, SecretReference):
+        key = key.read_key(user="unsubscribe", host=host, subject="the key of the links").encode()
+    octets = key
     if not isinstance(octets, bytes):
         raise errors.UsageError("a key is a reference (env:NAME, file:/path), or octets")
     if len(octets) < SHORTEST_KEY:
         raise errors.UsageError(
-            f"the key of the links has {SHORTEST_KEY} octets at least; courriel unsubscribe new-key makes one"
+            f"the key of the links has {SHORTEST_KEY} octets at least; courriel unsubscribe new-key makes one",
+            hint_id="KEY-UNUSABLE",
         )
     return octets
+
+
+def _reference_of(text: str) -> SecretReference:
+    """Where a key lies; a key itself is refused, and not quoted. Raises UsageError."""
+    try:
+        return SecretReference.parse(text)
+    except errors.InvalidUrl:
+        raise errors.UsageError(
+            "the key of the links is given by reference (file:unsubscribe.key, env:NAME, cmd:program), and this is"
+            " something else; not shown, in case it is the key",
+            hint_id="KEY-UNUSABLE",
+        ) from None

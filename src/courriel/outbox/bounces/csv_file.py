@@ -6,13 +6,17 @@ import csv
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from courriel import errors
 from courriel.outbox.bounces.entries import checked_entry
 from courriel.outbox.store.suppression import REASONS, Suppression, SuppressionReason
 
 _COLUMNS = ("address", "reason", "stream", "note", "ticket", "added")
-_NAMES = {"email": "address", "e-mail": "address", "email_address": "address", "adresse": "address", "created": "added"}
+_NAMES = {"created": "added"} | dict.fromkeys(
+    ("email", "e-mail", "mail", "email_address", "email address", "e-mail address", "adresse", "adresse e-mail",
+     "adresse email", "adresse mail", "courriel", "recipient"), "address"
+)  # fmt: skip
 """Heads of columns in files of others, by the names of ours."""
 
 
@@ -36,8 +40,11 @@ def read_csv(path: Path, reason: SuppressionReason) -> Iterator[Suppression]:
     """
     # utf-8-sig: spreadsheets write a mark in front.
     with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file)
         heads: list[str] | None = None
+        try:
+            lines = csv.reader(file, delimiter=_delimiter(file))
+        except UnicodeDecodeError as wrong:
+            raise _not_utf_8(path) from wrong
         try:
             for row in lines:
                 if not any(cell.strip() for cell in row):
@@ -47,12 +54,29 @@ def read_csv(path: Path, reason: SuppressionReason) -> Iterator[Suppression]:
                     heads = named if "address" in named else ["address"]
                     if "address" in named:
                         continue
+                    if not any("@" in cell for cell in row):
+                        raise errors.UsageError(
+                            f"no column is called email or address, and no address is there: {', '.join(row)[:80]}"
+                        )
                 yield checked_entry(_entry(dict(zip(heads, row, strict=False)), reason))
-        except (errors.UsageError, csv.Error, UnicodeDecodeError) as wrong:
+        except UnicodeDecodeError as wrong:
+            raise _not_utf_8(path) from wrong
+        except (errors.UsageError, csv.Error) as wrong:
             raise errors.UsageError(f"{path}, line {lines.line_num}: {wrong}") from wrong
 
 
 # The steps.
+
+
+def _delimiter(file: TextIO) -> str:
+    """The sign between two cells, by the first line that is not empty: spreadsheets write semicolons in French."""
+    first = next((line for line in file if line.strip()), "")
+    file.seek(0)
+    return next((sign for sign in ",;\t" if sign in first), ",")
+
+
+def _not_utf_8(path: Path) -> errors.UsageError:
+    return errors.UsageError(f"{path} is not in UTF-8: save it again as CSV UTF-8")
 
 
 def _entry(said: dict[str, str], usual: SuppressionReason) -> Suppression:

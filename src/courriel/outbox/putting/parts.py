@@ -33,14 +33,21 @@ def parts_of(mail: NewMail, table: DomainTable[str] | None) -> list[NewMail]:
     (lane, recipients), *others = lots
     if not others:
         return [replace(mail, lane=lane)]
-    # Somebody on the list of one way decides nothing for the mail by another: it is stored, and fails alone.
-    mail = replace(mail, refuse_suppressed=False)
+    # The first row is asked whether anybody is left of all parts; of the others one may fail alone.
     named = [each for _, lot in others for each in lot]
     first = replace(mail, lane=lane, recipients=recipients, options=dict(mail.options) | {OTHERS: named})
     return [
         first,
         *(
-            replace(mail, id=f"{mail.id}{number:02x}", key=None, lane=each, recipients=lot, parent=mail.id)
+            replace(
+                mail,
+                id=f"{mail.id}{number:02x}",
+                key=None,
+                lane=each,
+                recipients=lot,
+                parent=mail.id,
+                refuse_suppressed=False,
+            )
             for number, (each, lot) in enumerate(others, start=1)
         ),
     ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from courriel._dataclass import dataclass, replace
@@ -65,9 +65,8 @@ def notes_of(found: FoundMail, report: Report, letter: Letter) -> list[NewReport
         said = [RecipientReport("")]
     else:
         said = list(report.recipients[:_MOST_RECIPIENTS])
-    origin = _origin(letter)
-    notes = (_note(found, report, one, origin) for one in said)
-    return [note for note in notes if note is not None]
+    origin, names = _origin(letter), _names_of(found.info)
+    return [_note(found, report, one, origin, names) for one in said]
 
 
 def by_person(info: MailInfo, entry: HistoryEntry, recipient: str) -> NewReport:
@@ -100,16 +99,26 @@ def _by_message_id(store: Store, report: Report) -> FoundMail | None:
     bare = report.message_id.strip().removeprefix("<").removesuffix(">")
     ids = [*store.mails_of_message(f"<{bare}>"), *store.mails_of_message(bare)]
     infos = [info for ident in ids if (info := store.find(id=ident)) is not None]
-    named = [info for info in infos if any(_recipient_in(info, one) for one in report.recipients)]
-    chosen = infos if len(infos) == 1 else named
+    chosen = infos if len(infos) == 1 else _naming(infos, report)
     return FoundMail(chosen[0], "message-id", proven=False) if len(chosen) == 1 else None
 
 
-def _note(found: FoundMail, report: Report, one: RecipientReport, origin: str) -> NewReport | None:
+def _naming(infos: Sequence[MailInfo], report: Report) -> list[MailInfo]:
+    """Mails of a list that were sent to an address which the report names."""
+    wanted = {compared(each) for one in report.recipients for each in (one.original_recipient, one.recipient) if each}
+    return [info for info in infos if not wanted.isdisjoint(_names_of(info))]
+
+
+def _names_of(info: MailInfo) -> dict[str, str]:
+    """Recipients of a mail by their addresses as they are compared: worked out once, however many a report names."""
+    return {compared(name): name for name in reversed(info.recipients)}
+
+
+def _note(found: FoundMail, report: Report, one: RecipientReport, origin: str, names: Mapping[str, str]) -> NewReport:
     info = found.info
-    names = info.recipients
-    recipient = _recipient_in(info, one) or (names[0] if len(names) == 1 else "")
-    sure = found.proven and len(names) == 1 and report.certain
+    alone = info.recipients[0] if len(info.recipients) == 1 else ""
+    recipient = _recipient_in(names, one) or alone
+    sure = found.proven and bool(alone) and report.certain
     event = _event_of(report, one, changes=sure)
     text = _shown(one.diagnostic or report.feedback_type)
     source = _shown(one.remote_mta or report.reporting_mta)
@@ -130,7 +139,9 @@ def _note(found: FoundMail, report: Report, one: RecipientReport, origin: str) -
     fate = suppression = None
     if sure and event in _CHANGES:
         fate = LaterFate(_CHANGES[event], status, text, 0.0)
-        suppression = _suppression(info, recipient, fate)
+        if fate.fate == "complained" or compared(one.recipient) in names:
+            # Behind an alias another mailbox may be the one that is gone, and the others read on.
+            suppression = _suppression(info, recipient, fate)
     return NewReport(info.id, entry, fate, suppression, told=event not in TOLD)
 
 
@@ -154,10 +165,10 @@ def _suppression(info: MailInfo, recipient: str, fate: LaterFate) -> Suppression
     return None
 
 
-def _recipient_in(info: MailInfo, one: RecipientReport) -> str:
+def _recipient_in(names: Mapping[str, str], one: RecipientReport) -> str:
     """The recipient of the mail that a report names, however it is written; "" for another address."""
-    wanted = {compared(address) for address in (one.original_recipient, one.recipient) if address}
-    return next((name for name in info.recipients if compared(name) in wanted), "")
+    said = (compared(address) for address in (one.original_recipient, one.recipient) if address)
+    return next((names[address] for address in said if address in names), "")
 
 
 def _origin(letter: Letter) -> str:

@@ -38,7 +38,8 @@ def token_of(key: str, ident: str) -> str:
 
 def ticket_of(key: str, token: str) -> str:
     """Id of the mail that a token is of; "" for a text that is none, and for a forged one."""
-    if not key or len(token) != _LENGTH:
+    # Beyond ASCII there are letters whose capital is one of base32 (\u017f, \u0131).
+    if not key or len(token) != _LENGTH or not token.isascii():
         return ""
     try:
         said = b32decode(token.upper() + _PADDING)

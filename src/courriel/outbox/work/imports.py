@@ -17,10 +17,10 @@ from courriel.delivery.urls import providers
 
 _NEEDED = (
     *("courriel.delivery." + name for name in (
-        "adapters", "dkim.key_source", "dkim.signed", "local", "percent", "provided", "rendering", "routing.shared",
-        "secrets", "settings.files", "settings.locations", "settings.profiles", "signing_routes", "urls.foreign",
-        "urls.group_urls", "urls.provider_route", "urls.providers", "urls.proxies", "urls.route_checks",
-        "urls.url_parser",
+        "adapters", "dkim.key_source", "dkim.signed", "http_providers.transport", "local", "percent", "provided",
+        "rendering", "routing.shared", "secrets", "settings.files", "settings.locations", "settings.profiles",
+        "signing_routes", "urls.foreign", "urls.group_urls", "urls.provider_route", "urls.providers", "urls.proxies",
+        "urls.route_checks", "urls.url_parser",
     )),
     *("courriel.dialogue." + name for name in (
         "authenticate", "login_replies", "login_rule", "proxy.http_connect", "proxy.socks5", "smtp.usual_mail",

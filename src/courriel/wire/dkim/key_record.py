@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from courriel._dataclass import dataclass
+from courriel._lazy_re import expression
 from courriel.wire.dkim.tag_list import BrokenTagList, octets_of, read_tags, words
 
 STRING = 255
 """Most octets of one string of a TXT record (RFC 1035 3.3.14): longer values are several strings, read as one."""
+
+LONGEST_NAME = 253
+"""Characters of a name in the DNS (RFC 1035 2.3.4, without the octets of lengths at both ends)."""
+
+_HAS_KEY = expression(r"(?:^|;)[ \t\r\n]*p[ \t\r\n]*=")
+_OTHER_VERSION = expression(r"[ \t\r\n]*v[ \t\r\n]*=[ \t\r\n]*(?![Dd][Kk][Ii][Mm])[A-Za-z]+[0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,11 @@ def record_text(kind: str, key: bytes) -> str:
 def name_of(selector: str, domain: str) -> str:
     """The name at which the record of a selector stands."""
     return f"{selector}._domainkey.{domain}"
+
+
+def key_records_in(texts: Iterable[str]) -> list[str]:
+    """TXT records at a name that may hold a key: neither those without a `p=`, nor those of another kind (DMARC)."""
+    return [text for text in texts if _HAS_KEY.search(text) and not _OTHER_VERSION.match(text)]
 
 
 def strings_of(text: str) -> list[str]:

@@ -56,7 +56,7 @@ class SigningKey:
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-        if b"PUBLIC KEY-----" in pem:
+        if b"PUBLIC KEY-----" in pem and b"PRIVATE KEY-----" not in pem:
             raise BadKey(
                 "c'est la clé publique, et c'est la clé privée qui signe",
                 "it holds the public key, and the private one signs",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
 from courriel.wire.dkim.fields import HeaderField
+from courriel.wire.dkim.key_record import LONGEST_NAME
 from courriel.wire.dkim.tag_list import LONGEST, BrokenTagList, octets_of, read_tags, without_blanks, words
 
 ALGORITHMS = {"rsa-sha256": "rsa", "ed25519-sha256": "ed25519", "rsa-sha1": "rsa"}
@@ -102,25 +103,33 @@ def _forms(text: str) -> tuple[bool, bool]:
 
 
 def _domain(tag: str, text: str) -> str:
-    domain = without_blanks(text).lower()
-    try:
-        domain = domain if domain.isascii() else domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        domain = ""
+    domain = _in_ascii(without_blanks(text).lower())
     if not _NAME.fullmatch(domain) or ".." in domain:
         raise BrokenTagList(f"{tag}={text!r:.80} n'est pas un nom", f"{tag}={text!r:.80} is no name")
     return domain
+
+
+def _in_ascii(domain: str) -> str:
+    """A name as the name service has it; "" for what is none. Longer ones are not even looked at: it takes its time."""
+    if domain.isascii():
+        return domain
+    try:
+        return domain.encode("idna").decode("ascii") if len(domain) <= LONGEST_NAME else ""
+    except UnicodeError:
+        return ""
 
 
 def _identity(text: str, domain: str) -> str:
     """The identity of `i=`, which is in the domain that signs, or below it."""
     identity = without_blanks(text)
     if identity:
-        host = identity.rpartition("@")[2].lower()
+        local, _, host = identity.rpartition("@")
+        host = _in_ascii(host.lower())  # in a header beyond ASCII it is written in letters (RFC 8616 4)
         if host != domain and not host.endswith(f".{domain}"):
             raise BrokenTagList(
                 f"i={identity!r:.80} est hors du domaine de d=", f"i={identity!r:.80} is not in the domain of d="
             )
+        return f"{local}@{host}"
     return identity
 
 

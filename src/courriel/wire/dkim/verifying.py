@@ -11,7 +11,8 @@ at the end, by a function, so that nothing here waits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from hmac import compare_digest
 from typing import Literal, TypeAlias
 
@@ -19,7 +20,7 @@ from courriel._dataclass import dataclass
 from courriel.failures import Text
 from courriel.wire.dkim.canonical import BodyDigest
 from courriel.wire.dkim.fields import HeaderField, canonical_fields, header_fields, in_order
-from courriel.wire.dkim.key_record import KeyRecord, name_of
+from courriel.wire.dkim.key_record import KeyRecord, key_records_in, name_of
 from courriel.wire.dkim.keys import ADVISED, BadKey, bits_of, verify
 from courriel.wire.dkim.signature import SignatureValue, without_signature
 from courriel.wire.dkim.tag_list import BrokenTagList
@@ -104,6 +105,8 @@ class Verification:
             result, reason, record = self._by_its_record(field, value, digest, records_at)
         bits = bits_of(record.kind, record.key) if record is not None else 0
         warnings = (*_warnings(value, size, seconds), *_about_key(record, bits))
+        if result == "pass":
+            warnings += _about_others_of_a_name(self._fields, value.names)
         return DkimVerdict(result, value.domain, value.selector, value.algorithm, reason, warnings, value.names, bits)
 
     def _by_its_record(
@@ -155,7 +158,7 @@ def _unusable_signature(value: SignatureValue, size: int, seconds: float) -> Tex
 
 def _record(texts: tuple[str, ...], place: str) -> tuple[KeyRecord | None, Text]:
     """The record at a name, or what is wrong with it; other TXT records there are passed over."""
-    ours = [text for text in texts if "p=" in text.replace(" ", "")]
+    ours = key_records_in(texts)
     if not ours:
         return None, Text(f"{place} : aucune clé n'y est publiée", f"{place}: no key is published there")
     if len(ours) > 1:
@@ -184,6 +187,21 @@ def _unusable_record(record: KeyRecord, value: SignatureValue) -> Text:
     if "s" in record.flags and host and host != value.domain:
         return Text("t=s de la clé exclut les sous-domaines (i=)", "t=s of the key leaves subdomains out (i=)")
     return Text("", "")
+
+
+def _about_others_of_a_name(fields: Sequence[HeaderField], names: Sequence[str]) -> tuple[Text, ...]:
+    """Warnings about fields that a mail has once, and this one more often than they are signed (RFC 6376 8.15)."""
+    there = Counter(name for name, _, _ in fields if name in _ONCE)
+    signed = Counter(name.lower().encode("ascii", "replace") for name in names)
+    return tuple(
+        Text(
+            f"{shown} y est {there[name]} fois, et {signed[name]} fois signé : on peut vous en montrer un qui ne l'est"
+            " pas",
+            f"{shown} stands {there[name]} times, {signed[name]} of them signed: you may be shown one that is not",
+        )
+        for name, shown in _ONCE.items()
+        if there[name] > max(1, signed[name])
+    )
 
 
 def _about_key(record: KeyRecord | None, bits: int) -> tuple[Text, ...]:
@@ -218,4 +236,8 @@ def _warnings(value: SignatureValue, size: int, seconds: float) -> tuple[Text, .
     return tuple(found)
 
 
+_ONCE = {
+    name.lower().encode(): name
+    for name in ("From", "Sender", "To", "Cc", "Subject", "Reply-To", "Date", "Content-Type")
+}
 _CLOCKS = 3600  # seconds that clocks may differ

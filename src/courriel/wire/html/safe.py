@@ -24,9 +24,10 @@ MOST_PICTURES = 24_000_000  # octets of all
 
 _PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"})
 _DATA = expression(r"(?i)data:image/(?:png|jpeg|jpg|gif|webp|bmp);base64,[A-Za-z0-9+/=\s]*\Z")
-_REMOTE = expression(r"(?i)\s{0,20}https?://")
-_LINK = expression(r"(?i)\s{0,20}(?:https?:|mailto:|tel:)")
-_BODY = expression(r"(?i)<body\b([^>]{0,2000})>")
+# Blanks as browsers strip them: behind another one, or without the slashes, an address is relative to the page.
+_REMOTE = expression(r"(?i)[ \t\r\n\f]{0,20}https?://")
+_LINK = expression(r"(?i)[ \t\r\n\f]{0,20}(?:https?://|mailto:|tel:)")
+_BODY = expression(r"(?i)<body\b([^<>]{0,2000})>")
 _STYLE_OF = expression(r"""(?i)\bstyle\s{0,5}=\s{0,5}(?:"([^"]{0,1500})"|'([^']{0,1500})')""")
 _COLOUR_OF = expression(r"""(?i)\bbgcolor\s{0,5}=\s{0,5}["']?(#?[a-zA-Z0-9]{1,30})""")
 _URL = expression(r"(?i)@import[^;]{0,2000};?|(?:url|image-set|image|src)\s{0,5}\([^)]{0,200000}\)?")
@@ -115,7 +116,7 @@ def safe_html(
     )
     if framed:
         cleaned = _SHEET.sub(filtered.sheet, cleaned)
-    opening = _BODY.search(html)
+    opening = _BODY.search(within)
     if opening is not None:
         # A fragment has no body: its colours go to an element around it.
         style = nh3.clean(
@@ -135,7 +136,10 @@ class _Filter:
     def __init__(self, attachments: Iterable[ReceivedAttachment], *, remote_images: bool, framed: bool) -> None:
         self.held_back = 0
         self._left = MOST_PICTURES
-        self._attachments = tuple(attachments)
+        self._pictures: dict[str, ReceivedAttachment] = {}
+        for file in attachments:
+            if file.content_id and file.content_type in _PICTURES and file.size <= LARGEST_PICTURE:
+                self._pictures.setdefault(file.content_id, file)
         self._remote = remote_images
         self._framed = framed
 
@@ -177,14 +181,11 @@ class _Filter:
         """A picture of the mail; its id is compared as text, never as an expression."""
         from urllib.parse import unquote
 
-        wanted = unquote(content_id).strip("<> ")
-        for file in self._attachments:
-            if file.content_id == wanted and file.content_type in _PICTURES and file.size <= LARGEST_PICTURE:
-                if file.size > self._left:
-                    return None
-                self._left -= file.size
-                return f"data:{file.content_type};base64,{b64encode(file.content).decode()}"
-        return None
+        file = self._pictures.get(unquote(content_id).strip("<> "))
+        if file is None or file.size > self._left:
+            return None
+        self._left -= file.size
+        return f"data:{file.content_type};base64,{b64encode(file.content).decode()}"
 
 
 def _body_style(attributes: str) -> str:

@@ -75,6 +75,8 @@ _OF_THE_PAGE = ("PLAIN", "LOGIN")
 def _open_to_send(request: Request, trust: Trust | None) -> OpenSession:
     from courriel import SmtpSession
 
+    if (by_setting := _by_setting(request)) is not None:
+        return by_setting
     server, credentials = _place_of(request, trust)
     notices: list[Text] = []
     session = SmtpSession(server, credentials)
@@ -100,12 +102,23 @@ def _open_to_send(request: Request, trust: Trust | None) -> OpenSession:
     return _spooled(session, way, request) if request.asynchronous else OpenSession(session, way)
 
 
+def _by_setting(request: Request) -> OpenSession | None:
+    """The session by a profile, or by a setting in the place of all servers; None for the server of the program."""
+    from courriel.wlangage.opening.by_setting import open_by_profile, open_by_route, profile_of
+
+    if program_state.elsewhere is not None:
+        route = program_state.elsewhere.route_to_send()
+        return None if route is None else open_by_route(request, route)
+    name = profile_of(request.host)
+    return None if name is None else open_by_profile(request, name)
+
+
 def _spooled(session: SmtpSession, way: SmtpSession | Signed, request: Request) -> OpenSession:
     """The session, with the outbox in front of it."""
-    from courriel.wlangage.spool import SpooledSession
+    from courriel.wlangage.spool import SpooledSession, lane_of
 
     try:
-        return SpooledSession(session, way, request.name)
+        return SpooledSession(session, way, lane_of(request.name or session.server.host))
     except BaseException:
         session.close()
         raise

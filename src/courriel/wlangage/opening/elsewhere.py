@@ -23,15 +23,26 @@ class Elsewhere:
     """
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        """Take one route for each protocol: smtp, pop3, imap. Raises UsageError for other kinds of routes."""
+        """Take one route for each protocol: smtp, pop3, imap; and for smtp also several ways, or an HTTP provider.
+
+        Raises UsageError for other kinds of routes.
+        """
         from courriel import UsageError
 
         self._routes: dict[str, Route] = {}
         for route in routes:
+            if route.ways or route.by_http:
+                self._routes["SMTP"] = route
+                continue
             protocol = _PROTOCOLS.get(route.kind)
             if protocol is None or route.server is None:
                 raise UsageError(f"{route.name}: a URL of a server for SMTP, POP3 or IMAP is expected")
             self._routes[protocol] = route
+
+    def route_to_send(self) -> Route | None:
+        """The setting by which mail leaves, where it is several ways, or an HTTP provider."""
+        route = self._routes.get("SMTP")
+        return route if route is not None and (route.ways or route.by_http) else None
 
     def signed(self, session: SmtpSession) -> SmtpSession | Signed:
         """The transport by which mail leaves: the session, or one around it that signs. Raises UsageError."""

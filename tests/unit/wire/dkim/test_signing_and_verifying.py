@@ -148,6 +148,9 @@ RSA_P = base64.b64encode(RSA.public).decode()
         ((record_text("rsa", key_of(OTHER_RSA_PEM).public),), "fail", "published key"),
         ((f"p={RSA_P[:99]} {RSA_P[99:]}",), "pass", ""),
         (("v=spf1 -all", f"v=DKIM1; t=s; p={RSA_P}"), "pass", ""),
+        (("v=DMARC1; p=none", f"v=DKIM1; p={RSA_P}"), "pass", ""),  # a wildcard of the zone
+        ((f"v=DKIM1; p\t=\t{RSA_P}",), "pass", ""),
+        ((f"v=dkim1; p={RSA_P}",), "invalid", "first"),
     ],
 )
 def test_a_record_that_is_wrong_is_named(records: tuple[str, ...], result: str, reason: str) -> None:
@@ -223,6 +226,40 @@ def test_a_length_is_a_warning_and_says_how_much_is_not_signed() -> None:
         (verdict,) = verdicts(changed)
         assert verdict.result == "pass"
         assert f"{rest} octets are not signed" in verdict.warnings[0].en
+
+
+def test_a_field_that_stands_beside_the_signed_one_is_a_warning() -> None:
+    mail = own_signature("c=relaxed/relaxed; ")
+
+    (verdict,) = verdicts(b"From: the.chief@bank.example\r\nSubject: Pay\r\n" + mail)
+    (plain,) = verdicts(mail)
+
+    assert verdict.result == "pass"
+    assert [each.en.partition(",")[0] for each in verdict.warnings] == ["From stands 2 times", "Subject stands 2 times"]
+    assert all(each.fr for each in verdict.warnings)
+    assert plain.warnings == ()
+
+
+def test_an_identity_in_letters_is_that_of_a_domain_in_ascii() -> None:
+    tags = b"DKIM-Signature: v=1; a=rsa-sha256; d=xn--mller-kva.example; s=s1; h=from; bh=AAAA; b=AAAA; i="
+
+    inside, outside = (
+        verdicts(tags + f"ada@{host}\r\n".encode() + MAIL, lambda name: ())[0].reason.en
+        for host in ("post.müller.example", "mueller.example")
+    )
+
+    assert "no key is published there" in inside
+    assert "i=" in outside
+
+
+def test_a_domain_in_letters_takes_no_longer_than_its_length() -> None:
+    field = "DKIM-Signature: v=1; a=rsa-sha256; d=" + "é" * 30_000
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("encodings.idna.ToASCII", lambda label: pytest.fail("it was looked at"))
+        (verdict,) = verdicts(f"{field}; s=s1; h=from; bh=AAAA; b=AAAA\r\n".encode() + MAIL)
+
+    assert "is no name" in verdict.reason.en
 
 
 def test_an_expired_signature_is_not_valid_any_more() -> None:

@@ -66,6 +66,8 @@ def address(value: str) -> str:
     found = (rest if semicolon else kind).strip()
     if found.startswith("<") and found.endswith(">"):
         found = found[1:-1].strip()
+    elif '"' not in found:
+        found = found.partition(" (")[0]  # a comment, as `bob@example.org (Bob)`
     if kind.strip().lower() == "utf-8":
         found = one_line(_CHARACTER.sub(_character, found), ignore_defect)
     return found

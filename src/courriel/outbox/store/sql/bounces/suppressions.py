@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from courriel import errors
-from courriel.outbox.store.jobs import NewMail
+from courriel.outbox.store.jobs import OTHERS, NewMail
 from courriel.outbox.store.sql import rows
 from courriel.outbox.store.sql.connection import SqlConnection, T
 from courriel.outbox.store.states import SUPPRESSED, State
@@ -85,16 +85,20 @@ class SqlSuppressions(ABC):
     def _leave_out(self, db: SqlConnection, mail: NewMail) -> None:
         """Leave suppressed recipients out of a mail that was put in this transaction.
 
-        Raises SuppressedRecipients where that leaves none, and the mail is to be refused then.
+        Raises SuppressedRecipients where that leaves none, in all parts of the mail, and it is to be refused then.
         """
-        wanted = json.dumps(sorted({compared(each) for each in mail.recipients}), ensure_ascii=False)
+        others = mail.options.get(OTHERS)
+        everyone = (*mail.recipients, *others) if isinstance(others, list) else mail.recipients
+        wanted = json.dumps(sorted({compared(each) for each in everyone}), ensure_ascii=False)
         entries = self._entries(db, "suppressed", {"addresses": wanted})
-        out = barred(mail.recipients, entries, str(mail.options.get("stream", "")))
+        barred_of_all = barred(everyone, entries, str(mail.options.get("stream", "")))
+        together = bool(mail.options.get("together"))
+        if mail.refuse_suppressed and barred_of_all and (together or len(barred_of_all) == len(set(everyone))):
+            raise suppressed_recipients(barred_of_all)
+        out = {name: entry for name, entry in barred_of_all.items() if name in mail.recipients}
         if not out:
             return
-        rest = [] if mail.options.get("together") else [name for name in mail.recipients if name not in out]
-        if not rest and mail.refuse_suppressed:
-            raise suppressed_recipients(out)
+        rest = [] if together else [name for name in mail.recipients if name not in out]
         db.execute(self._sql["leave_out"], _left_out(mail, out, rest) | self._now())
 
 

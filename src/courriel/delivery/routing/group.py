@@ -1,0 +1,67 @@
+"""Group of ways out: names, limits and rests of the ways of Failover and RoundRobin, blocking and for asyncio."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, Protocol, TypeVar
+
+from courriel import errors
+from courriel.delivery.routing.health import WayHealth
+from courriel.delivery.routing.tries import Choice
+from courriel.delivery.routing.ways import names_of
+
+
+class NamedWay(Protocol):
+    """Name and limits of a way, whose transport may be of either kind."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def answer_limit(self) -> float: ...
+    @property
+    def obeys_recipient_rule(self) -> bool: ...
+
+
+AnyWay = TypeVar("AnyWay", bound=NamedWay)
+
+
+class WayGroup(Generic[AnyWay]):
+    """Several ways out and the choice among them: names, limits, and which ways rest."""
+
+    _word = ""
+    _rotating = False
+    _ways: tuple[AnyWay, ...]
+    _choice: Choice
+
+    @classmethod
+    def choice_among(cls, ways: Sequence[AnyWay], retry: float, health: WayHealth | None) -> Choice:
+        """Choice among the ways, one of which rests for `retry` seconds once it failed. Raises UsageError."""
+        if not 0 < retry <= 86_400:
+            raise errors.UsageError(f"retry: seconds, up to a day, not {retry!r}", stage="compose")
+        names = names_of([way.name for way in ways])
+        return Choice(names, health or WayHealth(len(names), rest=retry), rotating=cls._rotating)
+
+    @property
+    def name(self) -> str:
+        """Its ways, for people: "failover(smtp.example.org:465, relay.example.net:587)"."""
+        return f"{self._word}({', '.join(self._choice.names)})"
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """Names of its ways, in order; two of the same name are numbered."""
+        return tuple(self._choice.names)
+
+    @property
+    def resting(self) -> tuple[str, ...]:
+        """Names of the ways that failed lately, and rest."""
+        return tuple(name for way, name in enumerate(self._choice.names) if self._choice.health.rests(way))
+
+    @property
+    def answer_limit(self) -> float:
+        """Seconds from the yes of `before_end` to the last answer: the longest of its ways; no other follows then."""
+        return max(way.answer_limit for way in self._ways)
+
+    @property
+    def obeys_recipient_rule(self) -> bool:
+        """Whether all its ways obey `redirect_to`, `allowlist` and the variables of that name."""
+        return all(way.obeys_recipient_rule for way in self._ways)
