@@ -42,6 +42,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Generator[None]:
     yield
     if settings.get_current_profile_name() == "fast":
         fast_part.thin_out(metafunc)
+    else:
+        fast_part.keep_most(metafunc)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,5 +1,7 @@
 """What the fast part (`make fast`) leaves to the whole run: most examples of hypothesis, most cases of a large matrix.
 
+And what the whole run (`make test`) leaves to `make test-long`: cases of tests that start processes in each.
+
 The fast part is what one runs all day. It tries each test; the whole run tries each case. The cases that are left out
 are not even made into tests: each process of a run would make all of them, and most of what it made would never run.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Protocol, TypeVar
 from zlib import crc32
@@ -20,6 +23,7 @@ WHOLE = 100  # examples of a test that names no number, in a whole run
 FEWER = 10  # and in the fast part
 CASES = 3  # of one test with parameters, in the fast part
 
+NONE: frozenset[object] = frozenset()
 LEFT_OUT = ("slow", "acceptance")
 MARKED = re.compile(rf"^pytestmark = \[?pytest\.mark\.(?:{'|'.join(LEFT_OUT)})\b", re.MULTILINE)
 
@@ -85,25 +89,43 @@ def thin_out(metafunc: pytest.Metafunc) -> None:
     planned[:] = some(planned, definition.nodeid, {mark.name for mark in definition.iter_markers()})
 
 
-def some(cases: Sequence[AnyCase], test: str, marks: Iterable[str] = ()) -> list[AnyCase]:
-    """A few cases of the test with this id and these marks, in their order.
+def keep_most(metafunc: pytest.Metafunc) -> None:
+    """Leave as many cases of a test as its mark `most_cases` says; `make test-long` (COURRIEL_TEST_ALL) has all."""
+    mark = metafunc.definition.get_closest_marker("most_cases")
+    if mark is not None and not os.environ.get("COURRIEL_TEST_ALL"):
+        planned: list[Case] = getattr(metafunc, "_calls", [])
+        planned[:] = different(planned, metafunc.definition.nodeid, mark.args[0])
 
-    Which ones stay depends on their names alone, and is thus the same in each run and in each process. They are as
-    different as can be: each next one brings the most values of parameters that none before it had. So both values of a
-    parameter that has two (blocking and awaiting) are tried, and of a large matrix no neighbours.
-    """
+
+def some(cases: Sequence[AnyCase], test: str, marks: Iterable[str] = ()) -> list[AnyCase]:
+    """A few cases of the test with this id and these marks, in their order, for the fast part."""
     if not set(LEFT_OUT).isdisjoint(marks):
         return list(
             cases[:1]
         )  # which the marks leave out: one of them, because none would be a test without parameters
     tried = [case for case in cases if not any(mark.name in LEFT_OUT for mark in case.marks)]
-    left = sorted(tried or cases[:1], key=lambda case: crc32(f"{test}[{case.id}]".encode()))
+    return different(tried or cases[:1], test, CASES)
+
+
+def different(cases: Sequence[AnyCase], test: str, most: int) -> list[AnyCase]:
+    """As many cases as `most` says, in their order.
+
+    Which ones stay depends on their names alone, and is thus the same in each run and in each process. They are as
+    different as can be: each next one brings the most values of parameters that none before it had, and then the most
+    pairs of them. So both values of a parameter that has two (blocking and awaiting) are tried, and of a large matrix
+    no neighbours.
+    """
+    left = sorted(cases, key=lambda case: crc32(f"{test}[{case.id}]".encode()))
     chosen: list[AnyCase] = []
-    seen: set[tuple[str, int]] = set()
-    while left and len(chosen) < CASES:
-        next_one = max(left, key=lambda case: len(case.indices.items() - seen))  # the first of those that bring as many
+    values = {id(case): frozenset(case.indices.items()) for case in cases}
+    pairs = {id(case): frozenset(combinations(case.indices.items(), 2)) for case in cases if most > CASES}
+    seen: set[object] = set()
+    while left and len(chosen) < most:
+        next_one = max(  # the first of those that bring as many
+            left, key=lambda case: (len(values[id(case)] - seen), len(pairs.get(id(case), NONE) - seen))
+        )
         left.remove(next_one)
         chosen.append(next_one)
-        seen.update(next_one.indices.items())
+        seen |= values[id(next_one)] | pairs.get(id(next_one), NONE)
     ids = {id(case) for case in chosen}
     return [case for case in cases if id(case) in ids]

@@ -63,7 +63,7 @@ def send_all(url: str, tls_url: str, between: Callable[[], None]) -> None:
     """Send every mail of the pictures, the order last, as the programs of a day would; `between` comes second."""
     courriel.send(newsletter(), via=url)
     between()
-    for message in (reminder(), alert(), invitation(), reset(), invoice(), order()):
+    for message in (reminder(), alert(), invitation(), reset(), quote(), order()):
         courriel.send(message, via=tls_url)
 
 
@@ -79,7 +79,7 @@ def order() -> Message:
     lamp = picture(128, 128, ((240, 196, 120), (120, 70, 30)))
     bulb = picture(128, 128, ((255, 240, 200), (230, 180, 60)))
     return (
-        message.with_data(pdf(), "facture-20417.pdf")
+        message.with_data(pdf(), "commande-20417.pdf")
         .with_data(lamp, "lampe.png", inline=True, content_id="lampe@lumen")
         .with_data(bulb, "ampoule.png", inline=True, content_id="ampoule@lumen")
     )
@@ -93,14 +93,14 @@ def reset() -> Message:
     )  # fmt: skip
 
 
-def invoice() -> Message:
-    """An invoice as plain text, with a file."""
+def quote() -> Message:
+    """A quote as plain text, with a file."""
     return Message(
-        sender="Comptabilité <compta@lumen.example>", to=["achats@example.org"], cc=["camille@example.org"],
-        subject="Facture n° 2026-118 : échéance le 15 décembre",
-        text="Bonjour,\n\nvous trouverez ci-joint la facture n° 2026-118 de 1 248,00 € TTC, payable avant le 15 décembre.\n\n"
-        "Bien cordialement,\nla comptabilité\n",
-    ).with_data(pdf(), "facture-2026-118.pdf")  # fmt: skip
+        sender="Atelier Lumen <devis@lumen.example>", to=["achats@example.org"], cc=["camille@example.org"],
+        subject="Devis n° 2026-118, valable jusqu'au 15 décembre",
+        text="Bonjour,\n\nvous trouverez ci-joint le devis n° 2026-118 de 1 248,00 € TTC, valable jusqu'au 15 décembre.\n\n"
+        "Bien cordialement,\nl'atelier\n",
+    ).with_data(pdf(), "devis-2026-118.pdf")  # fmt: skip
 
 
 def invitation() -> Message:

@@ -81,9 +81,9 @@ if TYPE_CHECKING:
     from courriel.model.trust import FilePath as FilePath
     from courriel.model.typed import Piece as Piece
     from courriel.model.typed import SendArguments as SendArguments
-    from courriel.network.listening import ServedSession as ServedSession
-    from courriel.network.relaying import RelayedSession as RelayedSession
-    from courriel.network.relaying import RelayLimits as RelayLimits
+    from courriel.network.serving.listening import ServedSession as ServedSession
+    from courriel.network.serving.relaying import RelayedSession as RelayedSession
+    from courriel.network.serving.relaying import RelayLimits as RelayLimits
     from courriel.network.transcripts.transcript import TranscriptEntry as TranscriptEntry
     from courriel.network.waking.blocking import ThreadWakeup as ThreadWakeup
     from courriel.outbox.aio import AsyncTicket as AsyncTicket
@@ -252,9 +252,9 @@ _HOMES = {
     "Putable": "session.imap.append",
     "Quota": "model.received.account",
     "Rate": "session.pool.throttle",
-    "RelayLimits": "network.relaying",
+    "RelayLimits": "network.serving.relaying",
     "RelaySession": "dialogue.relay.session",
-    "RelayedSession": "network.relaying",
+    "RelayedSession": "network.serving.relaying",
     "Result": "model.receipt",
     "RouteKind": "delivery.urls.route",
     "ReceivedAttendee": "model.received.invitation",
@@ -269,7 +269,7 @@ _HOMES = {
     "SendArguments": "model.typed",
     "SendFields": "delivery.send_fields",
     "Sendable": "session.encoding",
-    "ServedSession": "network.listening",
+    "ServedSession": "network.serving.listening",
     "ServerLimits": "dialogue.server.handler",
     "SessionFacts": "session.mailbox",
     "Signer": "delivery.dkim.signer",

@@ -69,6 +69,24 @@ def test_reports_as_json_and_in_french(courriel: Run, via: Sandbox, monkeypatch:
     assert "bob@example.org : retourné (550 5.1.1 no such user)" in courriel("outbox", "show", ident).out
 
 
+def test_the_mailbox_may_be_a_profile(
+    courriel: Run, via: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ident = sent(courriel)
+    via.bounce(via.letters[-1])
+    settings = tmp_path / "boxes.toml"
+    settings.write_text(f'url = "{via.url}"\n[profiles.box]\nurl = "{mailbox(via)}"\n')
+    settings.chmod(0o600)
+    monkeypatch.setenv("COURRIEL_CONFIG", str(settings))
+
+    taken, listed = courriel("bounces", "box", "--once"), courriel("inbox", "box", "list")
+    mistyped = courriel("bounces", "bax", "--once")
+
+    assert taken.out.startswith(f"{ident}  bob@example.org returned")
+    assert "Undelivered Mail" in listed.out
+    assert (mistyped.status, "no profile has the name 'bax' (did you mean 'box'?)" in mistyped.err) == (64, True)
+
+
 @pytest.mark.parametrize("arguments", [[], ["imaps://ada@imap.example.org", "--apply", "1", "bob@example.org"]])
 def test_one_thing_is_asked_at_a_time(courriel: Run, arguments: list[str]) -> None:
     assert courriel("bounces", *arguments).status == 64

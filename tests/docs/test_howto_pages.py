@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -18,9 +20,11 @@ DOCS = Path(__file__).parents[2] / "docs"
 BOTH = ["{}.md", "{}.fr.md"]
 
 
-def sample(page: str) -> str:
-    (block,) = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
-    return str(block)
+LONG = 60  # seconds that nothing here takes
+
+
+def sample(page: str, number: int = 0) -> str:
+    return str(re.findall(r"```python\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)[number])
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +93,51 @@ def test_a_forgotten_password_stores_one_mail_for_a_known_address(page: str) -> 
     with Outbox("mail.db") as outbox:
         (ticket,) = outbox.list()
         assert ticket.key == "reset-https://example.org/reset/8f2c"
+
+
+SITE = """
+import sys
+values = {}
+exec(sys.argv[1], values)
+from django.conf import settings
+settings.configure(
+    SECRET_KEY="x", USE_TZ=True, ALLOWED_HOSTS=["testserver"], ROOT_URLCONF="urls",
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "site.db"}},
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": ["templates"]}],
+    **{name: value for name, value in values.items() if name.isupper()},
+)
+import django
+django.setup()
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+call_command("migrate", verbosity=0)
+User.objects.create_user("bob", "bob@example.org", "secret")
+for address in ("bob@example.org", "eve@example.org"):
+    print(Client().post("/accounts/password_reset/", {"email": address}).status_code)
+call_command("courriel_worker", once=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", BOTH)
+def test_django_sends_its_link_by_the_outbox_of_its_database(page: str) -> None:
+    settings, urls = (sample(page.format("password-reset"), number) for number in (1, 2))
+    templates = Path("templates/registration")
+    templates.mkdir(parents=True)
+    (templates / "password_reset_email.html").write_text("{% url 'password_reset_confirm' uidb64=uid token=token %}")
+    (templates / "password_reset_subject.txt").write_text("Your new password")
+    Path("urls.py").write_text(urls, "utf-8")
+    with Sandbox() as sandbox:
+        settings = re.sub(r'"smtps://[^"]*"', f'"{sandbox.url}"', settings)
+
+        ran = subprocess.run(
+            [sys.executable, "-c", SITE, settings], capture_output=True, text=True, check=False, timeout=LONG
+        )
+
+        assert ran.returncode == 0, ran.stderr
+        (mail,) = sandbox.letters
+    assert ran.stdout.splitlines()[:2] == ["302", "302"]
+    assert mail.recipients == ("bob@example.org",)
+    assert mail.text.startswith("/accounts/reset/")

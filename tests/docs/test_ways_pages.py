@@ -6,6 +6,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,8 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_each_refusal_of_microsoft_and_google_can_be_had(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = blocks(page.format("office-gmail"))
 
-    exec(code, names := {})
+    names: dict[str, Any] = {}
+    exec(code, names)
 
     said = capsys.readouterr().out.splitlines()
     assert said == [f"{name} 535 False" for name in names["REFUSALS"]]

@@ -14,7 +14,7 @@ from courriel import doctor, errors
 from courriel.doctor.domain import policy_file
 from courriel.doctor.domain.name_service import NameService
 from courriel.doctor.step import Step
-from courriel.network import https
+from courriel.network.https import exchange as https
 from servers.names import HUGE, Names
 
 

@@ -17,7 +17,7 @@ from courriel.delivery.http_providers.brevo import idempotency_key
 from courriel.delivery.http_providers.graph import Graph
 from courriel.delivery.http_providers.transport import HttpTransport
 from courriel.model.server import Dialect
-from courriel.network.https_line import HttpsLine
+from courriel.network.https.line import HttpsLine
 from courriel.session.encoding import IN_SEVEN_BITS, submission_of
 from http_providers.conftest import PROVIDERS, mail
 from servers.http_providers import Answer, Exchange, HttpProviderServer, Part
@@ -266,6 +266,36 @@ def test_what_may_have_been_taken_is_in_doubt(
     assert (failed.in_doubt, failed.retryable) == (True, False)
     assert not isinstance(failed, errors.Refused)
     assert len(server.heard) == 1
+
+
+EARLY_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+
+
+@pytest.mark.parametrize("before", [EARLY_HINTS, b"HTTP/1.1 102 Processing\r\n\r\n" * 3 + EARLY_HINTS])
+def test_what_comes_before_the_answer_is_no_answer_to_the_next_mail_either(
+    server: HttpProviderServer, connect: Connect, before: bytes
+) -> None:
+    def hint_then_answer(exchange: Exchange) -> Answer:
+        exchange.line.sendall(before)
+        return exchange.usual()
+
+    server.story = [hint_then_answer, Answer.json(400, {"code": "invalid_parameter", "message": "no"})]
+    transport = connect("brevo")
+
+    first, second = transport.send(mail()), failing(transport)
+
+    assert first.complete
+    assert isinstance(second, errors.MessageRefused)
+    assert server.connections == 1
+
+
+def test_hints_without_end_end_in_doubt(server: HttpProviderServer, connect: Connect) -> None:
+    server.story = [take_and_answer(EARLY_HINTS * 50)]
+    transport = connect("brevo")
+
+    assert failing(transport).in_doubt
+    assert transport.send(mail(to="carol@example.org")).complete
+    assert server.connections == 2
 
 
 @pytest.mark.parametrize("story", [take_and_be_silent, take_and_drip])

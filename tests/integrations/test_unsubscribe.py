@@ -330,6 +330,7 @@ PART = b'--line\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r
     ('Multipart/Form-Data; charset=utf-8; Boundary="line"', PART + b"--line--\r\n"),
     (BOUNDARY, PART.replace(b"\r\n\r\n", b"\r\nContent-Type: text/plain\r\n\r\n") + b"--line--\r\n"),
     (BOUNDARY, PART.replace(b'"', b"") + b"--line--\r\n"),
+    (BOUNDARY, PART.replace(b"data;", b'data; filename="name=x";') + b"--line--\r\n"),
     (BOUNDARY, b"--line\r\nX: y\r\ncontent-disposition:form-data;name=List-Unsubscribe\r\n\r\nOne-Click\r\n--line--"),
 ])  # fmt: skip
 def test_every_spelling_of_the_form_is_a_click(
@@ -439,6 +440,22 @@ def test_what_a_program_could_not_do_is_not_said_to_be_done(
     (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
     assert "RuntimeError, raised in" in record.getMessage()
     assert record.exc_info is None
+
+
+@pytest.mark.parametrize(
+    "error", [errors.OutboxUnreachable("down"), errors.OutboxFull("full"), TimeoutError(), ConnectionRefusedError()]
+)
+def test_a_store_that_is_away_says_when_to_come_back(
+    visitor: Visitor, links: UnsubscribeLinks, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    visitor.fails = error
+
+    failed = visitor.post(links.link("ada@example.org", "news"))
+
+    assert failed.status == 503
+    assert dict(failed.headers)["Retry-After"] == "60"
+    assert b"You are not unsubscribed yet" in failed.body
+    assert f"answered by 503: {type(error).__name__}" in caplog.text
 
 
 def test_nothing_that_is_logged_tells_an_address_or_a_token(

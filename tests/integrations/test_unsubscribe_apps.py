@@ -160,7 +160,7 @@ def test_a_function_without_end_is_not_said_to_be_done(
     async def remove(address: str, list_name: str) -> None:
         await asyncio.Event().wait()
 
-    assert asyncio.run(posted(unsubscribe_asgi(links, remove), links.link(*ADA))).status_code == 500
+    assert asyncio.run(posted(unsubscribe_asgi(links, remove), links.link(*ADA))).status_code == 503
 
 
 def test_a_coroutine_function_is_refused_where_nobody_awaits(links: UnsubscribeLinks) -> None:

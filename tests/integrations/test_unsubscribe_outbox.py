@@ -88,7 +88,7 @@ def test_an_outbox_that_cannot_be_written_is_not_said_to_have_it(outbox: Outbox)
     outbox.close()
 
     with httpx.Client(transport=httpx.WSGITransport(app)) as client:
-        assert client.post(LINK, data=CLICK).status_code == 500
+        assert client.post(LINK, data=CLICK).status_code == 503
 
 
 def test_what_is_neither_a_function_nor_an_outbox_is_refused() -> None:

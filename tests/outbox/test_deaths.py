@@ -54,7 +54,19 @@ def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
 def begin(
     act: str, place: str, lane: str, point: str, number: int, on_unsure: str = "resend", *more: str
 ) -> subprocess.Popen[bytes]:
-    arguments = [sys.executable, doomed.__file__, act, place, lane, point, str(int(number)), on_unsure, *more]
+    arguments = [
+        sys.executable,
+        "-X",
+        "faulthandler",
+        doomed.__file__,
+        act,
+        place,
+        lane,
+        point,
+        str(int(number)),
+        on_unsure,
+        *more,
+    ]
     return subprocess.Popen(arguments, env=os.environ | {"PYTHONWARNINGS": "error"})
 
 
@@ -85,6 +97,7 @@ def check(sandbox: Sandbox, tickets: Sequence[Ticket], *, hold: bool, certain: b
     assert not copies, "something was delivered that was never put"
 
 
+@pytest.mark.most_cases(60)
 @pytest.mark.parametrize(("manner", "point"), [each for each in product(MANNERS, POINTS) if each not in NO_SUCH_MOMENT])
 @pytest.mark.parametrize("on_unsure", ["resend", "hold"])
 def test_a_worker_is_killed(

@@ -23,7 +23,7 @@ import inside
 from courriel import Message, Sandbox, Security, errors
 from courriel.dialogue.flow import Receive
 from courriel.dialogue.server.handler import ServerConfig, ServerHandler, ServerLimits
-from courriel.network.listening import Listener, ServedConnection
+from courriel.network.serving.listening import Listener, ServedConnection
 from courriel.sandbox import certificates
 from courriel.session import server_memory
 

@@ -369,6 +369,27 @@ def test_a_mail_is_passed_on_by_hand_and_only_where_a_relay_was_named(sandbox: S
     assert "smtp.example.org" in shown
 
 
+@pytest.mark.slow
+def test_a_mail_is_returned_by_the_page_and_by_the_api(sandbox: Sandbox, page: httpx.Client) -> None:
+    send(sandbox, "x")
+
+    made = page.post("/api/mails/1/bounce", json={"reply": "552 5.2.2 mailbox full", "recipient": "bob@example.org"})
+    clicked = page.post("/m/1/bounce", data={"reply": "550 5.1.1 no such user"})
+    stranger = page.post("/m/1/bounce", data={}, headers={"Origin": "http://evil.example"})
+    wrong = [
+        page.post("/api/mails/1/bounce", json=each) for each in ({"reply": "250 ok"}, {"replies": "x"}, {"reply": 5})
+    ]
+    of_a_report = page.post("/api/mails/2/bounce", json={})
+
+    assert (made.status_code, made.json()["envelope"]) == (201, {"from": "", "to": ["ada@example.org"]})
+    assert (clicked.status_code, clicked.headers["location"]) == (303, "/m/3")
+    reports = [letter.letter.report for letter in sandbox.letters[1:]]
+    assert [each.recipients[0].status for each in reports if each] == ["5.2.2", "5.1.1"]
+    assert [each.status_code for each in (stranger, *wrong, of_a_report)] == [403, 400, 400, 400, 400]
+    assert 'action="/m/1/bounce"' in page.get("/m/1?tab=envelope").text
+    assert "/bounce" not in page.get("/m/2?tab=envelope").text
+
+
 # Mailpit's.
 
 

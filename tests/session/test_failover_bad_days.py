@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -87,6 +87,52 @@ def test_one_that_greets_421_is_followed_by_the_other(other: Sandbox) -> None:
 
     assert receipt.server.endswith(str(other.port))
     assert len(other.letters) == 1
+
+
+def says_at(stage: str, reply: str) -> Callable[[Phone], None]:
+    """A server that says this at a stage, and hangs up."""
+
+    def act(phone: Phone) -> None:
+        for at, usual in (("hello", "220 ready"), ("sender", "250 first"), ("recipient", "250 ok"), ("data", "250 ok")):
+            phone.ask(usual)
+            if at == stage:
+                phone.say(reply)
+                phone.close()
+                return
+        phone.say("354 go on")
+        phone.receive_content()
+        phone.say(reply)
+        phone.close()
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply", "goes_on"),
+    [
+        ("hello", "421 4.3.2 closing", True),
+        ("sender", "421 4.3.2 closing", True),
+        ("recipient", "421 4.3.2 closing", True),
+        ("recipient", "451 4.3.2 not now", False),
+        ("data", "421 4.3.2 closing", True),
+        ("data", "451 4.3.2 not now", False),
+        ("message", "421 4.3.2 closing", False),
+        ("message", "451 4.3.2 not now", False),
+    ],
+)
+def test_one_that_closes_the_session_has_decided_nothing_before_the_end(
+    other: Sandbox, stage: str, reply: str, goes_on: bool
+) -> None:
+    with first_way(says_at(stage, reply)) as first:
+        via = f"failover({way(first)} {other.url})"
+        if goes_on:
+            assert courriel.send(mail(), via=via).server.endswith(str(other.port))
+        else:
+            with pytest.raises(errors.CourrielError) as raised:
+                courriel.send(mail(), via=via)
+            assert not raised.value.in_doubt
+
+    assert len(other.letters) == goes_on
 
 
 def test_one_that_is_lost_after_the_dot_is_in_doubt_and_the_other_never_gets_it(other: Sandbox) -> None:

@@ -320,6 +320,23 @@ def test_the_same_server_named_twice_is_two_ways(colour: str) -> None:
     assert "one:25 (2)" in receipt.notes[0]
 
 
+@pytest.mark.parametrize("kind", [Failover, AsyncFailover])
+def test_ways_of_one_server_keep_their_names_when_their_order_changes(kind: Any) -> None:
+    """A mail in doubt has the name of its way stored with it."""
+    ada, bob = (f"smtps://{user}%20x@mx.example.org?password=env:{user.upper()}" for user in ("ada", "bob"))
+    keys = [f"brevo:?password=env:{key}" for key in ("FIRST", "SECOND")]
+
+    names = kind(ada, bob, *keys, ada).ways
+    turned = kind(*reversed(keys), bob, ada).ways
+
+    assert names == (
+        "mx.example.org:465 (ada%20x)", "mx.example.org:465 (bob%20x)", "api.brevo.com:443 (env:FIRST)",
+        "api.brevo.com:443 (env:SECOND)", "mx.example.org:465 (ada%20x) (2)",
+    )  # fmt: skip
+    assert turned == (names[3], names[2], names[1], names[0])
+    assert kind(ada).ways == ("mx.example.org:465",)
+
+
 def test_groups_may_be_nested() -> None:
     inner = Failover(a := Scripted("a:25", DOWN, DOWN), b := Scripted("b:25", DOWN, IN_DOUBT))
     outer = Failover(inner, c := Scripted("c:25"))
@@ -737,6 +754,46 @@ def test_without_a_default_other_domains_are_refused_before_anything_is_sent(col
         by_domain(colour, {"gmail.com": google}, None)(mail(1, "a@gmail.com", "b@example.org"))
 
     assert google.tried == []
+
+
+@pytest.mark.parametrize(
+    "written", ["münchen.example", "MÜNCHEN.Example", "xn--mnchen-3ya.example", "@München.example"]
+)
+@pytest.mark.parametrize("domain", ["münchen.example", "MÜNCHEN.EXAMPLE", "XN--mnchen-3ya.example"])
+def test_a_domain_is_compared_as_the_name_service_has_it(written: str, domain: str) -> None:
+    munich, rest = Scripted("munich:25"), Scripted("rest:25")
+
+    ByDomain({written: munich}, rest).submit(mail(1, f"a@{domain}"))
+
+    assert (len(munich.taken), len(rest.taken)) == (1, 0)
+
+
+@colours
+@pytest.mark.parametrize("answer", [STOPS[2], STOPS[4], errors.MessageRefused(Reply(554, ("no",)), stage="message")])
+def test_a_part_that_has_its_answer_keeps_the_mail_from_other_ways(colour: str, answer: errors.CourrielError) -> None:
+    """With the error of the part of which nothing is decided, a group around it gave the whole mail to the next way."""
+    google, rest, other = Scripted("google:25", DOWN), Scripted("rest:25", answer), Scripted("other:25")
+    if colour == "blocking":
+        submit = Failover(ByDomain({"gmail.com": google}, rest), other).submit
+    else:
+        table = AsyncByDomain({"gmail.com": AsyncScripted(google)}, AsyncScripted(rest))
+        group = AsyncFailover(table, AsyncScripted(other))
+
+        def submit(submission: Submission) -> Receipt:
+            return asyncio.run(group.submit(submission))
+
+    with pytest.raises(type(answer)):
+        submit(mail(1, "a@gmail.com", "b@example.org"))
+
+    assert other.tried == []
+
+
+def test_one_domain_with_two_ways_is_refused() -> None:
+    first, second = Scripted("first:25"), Scripted("second:25")
+
+    assert ByDomain({"gmail.com": first, "GMAIL.com": first}).submit(mail(1, "a@gmail.com")).complete
+    with pytest.raises(errors.UsageError, match=r"gmail.com stands twice"):
+        ByDomain({"gmail.com": first, "GMail.com": second})
 
 
 @pytest.mark.parametrize("table", [{}, [], {"no domain at all": Scripted("a")}, {5: Scripted("a")}])

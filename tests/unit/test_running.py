@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -142,3 +143,17 @@ def test_a_file_that_is_marked_whole_is_not_imported_in_the_fast_part(
     file.write_text(text)
 
     assert fast_part.left_out_whole(file) is left_out
+
+
+def test_of_many_cases_each_pair_of_values_is_tried_before_one_is_tried_again() -> None:
+    cases = [
+        Case({"engine": engine, "point": point, "way": way})
+        for engine in (0, 1)
+        for point in range(6)
+        for way in (0, 1)
+    ]
+
+    found = fast_part.different(cases, "x.py::test_a", 12)
+
+    assert {(case.indices["engine"], case.indices["point"]) for case in found} == set(product((0, 1), range(6)))
+    assert len(found) == 12

@@ -27,7 +27,7 @@ LOGIN = {
 }
 SERVERS = {
     "courriel.network.awaiting",
-    "courriel.network.listening",
+    "courriel.network.serving.listening",
     "courriel.sandbox",
     "courriel.dialogue.server.smtp",
 }

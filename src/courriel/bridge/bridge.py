@@ -32,8 +32,8 @@ from courriel.model.checks.shown import safely_shown
 from courriel.model.server import Dialect
 from courriel.network import forks
 from courriel.network.awaiting import Line
-from courriel.network.loop_thread import LoopServer
-from courriel.network.relaying import RelayedSession, RelayLimits, RelayListener
+from courriel.network.serving.loop_thread import LoopServer
+from courriel.network.serving.relaying import RelayedSession, RelayLimits, RelayListener
 
 _TRIAL = 10.0  # seconds that opening waits for the first words of the providers; the bridge serves without them
 _RETRY = 30.0  # seconds before a provider that was away is asked again; each time twice as long

@@ -16,7 +16,7 @@ from typing import Literal
 
 from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
-from courriel.compose.page_folder import PageFolder, read_regular
+from courriel.compose.page_folder import LARGEST_PAGE, PageFolder, read_regular
 from courriel.errors import InvalidMessage
 from courriel.model.attachment import Attachment, check_path
 from courriel.model.checks.header import as_text, refusal
@@ -93,12 +93,31 @@ def embedded(
     _check_no_base(html)
     images: dict[str, Attachment] = {}
     place = os.path.dirname(page) if page else folder.path  # noqa: PTH120
-    files = _Files(folder, place, (page,) if page else (), images, [0], embed, leave_outside)
+    files = _Files(folder, place, (page,) if page else (), images, _Made(), embed, leave_outside)
     made = with_references(html, files)
     return HtmlPage(made, tuple(images.values()))
 
 
 # The steps.
+
+
+class _Made:
+    """How much is written into a page, by all of its style sheets: a file may be named as often as one likes."""
+
+    def __init__(self) -> None:
+        self.sheets = self.octets = 0
+
+    def count_sheet(self) -> None:
+        """Count a style sheet. Raises InvalidMessage above the limit."""
+        self.sheets += 1
+        if self.sheets > MOST_SHEETS:
+            raise refusal("html", f"it has more than {MOST_SHEETS} style sheets")
+
+    def count(self, octets: int) -> None:
+        """Count what one file writes into the page. Raises InvalidMessage above the limit."""
+        self.octets += octets
+        if self.octets > LARGEST_PAGE:
+            raise refusal("html", f"its files write more than {LARGEST_PAGE} octets into it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +129,7 @@ class _Files:
     opened: tuple[str, ...]
     """Paths of the page and the style sheets that are being read: one that names itself has no end."""
     images: dict[str, Attachment]
-    sheets: list[int]
-    """How many style sheets there were, in a list of one, which all of the page share."""
+    made: _Made
     embed: Embedding
     leave_outside: bool
 
@@ -128,6 +146,7 @@ class _Files:
         if self.embed == "data":
             from base64 import b64encode
 
+            self.made.count(len(octets) * 4 // 3)
             return f"data:{kind};base64,{b64encode(octets).decode('ascii')}"
         image = _image(path, octets, kind)
         # Two files of the same content are one part: their id is the same.
@@ -140,12 +159,11 @@ class _Files:
             return None
         if path in self.opened:
             raise refusal("html", f"{reference!r:.100} leads back to itself")
-        self.sheets[0] += 1
-        if self.sheets[0] > MOST_SHEETS:
-            raise refusal("html", f"it has more than {MOST_SHEETS} style sheets")
+        self.made.count_sheet()
         css = _decoded(self.folder.read(path, reference, LARGEST_SHEET), reference)
+        self.made.count(len(css))
         inner = _Files(
-            self.folder, os.path.dirname(path), (*self.opened, path), self.images, self.sheets,  # noqa: PTH120
+            self.folder, os.path.dirname(path), (*self.opened, path), self.images, self.made,  # noqa: PTH120
             self.embed, self.leave_outside,
         )  # fmt: skip
         return as_sheet(with_css_references(css, inner))

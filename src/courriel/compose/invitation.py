@@ -123,6 +123,8 @@ class Invitation:
                 raise refusal(name, "with another one it would be another event; cancel this one, and make a new one")
         if self._method == "CANCEL":
             raise refusal("sequence", "the event was cancelled; make a new one, with another key")
+        if isinstance(sequence := changes.get("sequence"), int) and sequence <= self.sequence:
+            raise refusal("sequence", f"a number above {self.sequence}, or calendars take the update for an old one")
         given = dict(self._given)
         if "end" in changes:
             given["duration"] = None

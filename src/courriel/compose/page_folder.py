@@ -52,7 +52,10 @@ class PageFolder:
             raise refusal("html", f"{address!r:.100} is not the name of a file")
         if name.startswith("/"):
             raise refusal("html", f"{address!r:.100} begins at the root; a path relative to the page is needed")
-        real = os.path.realpath(os.path.join(beside, name))  # noqa: PTH118
+        try:
+            real = os.path.realpath(os.path.join(beside, name))  # noqa: PTH118
+        except ValueError as wrong:  # half of a character
+            raise refusal("html", f"{address!r:.100} is not the name of a file") from wrong
         if not self.holds(real):
             raise refusal("html", f"{address!r:.100} lies outside of {self.path!r:.200}")
         return real if name else None

@@ -52,6 +52,13 @@ _NAMED = re.compile(r"\s*(.*?)\s*<([^<>]*)>\s*", re.DOTALL)
 class RichTemplate(WithFiles):
     """A message template in Jinja2: `{{ name }}` in addresses, subject, texts, header values, unsubscribe links.
 
+        order = RichTemplate(
+            sender="ada@example.org", to="{{ address }}", subject="Your order {{ number }}",
+            html="<ul>{% for line in lines %}<li>{{ line }}</li>{% endfor %}</ul>",
+        )
+        mail = order.fill(address="bob@example.org", number=42, lines=["Bread", "Butter"])
+        print(mail.subject)  # Your order 42
+
     The parameters are those of Message, with templates for texts; `text_file` and `html_file` are files of `folder`,
     from which templates include and extend others too. In HTML a value is escaped; `{{ name|safe }}` is not. Templates
     run in Jinja2's sandbox, and a name without a value is an error. `inline_css` copies the rules of `<style>` into the

@@ -45,6 +45,12 @@ _SOMEBODY = Address("somebody", "example.org")
 class Template(WithFiles):
     """A message template: `{name}` in its addresses, subject, texts, header values and unsubscribe links.
 
+        reminder = Template(
+            sender="ada@example.org", to="{name} <{address}>", subject="Your appointment, {name}", text="Until {day}."
+        )
+        for mail in reminder.merge([{"name": "Bob", "address": "bob@example.org", "day": "Friday"}]):
+            print(mail.subject)  # Your appointment, Bob
+
     The parameters are those of Message. In `html` a value is escaped; `{name!raw}` inserts trusted HTML unchanged.
     Literal braces are doubled. Raises InvalidMessage, naming the field, for anything that would be wrong with every
     message.

@@ -65,6 +65,9 @@ _MOST_SHARED = 32  # pools of one process
 def connect(setting: Via = None, *, transcript: Transcript | None = None) -> Connected:
     """Make the transport that a setting means; use it with `with`.
 
+        with courriel.connect("smtps://ada@smtp.example.org?password=env:MAIL_PASSWORD&pool=4") as transport:
+            receipt = transport.send(message)
+
     It is a session; a pool where the setting has `pool=` or `rate=`; an HttpTransport for graph:, brevo: and mailjet:;
     a local transport for memory:, console:, null:, file: and maildir:; or the program's own for python:; with `dkim=`
     one of them inside a Signed; several of them for failover(…), roundrobin(…) and a profile with `by_domain`.

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 
 def mailbox(setting: str | Route | Server, *, transcript: Transcript | None = None) -> PopSession | ImapSession:
-    """Make the POP3 or IMAP session for a URL, a Route or a Server; open it with `with` or `open()`.
+    """Make the POP3 or IMAP session for a URL, a profile, a Route or a Server; open it with `with` or `open()`.
+
+        with courriel.mailbox("imaps://orders%40example.org@imap.example.org?password=env:MAIL_PASSWORD") as box:
+            for letter in box:
+                print(letter.sender.address, letter.subject)  # bob@example.org Order 7
 
     Both kinds yield letters (`for letter in box`); the URL decides which it is, and courriel.types.Mailbox is what both
     have. Raises InvalidUrl for a URL for sending, and what
@@ -63,11 +67,20 @@ async def amailbox(
     return AsyncPopSession(server, await to_thread(route.credentials), transcript=transcript)
 
 
+def named_route(setting: str | Route | Server) -> Route:
+    """The route of a setting: a text without a colon is the name of a profile. Raises InvalidUrl, UsageError."""
+    if isinstance(setting, str) and setting and ":" not in setting:
+        from courriel.delivery.settings import profiles
+
+        return profiles.resolve(setting)
+    return Route.of(setting)
+
+
 # The steps.
 
 
 def _route(setting: str | Route | Server) -> Route:
-    route = Route.of(setting)
+    route = named_route(setting)
     if not route.reads:
         raise refusal(f"{route.name} is for sending mail, and none is read by it: write pops://… or imaps://… to read")
     route.say_warnings()

@@ -35,6 +35,12 @@ _OPTIONS = tuple(name for name in SendOptions.__match_args__ if name not in ("se
 def send(message: Sendable | None = None, /, *, via: Via | Transport = None, **fields: Unpack[SendFields]) -> Receipt:
     """Send one message; returns a receipt with the result of each recipient.
 
+        receipt = courriel.send(
+            sender="ada@example.org", to="bob@example.org", subject="Your quote 7", text="It is valid until Friday.",
+            via="smtps://ada@smtp.example.org?password=env:MAIL_PASSWORD",
+        )
+        print(receipt.accepted)  # ('bob@example.org',)
+
     `via` is a URL, the name of a profile, a Route, a Server, or a Transport such as an open session, which stays open;
     by default the settings decide (docs/settings.md). Without a `message` it is made of the `fields`, and the sender
     defaults to the `from` of the route. With a message, `sender` and `to` replace those of its envelope. `on_refused`,
@@ -80,6 +86,9 @@ async def asend(
     message: Sendable | None = None, /, *, via: Via | AsyncTransport = None, **fields: Unpack[SendFields]
 ) -> Receipt:
     """Send one message; returns a receipt with the result of each recipient: `send` for asyncio.
+
+        receipt = await courriel.asend(message, via="smtps://ada@smtp.example.org?password=env:MAIL_PASSWORD")
+        print(receipt.accepted)  # ('bob@example.org',)
 
     Instead of a Transport `via` takes an AsyncTransport, such as an open AsyncSmtpSession. Blocking steps (settings
     file, password command, folder) run in a thread.

@@ -15,7 +15,7 @@ from courriel.failures import Text
 from courriel.model.credentials import Password
 from courriel.model.server import Timeouts
 from courriel.network.connecting.proxy.environment import proxy_of
-from courriel.network.https_line import HttpsLine
+from courriel.network.https.line import HttpsLine
 
 TYPE_CHECKING = False
 

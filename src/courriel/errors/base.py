@@ -46,6 +46,12 @@ class Notes:
 class CourrielError(Exception):
     """Base class of all errors of this library, with the facts as attributes.
 
+        try:
+            courriel.send(message, to="gone@example.org")
+        except courriel.CourrielError as error:
+            print(error.stage, error.retryable, error.in_doubt)  # recipient False False
+            print(error.hint)
+
     `stage` is the stage of the conversation, `server` the server ("host:port"), `reply` the server's reply, `refused`
     the recipients refused so far, `in_doubt` whether the message may have been delivered all the same, and `message_id`
     the Message-ID of the mail being sent ("" when there is none).

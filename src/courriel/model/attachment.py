@@ -80,6 +80,9 @@ class FileIdentity:
 class Attachment:
     """File in a message: its octets or its path, its name, its type.
 
+        orders = Attachment.data("order;total", "orders.csv")
+        report = Message(sender="ada@example.org", to="bob@example.org", subject="Orders", attachments=[orders])
+
     Make it with `Attachment.file` or `Attachment.data`. `inline` means shown within the HTML, which refers to it with
     `cid:` and `content_id`; without a `content_id` an inline file gets one from its name. Raises InvalidMessage for a
     name that is a path, a device or holds control characters, and for a malformed type.

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 class Password:
     """User name and password, in any characters (sent as UTF-8, RFC 4616).
 
+        with SmtpSession(Server("smtp.example.org"), Password("ada", os.environ["MAIL_PASSWORD"])) as session:
+            session.send(message)
+
     Raises InvalidServer for an empty user name or password, and for NUL or a lone surrogate, which no mechanism can
     send.
     """
@@ -59,6 +62,10 @@ TokenRefresh: TypeAlias = "Callable[[str], Token | str | Awaitable[Token | str]]
 @dataclass(frozen=True, slots=True)
 class TokenSource:
     """User name and a callable, plain or async, that returns a fresh token each time (XOAUTH2, OAUTHBEARER).
+
+        source = TokenSource("ada@example.org", lambda: os.environ["MAIL_TOKEN"])
+        with SmtpSession(Server("smtp.example.org"), source) as session:
+            session.send(message)
 
     The session calls it once when it opens. When the server refuses the token, it asks for another one, once: from
     `refresh`, which gets the refused token, or from `fetch` without one. `hosts` are the servers that may get the

@@ -49,6 +49,11 @@ class Priority(Enum):
 class Message:
     """Message to send. Its Message-ID and Date are set once, when it is made.
 
+        reminder = Message(
+            sender="Ada <ada@example.org>", to=["bob@example.org", "cleo@example.org"], bcc="archive@example.org",
+            subject="Friday at 10", text="See you.", html="<p>See <b>you</b>.</p>", attachments=["map.pdf"],
+        )
+
     It is immutable: methods that begin with `with_` return another message. Bcc recipients stand in the envelope only;
     they are never written into the message.
     """
@@ -261,6 +266,9 @@ class Message:
         content_id: str | None = None,
     ) -> Message:
         """Return a copy of the message with the file at `path` attached. This message stays unchanged.
+
+            offer = message.with_attachment("quote-7.pdf")
+            offer = offer.with_attachment("logo.png", inline=True, content_id="logo")  # <img src="cid:logo">
 
         An `inline` file is shown where the HTML refers to `cid:` and its id. Raises InvalidMessage at once when there
         is no such file, and for URLs, network shares, devices, pipes, folders.

@@ -46,6 +46,9 @@ _ENCODE = "what is # / ? @ : or % in its user name or password is written %23 %2
 class Proxy:
     """A proxy: how it is asked, where it is, and its login; the repr shows no password.
 
+        server = Server("smtp.example.org", proxy=Proxy("socks5h", "proxy.example.org"))
+        print(server.proxy.port)  # 1080
+
     With `scheme` "socks5h" the proxy resolves the name of the mail server, and no query for it leaves this machine;
     with "socks5" this machine resolves it. "http" asks an HTTP proxy by CONNECT. `port` is 1080 for SOCKS unless given;
     an HTTP proxy has no usual port. Raises InvalidServer for a value of a wrong kind, and for a login that the

@@ -36,6 +36,11 @@ class RecipientResult:
 class Receipt:
     """Acceptance of a message by a server, with the result for each recipient.
 
+        receipt = courriel.send(message, to=["bob@example.org", "gone@example.org"])
+        print(receipt.accepted)  # ('bob@example.org',)
+        for recipient, reply in receipt.refused.items():
+            print(recipient, reply.code)  # gone@example.org 550
+
     It means "accepted", never "delivered": later hops are not known here. `fates` has one entry for each recipient of
     the envelope, in its order; `notes` are problems after the final reply, which do not affect the mail.
     """

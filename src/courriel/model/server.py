@@ -57,6 +57,8 @@ class Timeouts:
     """Time limits in seconds: the longest silence at each stage, and two deadlines, `opening` for everything until a
     session is open, from connecting to the login, and `total` for one whole call (None: no such limit).
 
+        server = Server("smtp.example.org", timeouts=Timeouts(connect=5, total=20))
+
     A limit measures silence, not transfer: a large message on a slow connection does not fail while it advances. The
     defaults are those of RFC 5321 4.5.3.2, where it gives one; connecting and TLS, for which people wait, have 30.
     """
@@ -111,6 +113,9 @@ def _system() -> Trust:
 @dataclass(frozen=True, slots=True)
 class Server:
     """Mail server: its address, the security of the connection, and the limits and options of a session.
+
+        server = Server("smtp.example.org", 587, "starttls")
+        print(server)  # smtp.example.org:587
 
     `host` is a DNS name (any script), an IP address, or the path of a local socket for LMTP. `port` follows `security`
     unless given (465, 587, 25; for POP3 995, 110; for IMAP 993, 143). `tls_name` is the name the certificate must have

@@ -31,6 +31,8 @@ _BASE64 = expression(r"[A-Za-z0-9+/_-]{43}=?")
 class Trust:
     """Union of trust anchors: a server's certificate is accepted when one of them vouches for it.
 
+        server = Server("smtp.example.org", trust=Trust.system() | Trust.file("firm-ca.pem"))
+
     Made by `Trust.system()` and the other class methods, joined by `|`. Chain, dates and host name are checked for
     every source; only `pin` alone and `dangerously_accept_any_certificate` differ, as they say. Two unions of the same
     sources are equal, in whatever order they were joined. Raises InvalidServer.

@@ -138,6 +138,10 @@ class AsyncTicket:
 class AsyncOutbox(AsyncAfterSending):
     """Durable queue of mails: the methods of Outbox, awaited. Open it with `async with`, or `await open()`.
 
+        async with AsyncOutbox("mail.db") as outbox, outbox.worker():
+            ticket = await outbox.put(message, key="order-42")
+            await ticket.wait(timeout=30)
+
     Workers are threads here too: a cancelled task never interrupts a mail between its end and its answer.
     """
 

@@ -61,6 +61,11 @@ MAX_SIZE = 50 * 1024 * 1024
 class Outbox(Maintenance, AfterSending):
     """Durable queue of mails: on disk when `put` returns, sent by a worker, in this process or in another.
 
+        with Outbox("mail.db") as outbox:
+            outbox.put(message, key="order-42")
+            outbox.run_once()
+            print(outbox.get(key="order-42").status.name)  # SENT
+
     `place` is a file of this machine (SQLite, created when missing), or a PostgreSQL URL for several machines; None
     means what the settings say (COURRIEL_OUTBOX, courriel.toml), else a file in the user's data folder. `ways` gives
     names to transports (`{"billing": session}`) beside the profiles; with `elsewhere`, unknown names are accepted,
@@ -115,6 +120,9 @@ class Outbox(Maintenance, AfterSending):
         **wanted: Unpack[PutArguments],
     ) -> Ticket:
         """Store one mail, and return when it is on stable storage; it is sent by a worker, or stays listed.
+
+            ticket = outbox.put(message, key="order-42", expires=timedelta(hours=1), priority="high")
+            print(ticket.existed, outbox.put(message, key="order-42").existed)  # False True
 
         `via` is a profile or one of `ways`, a URL without a password or command in it, or an open session or pool; by
         default what the settings say. Where it is a table of ways by domain (ByDomain, `by_domain`), the mail is stored
@@ -354,6 +362,9 @@ class Outbox(Maintenance, AfterSending):
         transcript: Transcript | None = None,
     ) -> int:
         """Send due mails, and return how many were tried: for cron, Celery, a test. Safe in any thread.
+
+            outbox.put(message)
+            print(outbox.run_once())  # 1
 
         A lane with a rate (`limit`, or `?rate=` in its URL or profile) is sent at that rate until none of its mails is
         due. `for_seconds` ends it sooner; mails in hand are finished, and the rest stays due.

@@ -25,6 +25,11 @@ _SOONEST, _LATEST = 0.02, 1.0  # seconds between two reads, when a worker of ano
 class Ticket:
     """Handle of one mail in an outbox. Each call reads the store; nothing is cached.
 
+        ticket = outbox.put(message)
+        with outbox.worker():
+            ticket.wait(timeout=30)
+        print(ticket.info.accepted)  # ('bob@example.org',)
+
     A mail in parts (one row for each way of its recipients, see ByDomain) has one ticket: `info` joins all of them, and
     each action is one on all of them; it is True when one of them took it.
     """

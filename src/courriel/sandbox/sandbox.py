@@ -15,8 +15,8 @@ from courriel.dialogue.server.handler import ServerConfig, ServerLimits
 from courriel.model.server import Dialect, Security, Server
 from courriel.model.trust import Trust
 from courriel.network import forks
-from courriel.network.listening import ListenAddress, Listener, ServedSession
-from courriel.network.loop_thread import LoopServer
+from courriel.network.serving.listening import ListenAddress, Listener, ServedSession
+from courriel.network.serving.loop_thread import LoopServer
 from courriel.sandbox import certificates
 from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.faults import Faults
@@ -225,6 +225,9 @@ class Sandbox(LoopServer):
     def wait_for(self, to: str | None = None, subject: str | None = None, *, timeout: float = 5.0) -> CapturedMessage:
         """The first letter to this address with this text in its subject, within `timeout` seconds.
 
+            courriel.send(message, via=sandbox.url)
+            print(sandbox.wait_for(to="bob@example.org", subject="quote").subject)  # Your quote 7
+
         A letter already received counts. Raises TimedOut, which lists what was received instead.
         """
         return self._captured.wait_for(to, subject, timeout)
@@ -289,6 +292,12 @@ class Sandbox(LoopServer):
         """Make bad weather: a record of the failure table, such as GMAIL-BAD-CREDENTIALS, or a name such as
         cut-after-dot, certificate-expired, drip, rate-limit-3 (docs/sandbox.md has all), or a quirk of IMAP servers
         such as IMAP-NIL-BODY (docs/sandbox-imap.md). Raises UsageError.
+
+            sandbox.play("answer-lost")
+            try:
+                courriel.send(message, via=sandbox.url)
+            except courriel.ConnectionFailed as lost:
+                print(lost.in_doubt)  # True
         """
         self._faults.play(name, when=when, nth=nth, times=times)
 

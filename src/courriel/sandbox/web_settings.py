@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel.network.listening import ServedSession
+from courriel.network.serving.listening import ServedSession
 from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.faults import Faults
 from courriel.sandbox.letter import CapturedMessage

@@ -112,6 +112,9 @@ class _Session(BaseSession):
 class SmtpSession(_Session):
     """SMTP session. Use it with `with`, or call `open()` and `close()`.
 
+        with SmtpSession(Server("smtp.example.org"), Password("ada", secret)) as session:
+            receipt = session.send(message)
+
     `server` is a Server, or a host name (then TLS on port 465). With `credentials` the session logs in. A `transcript`
     records the conversation without secrets. After `max_messages`, or as many as the server is found to take, the
     session continues on a new connection. A session serves one call at a time; a concurrent call raises UsageError.
@@ -148,6 +151,11 @@ class SmtpSession(_Session):
     def send(self, message: Sendable, /, **options: Unpack[SendArguments]) -> Receipt:
         """Send one message; returns a receipt with the result of each recipient.
 
+            try:
+                session.send(message, to="gone@example.org")
+            except courriel.RecipientsRefused as refused:
+                print(refused.reply.code, refused.retryable)  # 550 False
+
         `sender` and `to` replace those of the envelope, not the headers. With `on_refused="abandon"` nothing is sent
         when one recipient is refused; by default the others get it and the receipt names the refused. `notify`, `ret`
         and `envid` ask for delivery reports (RFC 3461), `require_tls` forbids later hops without TLS (RFC 8689); see
@@ -181,6 +189,10 @@ class SmtpSession(_Session):
         window: int | Callable[[], int] = WINDOW,
     ) -> Iterator[Result]:
         """Send many messages without waiting for each; yields one result for each, in order.
+
+            mails = [Message(sender="ada@example.org", to=f"{name}@example.org") for name in ("bob", "gone")]
+            for result in session.send_many(mails):
+                print(type(result).__name__)  # Receipt, then RecipientsRefused
 
         A result is a Receipt, or the error of that message: one bad message does not stop the others. Messages are
         taken from the iterable as the connection has room, at most `window` ahead, so that memory stays constant. Where
@@ -268,7 +280,13 @@ class SmtpSession(_Session):
 
 
 class AsyncSmtpSession(_Session):
-    """SMTP session for asyncio: the methods of SmtpSession, awaited. Use it with `async with`."""
+    """SMTP session for asyncio: the methods of SmtpSession, awaited.
+
+        async with AsyncSmtpSession(Server("smtp.example.org"), Password("ada", secret)) as session:
+            receipt = await session.send(message)
+
+    Use it with `async with`, or await `open()` and `close()`.
+    """
 
     def __init__(
         self,

@@ -162,6 +162,23 @@ def test_a_style_sheet_that_imports_itself_is_refused(first: str, second: str, s
         of("<style>@import 'a.css';</style>", site)
 
 
+@pytest.mark.parametrize("html", ['<img src="img/logo.png">', "<style>@import 'print.css';</style>"])
+def test_what_is_written_into_the_page_has_a_limit_however_often_it_is_named(
+    html: str, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (site / "print.css").write_text("p { color: red }" * 3)
+    monkeypatch.setattr("courriel.compose.html_page.LARGEST_PAGE", 200)
+
+    assert HtmlPage.of(html * 2, site, embed="data").html
+    with pytest.raises(InvalidMessage, match="into it"):
+        HtmlPage.of(html * 90, site, embed="data")
+
+
+def test_half_a_character_in_a_path_is_our_own_error(site: Path) -> None:
+    with pytest.raises(InvalidMessage, match="not the name of a file"):
+        HtmlPage.of('<img src="\ud800.png">', site)
+
+
 def test_style_sheets_that_import_each_other_over_and_over_end_at_a_limit(site: Path) -> None:
     (site / "20.css").touch()
     for number in range(20):

@@ -72,6 +72,8 @@ def test_updates_and_the_cancellation_are_the_same_event_with_a_higher_sequence(
     assert (cancelled.method, event_of(cancelled)["STATUS"]) == ("CANCEL", "CANCELLED")
     assert "METHOD:CANCEL" in cancelled.as_calendar()
     assert Letter.parse(cancelled.message().as_bytes()).text.strip() == "Ada is ill."
+    with pytest.raises(InvalidMessage, match="above 1"):
+        moved.update(sequence=1)
     with pytest.raises(InvalidMessage, match="cancelled"):
         cancelled.update(location="x")
 

@@ -23,7 +23,7 @@ from courriel.delivery.urls.route import Route
 from courriel.doctor.domain import mta_sts, policy_file
 from courriel.model.address import Address
 from courriel.model.server import Dialect, Security, Server
-from courriel.network import https
+from courriel.network.https import exchange as https
 from fast_part import examples
 from servers.web import ok, web
 

@@ -450,6 +450,18 @@ def test_too_many_mistakes_end_the_session(cut: Cut) -> None:
     assert served.lines[-1].startswith("421 4.7.0")
 
 
+def test_what_is_sent_behind_a_refused_sender_is_no_mistake(cut: Cut) -> None:
+    mail = b"MAIL FROM:<>\r\nRCPT TO:<a@b.c>\r\nBDAT 1 LAST\r\nxRSET\r\n"
+    limits = ServerLimits(mistakes=3, messages=1)
+
+    served = serve_client(
+        b"EHLO x.org\r\n" + mail * 4 + b"RCPT TO:<a@b.c>\r\n" * 5, cut=cut, config=ServerConfig(limits=limits)
+    )
+
+    refused = "452 503 503 250 "
+    assert served.codes == f"250 250 250 250 250 {refused * 3}503 503 503 503 421"
+
+
 def test_messages_of_a_session_are_counted() -> None:
     said = b"EHLO x.org\r\n" + b"MAIL FROM:<>\r\nRCPT TO:<a@b.c>\r\nDATA\r\n.\r\n" * 2
 

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from courriel import Trust, errors
-from courriel.network.https import HttpsResponse, exchange
+from courriel.network.https.exchange import HttpsResponse, exchange
 from servers.web import ok, web
 
 FORM = b"refresh_token=secret-of-ours"

@@ -56,6 +56,31 @@ def test_our_own_invitation_is_read_as_it_was_written_and_has_buttons() -> None:
     assert (read.remarks, read.answer) == ((), None)
 
 
+CALENDAR = f"BEGIN:VCALENDAR\nVERSION:2.0\nMETHOD:REQUEST\n{event('SUMMARY:Café')}\nEND:VCALENDAR\n"
+CALENDAR = CALENDAR.replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize(
+    ("charset", "octets"),
+    [
+        ("utf-8", b"\xef\xbb\xbf" + CALENDAR.encode()),
+        ("utf-8", CALENDAR.encode().replace("é".encode(), b"\xc3\r\n \xa9")),
+        ("", CALENDAR.encode()),
+        ("iso-8859-1", CALENDAR.encode("latin-1")),
+        ("utf-16", CALENDAR.encode("utf-16")),
+        ("utf-16le", CALENDAR.replace("fé", "f\r\n é").encode("utf-16-le")),
+    ],
+)
+def test_a_calendar_is_read_in_the_charset_that_it_names(charset: str, octets: bytes) -> None:
+    named = f"; charset={charset}" if charset else ""
+    head = f"{HEAD}Content-Type: text/calendar; method=REQUEST{named}\r\n\r\n"
+
+    read = Letter.parse(head.encode() + octets).invitation
+
+    assert read is not None
+    assert read.summary == "Café"
+
+
 @pytest.mark.parametrize("status", ["ACCEPTED", "DECLINED", "TENTATIVE"])
 def test_an_answer_says_who_and_what(status: str) -> None:
     given = letter(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from base64 import b64encode
+from pathlib import Path
 
 import pytest
 
 from courriel import Letter, Message, MissingExtra
+from courriel.wire.html.safe import safe_html
 
 PNG = b"\x89PNG\r\n\x1a\n1"
 
@@ -110,3 +113,23 @@ def test_without_nh3_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
     with pytest.raises(MissingExtra, match=r"courriel\[html\]"):
         letter("<p>").safe_html()
+
+
+def test_backgrounds_of_the_mail_are_shown_in_a_frame_of_its_own_and_no_others(tmp_path: Path) -> None:
+    picture = bytes.fromhex("89504e470d0a1a0a") + b"dot"
+    (tmp_path / "dot.png").write_bytes(picture)
+    page = (
+        "<style>h1 { background: url(dot.png) } h2 { background: url(https://web.example/x.png) }</style>"
+        '<body style="background: url(dot.png)"><h1>Hello</h1><table><tr><td background="dot.png">x</td></tr></table>'
+        "<p style=\"background: url('cid:nobody')\">y</p>"
+    )
+    message = Message(sender="ada@example.org", to="bob@example.org", html=page, base=tmp_path)
+    arrived = Letter.parse(message.as_bytes())
+
+    shown = safe_html(arrived.html, arrived.attachments, framed=True)
+
+    data = f"data:image/png;base64,{b64encode(picture).decode()}"
+    assert shown.html.count(f"background: url({data})") == 2
+    assert f'background="{data}"' in shown.html
+    assert ("cid:" in shown.html, "web.example" in shown.html, shown.held_back) == (False, False, 2)
+    assert "url(" not in arrived.safe_html()

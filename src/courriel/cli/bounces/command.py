@@ -25,13 +25,13 @@ WORDS = Bilingual(
 )
 EXAMPLES = (
     "courriel bounces imaps://bounce@imap.example.org",
-    "courriel bounces imaps://bounce@imap.example.org --once --json",
+    "courriel bounces bounce-box --once --json",
     "courriel bounces --apply 019f2c5e bob@example.org",
 )
 _NOT_POSSIBLE = 69
 
 
-@click.command(cls=Command, words=WORDS, examples=EXAMPLES, usage="[URL]")
+@click.command(cls=Command, words=WORDS, examples=EXAMPLES, usage=Bilingual("[URL|PROFIL]", "[URL|PROFILE]"))
 @click.argument("url", required=False)
 @outbox_option
 @option("--once", is_flag=True, fr="Prend ce qui est là, puis finit.", en="Takes what is there, then ends.")
@@ -54,7 +54,12 @@ def command(
 
     manner.doing = "read"
     if (url is None) is (applied is None):
-        raise click.UsageError(say("une URL imaps:// ou pops://, ou --apply", "an imaps:// or pops:// URL, or --apply"))
+        raise click.UsageError(
+            say(
+                "une URL imaps:// ou pops://, un profil, ou --apply",
+                "an imaps:// or pops:// URL, a profile, or --apply",
+            )
+        )
     report = Report(manner)
     with existing_outbox(place) as outbox:
         if applied is not None:
@@ -69,10 +74,11 @@ def command(
 
 
 def _mailbox(manner: GlobalOptions, url: str) -> ImapSession | PopSession:
-    from courriel import Route, mailbox
+    from courriel import mailbox
     from courriel.cli.password_prompt import with_password
+    from courriel.delivery.open_mailbox import named_route
 
-    route = Route.of(url)
+    route = named_route(url)
     return mailbox(with_password(route, ask=manner.ask) if route.reads else route)
 
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from courriel import ImapSession, Letter, PopSession, Route, SyncMark, Timeouts, Transcript, errors, mailbox
+from courriel import ImapSession, Letter, PopSession, SyncMark, Timeouts, Transcript, errors, mailbox
 from courriel._dataclass import dataclass, replace
 from courriel.cli.i18n import label, say, transcript_line, visible
 from courriel.cli.password_prompt import with_password
 from courriel.cli.reporting import Report
+from courriel.delivery.open_mailbox import named_route
 from courriel.failures import spoken
 from courriel.types import ChangeKind
 
@@ -105,7 +106,7 @@ class InboxReader:
     # The steps.
 
     def _mailbox(self, manner: GlobalOptions, url: str, timeout: float | None) -> ImapSession | PopSession:
-        route = Route.of(url)
+        route = named_route(url)
         if route.reads:
             route = with_password(route, ask=manner.ask)
         if timeout is not None and route.server is not None:

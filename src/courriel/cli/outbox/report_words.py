@@ -67,7 +67,8 @@ def entry_object(entry: HistoryEntry) -> dict[str, object]:
 def history_line(entry: HistoryEntry) -> str:
     """One entry of a history: when, who, what."""
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.at))
-    return visible(f"  {at}  {entry.recipient} {_said(entry)}".rstrip())
+    who = f"{entry.recipient} " if entry.recipient else ""
+    return visible(f"  {at}  {who}{_said(entry)}".rstrip())
 
 
 # The steps.

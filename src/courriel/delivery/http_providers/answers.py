@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 from courriel import errors
 from courriel._dataclass import dataclass
-from courriel.network.https import HttpsResponse
+from courriel.network.https.exchange import HttpsResponse
 from courriel.reply import Reply
 
 LONGEST = 64 * 1024

@@ -14,14 +14,14 @@ from courriel.delivery.http_providers import answers
 from courriel.delivery.http_providers.addressed import MailHeader, addressed, cannot
 from courriel.delivery.http_providers.answers import ErrorMeaning, ProviderWords, accepted, content_of, text_at
 from courriel.delivery.percent import quote
-from courriel.network.https_line import HttpsRequest
+from courriel.network.https.line import HttpsRequest
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from courriel.delivery.http_providers.provider import ProviderLogin
     from courriel.model.submission import Submission
-    from courriel.network.https import HttpsResponse
+    from courriel.network.https.exchange import HttpsResponse
     from courriel.reply import Reply
 
 LARGEST = 4 * 1024 * 1024

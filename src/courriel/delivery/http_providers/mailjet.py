@@ -15,7 +15,7 @@ from courriel.delivery.http_providers import answers
 from courriel.delivery.http_providers.addressed import cannot
 from courriel.delivery.http_providers.answers import ErrorMeaning, ProviderWords, accepted, content_of, text_at
 from courriel.delivery.http_providers.mail_parts import taken_apart
-from courriel.network.https_line import HttpsRequest
+from courriel.network.https.line import HttpsRequest
 
 TYPE_CHECKING = False
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from courriel.delivery.http_providers.mail_parts import FilePart, MailParts
     from courriel.delivery.http_providers.provider import ProviderLogin
     from courriel.model.submission import Submission
-    from courriel.network.https import HttpsResponse
+    from courriel.network.https.exchange import HttpsResponse
     from courriel.reply import Reply
 
 LARGEST = 15 * 1000 * 1000

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from courriel._dataclass import dataclass, field
-from courriel.network.https import HttpsResponse
+from courriel.network.https.exchange import HttpsResponse
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from courriel.delivery.http_providers.answers import ErrorMeaning, ProviderWords
     from courriel.model.submission import Submission
-    from courriel.network.https_line import HttpsRequest
+    from courriel.network.https.line import HttpsRequest
     from courriel.reply import Reply
 
 

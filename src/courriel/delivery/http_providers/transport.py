@@ -28,7 +28,7 @@ from courriel.model.credentials import Password, Token, TokenSource
 from courriel.model.receipt import Outcome, Receipt, RecipientResult, Result
 from courriel.model.recipient_rule import rules_for
 from courriel.model.submission import WINDOW, SendOptions, Submission
-from courriel.network.https_line import HttpsLine
+from courriel.network.https.line import HttpsLine
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from courriel.delivery.urls.route import Route
     from courriel.model.server import Server
     from courriel.model.typed import SendArguments
-    from courriel.network.https import HttpsResponse
-    from courriel.network.https_line import HttpsRequest
+    from courriel.network.https.exchange import HttpsResponse
+    from courriel.network.https.line import HttpsRequest
     from courriel.network.transcripts.transcript import Transcript
     from courriel.session.encoding import Sendable
 

@@ -9,7 +9,7 @@ from courriel import errors
 from courriel.delivery.oauth.answers import LONGEST, HttpAnswer, broken
 from courriel.delivery.oauth.provider import encoded
 from courriel.model.trust import Trust
-from courriel.network.https import exchange
+from courriel.network.https.exchange import exchange
 
 TOTAL = 30.0
 """Seconds for one exchange, from connecting to the last byte."""

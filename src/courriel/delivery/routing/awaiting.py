@@ -59,6 +59,11 @@ class _AsyncWay:
         return self._transport.name
 
     @property
+    def route(self) -> Route | None:
+        """Its setting; None for a transport of the program."""
+        return self._route
+
+    @property
     def answer_limit(self) -> float:
         """Seconds from the yes of `before_end` to the last answer, at most."""
         if self._transport is not None:

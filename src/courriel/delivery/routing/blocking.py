@@ -211,6 +211,11 @@ class _Group(_Sending, WayGroup[Way]):
 class Failover(_Group):
     """Several ways out, of which the first that works takes all mail; each is a setting or a Transport.
 
+        ways = "smtps://ada@smtp.example.org?password=env:MAIL_PASSWORD", "smtp+starttls://relay.example.net"
+        with Failover(*ways) as way:
+            receipt = way.send(message)
+        print(receipt.server)  # smtp.example.org:465
+
     The next one takes a mail when a way fails before it has decided on anything of it: no connection, no login, a
     server without time at its greeting or at MAIL, a session that was lost before the end of the mail left. A mail that
     was refused, and one that may have left, never go by another way. A way that failed rests, `retry` seconds at first,

@@ -27,7 +27,12 @@ class DomainTable(Generic[W]):
     def __init__(self, domains: Mapping[str, W], default: W | None) -> None:
         if not isinstance(domains, Mapping) or not domains:
             raise errors.UsageError("ByDomain: a table of domains and ways, with one entry at least", stage="compose")
-        self._ways = {_domain(domain): way for domain, way in domains.items()}
+        self._ways: dict[str, W] = {}
+        for written, way in domains.items():
+            domain = _domain(written)
+            if domain in self._ways and not same_way(self._ways[domain], way):
+                raise errors.UsageError(f"ByDomain: {domain} stands twice, with two ways", stage="compose")
+            self._ways[domain] = way
         self._default = default
 
     @property
@@ -87,8 +92,10 @@ class PartedSending:
         failed = [(name, result) for name, _, result in results if not isinstance(result, Receipt)]
         if not receipts:
             doubtful = next((error for _, error in failed if error.in_doubt), None)
-            if doubtful is not None or not all(decided.is_undecided(error, permitted=False) for _, error in failed):
-                worst = doubtful or failed[0][1]
+            # An answer, where a part has one: nobody may take the mail for one of which nothing is decided.
+            answers = (error for _, error in failed if not decided.is_undecided(error, permitted=False))
+            worst = doubtful or next(answers, None)
+            if worst is not None:
                 raise decided.with_others(worst, [(name, error) for name, error in failed if error is not worst])
             raise decided.all_failed(failed)
         fates = {fate.recipient: fate for receipt in receipts for fate in receipt.fates}

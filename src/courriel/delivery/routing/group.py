@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from courriel import errors
 from courriel.delivery.routing.health import WayHealth
 from courriel.delivery.routing.tries import Choice
 from courriel.delivery.routing.ways import names_of
+
+if TYPE_CHECKING:
+    from courriel.delivery.urls.route import Route
 
 
 class NamedWay(Protocol):
@@ -16,6 +19,8 @@ class NamedWay(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def route(self) -> Route | None: ...
     @property
     def answer_limit(self) -> float: ...
     @property
@@ -38,7 +43,7 @@ class WayGroup(Generic[AnyWay]):
         """Choice among the ways, one of which rests for `retry` seconds once it failed. Raises UsageError."""
         if not 0 < retry <= 86_400:
             raise errors.UsageError(f"retry: seconds, up to a day, not {retry!r}", stage="compose")
-        names = names_of([way.name for way in ways])
+        names = names_of([way.name for way in ways], [way.route for way in ways])
         return Choice(names, health or WayHealth(len(names), rest=retry), rotating=cls._rotating)
 
     @property
@@ -48,7 +53,7 @@ class WayGroup(Generic[AnyWay]):
 
     @property
     def ways(self) -> tuple[str, ...]:
-        """Names of its ways, in order; two of the same name are numbered."""
+        """Names of its ways, in order, all different."""
         return tuple(self._choice.names)
 
     @property

@@ -10,6 +10,7 @@ from threading import BoundedSemaphore, RLock
 from typing import TYPE_CHECKING, Protocol
 
 from courriel import errors
+from courriel.delivery.percent import quote
 from courriel.delivery.routing import decided
 from courriel.delivery.transport import Transport, check_transport, is_transport, silence_limit_of
 from courriel.delivery.urls import schemes
@@ -54,6 +55,11 @@ class Way:
     def name(self) -> str:
         """Name of the server, or of the place of delivery."""
         return self._route.name if self._route is not None else self.transport().name
+
+    @property
+    def route(self) -> Route | None:
+        """Its setting; None for a transport of the program."""
+        return self._route
 
     @property
     def answer_limit(self) -> float:
@@ -171,14 +177,26 @@ def way_of(given: object, word: str, maker: Maker) -> Way:
     return Way(check_transport(given, word))
 
 
-def names_of(names: Sequence[str]) -> tuple[str, ...]:
-    """Names of ways, all different: the second one of a name is numbered."""
+def names_of(names: Sequence[str], routes: Sequence[Route | None]) -> tuple[str, ...]:
+    """Names of ways, all different: those of one server are told apart by who logs in there, and at last by a number.
+
+    A name is stored with a mail in doubt, and must mean the same way when their order in the settings has changed.
+    """
+    servers = Counter(names)
     seen: Counter[str] = Counter()
     different = []
-    for name in names:
-        seen[name] += 1
-        different.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    for name, route in zip(names, routes, strict=True):
+        login = _login_of(route) if servers[name] > 1 else ""
+        told = f"{name} ({login})" if login else name
+        seen[told] += 1
+        different.append(told if seen[told] == 1 else f"{told} ({seen[told]})")
     return tuple(different)
+
+
+def names_in_groups(route: Route) -> tuple[str, ...]:
+    """Names by which a group may know the way of this setting."""
+    login = _login_of(route)
+    return (route.name, f"{route.name} ({login})") if login else (route.name,)
 
 
 def limits_of(route: Route | None) -> tuple[float, float]:
@@ -206,3 +224,15 @@ def no_way(given: object, word: str) -> errors.UsageError:
         f"{word}: each way is a URL, a profile, a Route, a Server or a Transport, not {type(given).__name__}",
         stage="compose",
     )
+
+
+# The steps.
+
+
+def _login_of(route: Route | None) -> str:
+    """User of a route, or the place of the key that says so; "" where nobody is known. No secret stands in it."""
+    if route is None:
+        return ""
+    if route.user:
+        return quote(route.user, safe="@")
+    return "" if route.password is None or route.password.kind == "plain" else quote(str(route.password), safe=":/@")

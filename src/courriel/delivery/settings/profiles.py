@@ -165,7 +165,7 @@ def _refuse_unknown_profile(name: str) -> tuple[Route, str]:
     known = sorted({profile for location in locations.LOCATIONS for profile in location().profiles})
     if "." in name or name == "localhost":
         # A name with dots is probably a host name.
-        also = f"; if it is a server, write smtps://{name}"
+        also = f"; if it is a server, write smtps://{name}, or imaps://{name} to read"
     else:
         also = nearest(name, known)
     known_names = (

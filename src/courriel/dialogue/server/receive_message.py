@@ -35,6 +35,7 @@ class Reception:
 
     def forget(self) -> None:
         """Reset the transaction (RSET, a second EHLO, the end of a message)."""
+        self.sender_refused = False
         self._origin: MailFrom | None = None
         self._recipients: list[RcptTo] = []
         self._chunks: list[bytes] = []
@@ -46,6 +47,7 @@ class Reception:
         """Handle MAIL: begin a message."""
         if self.begun:
             raise Objection(503, "5.5.1 A message has been begun already; RSET forgets it")
+        self.sender_refused = True
         if self._session.messages >= self._config.limits.messages:
             raise Objection(452, "4.5.3 That was enough for one session")
         origin = read_mail(argument, self.offered)
@@ -55,6 +57,7 @@ class Reception:
         answer = self._connection.decide(lambda: self._handler.sender(self._session, origin))
         if (yield from self._connection.answer(answer, "sender", Reply(250, ("2.1.0 Sender taken",)))):
             self._origin = origin
+            self.sender_refused = False
 
     def rcpt(self, argument: str) -> Flow[None]:
         """Handle RCPT: add a recipient."""

@@ -114,6 +114,13 @@ class SmtpServerDialogue(ServerDialogue):
         if (yield from self._connection.answer(answer, "goodbye", Reply(221, ("2.0.0 Goodbye",)))):
             raise (yield from self._connection.leave("goodbye"))
 
+    def _send_objection(self, objection: Objection) -> Flow[None]:
+        if objection.reply.code == 503 and self._reception.sender_refused:
+            # RFC 2920 3.1: a client sends RCPT and content before it hears of a refused MAIL. That is no mistake.
+            self._connection.write(objection.reply)
+            return
+        yield from super()._send_objection(objection)
+
     # Commands with a short answer.
 
     def _reset(self, argument: str) -> Flow[None]:

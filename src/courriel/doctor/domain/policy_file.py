@@ -7,7 +7,7 @@ from time import monotonic
 from courriel import errors
 from courriel.doctor.domain.mta_sts import LONGEST_POLICY
 from courriel.model.trust import Trust
-from courriel.network.https import exchange
+from courriel.network.https.exchange import exchange
 
 TOTAL = 10.0
 """Seconds for the whole exchange."""

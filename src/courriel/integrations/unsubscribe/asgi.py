@@ -39,9 +39,9 @@ def unsubscribe_asgi(
     """ASGI application that answers these links; the token is the last part of the path, wherever it is mounted.
 
     `on_unsubscribe(address, list_name)` is awaited, or runs in a thread when it is no coroutine function. When it
-    raises, or takes more than 30 seconds, the answer is 500, and it may be called again. `on_undo`
-    puts the address back, by a button that is valid for an hour; `titles` names lists for people. An outbox in the
-    place of `on_unsubscribe` has the address on its suppression list, and takes it off.
+    raises the answer is 500 (503 where the store is away, or it took more than 30 seconds), and it may be called again.
+    `on_undo` puts the address back, by a button that is valid for an hour; `titles` names lists for people. An outbox
+    in the place of `on_unsubscribe` has the address on its suppression list, and takes it off.
     """
     endpoint = UnsubscribeEndpoint(links, on_unsubscribe, on_undo=on_undo, titles=titles)
 

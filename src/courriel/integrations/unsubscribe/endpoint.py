@@ -13,7 +13,8 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 
-from courriel._dataclass import dataclass, field
+from courriel import errors
+from courriel._dataclass import dataclass, field, replace
 from courriel.failures import Language
 from courriel.integrations.unsubscribe.changes import Change, Target, changes_of, is_awaited
 from courriel.integrations.unsubscribe.form import LARGEST, BrokenForm, UnknownForm, fields_of
@@ -23,6 +24,10 @@ from courriel.integrations.unsubscribe.words import AnswerKind, preferred
 from courriel.integrations.unsubscribe.wrong_tokens import WINDOW, WrongTokens
 
 logger = logging.getLogger("courriel.unsubscribe")
+
+_AWAY = (errors.OutboxError, OSError)
+"""Errors of a store that is away, busy or full for now; a function that took too long raises an OSError as well."""
+_UNAVAILABLE, _RETRY_SECONDS = 503, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +143,20 @@ class UnsubscribeEndpoint:
 
     def failed(self, act: Act, error: BaseException) -> PageAnswer:
         """Say that it is not done, so that one asks again; an error's text may have the address, and is not logged."""
+        away = isinstance(error, _AWAY)
         frames = traceback.extract_tb(error.__traceback__)
         place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "nowhere"
         logger.error(
-            "An unsubscribe was not done, and answered by 500: %s, raised in %s", type(error).__name__, place,
+            "An unsubscribe was not done, and answered by %d: %s, raised in %s",
+            _UNAVAILABLE if away else AnswerKind.NOT_DONE.status, type(error).__name__, place,
             extra={"action": "unsubscribe_failed", "list": act.subscription.list_name, "undo": act.undo},
         )  # fmt: skip
         kind = AnswerKind.NOT_UNDONE if act.undo else AnswerKind.NOT_DONE
-        return self._tell(kind, act.language, act.subscription, undo=act.undo)
+        given = self._tell(kind, act.language, act.subscription, undo=act.undo)
+        if not away:
+            return given
+        later = ("Retry-After", f"{_RETRY_SECONDS}")
+        return replace(given, status=_UNAVAILABLE, headers=(*given.headers, later))
 
     def refuse(self, asked: Asked, kind: AnswerKind, more: Mapping[str, str] | None = None) -> PageAnswer:
         """The answer to a request that changes nothing."""

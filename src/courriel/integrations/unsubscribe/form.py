@@ -10,7 +10,10 @@ LARGEST = 10_000
 """Octets of a form: the one that is asked for has thirty, and a browser's boundary adds two hundred."""
 _MOST_FIELDS = 20
 _BOUNDARY = re.compile(r"""boundary=(?:"([^"\r\n]{1,70})"|([!-:<-~]{1,70}))""", re.IGNORECASE)
-_NAME = re.compile(rb'^content-disposition:\s*form-data;\s*name="?([^";\r\n]*)"?', re.IGNORECASE | re.MULTILINE)
+_NAME = re.compile(
+    rb'^content-disposition:[ \t]*form-data[ \t]*;(?:[^\r\n]*;)?[ \t]*name="?([^";\r\n]*)"?',
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 class UnknownForm(ValueError):

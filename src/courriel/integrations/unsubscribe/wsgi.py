@@ -24,10 +24,10 @@ def unsubscribe_wsgi(
 ) -> WsgiApp:
     """WSGI application that answers these links; the token is the last part of the path, wherever it is mounted.
 
-    When `on_unsubscribe(address, list_name)` raises, the answer is 500, and it may be called again.
-    `on_undo` puts the address back, by a button that is valid for an hour; `titles` names lists for people. An outbox
-    in the place of `on_unsubscribe` has the address on its suppression list, and takes it off. Raises UsageError for a
-    coroutine function, which nobody would await.
+    When `on_unsubscribe(address, list_name)` raises, the answer is 500 (503 where the store is away), and it may be
+    called again. `on_undo` puts the address back, by a button that is valid for an hour; `titles` names lists for
+    people. An outbox in the place of `on_unsubscribe` has the address on its suppression list, and takes it off.
+    Raises UsageError for a coroutine function, which nobody would await.
     """
     endpoint = UnsubscribeEndpoint(links, on_unsubscribe, on_undo=on_undo, titles=titles)
     if endpoint.awaits:

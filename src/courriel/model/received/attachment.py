@@ -83,6 +83,9 @@ class ReceivedAttachment:
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Save it in a folder and return the path: under its own name, or with a number when that name is taken.
 
+            for file in letter.attachments:
+                print(file.save("orders").name)  # order-7.pdf
+
         A missing folder is created with mode 0700, and the file written block by block. Nothing is overwritten, no link
         is followed, and the file lies in the folder itself, whatever name the letter gives. Raises OSError, as `open`
         does; then no file is left behind.

@@ -41,6 +41,10 @@ class TranscriptEntry:
 class Transcript:
     """The last `limit` lines of the sessions it was passed to; print it, or iterate over it.
 
+        transcript = Transcript()
+        courriel.send(message, transcript=transcript)
+        print(transcript)
+
     Secrets, which are marked when they are sent, are never in it, nor is the content of a message: its size stands
     there instead.
     """

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from courriel import errors
 from courriel.outbox.bounces.entries import checked_entry
-from courriel.outbox.store.suppression import REASONS, Suppression, SuppressionReason
+from courriel.outbox.store.suppression import REASONS, Suppression, SuppressionReason, moment_of
 
 _COLUMNS = ("address", "reason", "stream", "note", "ticket", "added")
 _NAMES = {"created": "added"} | dict.fromkeys(
@@ -20,15 +20,24 @@ _NAMES = {"created": "added"} | dict.fromkeys(
 """Heads of columns in files of others, by the names of ours."""
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+"""Beginnings of a cell that spreadsheets run as a formula, and the mark that tells them not to."""
+
+
 def write_csv(path: Path, entries: Iterable[Suppression]) -> int:
-    """Write entries to a new file, UTF-8; an existing file is refused. Returns how many."""
+    """Write entries to a new file, UTF-8; an existing file is refused. Returns how many.
+
+    A note may be the words of a stranger: a cell that a spreadsheet would run gets an apostrophe in front, which
+    `read_csv` takes away.
+    """
     number = 0
     with path.open("x", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
         out.writerow(_COLUMNS)
         for entry in entries:
-            added = datetime.fromtimestamp(entry.added, UTC).isoformat(timespec="microseconds")
-            out.writerow((entry.address, entry.reason, entry.stream, entry.note, entry.ticket, added))
+            added = moment_of(entry.added).isoformat(timespec="microseconds")
+            cells = (entry.address, entry.reason, entry.stream, entry.note, entry.ticket, added)
+            out.writerow(f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells)
             number += 1
     return number
 
@@ -42,7 +51,8 @@ def read_csv(path: Path, reason: SuppressionReason) -> Iterator[Suppression]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         heads: list[str] | None = None
         try:
-            lines = csv.reader(file, delimiter=_delimiter(file))
+            # Strictly: a quotation mark that is never closed would take the rest of the file for one note.
+            lines = csv.reader(file, delimiter=_delimiter(file), strict=True)
         except UnicodeDecodeError as wrong:
             raise _not_utf_8(path) from wrong
         try:
@@ -58,7 +68,7 @@ def read_csv(path: Path, reason: SuppressionReason) -> Iterator[Suppression]:
                         raise errors.UsageError(
                             f"no column is called email or address, and no address is there: {', '.join(row)[:80]}"
                         )
-                yield checked_entry(_entry(dict(zip(heads, row, strict=False)), reason))
+                yield checked_entry(_entry(dict(zip(heads, map(_plain, row), strict=False)), reason))
         except UnicodeDecodeError as wrong:
             raise _not_utf_8(path) from wrong
         except (errors.UsageError, csv.Error) as wrong:
@@ -73,6 +83,11 @@ def _delimiter(file: TextIO) -> str:
     first = next((line for line in file if line.strip()), "")
     file.seek(0)
     return next((sign for sign in ",;\t" if sign in first), ",")
+
+
+def _plain(cell: str) -> str:
+    """A cell without the mark against formulas."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
 
 
 def _not_utf_8(path: Path) -> errors.UsageError:

@@ -10,6 +10,11 @@ from courriel._dataclass import dataclass
 from courriel.model.address import Address
 from courriel.outbox.store.states import SUPPRESSED
 
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
 SuppressionReason: TypeAlias = Literal["bounce", "complaint", "unsubscribe", "manual"]
 """Why an address gets no more mail: there is no such mailbox, its owner complained, unsubscribed, or you decided it."""
 
@@ -17,6 +22,10 @@ REASONS: tuple[str, ...] = get_args(SuppressionReason)
 
 TRANSACTIONAL = "transactional"
 """Stream of mail that somebody waits for (a receipt, a login code): it passes unsubscriptions."""
+
+
+LATEST = 253_402_300_799.0
+"""The last second of the year 9999, in seconds since 1970: dates go no further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +52,17 @@ class Suppression:
     @property
     def sentence(self) -> str:
         """Result of a recipient that is left out for it, with the command that takes the address off the list."""
-        from datetime import UTC, datetime
-
-        day = datetime.fromtimestamp(self.added, UTC).date()
+        day = moment_of(self.added).date()
         note = f" ({self.note})" if self.note else ""
         of = f" of {self.stream}" if self.stream else ""
         return f"{SUPPRESSED}{self.reason}{of}, {day}{note}; courriel outbox lift {self.address}"
+
+
+def moment_of(seconds: float) -> datetime:
+    """The moment so many seconds after 1970 in UTC; the nearest that has a name, where somebody has changed the row."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(min(max(seconds, 0.0), LATEST) if seconds == seconds else 0.0, UTC)  # noqa: PLR0124
 
 
 def comparable(address: Address | str) -> str:

@@ -25,6 +25,7 @@ OWN = [
     Route("/api/mails/{number}", own.one_mail),
     Route("/api/mails/{number}", own.remove_mail, methods=["DELETE"]),
     Route("/api/mails/{number}/raw", own.raw_mail),
+    Route("/api/mails/{number}/bounce", own.return_mail, methods=["POST"]),
     Route("/api/mails/{number}/parts/{part:int}", own.one_part),
     Route("/api/mailboxes", own.mailboxes),
     Route("/api/wait", own.wait_for),

@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel.network.loop_thread import LoopThread
+from courriel.network.serving.loop_thread import LoopThread
 
 if TYPE_CHECKING:
     from courriel.sandbox.web.site import Site

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-from courriel.network.listening import ServedSession
+from courriel.network.serving.listening import ServedSession
 from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.faults import Faults
 from courriel.sandbox.letter import CapturedMessage

@@ -46,6 +46,11 @@ if TYPE_CHECKING:
 class ImapSession(ImapMailboxState):
     """IMAP session: an open mailbox. Use it with `with`, or call `open()` and `close()`.
 
+        with ImapSession(Server("imap.example.org"), Password("orders@example.org", secret)) as box:
+            for letter in box.search(unseen=True):
+                print(letter.subject)  # Order 7
+                box.flag(letter, "seen")
+
     `server` is a Server, or a host name (then TLS on port 993). `limits` bound what the server may make us keep in
     memory. A `transcript` records the conversation without secrets, letters by their size. INBOX is selected until
     another folder is. Only `flag` marks a letter as seen. A session serves one call at a time; a concurrent call raises
@@ -151,6 +156,9 @@ class ImapSession(ImapMailboxState):
         **wanted: Any,
     ) -> Letters:
         """Letters that match all criteria, for example `search(unseen=True, since=date(2026, 11, 1))`.
+
+            for letter in box.search(subject="order", since=date(2026, 11, 1), sort="-date", last=50):
+                print(letter.subject)  # Order 7
 
         The criteria are those of Search; a Search may be given instead. With `whole` letters are fetched with their
         content, some megabytes ahead, which is much faster for reading all of it; with `listing` only with the header

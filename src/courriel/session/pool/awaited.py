@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 class AsyncSmtpPool(SharedSending):
     """Up to `size` open sessions to one server, for any number of tasks of one event loop: see SmtpPool.
 
+        async with AsyncSmtpPool(Server("smtp.example.org"), Password("ada", secret), size=4) as pool:
+            receipts = await asyncio.gather(pool.send(message), pool.send(message))
+
     Tasks that find no free session send together on the next one, without waiting for each other's replies where the
     server allows it (CHUNKING, PIPELINING); each gets its own receipt or error. When that connection is lost, every
     message in flight is in doubt, up to a hundred; a message sent alone is the only one.

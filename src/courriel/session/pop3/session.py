@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 class PopSession(PopMailboxState):
     """POP3 session: an open mailbox. Use it with `with`, or call `open()` and `close()`.
 
+        with PopSession(Server("pop.example.org"), Password("orders@example.org", secret)) as box:
+            for letter in box:
+                print(letter.subject)  # Order 7
+                box.delete(letter)
+
     `server` is a Server, or a host name (then TLS on port 995). `len(box)` is the number of letters, `box[0]` the
     oldest, `box[-1]` the newest; iteration yields them in this order, headers fetched ahead, the rest on first access.
     Deleted letters are removed when the session is closed, not before; when `with` is left by an exception the

@@ -12,6 +12,7 @@ from courriel.model.received.invitation import ReceivedAttendee, ReceivedInvitat
 from courriel.wire.calendar.described_zones import UNREADABLE, described_zone, without_zones
 from courriel.wire.calendar.library import icalendar_library
 from courriel.wire.calendar.remarks import CalendarPart, remarks_of
+from courriel.wire.parse.charsets.decoding import decoded
 
 if TYPE_CHECKING:
     from courriel.wire.parse.letter import Letter
@@ -24,6 +25,7 @@ MOST_ATTENDEES = 1_000
 
 _TYPES = ("text/calendar", "application/ics")
 _FOLD = re.compile(rb"\r?\n[ \t]")
+_FOLD_OF_TEXT = re.compile(r"\r?\n[ \t]")
 _METHOD = re.compile(rb"(?is)content-type[ \t]*:[ \t]*(?:text/calendar|application/ics)\b([^:]{0,600})")
 _METHOD_OF = re.compile(rb"(?i);\s{0,10}method\s{0,10}=\s{0,10}\"?([a-z]{1,30})")
 
@@ -44,7 +46,7 @@ def invitation_in(
         id(leaf): next(by_type[leaf.label.content_type], b"") for leaf in leaves if leaf.label.content_type in _TYPES
     }
     for leaf in found:
-        parsed = _parsed(library, in_order[id(leaf)], report_defect)
+        parsed = _parsed(library, in_order[id(leaf)], leaf.label.charset, report_defect)
         events = parsed[0].walk("VEVENT") if parsed is not None else []
         if parsed is not None and events:
             part = CalendarPart(_said_method(data, leaf), leaf.label.charset, bool(leaf.alternative))
@@ -56,16 +58,25 @@ def invitation_in(
 # The steps.
 
 
-def _parsed(library: Any, content: bytes, report_defect: Callable[[str], None]) -> tuple[Any, Mapping[str, str]] | None:
+def _parsed(
+    library: Any, content: bytes, charset: str, report_defect: Callable[[str], None]
+) -> tuple[Any, Mapping[str, str]] | None:
     """The calendar and the zones that it describes; None when it is none."""
     if len(content) > LARGEST or content.count(b"\n") > MOST_LINES:
         report_defect("its calendar is too large to be read")
         return None
-    text, zones = without_zones(_FOLD.sub(b"", content.replace(b"\0", b"")).decode("utf-8", "replace"))
+    text, zones = without_zones(_unfolded(content, charset, report_defect))
     try:
         return library.Calendar.from_ical(text), zones
     except UNREADABLE:
         return None
+
+
+def _unfolded(content: bytes, charset: str, report_defect: Callable[[str], None]) -> str:
+    """The text in one piece for each line: a fold may stand in the middle of a character of UTF-8 (RFC 5545 3.1)."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or charset[:6].lower() in ("utf-16", "utf-32"):
+        return _FOLD_OF_TEXT.sub("", decoded(content, charset, report_defect).replace("\0", ""))
+    return decoded(_FOLD.sub(b"", content.replace(b"\0", b"")), charset, report_defect)
 
 
 def _invitation(

@@ -51,11 +51,11 @@ def with_references(html: str, files: CssFiles) -> str:
     return "".join(pieces)
 
 
-def opening_tags(html: str) -> Iterator[Tag]:
-    """All opening tags, those in conditional comments included; no character is scanned twice."""
+def opening_tags(html: str, *, conditional: bool = True) -> Iterator[Tag]:
+    """All opening tags, those in conditional comments included, if asked for; no character is scanned twice."""
     position = 0
     while (start := html.find("<", position)) >= 0:
-        if html.startswith("<!--", start) and not html.startswith("<!--[if", start):
+        if html.startswith("<!--", start) and not (conditional and html.startswith("<!--[if", start)):
             position = html.find("-->", start + 2) + 3  # `<!-->` is a whole one
             if position < 3:
                 return
@@ -146,6 +146,7 @@ def _attributes(html: str, position: int) -> tuple[dict[str, tuple[int, int, str
         position = name.end()
         equals = EQUALS.match(html, position)
         if equals is None:
+            found.setdefault(name[0].lower(), (position, position, ""))
             continue
         start = equals.end()
         quote = html[start : start + 1]

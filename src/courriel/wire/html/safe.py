@@ -16,6 +16,7 @@ from courriel._lazy_re import expression
 from courriel.errors import MissingExtra
 from courriel.model.received.attachment import ReceivedAttachment
 from courriel.wire.html.bounds import bounded
+from courriel.wire.html.many_references import masked, unmasked
 
 LONGEST = 3_000_000
 """Characters of HTML that are read; more is cut."""
@@ -27,10 +28,11 @@ _DATA = expression(r"(?i)data:image/(?:png|jpeg|jpg|gif|webp|bmp);base64,[A-Za-z
 # Blanks as browsers strip them: behind another one, or without the slashes, an address is relative to the page.
 _REMOTE = expression(r"(?i)[ \t\r\n\f]{0,20}https?://")
 _LINK = expression(r"(?i)[ \t\r\n\f]{0,20}(?:https?://|mailto:|tel:)")
-_BODY = expression(r"(?i)<body\b([^<>]{0,2000})>")
+_BODY = expression(r"(?i)<body\b([^<>]{0,2000}+)>")
 _STYLE_OF = expression(r"""(?i)\bstyle\s{0,5}=\s{0,5}(?:"([^"]{0,1500})"|'([^']{0,1500})')""")
 _COLOUR_OF = expression(r"""(?i)\bbgcolor\s{0,5}=\s{0,5}["']?(#?[a-zA-Z0-9]{1,30})""")
 _URL = expression(r"(?i)@import[^;]{0,2000};?|(?:url|image-set|image|src)\s{0,5}\([^)]{0,200000}\)?")
+_CID = expression(r"""(?i)url\s{0,5}\(\s{0,20}["']?cid:([^"'()\s\\]{1,300})["']?\s{0,20}\)""")
 _SHEET = expression(r"(?is)(<style\b[^>]{0,500}>)(.*?)(</style>)")
 
 _TAGS = {
@@ -58,8 +60,9 @@ _ATTRIBUTES = {
 _FRAMED_ATTRIBUTES = _ATTRIBUTES | {
     "*": _ATTRIBUTES["*"] | {"class", "id", "role"},
     "a": {"href", "name"},
-    "td": _ATTRIBUTES["td"] | {"headers"},
-    "th": _ATTRIBUTES["th"] | {"headers"},
+    "table": _ATTRIBUTES["table"] | {"background"},
+    "td": _ATTRIBUTES["td"] | {"background", "headers"},
+    "th": _ATTRIBUTES["th"] | {"background", "headers"},
     "style": {"type", "media"},
 }
 # Neither positions, which would lay a mail over the page around it, nor what loads anything but a background.
@@ -103,8 +106,9 @@ def safe_html(
     within = bounded(html[:LONGEST])
     tags, attributes = (_TAGS | {"style"}, _FRAMED_ATTRIBUTES) if framed else (_TAGS, _ATTRIBUTES)
     properties = None if framed else _PROPERTIES
+    without_references = masked(within)
     cleaned = nh3.clean(
-        within,
+        within if without_references is None else without_references,
         tags=tags,
         clean_content_tags=_DROPPED if framed else _DROPPED | {"style"},
         attributes=attributes,
@@ -114,6 +118,8 @@ def safe_html(
         strip_comments=True,
         filter_style_properties=properties,
     )
+    if without_references is not None:
+        cleaned = unmasked(cleaned)
     if framed:
         cleaned = _SHEET.sub(filtered.sheet, cleaned)
     opening = _BODY.search(within)
@@ -136,10 +142,10 @@ class _Filter:
     def __init__(self, attachments: Iterable[ReceivedAttachment], *, remote_images: bool, framed: bool) -> None:
         self.held_back = 0
         self._left = MOST_PICTURES
-        self._pictures: dict[str, ReceivedAttachment] = {}
+        self._pictures: dict[str, list[ReceivedAttachment]] = {}
         for file in attachments:
-            if file.content_id and file.content_type in _PICTURES and file.size <= LARGEST_PICTURE:
-                self._pictures.setdefault(file.content_id, file)
+            if file.content_id and file.content_type in _PICTURES:
+                self._pictures.setdefault(file.content_id, []).append(file)
         self._remote = remote_images
         self._framed = framed
 
@@ -150,7 +156,7 @@ class _Filter:
             return self.inline_style(value) if self._framed or "\\" not in value else None
         if tag == "a" and name == "href":
             return value if self._may_link(value) else None
-        if name != "src":
+        if name not in ("src", "background"):
             return value
         if _DATA.match(value):
             return value
@@ -162,10 +168,16 @@ class _Filter:
         return None
 
     def inline_style(self, css: str) -> str:
-        """CSS without addresses."""
-        kept, count = _URL.subn("none", css)
-        self.held_back += count
-        return kept
+        """CSS without addresses; in a frame of its own with the pictures of the mail."""
+        return _URL.sub(self._background, css)
+
+    def _background(self, found: re.Match[str]) -> str:
+        named = _CID.fullmatch(found[0]) if self._framed else None
+        picture = self._by_id(named[1]) if named else None
+        if picture is None:
+            self.held_back += 1
+            return "none"
+        return f"url({picture})"
 
     def sheet(self, found: re.Match[str]) -> str:
         """A style element without addresses."""
@@ -181,11 +193,14 @@ class _Filter:
         """A picture of the mail; its id is compared as text, never as an expression."""
         from urllib.parse import unquote
 
-        file = self._pictures.get(unquote(content_id).strip("<> "))
-        if file is None or file.size > self._left:
-            return None
-        self._left -= file.size
-        return f"data:{file.content_type};base64,{b64encode(file.content).decode()}"
+        wanted = unquote(content_id).strip("<> ")
+        for file in self._pictures.get(wanted, ()):
+            if file.size <= LARGEST_PICTURE:
+                if file.size > self._left:
+                    return None
+                self._left -= file.size
+                return f"data:{file.content_type};base64,{b64encode(file.content).decode()}"
+        return None
 
 
 def _body_style(attributes: str) -> str:

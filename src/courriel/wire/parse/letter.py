@@ -44,6 +44,9 @@ AnyAsyncLetter = TypeVar("AnyAsyncLetter", bound="AsyncLetter")
 class Letter:
     """Received mail, parsed leniently, each part on first use.
 
+        letter = Letter.parse(Path("order.eml").read_bytes())
+        print(letter.subject, [file.name for file in letter.attachments])  # Order 7 ['order-7.pdf']
+
     Make it with `Letter.parse`; a session that fetches in two steps makes it with `Letter.partial`. The header
     properties (`subject`, `sender`, `to`, `date`, `headers` and the like) need the header only; `text`, `html`,
     `attachments`, `raw` and `defects` need the whole letter, which is fetched once, on first use. An error of the fetch

@@ -202,6 +202,16 @@ def takes_any_sender(way: Way) -> bool:
     return known is None or not known.fixed_sender
 
 
+def may_be_way(way: Way, name: str) -> bool:
+    """Whether a lane's transport may be the one that was called so among several; a group looks for itself."""
+    from courriel.delivery.http_providers.transport import HttpTransport
+    from courriel.delivery.routing.ways import names_in_groups
+
+    if isinstance(way, Route):
+        return name in names_in_groups(way)
+    return name == way.name or not isinstance(way, SmtpSession | SmtpPool | HttpTransport)
+
+
 def silence_limit(way: Way) -> float:
     """Seconds for which a server may be silent before any mail has left: the longest of the stage limits."""
     if isinstance(way, Route):

@@ -45,6 +45,12 @@ class EndPermit:
         return only_way(self._job)
 
 
+def way_in_doubt(job: Job) -> str:
+    """The one of several ways by which a mail may have left; "" where it is in no doubt, or its lane had one way."""
+    way = job.options.get(WAY)
+    return way if job.unsure and isinstance(way, str) and way != ANY_WAY else ""
+
+
 def only_way(job: Job) -> str | None:
     """See EndPermit.only_way."""
     way = job.options.get(WAY)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
 from courriel._dataclass import dataclass
+from courriel.delivery.routing.decided import in_doubt_somewhere
 from courriel.outbox import policy
 from courriel.outbox.attempts import Attempts
 from courriel.outbox.lanes import Way
 from courriel.outbox.store.jobs import Claimed, Job
 from courriel.outbox.work.sending.batch import Batch
-from courriel.outbox.work.sending.dispatcher import Dispatcher, takes_any_sender
+from courriel.outbox.work.sending.dispatcher import Dispatcher, may_be_way, takes_any_sender
+from courriel.outbox.work.sending.end_permit import way_in_doubt
 from courriel.outbox.work.sending.marking import Marking
 from courriel.outbox.work.sending.outcomes import LaneOutcome, decision_on
 from courriel.outbox.work.serving.due_lanes import LOOK
@@ -126,7 +128,7 @@ class LaneSending:
         jobs = [job for job in self._spared(claimed.jobs) if not self._run.doubts.is_in_question(batch, job)]
         self._tried += len(jobs)
         self._urgent = self._begun + sum(job.priority == 0 for job in jobs)
-        batch.queue([job for job in jobs if not self._is_over(job)])
+        batch.queue([job for job in jobs if not self._is_over(job) and not self._is_by_another_way(job)])
         return bool(claimed.jobs)
 
     def _spared(self, jobs: Sequence[Job]) -> Sequence[Job]:
@@ -146,6 +148,18 @@ class LaneSending:
         if self._batch.answered(job):
             over = policy.expired(job.recipients) if job.recipients else policy.suppressed(job.results)
             self._run.results.store(self._batch, job, over)
+        return True
+
+    def _is_by_another_way(self, job: Job) -> bool:
+        """Whether a mail is held, because it may have left by a way of a group that the lane has no more.
+
+        Lanes with several ways ask the guard of each mail themselves.
+        """
+        name = way_in_doubt(job)
+        if not name or may_be_way(self._terms.way, name):
+            return False
+        if self._batch.answered(job):
+            self._run.results.store(self._batch, job, decision_on(job, in_doubt_somewhere(), self._batch))
         return True
 
     def _more(self) -> bool:

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from courriel.errors import UsageError
 from courriel.sandbox.letter import CapturedMessage
+from courriel.sandbox.mailboxes import report_about
 from courriel.sandbox.store.index import FoundMails
 from courriel.sandbox.weather import STAGES
 from courriel.sandbox.web.asked import (
@@ -28,6 +29,9 @@ from courriel.sandbox.web.errors import BadRequest, NotThere
 from courriel.sandbox.web.parts import part_answer
 from courriel.sandbox.web.received import take
 from courriel.sandbox.web.site import ADDRESS, Site
+
+NO_SUCH_USER = "550 5.1.1 no such user"
+"""What the server further on says when nobody has typed anything else."""
 
 
 def list_mails(request: Request) -> Response:
@@ -96,6 +100,16 @@ async def add_mail(request: Request) -> Response:
         take, site, content, sender=query.get("from", ""), recipients=tuple(query.getlist("to"))
     )
     return JSONResponse(short(site, mail), 201)
+
+
+async def return_mail(request: Request) -> Response:
+    """Return one mail to its sender, as a server further on would: `{"reply": "550 5.1.1 …", "recipient": …}`."""
+    site, mail = site_of(request), mail_of(request)
+    body = await body_of(request)
+    if unknown := [*(body.keys() - {"reply", "recipient"})]:
+        raise BadRequest(f"a mail is returned with reply and recipient, and not with {unknown[0][:60]}")
+    report = returned(site, mail, body.get("reply", NO_SUCH_USER), body.get("recipient", ""))
+    return JSONResponse(short(site, report), 201)
 
 
 def mailboxes(request: Request) -> Response:
@@ -272,7 +286,18 @@ def whole(site: Site, mail: CapturedMessage) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def returned(site: Site, mail: CapturedMessage, reply: object, recipient: object) -> CapturedMessage:
+    """The report about a mail, in the mailbox of its sender. Raises BadRequest."""
+    if not isinstance(reply, str) or not isinstance(recipient, str):
+        raise BadRequest("reply and recipient are texts")
+    try:
+        return site.captured.put(*report_about(mail, "sandbox.localhost", reply, recipient))
+    except UsageError as wrong:
+        raise BadRequest(str(wrong)) from None
+
+
 # The steps.
+
 
 _CONDITIONS = frozenset({"search", "query", "to"})
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html.parser import HTMLParser
+from itertools import islice
+
+from courriel.wire.html.references import opening_tags
 
 LONGEST = 600_000
 """Characters of HTML that are checked."""
 MOST_ELEMENTS = 20_000
+MOST_ATTRIBUTES = 60  # of an element
+MOST_SHEETS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,35 +34,17 @@ class Elements:
 
 def elements_of(html: str) -> Elements:
     """Read the elements of HTML; never raises for what is in it."""
-    reader = _Reader()
-    for start in range(0, min(len(html), LONGEST), 50_000):
-        reader.feed(html[start : min(start + 50_000, LONGEST)])
-        if len(reader.found) >= MOST_ELEMENTS:
+    found: list[Element] = []
+    sheets: list[str] = []
+    read = html[:LONGEST]
+    line, counted = 1, 0
+    for tag in opening_tags(read, conditional=False):
+        if len(found) == MOST_ELEMENTS:
             break
-    whole = len(html) <= LONGEST and len(reader.found) < MOST_ELEMENTS
-    return Elements(tuple(reader.found[:MOST_ELEMENTS]), tuple(reader.sheets), whole)
-
-
-# The steps.
-
-
-class _Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.found: list[Element] = []
-        self.sheets: list[str] = []
-        self._in_style = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._in_style = tag == "style"
-        if len(self.found) < MOST_ELEMENTS:
-            attributes = {name: value or "" for name, value in attrs[:60]}
-            self.found.append(Element(tag, attributes, self.getpos()[0]))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "style":
-            self._in_style = False
-
-    def handle_data(self, data: str) -> None:
-        if self._in_style and len(self.sheets) < 500:
-            self.sheets.append(data)
+        line += read.count("\n", counted, tag.start)
+        counted = tag.start
+        attributes = {name: tag.value(name) for name in islice(tag.attributes, MOST_ATTRIBUTES)}
+        found.append(Element(tag.name, attributes, line))
+        if tag.name == "style" and len(sheets) < MOST_SHEETS:
+            sheets.append(read[tag.end : tag.content_end])
+    return Elements(tuple(found), tuple(sheets), len(html) <= LONGEST and len(found) < MOST_ELEMENTS)

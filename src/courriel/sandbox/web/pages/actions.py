@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 
 from courriel import errors
 from courriel.failures import speak
-from courriel.sandbox.web.api.own import remove_found
+from courriel.sandbox.web.api.own import NO_SUCH_USER, remove_found, returned
 from courriel.sandbox.web.asked import mail_of, site_of
 from courriel.sandbox.web.checks.links import one_click_link
 from courriel.sandbox.web.errors import BadRequest, NotThere
@@ -81,6 +81,13 @@ async def pass_on(request: Request) -> Response:
     except errors.CourrielError as refused:
         raise BadRequest(str(refused)) from None
     return PlainTextResponse(f"{reply}\n")
+
+
+async def bounce(request: Request) -> Response:
+    """Return one mail to its sender with the reply that was typed, and go to the report."""
+    form = await fields(request)
+    report = returned(site_of(request), mail_of(request), form.get("reply", "") or NO_SUCH_USER, "")
+    return RedirectResponse(f"/m/{report.number}", 303)
 
 
 async def one_click(request: Request) -> Response:

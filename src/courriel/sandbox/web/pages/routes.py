@@ -27,6 +27,7 @@ PAGES = [
     Route("/m/{number}", inbox.open_mail),
     Route("/m/{number}/remove", actions.remove, methods=["POST"]),
     Route("/m/{number}/unread", actions.unread, methods=["POST"]),
+    Route("/m/{number}/bounce", actions.bounce, methods=["POST"]),
     Route("/m/{number}/pass-on", actions.pass_on, methods=["POST"]),
     Route("/m/{number}/one-click", actions.one_click, methods=["POST"]),
     Route("/remove", actions.remove_all, methods=["POST"]),

@@ -3,7 +3,8 @@ HTTPS connection for requests that must not be doubled: whether a request can ha
 
 The last octet of a request is held back. Before it leaves, the connection is looked at (a server that has hung up, or
 has answered already, got no whole request) and the caller's guard is asked; what fails from then on is in doubt. The
-connection is kept for the next request of the next seconds. `network.https` is for exchanges that may be repeated.
+connection is kept for the next request of the next seconds. `network.https.exchange` is for exchanges that may be
+repeated.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from courriel._dataclass import dataclass, field
 from courriel.model.server import Server
 from courriel.network import forks
 from courriel.network.connecting import blocking as connecting
-from courriel.network.https import HttpsResponse
+from courriel.network.https.exchange import HttpsResponse
 from courriel.network.tls.contexts import client_context, finish
 from courriel.network.translate import overdue, silent, translate
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from courriel.model.submission import EndGuard
 
 _PIECE = 64 * 1024  # octets that are written before the server's answer is looked for again
+_MOST_INTERIM = 10  # answers before the answer; each may have a whole header
 _KEPT = 4.0  # seconds for which a silent connection is used again: some servers close theirs after five
 
 
@@ -211,9 +213,12 @@ class HttpsLine:
         """The response, and whether the connection can be used again."""
         source = _Octets(line, early, until)
         reader = _Reader(source)
-        response = http.client.HTTPResponse(_AsSocket(reader))  # type: ignore[arg-type]
         try:
-            response.begin()
+            response = _begun(reader)
+            for _ in range(_MOST_INTERIM):
+                if not 100 < response.status < 200:
+                    break
+                response = _begun(reader)  # what came was no answer yet (103 Early Hints)
             if source.at_end:
                 raise http.client.HTTPException  # it ended within its header
             body = response.read(longest + 1)
@@ -223,7 +228,10 @@ class HttpsLine:
             # Without "from": frames of http.client are no help.
             raise self._failure(failed, "message", in_doubt=whole) from None
         source.ended = True
-        keep = whole and response.isclosed() and not response.will_close and not reader.peek(1)
+        # The answer to one request must never be taken for that of the next.
+        keep = (
+            whole and response.status >= 200 and response.isclosed() and not response.will_close and not reader.peek(1)
+        )
         url = f"https://{_host_of(self._server)}"
         return HttpsResponse(url, response.status, body, tuple(response.getheaders())), keep
 
@@ -270,6 +278,12 @@ class HttpsLine:
 
 def _host_of(server: Server) -> str:
     return server.host if server.port == 443 and ":" not in server.host else str(server)
+
+
+def _begun(reader: _Reader) -> http.client.HTTPResponse:
+    response = http.client.HTTPResponse(_AsSocket(reader))  # type: ignore[arg-type]
+    response.begin()
+    return response
 
 
 def _close(line: socket.socket | None) -> None:
