@@ -12,9 +12,12 @@ from __future__ import annotations
 import base64
 import html
 import os
+import pty
 import re
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -48,17 +51,36 @@ def main(arguments: list[str]) -> int:
 
 def verdict(language: str) -> str:
     """What the doctor prints of a practice server that plays the failure; its port is written as the usual one."""
-    with Sandbox() as sandbox:
+    with Sandbox(port=free_port()) as sandbox:
         sandbox.play(FAILURE)
         url = f"smtp://ada@127.0.0.1:{sandbox.port}"
         words = [sys.executable, "-m", "courriel", "doctor", url, "--password", "env:MAIL_PASSWORD"]
-        environment = {**os.environ, "COLUMNS": "100", "MAIL_PASSWORD": "an-old-password"}
-        done = subprocess.run(
-            [*words, "--lang", language, "--color", "always"],
-            capture_output=True, text=True, check=False, env=environment,
-        )  # fmt: skip
-        shown = done.stdout.replace(str(sandbox.port), "1025")
+        environment = {**os.environ, "COLUMNS": "98", "MAIL_PASSWORD": "an-old-password"}
+        shown = on_a_terminal([*words, "--lang", language, "--color", "always"], environment)
+        shown = shown.replace(str(sandbox.port), "1025")
     return f"$ courriel doctor smtp://ada@127.0.0.1:1025 --password env:MAIL_PASSWORD\n{shown.rstrip()}"
+
+
+def free_port() -> int:
+    """A free port of four digits, as the usual one has: it is written over in text that is wrapped already."""
+    for port in range(1025, 10_000):
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port of four digits is free")
+
+
+def on_a_terminal(words: list[str], environment: dict[str, str]) -> str:
+    """What a command prints on a terminal, for which it wraps its lines."""
+    ours, its = pty.openpty()
+    with subprocess.Popen(words, stdin=its, stdout=its, stderr=subprocess.DEVNULL, env=environment):
+        os.close(its)
+        printed = b""
+        with suppress(OSError):  # Linux says so at the end of a terminal
+            while piece := os.read(ours, 65536):
+                printed += piece
+    os.close(ours)
+    return printed.decode().replace("\r\n", "\n")
 
 
 def as_html(printed: str) -> str:

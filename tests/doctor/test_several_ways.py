@@ -74,6 +74,17 @@ def test_a_trial_mail_is_sent_by_one_way_only(sandbox: Sandbox) -> None:
     assert sandbox.sessions == []
 
 
+@pytest.mark.parametrize(("language", "said"), [("en", "several ways"), ("fr", "plusieurs voies")])
+def test_several_ways_are_not_corrected_by_the_command(
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str], language: str, said: str
+) -> None:
+    Path("courriel.toml").write_text(f'[profiles.billing]\nurl = "failover({sandbox.url} null:)"\n')
+
+    assert main(["--lang", language, "doctor", "billing", "--fix"]) == 64
+    assert said in capsys.readouterr().err
+    assert sandbox.sessions == []
+
+
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_the_command_shows_each_way_and_writes_all_into_the_report(
     sandbox: Sandbox, capsys: pytest.CaptureFixture[str], language: str

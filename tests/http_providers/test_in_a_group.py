@@ -15,7 +15,7 @@ from courriel import Failover, Outbox, Sandbox, State, errors
 from courriel.session.encoding import IN_SEVEN_BITS, submission_of
 from http_providers.conftest import PROVIDERS, mail
 from inside import forget_shared_groups
-from servers.http_providers import Answer, HttpProviderServer
+from servers.http_providers import Answer, Exchange, HttpProviderServer
 
 Url = Callable[..., str]
 pytestmark = pytest.mark.slow
@@ -111,6 +111,25 @@ def test_a_provider_that_refuses_the_account_or_has_no_time_has_decided_nothing(
     door(f"failover({url('brevo')} {other.url})", tmp_path)
 
     assert (len(server.taken), len(other.letters)) == (0, 1)
+
+
+@pytest.mark.parametrize("kind", ["failover", "roundrobin"])
+def test_a_provider_that_throttles_in_the_middle_loses_and_doubles_none(
+    server: HttpProviderServer, other: Sandbox, url: Url, tmp_path: Path, kind: str
+) -> None:
+    def usual(exchange: Exchange) -> Answer:
+        return exchange.usual()
+
+    server.story = [usual, usual, Answer.json(429, {}, Retry_After="3600"), Answer.json(429, {})]
+    with Outbox(tmp_path / "outbox.db", ways={"billing": f"{kind}({url('mailjet')} {other.url})"}) as outbox:
+        tickets = outbox.put_many([mail(subject=f"Mail {n}") for n in range(20)], via="billing")
+        outbox.run_once()
+        states = {ticket.status for ticket in tickets}
+
+    assert states == {State.SENT}
+    subjects = [taken.mail["Subject"] for taken in server.taken] + [letter.subject for letter in other.letters]
+    assert sorted(subjects) == sorted(f"Mail {n}" for n in range(20))
+    assert len(server.taken) == 2
 
 
 DECIDED = [

@@ -12,6 +12,8 @@ from courriel import InvalidUrl, Message, Notify, ReadyMessage, Return, Route, e
 from courriel._dataclass import replace
 from courriel.delivery.http_providers import brevo, graph, mailjet
 from courriel.delivery.http_providers.transport import HttpTransport
+from courriel.model.content import Content
+from courriel.session.encoding import IN_SEVEN_BITS, submission_of
 from http_providers.conftest import PROVIDERS, mail
 from servers.http_providers import HttpProviderServer
 
@@ -77,6 +79,31 @@ SIGNED = (
 )
 TWO_TEXTS = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n--b\r\n\r\nWorld\r\n--b--\r\n"
 OPEN = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"Bcc: eve@evil.example\r\n", "Bcc"),
+        (b"bCc: bob@example.org\r\n", "Bcc"),
+        (b"X-A:\rBcc: eve@evil.example\r\n", "for certain"),
+        (b"X-A:\nBcc: eve@evil.example\r\n", "for certain"),
+        (b"X-A: \0\r\n", "for certain"),
+    ],
+)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_hidden_field_of_a_submission_brings_no_recipient(
+    server: HttpProviderServer, connect: Connect, provider: str, line: bytes, said: str
+) -> None:
+    """A message of ours has no Bcc; a submission that a program makes has what it was given, and Graph reads it."""
+    usual = submission_of(mail(), IN_SEVEN_BITS)
+    octets = line + bytes(usual.content)
+
+    with pytest.raises(errors.NotSupported, match=said):
+        connect(provider).submit(replace(usual, content=Content((octets,), len(octets))))
+
+    assert server.heard == []
+
 
 TAKEN_APART: list[tuple[str, object, str]] = [
     ("brevo", mail(html=""), "no HTML"),

@@ -15,10 +15,11 @@ import pytest
 from courriel import Outbox, State, Ticket
 from http_providers import dying
 from http_providers.conftest import PROVIDERS, mail
-from inside import bell_of
+from inside import bell_of, forget_shared_groups
 from outbox.conftest import engine, outbox, place
 from servers.fixtures import postgres
 from servers.http_providers import Answer, Exchange, HttpProviderServer
+from session.stranger import Phone, stranger
 
 __all__ = ["engine", "outbox", "place", "postgres"]
 
@@ -173,3 +174,58 @@ def test_a_worker_is_killed_by_the_moment_of_its_request(
         assert ticket.status is State.SENT or (ticket.info.unsure and not server.taken)
     else:
         assert (ticket.status, ticket.info.unsure, len(server.taken)) == (State.HELD, True, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["refused by the first", "taken by the second"])
+def test_a_worker_is_killed_between_a_provider_and_a_server(
+    server: HttpProviderServer, outbox: Outbox, place: str, tmp_path: Path, url: Url, moment: str
+) -> None:
+    """The first way gets its key with the mail, which is marked when it refuses: then the second one is stored."""
+    worker: list[subprocess.Popen[bytes]] = []
+
+    def kill() -> None:
+        worker[0].send_signal(signal.SIGKILL)
+        worker[0].wait(20)
+
+    def refuse(_exchange: Exchange) -> Answer:
+        if moment == "refused by the first":
+            kill()
+        return Answer(401, b"{}")
+
+    def take(phone: Phone) -> None:
+        for line in ("220 ready", "250 first", "250 ok", "250 ok"):
+            phone.ask(line)
+        phone.say("354 go on")
+        phone.receive_content()
+        kill()
+
+    def busy(phone: Phone) -> None:
+        phone.say("421 too busy")
+
+    folder = tmp_path / "config" / "courriel"
+    folder.mkdir(parents=True)
+    with stranger(*([take] if moment == "taken by the second" else []), busy) as second:
+        ways = f"{url('mailjet')} smtp://127.0.0.1:{second.port}?tls=none&timeout=5&chunking=0"
+        (folder / "courriel.toml").write_text(f'[profiles.billing]\nurl = "failover({ways})?retry=0.001"\n')
+        ticket = outbox.put(mail(), via="billing")
+        server.story = [refuse]
+        tests = str(Path(dying.__file__).parent.parent)
+        worker.append(subprocess.Popen([sys.executable, dying.__file__, place], env=os.environ | {"PYTHONPATH": tests}))
+        died = worker[0].wait(30)
+        if moment == "refused by the first":
+            finish(outbox, ticket)
+        else:
+            ends = time.monotonic() + 20
+            while not ticket.info.why.startswith("this mail may have left by 127.0.0.1"):
+                assert time.monotonic() < ends, ticket.info
+                outbox.resume("billing")
+                ticket.retry_now()
+                outbox.run_once()
+        forget_shared_groups()
+
+    assert died == -signal.SIGKILL
+    if moment == "refused by the first":
+        assert (ticket.status, len(server.taken), len(second.phones)) == (State.SENT, 1, 0)
+    else:
+        assert (ticket.status, ticket.info.unsure, server.taken) == (State.READY, 1, [])

@@ -115,8 +115,8 @@ class Invitation:
     def update(self, **changes: Any) -> Invitation:
         """The invitation with these values changed, and a higher SEQUENCE, so that calendars take it for newer.
 
-        `end` and `duration` stay as they were given: an event that is moved by `start` must get a new `end`. Raises
-        InvalidMessage when `key` or `organizer` would change, which would be another event.
+        A `duration` stays as it was given; an `end` that was given must come anew with another `start`. Raises
+        InvalidMessage when it does not, and when `key` or `organizer` would change, which would be another event.
         """
         for name in ("key", "organizer", "sender"):
             if name in changes and changes[name] != self._given[name]:
@@ -126,6 +126,9 @@ class Invitation:
         if isinstance(sequence := changes.get("sequence"), int) and sequence <= self.sequence:
             raise refusal("sequence", f"a number above {self.sequence}, or calendars take the update for an old one")
         given = dict(self._given)
+        moved = "start" in changes and changes["start"] != given["start"]
+        if moved and given["end"] is not None and not {"end", "duration"} & changes.keys():
+            raise refusal("end", "the start was moved, and the end was given: give the new one, or duration")
         if "end" in changes:
             given["duration"] = None
         elif "duration" in changes:

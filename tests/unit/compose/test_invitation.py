@@ -78,6 +78,20 @@ def test_updates_and_the_cancellation_are_the_same_event_with_a_higher_sequence(
         cancelled.update(location="x")
 
 
+def test_an_end_that_was_given_does_not_stay_when_the_start_is_moved() -> None:
+    """Moved to the morning, a meeting of an hour had six."""
+    with_end = Invitation(**FIELDS | {"duration": None, "end": START + timedelta(hours=1)})
+    earlier = START - timedelta(hours=5)
+
+    with pytest.raises(InvalidMessage, match="end: the start was moved"):
+        with_end.update(start=earlier)
+
+    assert with_end.update(start=START, location="x").end == with_end.end
+    assert with_end.update(start=earlier, end=earlier + timedelta(hours=1)).start == earlier
+    assert with_end.update(start=earlier, duration=timedelta(hours=1)).end == earlier + timedelta(hours=1)
+    assert Invitation(**FIELDS).update(start=earlier).end == earlier + timedelta(hours=1)
+
+
 def test_the_same_key_is_the_same_event_in_another_process_and_another_key_or_organiser_is_not() -> None:
     uid = Invitation(**FIELDS).uid
 

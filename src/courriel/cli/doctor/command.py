@@ -131,6 +131,13 @@ def command(
         raise click.UsageError(
             say("--fix corrige un profil : donnez son nom", "--fix corrects a profile: give its name")
         )
+    if fix and meant.route is not None and meant.route.ways:
+        raise click.UsageError(
+            say(
+                "--fix corrige l'URL d'un serveur, et ce profil a plusieurs voies : corrigez-les dans son fichier",
+                "--fix corrects the URL of one server, and this profile has several ways: correct them in its file",
+            )
+        )
     wishes = Wishes(
         sender or "",
         recipient or "",

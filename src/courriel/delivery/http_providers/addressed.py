@@ -49,6 +49,9 @@ class MailHeader:
         self._title = title
         self.header: Header
         self.header, self.body = read_header(octets, 0, _no_boundary, self._defects.append)
+        lines = bytes(octets[: self.body]).replace(b"\r\n", b"")
+        if b"\r" in lines or b"\n" in lines or b"\0" in lines:
+            self._defects.append("a line end that is none, or a NUL, where another reader may see one more field")
 
     def people(self, name: str) -> tuple[Person, ...]:
         """Names and addresses of all fields of this name. Raises NotSupported for one that is no address."""
@@ -80,6 +83,8 @@ def addressed(submission: Submission, header: MailHeader, title: str) -> Address
     to, cc = header.people("to"), header.people("cc")
     wanted = {_key(address): address for address in submission.envelope.recipients}
     shown = _keys(to + cc)
+    if header.people("bcc"):
+        raise cannot(title, "a field Bcc stands in it, and the mail would go there too", "envelope")
     stranger = next((spec for key, spec in shown.items() if key not in wanted), "")
     if stranger:
         raise cannot(

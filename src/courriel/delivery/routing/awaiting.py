@@ -140,7 +140,7 @@ class _AsyncGroup(WayGroup[_AsyncWay]):
             if not isinstance(each, str | Route | Server) and any(each is other for other in ways[:place]):
                 raise errors.UsageError(f"{word}: the same transport stands twice", stage="compose")
         self._ways = tuple(_AsyncWay(each, word) for each in ways)
-        self._choice = self.choice_among(self._ways, retry, health)
+        self._choice = self._choice_among(self._ways, retry, health)
 
     @property
     def parallel(self) -> int:

@@ -156,7 +156,7 @@ class _Group(_Sending, WayGroup[Way]):
         health: WayHealth | None = None,
     ) -> None:
         found = ways_of(ways, type(self).__name__, _Sessions())
-        super().__init__(found, self.choice_among(found, retry, health))
+        super().__init__(found, self._choice_among(found, retry, health))
 
     @property
     def silence_limit(self) -> float:

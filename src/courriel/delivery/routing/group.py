@@ -39,7 +39,7 @@ class WayGroup(Generic[AnyWay]):
     _choice: Choice
 
     @classmethod
-    def choice_among(cls, ways: Sequence[AnyWay], retry: float, health: WayHealth | None) -> Choice:
+    def _choice_among(cls, ways: Sequence[AnyWay], retry: float, health: WayHealth | None) -> Choice:
         """Choice among the ways, one of which rests for `retry` seconds once it failed. Raises UsageError."""
         if not 0 < retry <= 86_400:
             raise errors.UsageError(f"retry: seconds, up to a day, not {retry!r}", stage="compose")
