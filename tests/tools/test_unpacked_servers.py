@@ -116,7 +116,7 @@ def test_a_server_that_cannot_be_fetched_is_named_and_keeps_no_other_away(checko
 def test_list_changes_nothing(checkout: Checkout) -> None:
     result = checkout.run("--list")
 
-    assert result.stdout.split() == ["exim", "opensmtpd", "courier", "cyrus", "npm"]
+    assert result.stdout.split() == ["exim", "opensmtpd", "sendmail", "courier", "cyrus", "npm"]
     assert not (checkout.folder / ".servers").exists()
 
 
