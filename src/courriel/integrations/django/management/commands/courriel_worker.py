@@ -74,7 +74,8 @@ class Command(BaseCommand):
 
         def tell(ticket: Ticket) -> None:
             info = ticket.info
-            said = [f"{name}: {reply}" for name, reply in info.refused.items()] or [", ".join(info.recipients), info.why]
-            self.stderr.write("; ".join([f"{what} ({info.id})", *filter(None, said)]))
+            refused = [f"{name}: {reply}" for name, reply in info.refused.items()]
+            said = refused or [", ".join(info.recipients), *filter(None, [info.why])]
+            self.stderr.write("; ".join([f"{what} ({info.id})", *said]))
 
         return tell
