@@ -17,9 +17,10 @@ def works(command: Callable[[], Sequence[str]]) -> dict[str, Work]:
     """The work of a server that this command starts; it says its port, and ends when its input does."""
 
     def serve_smtp(job: Job) -> dict[str, float]:
-        """One mail after the other in one session, 4 kB each."""
+        """One mail after the other in one session, of 4 kB, or with a body of so many `octets`."""
+        padding = b"%s\r\n" % (b"=" * 76) * (int(job.options.get("octets", "0")) // 78)
         with Listener(command(), None) as server, Client(server.port) as client:
-            letters = [job.material.letter(number) for number in range(1, job.count + 1)]
+            letters = (job.material.letter(number) + padding for number in range(1, job.count + 1))
             used, begun = server.core_seconds(), time.perf_counter()
             for letter in letters:
                 client.send(letter)

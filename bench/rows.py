@@ -239,6 +239,16 @@ def rows(material: Material, folder: Path) -> list[Row]:
             most=LETTERS,
         ),
         Row(
+            "smtp served, 1 MB",
+            "the practice server with its page: mails of 1 MB in one session, core time of the server",
+            "serve-smtp",
+            "",
+            (Rival("aiosmtpd", 3),),
+            unit="mails/s",
+            most=200,
+            options={"octets": "1000000"},
+        ),
+        Row(
             "sessions",
             "open, STARTTLS, AUTH, send, close",
             "session",
