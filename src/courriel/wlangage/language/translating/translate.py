@@ -11,8 +11,11 @@ from courriel.wlangage.language.syntax.words import folded
 from courriel.wlangage.language.translating import static_types
 from courriel.wlangage.language.translating.code import quoted
 from courriel.wlangage.language.translating.expressions import ExpressionTranslator
+from courriel.wlangage.language.translating.known_values import KnownValues
 from courriel.wlangage.language.translating.layout import Layout
 from courriel.wlangage.language.translating.names import Names
+from courriel.wlangage.language.translating.session_statements import IMPORTED, RESERVED
+from courriel.wlangage.language.translating.sessions import with_sessions
 from courriel.wlangage.language.translating.statements import StatementTranslator
 from courriel.wlangage.language.translating.static_types import Declared
 
@@ -29,6 +32,7 @@ class _Translation:
     """One translation."""
 
     def __init__(self, program: Program, given: dict[str, object]) -> None:
+        program = _with_sessions(program, given)
         self._program = program
         self._given = given
         self._layout = Layout(program)
@@ -110,10 +114,24 @@ class _Translation:
             lines.append(f"from dataclasses import {'dataclass, field' if 'field' in needs else 'dataclass'}")
         if "Decimal" in needs:
             lines.append("from decimal import Decimal")
-        if needs:
+        if {"dataclass", "field", "Decimal"} & needs:
             lines.append("")
+        if IMPORTED & needs:
+            lines.append(f"from courriel import {', '.join(sorted(IMPORTED & needs))}")
         lines += ["from courriel.wlangage import *", "from courriel.wlangage import program as wl", "", ""]
         return "\n".join(lines) + "\n"
+
+
+def _with_sessions(program: Program, given: dict[str, object]) -> Program:
+    """The program with those of its sessions that Python can open by `with`."""
+    tree = [program.procedures, program.launch]
+    procedures = {folded(each.name): each for each in walk(tree) if isinstance(each, Procedure)}
+    structures = {folded(each.name): each for each in walk(tree) if isinstance(each, StructureDeclaration)}
+    if RESERVED & structures.keys():
+        return program
+    _, boxed = _references(procedures, tree)
+    bodies = [program.launch, *(each.body for each in program.procedures)]
+    return with_sessions(program, procedures, KnownValues(bodies, tree, boxed, given, structures))
 
 
 _TAIL = """
