@@ -10,9 +10,11 @@ from collections.abc import Callable
 
 import pytest
 
+from courriel.wlangage import program as wl
 from courriel.wlangage.language.checking import check
 from courriel.wlangage.language.syntax.program import read_program
 from courriel.wlangage.language.translating.translate import translate
+from courriel.wlangage.problem import ErreurWLangage
 from wlangage.post_office import PostOffice
 from wlangage.stage import Stage
 
@@ -20,6 +22,7 @@ OPEN = 'EmailOuvreSessionSMTP("ada", "secret", "smtp.example.org", 587, Faux, em
 MAIL = """
     Email.Expéditeur = "ada@example.org"
     Email.Destinataire = "bob@example.org"
+    Email.Cc = "dan@example.org"
     Email.Sujet = "Essai"
     Email.Message = "corps"
 """
@@ -295,3 +298,8 @@ def test_programs_of_another_shape_keep_their_calls(program: str) -> None:
 
 def test_the_shape_that_the_others_lack() -> None:
     assert "wl.SmtpSession" in translated(BLOCK)
+
+
+def test_an_error_of_the_program_is_not_kept_as_that_of_a_session() -> None:
+    with pytest.raises(ErreurWLangage):
+        wl.failed(ErreurWLangage("faux", "wrong"))

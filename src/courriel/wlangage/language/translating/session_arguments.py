@@ -9,7 +9,6 @@ from courriel.errors import CourrielError
 from courriel.wlangage.language.syntax.nodes import Expression
 from courriel.wlangage.language.translating.known_values import KnownValues
 from courriel.wlangage.language.translating.session_nodes import Opening
-from courriel.wlangage.opening.by_setting import profile_of
 from courriel.wlangage.structures.constants import SessionOption
 
 _USUAL_PORT = 25
@@ -45,7 +44,7 @@ def opening_of(arguments: Sequence[Expression | None], known: KnownValues) -> Op
     if not (isinstance(host, str) and _is_port(port) and isinstance(mode, int) and mode == 0 and _is_option(option)):
         return None
     number = int(port)  # type: ignore[call-overload]
-    if profile_of(host) is not None or not _is_server(host, number):
+    if not _is_server(host, number):
         return None
     security = _SECURITY[SessionOption(option)]  # type: ignore[arg-type]
     name = given[0]
@@ -72,7 +71,7 @@ def _is_option(value: object) -> bool:
 
 
 def _is_server(host: str, port: int) -> bool:
-    """Whether a Server takes them as they are."""
+    """Whether a Server takes them as they are; the name of a profile has a colon, and is no host."""
     from courriel import Server
 
     try:
