@@ -166,4 +166,7 @@ def test_translation_keeps_comments_and_needs_no_parser(stage: Stage) -> None:
         "Envoie l'email",
     ):
         assert comment in said
+    # In their places, though the procedures come from another file with lines of its own.
+    assert "    EmailChangeTimeOut(10)  # 10 secondes pour le time out\n" in code
+    assert "# Ce que la page appelle sans le montrer.\ndef Initialise_Email() -> None:\n    EmailRAZ()\n" in code
     assert "lark" not in code

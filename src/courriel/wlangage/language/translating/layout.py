@@ -21,6 +21,19 @@ class Layout:
         self.depth = 0
         self._source = program.lines
         self._comments = list(program.comments)[::-1]
+        self._others: dict[int, list[Comment]] = {}
+
+    @contextmanager
+    def reading(self, other: Program | None) -> Generator[None]:
+        """Take lines and comments from another program, where the last time left off; None for this one."""
+        if other is None:
+            yield
+            return
+        own = self._source, self._comments
+        self._source = other.lines
+        self._comments = self._others.setdefault(id(other), list(other.comments)[::-1])
+        yield
+        self._source, self._comments = own
 
     def write(self, text: str) -> None:
         """Write a line, or several of one statement."""

@@ -53,10 +53,12 @@ class _Translation:
         types = self._global_types()
         used = self._globals_in_procedures()
         # In the order of the source, so that comments stand before what they stood before.
-        for procedure in self._procedures.values():
-            self._layout.reach(procedure.place.line, blank=False)
-            assigned = [self._names.declare(name) for key, name in used.items() if _assigned_in(procedure, key)]
-            self._statements.procedure(procedure, types, assigned)
+        homes = {key: other for other, added, _ in self._program.others for key in added}
+        for key, procedure in self._procedures.items():
+            assigned = [self._names.declare(name) for each, name in used.items() if _assigned_in(procedure, each)]
+            with self._layout.reading(homes.get(key)):
+                self._layout.reach(procedure.place.line, blank=False)
+                self._statements.procedure(procedure, types, assigned)
             self._space(2)
         self._main(used)
         return self._head(title) + "\n".join(self._layout.lines).rstrip() + _TAIL
@@ -71,7 +73,13 @@ class _Translation:
         for name, value in self._given.items():
             self._expressions.types[folded(name)] = Declared("str", '""')
             self._layout.write(f"{self._names.declare(name)} = {quoted(str(value))}")
-        self._statements.block(self._program.launch)
+        launch = self._program.launch
+        for other, _, variables in self._program.others:
+            if variables:
+                with self._layout.reading(other):
+                    self._statements.block(launch[:variables])
+            launch = launch[variables:]
+        self._statements.block(launch)
         self._layout.rest()
         self._layout.depth -= 1
 
