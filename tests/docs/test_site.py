@@ -21,6 +21,11 @@ from courriel.delivery.urls import providers, schemes
 from courriel.wlangage.structures.names import TABLE
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tools/book"))
+
+from search import EnglishWithNumbers, FrenchWithNumbers  # noqa: E402 - the site's own
+from staging import french_spaces  # noqa: E402
+
 LANGUAGES = ["en", "fr"]
 SECONDS = 600
 _LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]+)")
@@ -64,8 +69,32 @@ def test_every_failure_and_provider_has_a_page(source: Path) -> None:
 def test_a_failure_is_found_by_the_text_that_people_paste(source: Path) -> None:
     page = (source / "reference/failures/GMAIL-BAD-CREDENTIALS.md").read_text("utf-8")
 
-    assert "# 535-5.7.8 Username and Password not accepted" in page
+    assert "\n# 535-5.7.8 Username and Password not accepted. For more information, go to\n" in page
     assert "courriel sandbox --play GMAIL-BAD-CREDENTIALS" in page
+
+
+@pytest.mark.slow
+def test_a_field_of_an_error_is_told_by_its_type_and_not_by_the_docstring_of_its_value(source: Path) -> None:
+    page = (source / "reference/exceptions/AuthenticationRefused.md").read_text("utf-8")
+
+    assert "## AuthenticationRefused.tried\n\n`tuple[str, ...]`\n" in page
+    assert "immutable sequence" not in page
+
+
+def test_french_spaces_do_not_break_outside_of_code_and_headings() -> None:
+    text = "# Titre : oui\n\nUn mot : `a : b` ; « fin » !\n\n```sh\na : b\n```\n"
+
+    assert french_spaces(text) == (
+        "# Titre : oui\n\nUn mot\u00a0: `a : b`\u00a0; «\u00a0fin\u00a0»\u00a0!\n\n```sh\na : b\n```\n"
+    )
+
+
+@pytest.mark.parametrize("language", [EnglishWithNumbers, FrenchWithNumbers])
+def test_numbers_are_in_the_index_of_the_search(language: type[EnglishWithNumbers]) -> None:
+    search = language({})
+
+    assert search.word_filter("535")
+    assert not search.word_filter("the" if language is EnglishWithNumbers else "les")
 
 
 @pytest.mark.slow

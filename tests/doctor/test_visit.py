@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -577,3 +578,15 @@ def test_a_way_that_signs_has_the_keys_of_its_selectors_looked_up(
     look("billing", sender="ada@other.example", login=False)
 
     assert seen == [("s1", "e1"), ()]
+
+
+@pytest.mark.slow
+def test_without_the_extra_it_is_to_be_installed_and_not_to_be_waited_for(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "dns", None)
+
+    found = look(sandbox.url, sender="ada@example.org")
+
+    assert (found.ok, found.closing.en) == (True, "install what is named above; nothing was sent.")
+    assert 'pip install "courriel[doctor]"' in found.domain_steps[0].finding.en

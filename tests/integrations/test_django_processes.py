@@ -46,12 +46,16 @@ class Project:
 
     def manage(self, *arguments: str) -> str:
         """What `manage.py` says to this."""
+        return self.run(*arguments).stdout
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A run of `manage.py` that succeeded."""
         run = subprocess.run(
             [sys.executable, str(INSIDE / "manage.py"), *arguments],
             env=self.environment, capture_output=True, text=True, check=False, timeout=100,
         )  # fmt: skip
         assert run.returncode == 0, run.stdout + run.stderr
-        return run.stdout
+        return run
 
     def send(self, subject: str) -> None:
         """Send a mail by the mailer of the project."""
@@ -189,6 +193,20 @@ def test_the_command_speaks_french(sandbox: Sandbox, tmp_path: Path) -> None:
     project.environment["SHOP_LANGUAGE"] = "fr"
 
     assert "courriels essayés : 0" in project.manage("courriel_worker", "--once")
+
+
+def test_a_refused_mail_is_told_where_cron_mails_it(sandbox: Sandbox, tmp_path: Path) -> None:
+    """On standard error, so that `--once >/dev/null` in a crontab is silent but for what did not arrive."""
+    project = Project(tmp_path, sandbox.url, outbox=True)
+    sandbox.answer("recipient", "550 5.1.1 no such user", times=1)
+    project.send("refused")
+    project.send("taken")
+
+    ran = project.run("courriel_worker", "--once")
+
+    assert "mails tried: 2" in ran.stdout
+    assert ran.stderr.count("Not sent (") == 1
+    assert "550 5.1.1 no such user" in ran.stderr
 
 
 def test_without_an_outbox_the_worker_says_so(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_each_server_is_unpacked_with_the_libraries_it_lacks(checkout: Checkout)
 
     assert result.returncode == 0
     downloads = [call for call in checkout.calls("apt-get") if " download " in call]
-    assert len(downloads) == 4
+    assert len(downloads) == 5
     assert all(call.endswith(" libx") for call in downloads)
     unpacked = checkout.folder / ".servers" / "debian" / "exim"
     assert (unpacked / "usr" / "bin" / "exim4").exists()
@@ -116,7 +116,7 @@ def test_a_server_that_cannot_be_fetched_is_named_and_keeps_no_other_away(checko
 def test_list_changes_nothing(checkout: Checkout) -> None:
     result = checkout.run("--list")
 
-    assert result.stdout.split() == ["exim", "opensmtpd", "courier", "cyrus", "npm"]
+    assert result.stdout.split() == ["exim", "opensmtpd", "sendmail", "courier", "cyrus", "npm"]
     assert not (checkout.folder / ".servers").exists()
 
 

@@ -158,6 +158,8 @@ class Examination:
             return Text(f"{sent.fr} ; prenez {self.corrected}", f"{sent.en}; use {self.corrected}")
         if not self.ok:
             todo = Text("à corriger comme indiqué ci-dessus", "to be corrected as said above")
+        elif any(step.failure == "EXTRA-MISSING" for step in self.domain_steps):
+            todo = Text("installez ce qui est nommé ci-dessus", "install what is named above")
         elif self._domain_is_unknown:
             todo = Text("examinez le domaine plus tard", "examine the domain again later")
         elif self._server_is_unknown:

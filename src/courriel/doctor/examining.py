@@ -247,5 +247,5 @@ def _domain_steps(domain: str, selectors: Sequence[str], ask: NameService | None
         asked = ask or NameService()
     except errors.MissingExtra as missing:
         sentence = in_both(missing.detail)
-        return [Step("mx", "unknown", sentence)]
+        return [Step("mx", "unknown", sentence, failure="EXTRA-MISSING")]
     return list(records_of(domain, selectors, asked, fetch_policy))

@@ -170,3 +170,15 @@ def test_each_part_is_looked_for_once() -> None:
     sentences.parts_between(Counted(": " * 900), words)
 
     assert reads <= len(words)
+
+
+@pytest.mark.parametrize(
+    ("english", "expected"),
+    [
+        ("keys: it is not a regular file", "keys : ce n'est pas un fichier ordinaire"),
+        ("sender: a text, not int", "sender : un texte ; reçu : int"),
+    ],
+)
+def test_the_name_of_a_file_or_a_parameter_is_not_translated(english: str, expected: str) -> None:
+    """Also when it is a word of the catalogue."""
+    assert french(english) == expected

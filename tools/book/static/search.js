@@ -1,6 +1,6 @@
 /*
  * What people paste has words that no page has: their server, their address, a time. Sphinx finds nothing then, since it
- * wants every word in one page. Here the pages with most of the rarest words come instead; and a query of nothing but
+ * wants every word in one page. Here the pages with most of the rarest words come instead, those in titles first; and a query of nothing but
  * numbers (535, 5.7.1) is looked up as such.
  */
 "use strict";
@@ -25,7 +25,8 @@
     for (const term of terms) {
       const pages = new Map(perform(term, new Set([term]), excluded, ...others).map((result) => [result[0], result]));
       for (const [page, result] of pages) {
-        const weight = (found.get(page)?.weight ?? 0) + 1 / (5 + pages.size);
+        const inTitle = Search._index.titles[Search._index.docnames.indexOf(page)]?.toLowerCase().includes(term) ? 5 : 1;
+        const weight = (found.get(page)?.weight ?? 0) + inTitle / (5 + pages.size);
         found.set(page, { result, weight });
       }
     }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from courriel import errors
+from courriel import Ticket, errors
 from courriel.integrations.django.words import pair
 from courriel.integrations.django.worker import opened_outbox, the_outbox
 
@@ -51,6 +52,8 @@ class Command(BaseCommand):
             using, mailers = the_outbox(options["database"])
             with opened_outbox(using, mailers) as outbox:
                 names = ", ".join(mailers)
+                outbox.on("failed", self._teller(pair("Not sent", "Non envoyé")))
+                outbox.on("unsure", self._teller(pair("In doubt", "Dans le doute")))
                 if options["once"]:
                     tried = outbox.run_once(lanes=list(mailers), for_seconds=options["for_seconds"])
                     self.stdout.write(str(pair("mails tried: {}", "courriels essayés : {}")).format(tried))
@@ -63,3 +66,16 @@ class Command(BaseCommand):
             raise CommandError("\n".join([str(failed), *getattr(failed, "__notes__", ())])) from failed
         ended = pair("Stopped; {} mails are in doubt.", "Arrêté ; {} courriels sont incertains.")
         self.stdout.write(str(ended).format(unsure))
+
+    # The steps.
+
+    def _teller(self, what: object) -> Callable[[Ticket], None]:
+        """A listener that prints a mail which may not have arrived as an error: its recipients, the servers' words."""
+
+        def tell(ticket: Ticket) -> None:
+            info = ticket.info
+            refused = [f"{name}: {reply}" for name, reply in info.refused.items()]
+            said = refused or [", ".join(info.recipients), *filter(None, [info.why])]
+            self.stderr.write("; ".join([f"{what} ({info.id})", *said]))
+
+        return tell
