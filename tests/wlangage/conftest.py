@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from courriel import errors, failures
 from courriel.wlangage.program_state import _context, program_state
 from courriel.wlangage.spool import spool
 from wlangage.post_office import Authority, PostOffice
+from wlangage.stage import PROGRAMS, Reach, Stage
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +61,27 @@ def reach(monkeypatch: pytest.MonkeyPatch) -> Any:
         roads[host, port] = office
 
     return lead
+
+
+@pytest.fixture
+def stage(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch, reach: Reach, believed: Authority
+) -> Iterator[Stage]:
+    """A stage; `smtp.example.org` speaks STARTTLS at 587, TLS at 465 and clear text at 25."""
+    folder = tmp_path / "programs"
+    shutil.copytree(PROGRAMS, folder)
+    monkeypatch.setenv("COURRIEL_OUTBOX", str(tmp_path / "outbox.db"))
+    with ExitStack() as open_offices:
+        offices = []
+        for port, security in ((587, "starttls"), (465, "tls"), (25, "none")):
+            office = PostOffice(
+                security=security,
+                context=believed.server("smtp.example.org") if security != "none" else None,
+                users={"ada": "secret", "compta@example.org": "secret"},
+            )
+            offices.append(open_offices.enter_context(office.open()))
+            reach("smtp.example.org", port, office)
+        yield Stage(folder, capsys, monkeypatch, offices)
 
 
 @pytest.fixture(autouse=True)

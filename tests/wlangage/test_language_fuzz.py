@@ -23,7 +23,7 @@ from courriel.wlangage.problem import ErreurWLangage
 from courriel.wlangage.program_state import program_state
 from fast_part import examples
 from wlangage.running import ran
-from wlangage.test_programs import PROGRAMS
+from wlangage.stage import PROGRAMS
 
 TEXTS = [path.read_text("utf-8") for path in sorted(PROGRAMS.glob("*.wl"))]
 WORDS = [*(word.upper() for word in KEYWORDS), "x", "s", "Email", "Sujet", "1", "2.5", '"a"', '"a""b"', "RC", "Trace"]

@@ -6,110 +6,17 @@ Each program stands in `programs/`. Host names are the programs' own: in this pr
 from __future__ import annotations
 
 import re
-import shutil
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
-from email import message_from_bytes, policy
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from courriel.cli.main import main
 from wlangage.post_office import Authority, PostOffice
-
-PROGRAMS = Path(__file__).with_name("programs")
-Reach = Callable[[str, int, PostOffice], None]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run leaves behind."""
-
-    status: int
-    out: list[str]
-    err: list[str]
-    mails: list[tuple[str, list[str], EmailMessage]]
-
-    def comparable(self) -> tuple[object, ...]:
-        """Everything but what differs by nature: identifiers, times, boundaries."""
-        mails = [(sender, recipients, str(mail["Subject"]), _parts(mail)) for sender, recipients, mail in self.mails]
-        return self.status, self.out, self.err, mails
-
-
-def _parts(mail: EmailMessage) -> list[tuple[str, str | None, object]]:
-    leaves = [part for part in mail.walk() if not part.is_multipart()]
-    return [(part.get_content_type(), part.get_filename(), part.get_content()) for part in leaves]
-
-
-@dataclass
-class Stage:
-    """A folder with a program's files, and the servers it knows."""
-
-    folder: Path
-    capsys: Any
-    monkeypatch: pytest.MonkeyPatch
-    offices: list[PostOffice]
-
-    def run(self, name: str, *options: str) -> Result:
-        """Run it by the command."""
-        status = main(["wlangage", "run", str(self.folder / name), "--lang", "fr", *options])
-        return self._result(status)
-
-    def run_translated(self, name: str, *options: str) -> Result:
-        """Translate it, and run the Python."""
-        assert main(["wlangage", "translate", str(self.folder / name), "--lang", "fr", *options]) == 0
-        code = self.capsys.readouterr().out
-        file = self.folder / f"{Path(name).stem}.py"
-        file.write_text(code, encoding="utf-8")
-        self.monkeypatch.setattr(sys, "argv", [str(file)])
-        self.monkeypatch.chdir(self.folder)
-        with pytest.raises(SystemExit) as ended:
-            exec(compile(code, str(file), "exec"), {"__name__": "__main__"})
-        return self._result(int(ended.value.code or 0))
-
-    def both(self, name: str, *options: str) -> Result:
-        """Run it both ways; both must leave the same behind. Options after `--only-run` are for `run`."""
-        translating = [each for each in options if not each.startswith(("--via=", "--answer="))]
-        ran = self.run(name, *options)
-        translated = self.run_translated(name, *translating)
-        assert translated.comparable() == ran.comparable()
-        return ran
-
-    def _result(self, status: int) -> Result:
-        shown = self.capsys.readouterr()
-        mails = [
-            (letter.sender, letter.recipients, message_from_bytes(letter.raw, policy=policy.default))
-            for office in self.offices for letter in office.letters
-        ]  # fmt: skip
-        for office in self.offices:
-            office.letters.clear()
-        return Result(status, shown.out.splitlines(), shown.err.splitlines(), mails)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def stage(
-    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch, reach: Reach, believed: Authority
-) -> Iterator[Stage]:
-    """A stage; `smtp.example.org` speaks STARTTLS at 587, TLS at 465 and clear text at 25."""
-    folder = tmp_path / "programs"
-    shutil.copytree(PROGRAMS, folder)
-    monkeypatch.setenv("COURRIEL_OUTBOX", str(tmp_path / "outbox.db"))
-    with ExitStack() as open_offices:
-        offices = []
-        for port, security in ((587, "starttls"), (465, "tls"), (25, "none")):
-            office = PostOffice(
-                security=security,
-                context=believed.server("smtp.example.org") if security != "none" else None,
-                users={"ada": "secret", "compta@example.org": "secret"},
-            )
-            offices.append(open_offices.enter_context(office.open()))
-            reach("smtp.example.org", port, office)
-        yield Stage(folder, capsys, monkeypatch, offices)
+from wlangage.stage import Reach, Stage
 
 
 def text_of(mail: EmailMessage) -> str:
@@ -259,4 +166,7 @@ def test_translation_keeps_comments_and_needs_no_parser(stage: Stage) -> None:
         "Envoie l'email",
     ):
         assert comment in said
+    # In their places, though the procedures come from another file with lines of its own.
+    assert "    EmailChangeTimeOut(10)  # 10 secondes pour le time out\n" in code
+    assert "# Ce que la page appelle sans le montrer.\ndef Initialise_Email() -> None:\n    EmailRAZ()\n" in code
     assert "lark" not in code

@@ -4,6 +4,7 @@
     wl.text(x) …          conversions and operators, as the WLangage has them
     wl.Majuscule(s) …     the standard functions, under their French and English names
     wl.array(str)         arrays with places from 1
+    wl.SmtpSession(…)     sessions of `courriel`, opened as the WLangage does
 
 It needs no parser: `lark` is only for reading programs.
 """
@@ -45,6 +46,7 @@ from courriel.wlangage.language.values.operations import (
     to_number,
     to_text,
 )
+from courriel.wlangage.open_session import NotOpened, SmtpSession, failed, login, message
 from courriel.wlangage.problem import ErreurWLangage
 from courriel.wlangage.program_state import program_state
 from courriel.wlangage.structures.names import unaccented
@@ -235,8 +237,8 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "SharedVariable", "add", "alike", "anything", "array", "as_date", "associative", "between", "calculate", "compare",
-    "copied", "counted", "date", "equal", "integer", "less", "lines", "method", "moment", "money", "moved", "number",
-    "octets", "part", "parts", "read", "real", "rows", "run", "subtract", "text", "time", "true", "with_date_part",
-    "with_part", "write",
+    "NotOpened", "SharedVariable", "SmtpSession", "add", "alike", "anything", "array", "as_date", "associative",
+    "between", "calculate", "compare", "copied", "counted", "date", "equal", "failed", "integer", "less", "lines",
+    "login", "message", "method", "moment", "money", "moved", "number", "octets", "part", "parts", "read", "real",
+    "rows", "run", "subtract", "text", "time", "true", "with_date_part", "with_part", "write",
 ]  # fmt: skip

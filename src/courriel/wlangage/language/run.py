@@ -31,13 +31,15 @@ def prepared(program: Program, defined: list[Program], given: Mapping[str, objec
     """
     own = {folded(procedure.name) for procedure in program.procedures}
     for other in defined:
+        added: set[str] = set()
         for procedure in other.procedures:
             if folded(procedure.name) not in own:
+                added.add(folded(procedure.name))
                 own.add(folded(procedure.name))
                 program.procedures.append(procedure)
-        program.launch[:0] = [
-            each for each in other.launch if isinstance(each, nodes.Declare | nodes.Let | nodes.Constants)
-        ]
+        variables = [each for each in other.launch if isinstance(each, nodes.Declare | nodes.Let | nodes.Constants)]
+        program.launch[:0] = variables
+        program.others.insert(0, (other, added, len(variables)))
     checked = check(program, given)
     for node in walk([program.procedures, program.launch]):
         if isinstance(node, nodes.Identifier) and folded(node.name) in checked.meant:

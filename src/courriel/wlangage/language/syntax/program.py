@@ -31,6 +31,8 @@ class Program:
     launch: list[Statement]
     comments: list[Comment]
     notes: list[Remark] = field(default_factory=list)
+    others: list[tuple[Program, set[str], int]] = field(default_factory=list)
+    """Programs whose procedures were added behind, by folded name, and how many statements before the launch code."""
 
     @property
     def lines(self) -> list[str]:

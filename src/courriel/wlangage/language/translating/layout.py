@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+
 from courriel.wlangage.language.syntax.lexer import Comment
 from courriel.wlangage.language.syntax.program import Program
 
 INDENT = "    "
+_OTHERWISE = re.compile(r"\s*(sinon|else)\s*(//|$)", re.IGNORECASE)
 
 
 class Layout:
@@ -16,6 +21,19 @@ class Layout:
         self.depth = 0
         self._source = program.lines
         self._comments = list(program.comments)[::-1]
+        self._others: dict[int, list[Comment]] = {}
+
+    @contextmanager
+    def reading(self, other: Program | None) -> Generator[None]:
+        """Take lines and comments from another program, where the last time left off; None for this one."""
+        if other is None:
+            yield
+            return
+        own = self._source, self._comments
+        self._source = other.lines
+        self._comments = self._others.setdefault(id(other), list(other.comments)[::-1])
+        yield
+        self._source, self._comments = own
 
     def write(self, text: str) -> None:
         """Write a line, or several of one statement."""
@@ -43,6 +61,31 @@ class Layout:
                 self._comment(comment)
             else:
                 self.lines[-1] += f"  # {text}"
+
+    def otherwise(self, before: int, behind: int) -> int:
+        """The line of the SINON that stands alone above a line of the source, and behind another; else that line."""
+        for line in range(before - 1, behind, -1):
+            if _OTHERWISE.match(self._source[line - 1]):
+                return line
+        return before
+
+    def hold_back(self, line: int) -> list[Comment]:
+        """Take out the comments that stand before a line of the source, for `give_back`."""
+        held: list[Comment] = []
+        while self._comments and self._comments[-1].place.line < line:
+            held.append(self._comments.pop())
+        return held
+
+    def give_back(self, held: list[Comment]) -> None:
+        """Put comments back that were held: what stands between them and the statements is written now."""
+        self._comments.extend(reversed(held))
+
+    @contextmanager
+    def deeper(self) -> Generator[None]:
+        """Write one level deeper."""
+        self.depth += 1
+        yield
+        self.depth -= 1
 
     def rest(self) -> None:
         """Write the comments behind the last line."""

@@ -9,7 +9,9 @@ from courriel.wlangage.language.functions.table import CONSTANTS, FUNCTIONS
 from courriel.wlangage.language.running import mail_names
 from courriel.wlangage.language.syntax.words import folded
 
-_TAKEN = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"wl", "main", "Decimal", "dataclass"}
+_TAKEN = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {
+    "wl", "main", "Decimal", "dataclass", "CourrielError", "Password", "Security", "Server",
+}  # fmt: skip
 _SHORT = {folded("Vrai"): "True", folded("Faux"): "False", folded("True"): "True", folded("False"): "False",
           folded("Null"): "None"}  # fmt: skip
 

@@ -18,6 +18,8 @@ from courriel.wlangage.language.translating.expressions import ExpressionTransla
 from courriel.wlangage.language.translating.layout import Layout
 from courriel.wlangage.language.translating.loop_variables import changed_variables, followed_variables
 from courriel.wlangage.language.translating.names import Names
+from courriel.wlangage.language.translating.session_nodes import Sending, WithSession
+from courriel.wlangage.language.translating.session_statements import SessionStatements
 from courriel.wlangage.language.translating.static_types import ANY, NUMBERS, Declared
 
 _ANYTHING = Declared(ANY, "None", "", "object")
@@ -66,6 +68,8 @@ class StatementTranslator:
             nodes.Constants: lambda node: self.block(node.constants),
             nodes.ScopeMark: lambda node: None,
         }
+        sessions = SessionStatements(layout, names, expressions, self._inside)
+        self._ways |= {WithSession: sessions.session, Sending: sessions.sending}
 
     def block(self, statements: Sequence[Statement], end: int = 0) -> None:
         """Write a block; `end` is the line of the source that closes it, before which its last comments stand."""
@@ -229,7 +233,7 @@ class StatementTranslator:
 
     # Blocks.
 
-    def _inside(self, statements: list[Statement], end: int = 0) -> None:
+    def _inside(self, statements: Sequence[Statement], end: int = 0) -> None:
         self._layout.depth += 1
         self.block(statements, end)
         self._layout.depth -= 1
@@ -241,7 +245,8 @@ class StatementTranslator:
             self._layout.trail(_last_line(condition))
             following = (
                 statement.branches[number + 1][0].place.line if number + 1 < len(statement.branches)
-                else statement.otherwise[0].place.line if statement.otherwise else statement.end
+                else self._layout.otherwise(statement.otherwise[0].place.line, condition.place.line)
+                if statement.otherwise else statement.end
             )  # fmt: skip
             self._inside(body, following)
             word = "elif"

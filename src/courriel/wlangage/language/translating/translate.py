@@ -11,8 +11,11 @@ from courriel.wlangage.language.syntax.words import folded
 from courriel.wlangage.language.translating import static_types
 from courriel.wlangage.language.translating.code import quoted
 from courriel.wlangage.language.translating.expressions import ExpressionTranslator
+from courriel.wlangage.language.translating.known_values import KnownValues
 from courriel.wlangage.language.translating.layout import Layout
 from courriel.wlangage.language.translating.names import Names
+from courriel.wlangage.language.translating.session_statements import IMPORTED, RESERVED
+from courriel.wlangage.language.translating.sessions import with_sessions
 from courriel.wlangage.language.translating.statements import StatementTranslator
 from courriel.wlangage.language.translating.static_types import Declared
 
@@ -29,6 +32,7 @@ class _Translation:
     """One translation."""
 
     def __init__(self, program: Program, given: dict[str, object]) -> None:
+        program = _with_sessions(program, given)
         self._program = program
         self._given = given
         self._layout = Layout(program)
@@ -49,10 +53,12 @@ class _Translation:
         types = self._global_types()
         used = self._globals_in_procedures()
         # In the order of the source, so that comments stand before what they stood before.
-        for procedure in self._procedures.values():
-            self._layout.reach(procedure.place.line, blank=False)
-            assigned = [self._names.declare(name) for key, name in used.items() if _assigned_in(procedure, key)]
-            self._statements.procedure(procedure, types, assigned)
+        homes = {key: other for other, added, _ in self._program.others for key in added}
+        for key, procedure in self._procedures.items():
+            assigned = [self._names.declare(name) for each, name in used.items() if _assigned_in(procedure, each)]
+            with self._layout.reading(homes.get(key)):
+                self._layout.reach(procedure.place.line, blank=False)
+                self._statements.procedure(procedure, types, assigned)
             self._space(2)
         self._main(used)
         return self._head(title) + "\n".join(self._layout.lines).rstrip() + _TAIL
@@ -67,7 +73,13 @@ class _Translation:
         for name, value in self._given.items():
             self._expressions.types[folded(name)] = Declared("str", '""')
             self._layout.write(f"{self._names.declare(name)} = {quoted(str(value))}")
-        self._statements.block(self._program.launch)
+        launch = self._program.launch
+        for other, _, variables in self._program.others:
+            if variables:
+                with self._layout.reading(other):
+                    self._statements.block(launch[:variables])
+            launch = launch[variables:]
+        self._statements.block(launch)
         self._layout.rest()
         self._layout.depth -= 1
 
@@ -110,10 +122,24 @@ class _Translation:
             lines.append(f"from dataclasses import {'dataclass, field' if 'field' in needs else 'dataclass'}")
         if "Decimal" in needs:
             lines.append("from decimal import Decimal")
-        if needs:
+        if {"dataclass", "field", "Decimal"} & needs:
             lines.append("")
+        if IMPORTED & needs:
+            lines.append(f"from courriel import {', '.join(sorted(IMPORTED & needs))}")
         lines += ["from courriel.wlangage import *", "from courriel.wlangage import program as wl", "", ""]
         return "\n".join(lines) + "\n"
+
+
+def _with_sessions(program: Program, given: dict[str, object]) -> Program:
+    """The program with those of its sessions that Python can open by `with`."""
+    tree = [program.procedures, program.launch]
+    procedures = {folded(each.name): each for each in walk(tree) if isinstance(each, Procedure)}
+    structures = {folded(each.name): each for each in walk(tree) if isinstance(each, StructureDeclaration)}
+    if RESERVED & structures.keys():
+        return program
+    _, boxed = _references(procedures, tree)
+    bodies = [program.launch, *(each.body for each in program.procedures)]
+    return with_sessions(program, procedures, KnownValues(bodies, tree, boxed, given, structures))
 
 
 _TAIL = """
