@@ -82,7 +82,7 @@ class Layout:
 
     @contextmanager
     def deeper(self) -> Generator[None]:
-        """Write one level deeper."""
+        """Indent the statements of a `with` block one level deeper."""
         self.depth += 1
         yield
         self.depth -= 1
