@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
 import stat
 import subprocess
 import sys
@@ -58,7 +59,9 @@ def test_the_scripts_of_cron_send_their_mail(page: str, sandbox: Sandbox) -> Non
 
     subprocess.run(["/bin/sh", "-c", nightly], check=True, timeout=LONG)
     (worker,) = re.findall(r"courriel (worker.*)", crontab)
-    subprocess.run([*COURRIEL, *worker.split()], check=True, timeout=LONG)
+    ran = subprocess.run(
+        ["/bin/sh", "-c", f"{shlex.join(COURRIEL)} {worker}"], check=True, timeout=LONG, capture_output=True, text=True
+    )
     said = subprocess.run(["/bin/sh", "-c", orders], check=True, timeout=LONG, capture_output=True, text=True)
 
     report, sent = sandbox.letters
@@ -66,6 +69,7 @@ def test_the_scripts_of_cron_send_their_mail(page: str, sandbox: Sandbox) -> Non
     assert "%" in report.text
     assert [file.name for file in sent.attachments] == ["orders.csv"]
     assert "explain" not in said.stdout
+    assert not ran.stdout + ran.stderr, "nothing that cron would mail"
 
 
 @pytest.mark.slow

@@ -12,7 +12,6 @@ _SENDMAIL = ("sendmail", "mailq", "newaliases")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command with these arguments (default: those of the process), and return its exit status."""
-    _open_closed_streams()
     try:
         if arguments is None:
             # By its name: a link /usr/sbin/sendmail to this command is a sendmail.
@@ -47,6 +46,7 @@ def _run(given: list[str]) -> int:
         return 0
     if given[:1] == ["sendmail"] and "--help" not in given and given[1:2] != ["-h"]:
         return _sendmail("sendmail", given[1:])
+    _open_closed_streams()
     from importlib.util import find_spec
 
     if find_spec("click") is None:
