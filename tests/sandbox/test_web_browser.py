@@ -283,6 +283,7 @@ def test_the_page_is_french_and_dark_when_asked(sandbox: Sandbox, look: Callable
     expect(page.locator("body")).to_have_css("background-color", "rgb(244, 245, 249)")
 
 
+@pytest.mark.most_cases(2)  # both widths, both colour schemes
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
 def test_axe_finds_no_violation(sandbox: Sandbox, look: Callable[..., Page], colours: str, width: int) -> None:
