@@ -122,7 +122,9 @@ class KnownValues:
             case nodes.Declare():
                 return static_types.declared(node.type, self._structures).name
             case nodes.Let():
-                return {nodes.String: "str", nodes.Number: "int"}.get(type(node.value), "")
+                if isinstance(node.value, nodes.String):
+                    return "str"
+                return "int" if isinstance(node.value, nodes.Number) else ""
             case nodes.Procedure():
                 (kind,) = (each.type for each in node.parameters if folded(each.name) == key)
                 return static_types.declared(kind, self._structures).name if kind else ""

@@ -197,6 +197,8 @@ class _Sessions:
                 call = self._call(statement.value, "EmailEnvoieMessage")
                 accepted = [replace(statement, value=nodes.Identifier(statement.place, "Vrai"))]
                 refused = [replace(statement, value=nodes.Identifier(statement.place, "Faux"))]
+            case _:
+                pass
         if call is None or not self._sends(call, name):
             return None
         self._take(call)
