@@ -26,6 +26,7 @@ from courriel import (
     Submission,
     errors,
 )  # fmt: skip
+from courriel.delivery.routing import decided
 from courriel.delivery.routing.course import TURN
 from courriel.delivery.routing.health import WayHealth
 from courriel.delivery.transport import one_after_the_other
@@ -815,3 +816,18 @@ def test_the_envelope_of_a_part_keeps_what_was_asked_for() -> None:
     ByDomain({"gmail.com": Noted("a")}, Noted("b")).submit(Submission(envelope, made.content))
 
     assert [(each.envid, each.require_tls, len(each.recipients)) for each in seen] == [("7", True, 1)] * 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"), [(60.0, 30.0, 30.0), (60.0, None, None), (None, None, None), (0.0, 30.0, 0.0)]
+)
+def test_when_all_ways_ask_for_a_wait_the_shortest_is_that_of_the_mail(
+    first: float | None, second: float | None, expected: float | None
+) -> None:
+    failed = []
+    for name, wait in (("first", first), ("second", second)):
+        error = errors.ConnectionFailed(f"{name} is away", stage="connect")
+        error.retry_after = wait
+        failed.append((name, error))
+
+    assert decided.all_failed(failed).retry_after == expected

@@ -81,6 +81,9 @@ def all_failed(failed: Sequence[tuple[str, errors.CourrielError]]) -> errors.Cou
     found = errors.AllWaysFailed(f"no way out works: {each}", stage=last.stage)
     found.failed = tuple(failed)
     found.message_id = last.message_id
+    waits = [error.retry_after for _, error in failed if error.retry_after is not None]
+    if len(waits) == len(failed):  # one that names no time may work sooner
+        found.retry_after = min(waits)
     found.__cause__ = last
     return found
 
