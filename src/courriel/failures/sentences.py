@@ -31,7 +31,7 @@ def french(sentence: str, depth: int = 0) -> str:
         parts = parts_between(sentence, english)
         if parts is not None:
             translated = [french(part, depth + 1) for part in parts]
-            if not english[0] and " " not in parts[0]:
+            if not english[0] and parts[0].isalpha():
                 translated[0] = parts[0]  # what the sentence is about, by its name: a file, a parameter, a lane
             return words[0] + "".join(translated[index] + word for index, word in zip(order, words[1:], strict=True))
     return sentence
