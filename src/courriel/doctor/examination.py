@@ -81,7 +81,7 @@ class Examination:
 
     @property
     def ok(self) -> bool:
-        """Whether no step failed, of no way; there may be warnings."""
+        """Verdict: True without a failed step, whatever the warnings; a group has the steps of all its ways."""
         return not any(step.status == "failed" for step in self._all_steps)
 
     @property

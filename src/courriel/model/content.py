@@ -55,18 +55,19 @@ class Content:
         return pieces[0] if len(pieces) == 1 and isinstance(pieces[0], bytes) else b"".join(self)
 
 
-def has_long_line(data: bytes, limit: int = 998) -> bool:
+def has_long_line(data: bytes, limit: int = 998, *, end: bytes = b"\n") -> bool:
     """Whether a line has more octets than `limit`, its CRLF not counted; by default that of RFC 5322 2.1.1.
 
-    It searches backwards from the limit for a line end, so that most octets are skipped.
+    `end` is what ends a line: of received octets CRLF alone, where a bare CR or LF is a finding. It searches backwards
+    from the limit for a line end, so that most octets are skipped.
     """
     position = 0
     size = len(data)
     while size - position > limit:
-        end = data.rfind(b"\n", position, position + limit + 2)
-        if end < 0:
+        found = data.rfind(end, position, position + limit + 2)
+        if found < 0:
             return True
-        position = end + 1
+        position = found + len(end)
     return False
 
 

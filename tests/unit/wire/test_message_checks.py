@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from courriel.wire.mime.checks import check_message, has_longer_line
+from courriel.model.content import has_long_line
+from courriel.wire.mime.checks import check_message
 
 
 @given(st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b"a", b"bc", b"\r\r\n"]), max_size=30), st.integers(0, 6))
 def test_a_line_is_longer_exactly_where_a_split_finds_one(parts: list[bytes], limit: int) -> None:
     content = b"".join(parts)
 
-    assert has_longer_line(content, limit) is (max(map(len, content.split(b"\r\n"))) > limit)
+    assert has_long_line(content, limit, end=b"\r\n") is (max(map(len, content.split(b"\r\n"))) > limit)
 
 
 @pytest.mark.parametrize(

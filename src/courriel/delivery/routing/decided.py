@@ -44,7 +44,7 @@ def is_of_login(error: errors.CourrielError) -> bool:
 
 
 def is_of_the_account(error: errors.CourrielError) -> bool:
-    """Whether an HTTP provider refuses every mail for now: it throttles, or what was paid for is used up."""
+    """True for a refusal of the account at an HTTP provider: throttling, a used-up credit, a full mailbox."""
     return error.hint_id in _OF_THE_ACCOUNT and isinstance(error, errors.Refused) and not error.in_doubt
 
 

@@ -68,5 +68,5 @@ class WayGroup(Generic[AnyWay]):
 
     @property
     def obeys_recipient_rule(self) -> bool:
-        """Whether all its ways obey `redirect_to`, `allowlist` and the variables of that name."""
+        """True when all its ways obey the recipient rules (`redirect_to`, `allowlist`, variables of that name)."""
         return all(way.obeys_recipient_rule for way in self._ways)

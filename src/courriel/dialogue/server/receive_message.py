@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from courriel.dialogue.flow import Flow
 from courriel.dialogue.server.connection import ReplyBuffer, ServerConnection
 from courriel.dialogue.server.handler import Answer, Delivery, DuringData, ServerConfig, ServerHandler
+from courriel.model.content import has_long_line
 from courriel.model.server import Dialect
 from courriel.reply import Reply
-from courriel.wire.mime.checks import check_message, has_longer_line
+from courriel.wire.mime.checks import check_message
 from courriel.wire.smtp.dot_unstuffer import DotUnstuffer
 from courriel.wire.smtp.parameters import MailFrom, RcptTo, read_mail, read_rcpt
 from courriel.wire.smtp.server_syntax import Objection, read_chunk
@@ -179,7 +180,7 @@ class Reception:
         assert origin is not None
         # Of a binary message the header alone has lines.
         in_lines = content.partition(b"\r\n\r\n")[0] if origin.binary else content
-        if has_longer_line(in_lines, self._config.limits.line):
+        if has_long_line(in_lines, self._config.limits.line, end=b"\r\n"):
             raise Objection(554, f"5.6.0 A line of the message has more than {self._config.limits.line} octets")
         findings = check_message(in_lines, eight_bit=origin.eight_bit or origin.utf8, single_dots=single_dots)
         delivery = Delivery(origin, recipients, content, (*self._session.findings, *findings))

@@ -103,7 +103,7 @@ def seen_written(uids: Iterable[str]) -> str:
 
 
 def is_readable(letter: Letter) -> bool:
-    """Whether a letter can be looked at: one that is too large, refused or gone is passed over."""
+    """True for a letter that can be read; False, after a log line, for one that is too large, refused or gone."""
     try:
         _ = letter.report
     except PASSED_OVER as failed:

@@ -35,7 +35,7 @@ class OpenElements:
         self._steps = 0
         self._moved = self._roots = 0
         self.between_cells = False
-        """Whether what follows stands in a table and in none of its cells."""
+        """Position in a table, outside of its cells: elements and texts found there are moved before the table."""
         self._foreign = False
 
     def take(self, name: str, *, closing: bool, certain: bool) -> bool:

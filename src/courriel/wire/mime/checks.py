@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from courriel._dataclass import dataclass
+from courriel.model.content import has_long_line
 
 LONGEST_LINE = 998  # octets without the line end, RFC 5322 2.1.1
 
@@ -33,7 +34,7 @@ def check_message(content: bytes, *, eight_bit: bool = False, single_dots: int =
     if b"\0" in content:
         nuls = content.count(b"\0")
         findings.append(Finding("nul", f"the message holds NUL ({nuls} of them)"))
-    if has_longer_line(content, LONGEST_LINE):
+    if has_long_line(content, LONGEST_LINE, end=b"\r\n"):
         longest = max(map(len, content.split(b"\r\n")))
         findings.append(
             Finding("long-line", f"a line of {longest:,} octets; others cut it at {LONGEST_LINE}, or refuse it")
@@ -48,17 +49,3 @@ def check_message(content: bytes, *, eight_bit: bool = False, single_dots: int =
             )
         )
     return tuple(findings)
-
-
-def has_longer_line(content: bytes, limit: int) -> bool:
-    """Whether a line has more than `limit` octets, its end not counted.
-
-    Goes from one line end to the last one that is near enough: of a large mail few octets are looked at.
-    """
-    begin, size = 0, len(content)
-    while size - begin > limit:
-        end = content.rfind(b"\r\n", begin, begin + limit + 2)
-        if end < 0:
-            return True
-        begin = end + 2
-    return False

@@ -203,7 +203,7 @@ def takes_any_sender(way: Way) -> bool:
 
 
 def may_be_way(way: Way, name: str) -> bool:
-    """Whether a lane's transport may be the one that was called so among several; a group looks for itself."""
+    """True where the way of a lane, or one of its group, may have this name; a program's own group checks itself."""
     from courriel.delivery.http_providers.transport import HttpTransport
     from courriel.delivery.routing.ways import names_in_groups
 

@@ -128,7 +128,7 @@ class LaneSending:
         jobs = [job for job in self._spared(claimed.jobs) if not self._run.doubts.is_in_question(batch, job)]
         self._tried += len(jobs)
         self._urgent = self._begun + sum(job.priority == 0 for job in jobs)
-        batch.queue([job for job in jobs if not self._is_over(job) and not self._is_by_another_way(job)])
+        batch.queue([job for job in jobs if not self._is_over(job) and not self._hold_for_lost_way(job)])
         return bool(claimed.jobs)
 
     def _spared(self, jobs: Sequence[Job]) -> Sequence[Job]:
@@ -150,8 +150,8 @@ class LaneSending:
             self._run.results.store(self._batch, job, over)
         return True
 
-    def _is_by_another_way(self, job: Job) -> bool:
-        """Whether a mail is held, because it may have left by a way of a group that the lane has no more.
+    def _hold_for_lost_way(self, job: Job) -> bool:
+        """Hold a mail that may have left by a way which the lane no longer has; True when it was held.
 
         Lanes with several ways ask the guard of each mail themselves.
         """

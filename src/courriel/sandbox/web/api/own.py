@@ -31,7 +31,7 @@ from courriel.sandbox.web.received import take
 from courriel.sandbox.web.site import ADDRESS, Site
 
 NO_SUCH_USER = "550 5.1.1 no such user"
-"""What the server further on says when nobody has typed anything else."""
+"""Reply that a bounce reports when the request names none."""
 
 
 def list_mails(request: Request) -> Response:
