@@ -831,3 +831,10 @@ def test_when_all_ways_ask_for_a_wait_the_shortest_is_that_of_the_mail(
         failed.append((name, error))
 
     assert decided.all_failed(failed).retry_after == expected
+
+
+@pytest.mark.parametrize("kind", [Failover, RoundRobin, AsyncFailover, AsyncRoundRobin])
+@pytest.mark.parametrize("given", [{"retry": "5"}, {"retry": None}, {"retry": True}, {"retry": [1]}, {"health": "x"}])
+def test_a_group_of_wrong_values_is_refused_when_it_is_made(kind: Any, given: dict[str, Any]) -> None:
+    with pytest.raises(errors.UsageError, match=next(iter(given))):
+        kind("memory:", **given)

@@ -41,8 +41,11 @@ class WayGroup(Generic[AnyWay]):
     @classmethod
     def _choice_among(cls, ways: Sequence[AnyWay], retry: float, health: WayHealth | None) -> Choice:
         """Choice among the ways, one of which rests for `retry` seconds once it failed. Raises UsageError."""
-        if not 0 < retry <= 86_400:
+        given: object = retry
+        if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given <= 86_400:
             raise errors.UsageError(f"retry: seconds, up to a day, not {retry!r}", stage="compose")
+        if not isinstance(health, WayHealth | None):
+            raise errors.UsageError(f"health: a WayHealth, not {type(health).__name__}", stage="compose")
         names = names_of([way.name for way in ways], [way.route for way in ways])
         return Choice(names, health or WayHealth(len(names), rest=retry), rotating=cls._rotating)
 
