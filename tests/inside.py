@@ -115,12 +115,6 @@ def timer_of(alarm: Any) -> Any:
     return alarm._timer
 
 
-def satisfy_too_late(connection: Any, want: Any) -> Any:
-    """Ask a served connection for what a flow wants, after the end of its time."""
-    connection._deadline = 0
-    return connection._satisfy(want)
-
-
 async def wait_until_gone(sandbox: Any) -> None:
     """Wait until the connections of a sandbox are closed; to be run in its own loop."""
     for listener in sandbox._listeners:

@@ -19,11 +19,8 @@ from pathlib import Path
 import pytest
 
 import courriel
-import inside
 from courriel import Message, Sandbox, Security, errors
-from courriel.dialogue.flow import Receive
-from courriel.dialogue.server.handler import ServerConfig, ServerHandler, ServerLimits
-from courriel.network.serving.listening import Listener, ServedConnection
+from courriel.dialogue.server.handler import ServerLimits
 from courriel.sandbox import certificates
 from courriel.session import server_memory
 
@@ -549,17 +546,6 @@ def test_the_last_reply_reaches_a_client_that_is_still_sending() -> None:
         line.sendall(b"x" * 5_000_000)
 
         assert heard.read() == b"421 4.7.0 That is far too much\r\n"
-
-
-def test_the_session_limit_applies_to_a_client_that_never_pauses() -> None:
-    async def attend() -> None:
-        guest = ServedConnection(Listener(ServerHandler(), ServerConfig()), tls=False)
-        guest.data += b"NOOP\r\n"
-
-        with pytest.raises(TimeoutError):
-            await inside.satisfy_too_late(guest, Receive("hello"))
-
-    asyncio.run(attend())
 
 
 @pytest.mark.slow

@@ -124,6 +124,8 @@ class Faults:
 
     def decide_fault(self, stage: str, about: tuple[str, ...] = ()) -> Fault | None:
         """The first fault that matches, counted as applied."""
+        if not self._faults:
+            return None
         with self._lock:
             for fault in self._faults:
                 if fault.stage != stage or not _matches(fault.when, about) or fault.times == 0:

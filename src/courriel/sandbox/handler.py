@@ -66,7 +66,8 @@ class SandboxHandler(ServerHandler):
         return None if self._users is None else self._users.get(user)
 
     def sender(self, session: ServerSession, origin: MailFrom) -> Answer | None:
-        self._asked.pop(session, None)
+        if self._asked:
+            self._asked.pop(session, None)
         return self._faults.decide("sender", (origin.sender.spec if origin.sender else "<>",))
 
     def recipient(self, session: ServerSession, recipient: RcptTo) -> Answer | None:
@@ -85,7 +86,7 @@ class SandboxHandler(ServerHandler):
     def message(self, session: ServerSession, delivery: Delivery) -> Answer | Mapping[str, Reply] | None:
         everybody = tuple(recipient.address.spec for recipient in delivery.recipients)
         fault = self._faults.decide_fault("message", everybody)
-        asked = self._asked.pop(session, None)
+        asked = self._asked.pop(session, None) if self._asked else None
         answer: Answer | None = None
         taken = True
         if fault is not None:
@@ -119,5 +120,5 @@ class SandboxHandler(ServerHandler):
     # The steps.
 
     def _asked_at(self, session: ServerSession, stage: str) -> Answer | None:
-        asked = self._asked.get(session)
+        asked = self._asked.get(session) if self._asked else None
         return script_of(asked) if asked is not None and asked.stage == stage else None

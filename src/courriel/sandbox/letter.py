@@ -35,8 +35,8 @@ class CapturedMessage:
     """One received mail: its envelope, the facts of its session, and everything that a received `Letter` reads.
 
     `sender` is the envelope's, "" for the null sender, and so are `recipients`; what the mail itself says of its sender
-    is `letter.sender`. `user` is the login name of the client, `mechanism` how it logged in, `findings` are findings on
-    what other servers may not accept, `path` is the `.eml` file when there is one.
+    is `letter.sender`. `user` is the login name of the client, `mechanism` how it logged in, `path` is the
+    `.eml` file when there is one.
     """
 
     number: int
@@ -47,7 +47,6 @@ class CapturedMessage:
     size: int
     """Octets of the content."""
     received: datetime
-    findings: tuple[Finding, ...] = ()
     user: str = ""
     hello: str = ""
     peer: str = ""
@@ -58,6 +57,8 @@ class CapturedMessage:
     """The envelope with all parameters of MAIL and RCPT; None for a mail of an earlier run."""
     said: Said = field(default_factory=Said, repr=False, compare=False)
     """The dialogue of the session that brought it."""
+    stored_findings: tuple[Finding, ...] = field(default=(), repr=False, compare=False)
+    """The findings, where the octets are read from a file."""
 
     @classmethod
     def of(
@@ -71,7 +72,6 @@ class CapturedMessage:
             source=delivery.content,
             size=len(delivery.content),
             received=received,
-            findings=(*delivery.findings, *_findings_on_headers(delivery.content)),
             user=session.user,
             hello=session.hello,
             peer=session.peer,
@@ -84,7 +84,14 @@ class CapturedMessage:
 
     def stored(self, read: Callable[[], bytes]) -> CapturedMessage:
         """Return a copy whose octets are read when they are asked for, and not kept in memory."""
-        return replace(self, source=read, delivery=None)
+        return replace(self, source=read, delivery=None, stored_findings=self.findings)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """Findings on what other servers may not accept; looked for when they are first asked for."""
+        if self.delivery is None:
+            return self.stored_findings
+        return *self.delivery.findings, *_findings_on_headers(self.delivery.content)
 
     # The mail, as reading by POP3 or IMAP would hand it out.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from threading import RLock
@@ -37,9 +36,7 @@ class Mailboxes:
         self._lock = RLock()
         self._space = space or Space()
         self._accounts: dict[str, Account] = {}
-        # Where each letter lies, by its number; ordered, because the first are the ones to go.
-        self._delivered: OrderedDict[int, list[tuple[SharedFolder, int]]] = OrderedDict()
-        self._dropped = 0  # letters that the server had dropped when it was looked last
+        self._delivered: dict[int, list[tuple[SharedFolder, int]]] = {}  # where each letter lies, by its number
         self._open: set[str] = set()
 
     def account(self, user: str) -> Account:
@@ -55,24 +52,22 @@ class Mailboxes:
             return account
 
     def arrived(self, letter: CapturedMessage) -> None:
-        """Deliver a letter into the accounts of its recipients, and drop those that the server has dropped."""
+        """Deliver a letter into the accounts of its recipients that somebody has logged in to."""
         with self._lock:
-            content = LetterContent(letter.content)
-            accounts = [account for name in _names_of(letter) if (account := self._accounts.get(name))]
-            places = [(account.inbox, _deliver(account, letter, content)) for account in accounts]
-            self._delivered[letter.number] = places
-            if self._captured.dropped == self._dropped:
+            if not self._accounts:
                 return
-            self._dropped = self._captured.dropped
-            first_kept = self._captured.oldest
-            oldest = letter.number + 1 if first_kept is None else first_kept
-            while (first := next(iter(self._delivered), oldest)) < oldest:
-                self.forget((first,))
+            accounts = [account for name in _names_of(letter) if (account := self._accounts.get(name))]
+            if not accounts or self._captured.get(letter.number) is None:
+                return  # it may be gone already: removed, or dropped
+            content = LetterContent(letter.content)
+            places = self._delivered.setdefault(letter.number, [])
+            there = {folder for folder, _ in places}  # an account that was made just now has it already
+            places += [(each.inbox, _deliver(each, letter, content)) for each in accounts if each.inbox not in there]
 
     def forget(self, numbers: Iterable[int]) -> None:
         """Remove letters that the server lists no more, by their numbers; sessions that have them open see them go."""
         with self._lock:
-            for number in numbers:
+            for number in numbers if self._delivered else ():
                 for folder, uid in self._delivered.pop(number, ()):
                     _ = folder.remove((uid,))
 

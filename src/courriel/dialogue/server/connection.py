@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from courriel.dialogue.flow import Flow, HangUp, Receive, Send
+from courriel.dialogue.flow import RECEIVE, Flow, HangUp, Receive, Send
 from courriel.dialogue.server.handler import Answer, Disconnect, DuringData, Quirk, ServerSession, Stall
 from courriel.errors import Stage
 from courriel.reply import Reply
@@ -13,7 +13,7 @@ from courriel.wire.smtp.client_syntax import printable
 from courriel.wire.smtp.server_syntax import CommandLine, Objection, take_line, write_reply
 
 _MUCH = 256 * 1024  # octets of collected replies; more are sent at once
-_SHORT = 256  # octets of a reply whose lines are kept for the next session
+_SHORT = 60  # octets of a reply whose lines are kept for the next session; one that names a mail's page is longer
 _ENDLESS = 16  # times the limit of a line; a longer one ends the session
 _NOT_NOW = Reply(451, ("4.3.0 Something went wrong here; try again later",))
 
@@ -54,12 +54,17 @@ class ServerConnection:
 
     def more(self, stage: Stage, *, begun: bool = False) -> Flow[None]:
         """Receive more bytes; `begun` says that they complete a line. Raises ReplyBuffer when the client hung up."""
-        yield from self.flush(stage)
-        arrived = yield Receive(stage, more=begun)
+        if self._saying:
+            yield from self.flush(stage)
+        arrived = yield Receive(stage, more=True) if begun else RECEIVE[stage]
         if not arrived:
             self.session.note("*", "the client hung up")
             raise ReplyBuffer
         self.buffer += arrived
+
+    def ready_line(self, limit: int) -> CommandLine | None:
+        """Next line, when it is there and has not more than `limit` octets: the usual case, without a step."""
+        return take_line(self.buffer) if self.buffer.find(b"\n", 0, limit - 1) >= 0 else None
 
     def line(self, limit: int, stage: Stage) -> Flow[CommandLine]:
         """Next line; raises Objection for one of more than `limit` octets, which is read to its end and discarded.
@@ -89,7 +94,7 @@ class ServerConnection:
 
     def answer(self, answer: Answer | None, stage: Stage, usual: Reply | None) -> Flow[bool]:
         """Send the handler's answer, or else the usual one; return whether it was positive."""
-        if answer is None or isinstance(answer, DuringData | Quirk):
+        if answer is None or isinstance(answer, (DuringData, Quirk)):
             if usual is not None:
                 self.write(usual)
             return True

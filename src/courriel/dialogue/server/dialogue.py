@@ -68,12 +68,14 @@ class ServerDialogue(ABC):
 
     def _handle_one_command(self) -> Flow[None]:
         """Read one line and handle it; while complete lines are in the buffer, nothing is sent or awaited."""
-        try:
-            line = yield from self._connection.line(self._longest_line(), self._stage)
-        except Objection as too_long:
-            self.session.note("C", "(a line that is too long)")
-            yield from self._send_objection(too_long)
-            return
+        line = self._connection.ready_line(self._config.limits.command)
+        if line is None:
+            try:
+                line = yield from self._connection.line(self._longest_line(), self._stage)
+            except Objection as too_long:
+                self.session.note("C", "(a line that is too long)")
+                yield from self._send_objection(too_long)
+                return
         if is_http(line):
             # A web page can make a browser post to any port: the body would be commands that deliver a mail.
             yield from self._refuse_http()

@@ -10,7 +10,7 @@ from courriel.dialogue.server.mail_store import MailAccount
 from courriel.errors import Stage
 from courriel.model.server import Dialect
 from courriel.reply import Reply
-from courriel.wire.mime.checks import Finding
+from courriel.wire.mime.checks import Finding, check_message
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
 
 
@@ -64,7 +64,21 @@ class Delivery:
     origin: MailFrom
     recipients: tuple[RcptTo, ...]
     content: bytes = field(repr=False)
-    findings: tuple[Finding, ...] = ()
+    session_findings: tuple[Finding, ...] = ()
+    """Findings on the session that brought it, up to then."""
+    single_dots: int = 0
+    """Lines that began with a single dot, which is lost."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Findings on the session and on the octets, which are looked through each time: of most nobody asks."""
+        announced = self.origin.eight_bit or self.origin.utf8
+        return *self.session_findings, *check_message(self.in_lines, eight_bit=announced, single_dots=self.single_dots)
+
+    @property
+    def in_lines(self) -> bytes:
+        """What has lines: the content, and of a binary one the header alone."""
+        return self.content.partition(b"\r\n\r\n")[0] if self.origin.binary else self.content
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +183,8 @@ class ServerSession:
         """Exceptions of the handler; the client got 451, the owner of the server may log them."""
         self.wake: Callable[[], None] = _nobody
         """Ends the wait of this session for what its client says, on any thread: something has happened."""
-        self._note = note
-
-    def note(self, direction: Literal["C", "S", "*"], text: str) -> None:
-        """Add a line to the transcript, if there is one; callers leave secrets out."""
-        if self._note is not None:
-            self._note(direction, text)
+        self.note: Note = note or _noted_nowhere
+        """Adds a line to the transcript, if there is one; callers leave secrets out."""
 
     def add_finding(self, kind: str, text: str) -> None:
         """Report a deviation of the client, once a session."""
@@ -242,6 +252,10 @@ class ServerHandler:
 
     def goodbye(self, session: ServerSession) -> Answer | None:
         """QUIT, LOGOUT."""
+
+
+def _noted_nowhere(direction: Literal["C", "S", "*"], text: str) -> None:
+    """Note nothing: the default of a session without a transcript."""
 
 
 def _nobody() -> None:

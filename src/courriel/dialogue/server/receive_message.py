@@ -6,15 +6,18 @@ from collections.abc import Mapping
 
 from courriel.dialogue.flow import Flow
 from courriel.dialogue.server.connection import ReplyBuffer, ServerConnection
-from courriel.dialogue.server.handler import Answer, Delivery, DuringData, ServerConfig, ServerHandler
+from courriel.dialogue.server.handler import ANSWERS, Answer, Delivery, DuringData, ServerConfig, ServerHandler
 from courriel.model.content import has_long_line
 from courriel.model.server import Dialect
 from courriel.reply import Reply
-from courriel.wire.mime.checks import check_message
 from courriel.wire.smtp.dot_unstuffer import DotUnstuffer
 from courriel.wire.smtp.parameters import MailFrom, RcptTo, read_mail, read_rcpt
 from courriel.wire.smtp.server_syntax import Objection, read_chunk
 
+_SENDER_TAKEN = Reply(250, ("2.1.0 Sender taken",))
+_RECIPIENT_TAKEN = Reply(250, ("2.1.5 Recipient taken",))
+_GO_ON = Reply(354, ("End with a dot alone on its line",))
+_MESSAGE_TAKEN = Reply(250, ("2.0.0 Message taken",))
 _PATIENCE_WITH_SIZE = 4  # times the size limit is read and discarded, so that a refusal can be sent in its turn
 
 
@@ -56,7 +59,7 @@ class Reception:
             raise self._too_big()
         self._note_space(argument)
         answer = self._connection.decide(lambda: self._handler.sender(self._session, origin))
-        if (yield from self._connection.answer(answer, "sender", Reply(250, ("2.1.0 Sender taken",)))):
+        if (yield from self._connection.answer(answer, "sender", _SENDER_TAKEN)):
             self._origin = origin
             self.sender_refused = False
 
@@ -70,7 +73,7 @@ class Reception:
             raise Objection(452, f"4.5.3 A message has {self._config.limits.recipients} recipients at most")
         self._note_space(argument)
         answer = self._connection.decide(lambda: self._handler.recipient(self._session, recipient))
-        if (yield from self._connection.answer(answer, "recipient", Reply(250, ("2.1.5 Recipient taken",)))):
+        if (yield from self._connection.answer(answer, "recipient", _RECIPIENT_TAKEN)):
             self._recipients.append(recipient)
 
     def data(self, argument: str) -> Flow[None]:
@@ -87,7 +90,7 @@ class Reception:
                 "early-data", "your client sent the message without waiting for 354 (RFC 2920 3.1)"
             )
         answer = self._connection.decide(lambda: self._handler.data(self._session))
-        if not (yield from self._connection.answer(answer, "data", Reply(354, ("End with a dot alone on its line",)))):
+        if not (yield from self._connection.answer(answer, "data", _GO_ON)):
             return
         if isinstance(answer, DuringData):
             raise (yield from self._act_during_data(answer))
@@ -178,36 +181,32 @@ class Reception:
         origin, recipients = self._origin, tuple(self._recipients)
         self.forget()
         assert origin is not None
-        # Of a binary message the header alone has lines.
-        in_lines = content.partition(b"\r\n\r\n")[0] if origin.binary else content
-        if has_long_line(in_lines, self._config.limits.line, end=b"\r\n"):
+        delivery = Delivery(origin, recipients, content, tuple(self._session.findings), single_dots)
+        if has_long_line(delivery.in_lines, self._config.limits.line, end=b"\r\n"):
             raise Objection(554, f"5.6.0 A line of the message has more than {self._config.limits.line} octets")
-        findings = check_message(in_lines, eight_bit=origin.eight_bit or origin.utf8, single_dots=single_dots)
-        delivery = Delivery(origin, recipients, content, (*self._session.findings, *findings))
         words: Mapping[str, Reply] = {}
 
         def decide() -> Answer | None:
             nonlocal words
             decision = self._handler.message(self._session, delivery)
-            if isinstance(decision, Mapping):
-                words = decision
-                return None
-            return decision
+            if decision is None or isinstance(decision, ANSWERS):
+                return decision
+            words = decision
+            return None
 
         answer = self._connection.decide(decide)
         self._session.messages += 1
-        usual = Reply(250, ("2.0.0 Message taken",))
         if self._config.dialect is not Dialect.LMTP:
-            yield from self._connection.answer(answer, "message", usual)
+            yield from self._connection.answer(answer, "message", _MESSAGE_TAKEN)
             return
         for recipient in recipients:
-            yield from self._connection.answer(answer or words.get(recipient.address.spec), "message", usual)
+            yield from self._connection.answer(answer or words.get(recipient.address.spec), "message", _MESSAGE_TAKEN)
 
     def _too_big(self) -> Objection:
         return Objection(552, f"5.3.4 A message has {self._config.limits.message} octets at most")
 
     def _note_space(self, argument: str) -> None:
-        if argument.partition(":")[2].startswith(" "):
+        if ": " in argument and argument.partition(":")[2].startswith(" "):
             self._session.add_finding(
                 "space-in-path", "your client put a space after MAIL FROM: or RCPT TO: (RFC 5321 3.3 has none)"
             )

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from courriel import errors
 from courriel._dataclass import dataclass
@@ -37,6 +37,8 @@ from courriel.network.translate import lost_client
 
 if TYPE_CHECKING:
     import ssl
+
+T = TypeVar("T")
 
 _HANDSHAKE = 30  # seconds
 _DRIP = 0.1  # seconds between two octets of a server that drips
@@ -146,6 +148,9 @@ class ServedConnection(ReceiveBuffer):
         self._patience = float("inf")
         self._fault: LineFault | None = None
         self._arrived = 0  # octets, in the clear part and in TLS
+        self._flow: Flow[None] | None = None
+        self._want: Want | None = None  # what the flow waits for; None when it has ended
+        self._failure: Exception | None = None  # of a step made in a callback
 
     # Callbacks of asyncio.
 
@@ -220,23 +225,57 @@ class ServedConnection(ReceiveBuffer):
             self.closed.set_result(None)
 
     async def _converse(self, flow: Flow[None]) -> None:
+        """Run a flow to its end: the most of it in the callbacks that bring data (`_step`), the rest here."""
+        self._flow = flow
         try:
-            want = next(flow)
-            while True:
+            self._want = next(flow, None)
+            while (want := self._want) is not None:
                 try:
                     answer = await self._satisfy(want)
                 except OSError as broken:
-                    want = flow.throw(lost_client(broken, want.stage))
+                    self._go_on(flow.throw, lost_client(broken, (self._want or want).stage))
                 else:
-                    want = flow.send(answer)
-        except StopIteration:
-            return
+                    if answer is not None:
+                        self._go_on(flow.send, answer)
+            if self._failure is not None:
+                raise self._failure
         finally:
             flow.close()
 
+    def _go_on(self, step: Callable[[T], Want], value: T) -> None:
+        """Step the flow, up to its next want."""
+        try:
+            self._want = step(value)
+        except StopIteration:
+            self._want = None
+
+    def _step(self) -> None:
+        """Step the flow with the data that has just come, as long as it answers and reads.
+
+        The task goes on waiting, under the timer that it has, and is woken for anything else.
+        """
+        assert self._flow is not None
+        if isinstance(self._want, Receive) and self.data and self._fault is None:
+            try:
+                self._go_on(self._flow.send, self.take())
+                while isinstance(self._want, Send) and self._want.data and self._may_write():
+                    assert self.transport is not None
+                    self.transport.write(self._want.data)
+                    if not self._may_write():
+                        self._want = Send(b"", self._want.stage)  # to be waited for
+                        break
+                    self._go_on(self._flow.send, b"")
+            except Exception as failure:  # noqa: BLE001 - raised in the task, which waits
+                self._want, self._failure = None, failure
+            if isinstance(self._want, Receive):
+                self._begin_wait(self._want)
+                return
+        self._wake(self._reader)
+
     # Wants.
 
-    async def _satisfy(self, want: Want) -> bytes:
+    async def _satisfy(self, want: Want) -> bytes | None:
+        """Answer of a want; None when the flow has been stepped meanwhile."""
         match want:
             case Send(data):
                 assert self.transport is not None
@@ -247,18 +286,8 @@ class ServedConnection(ReceiveBuffer):
                 else:
                     self.transport.write(data)
                 await self.room(min(self._seconds(want.stage), self._listener.config.limits.patience))
-            case Receive(stage, more):
-                self._cut_if_due()
-                if not more:
-                    self._patience = monotonic() + self._listener.config.limits.seconds(stage)
-                while True:
-                    left = min(self._patience, self._deadline) - monotonic()
-                    if left <= 0:
-                        raise TimeoutError  # also for a client that sends without pause
-                    await self.arrival(left)
-                    if self.data or self.ended:
-                        return self._counted(self.take())
-                    # Somebody has woken this session, which waits for its client alone.
+            case Receive():
+                return await self._receive(want)
             case ReceivePending(_, seconds) if seconds:
                 # Nothing may come between the look of the flow and this wait, or a wake would be lost.
                 await self.arrival(min(seconds, self._deadline - monotonic()))
@@ -304,7 +333,37 @@ class ServedConnection(ReceiveBuffer):
         self._session.secured = True
         self._session.tls_version = secured.get_extra_info("ssl_object").version() or ""
 
+    async def _receive(self, want: Receive) -> bytes | None:
+        """Data of the client, as soon as there is some; None when `_step` came to another want meanwhile."""
+        self._cut_if_due()
+        self._begin_wait(want)
+        self.tell = self._step
+        try:
+            while isinstance(self._want, Receive):
+                left = self._left()
+                if left <= 0:
+                    raise TimeoutError  # also for a client that sends without pause
+                if self.data or self.ended:
+                    return self._counted(self.take())
+                # What ends the wait may be a wake, or a limit that the flow has moved meanwhile.
+                with contextlib.suppress(TimeoutError):
+                    await self.arrival(left)
+        finally:
+            self.tell = None
+        return None
+
     # The steps.
+
+    def _begin_wait(self, want: Receive) -> None:
+        if not want.more:
+            self._patience = monotonic() + self._listener.config.limits.seconds(want.stage)
+
+    def _left(self) -> float:
+        """Seconds that the client has for its next octets."""
+        return min(self._patience, self._deadline) - monotonic()
+
+    def _may_write(self) -> bool:
+        return self._writer is None and self.lost is None
 
     def _hang_up(self) -> None:
         if self.transport is not None:

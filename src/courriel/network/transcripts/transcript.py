@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, starmap
 from time import monotonic
 
 from courriel._dataclass import dataclass
@@ -52,7 +52,8 @@ class Transcript:
     def __init__(self, limit: int = 1000) -> None:
         if limit is not None and (not isinstance(limit, int) or not 0 <= limit <= _MOST):
             raise UsageError(f"limit: a number of lines, not {safely_shown(limit)}")
-        self._lines: deque[TranscriptEntry] = deque(maxlen=limit)
+        # The fields of entries, which are made when somebody looks: a server notes nine lines a mail.
+        self._lines: deque[tuple[float, Literal["C", "S", "*"], str]] = deque(maxlen=limit)
         self._began = monotonic()
         self._begun = b""  # an incomplete line of the server
         self._client = ClientWords()
@@ -98,7 +99,7 @@ class Transcript:
 
     def take(self) -> list[TranscriptEntry]:
         """Remove and return the lines recorded so far."""
-        return [self._lines.popleft() for _ in range(len(self._lines))]
+        return [TranscriptEntry(*self._lines.popleft()) for _ in range(len(self._lines))]
 
     def write_heard(self, text: str) -> None:
         """Record a line of the server; one that repeats the login is cut after its reply code."""
@@ -108,7 +109,7 @@ class Transcript:
         self.write("S", text)
 
     def __iter__(self) -> Iterator[TranscriptEntry]:
-        return iter(tuple(self._lines))
+        return starmap(TranscriptEntry, tuple(self._lines))
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -133,7 +134,7 @@ class Transcript:
 
     def write(self, who: Literal["C", "S", "*"], text: str) -> None:
         """Record a line as it is."""
-        self._lines.append(TranscriptEntry(monotonic() - self._began, who, text[:_LONGEST]))
+        self._lines.append((monotonic() - self._began, who, text[:_LONGEST]))
 
 
 class _OfSession(Transcript):

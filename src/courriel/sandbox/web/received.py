@@ -8,7 +8,6 @@ from courriel.model.address import Address
 from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.web.errors import BadRequest
 from courriel.sandbox.web.site import Site
-from courriel.wire.mime.checks import check_message
 from courriel.wire.parse.letter import Letter
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
 
@@ -31,11 +30,8 @@ def take(site: Site, content: bytes, *, sender: str = "", recipients: tuple[str,
     known = [address for each in dict.fromkeys(to[:_MOST_RECIPIENTS]) if (address := _address(each)) is not None]
     if not known:
         raise BadRequest("a mail has a recipient, and here is none that is an address")
-    delivery = Delivery(
-        MailFrom(_address(sender)), tuple(map(RcptTo, known)), content, check_message(content, eight_bit=True)
-    )
-    session = ServerSession(peer="page")
-    return site.captured.put(delivery, session)
+    delivery = Delivery(MailFrom(_address(sender), eight_bit=True), tuple(map(RcptTo, known)), content)
+    return site.captured.put(delivery, ServerSession(peer="page"))
 
 
 # The steps.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from courriel._dataclass import dataclass
 from courriel.reply import Reply
@@ -23,6 +22,7 @@ _HTTP = re.compile(
     rb"|Host[ \t]*:.*",
     re.IGNORECASE | re.DOTALL,
 )
+_HTTP_BEGINS = b"GPHDOCTgphdoct"  # without a slash only these words: MAIL and RCPT are not looked at twice
 _CHUNK = re.compile(r"(\d{1,18})(?: +(LAST))?", re.IGNORECASE | re.ASCII)
 
 
@@ -63,7 +63,7 @@ def read_command(line: CommandLine) -> tuple[str, str]:
         text = line.octets.decode()
     except UnicodeDecodeError:
         raise Objection(500, "5.5.2 The command is neither ASCII nor UTF-8") from None
-    if _CONTROL.search(text):
+    if not text.isprintable() and _CONTROL.search(text):
         # When two servers differ in what ends a line, one command becomes two.
         raise Objection(500, "5.5.2 Control characters are not allowed in a command")
     verb, _, argument = text.partition(" ")
@@ -74,7 +74,8 @@ def read_command(line: CommandLine) -> tuple[str, str]:
 
 def is_http(line: CommandLine) -> bool:
     """Whether a line is HTTP. The lines after it come from a web page and must not be taken for commands."""
-    return _HTTP.fullmatch(line.octets) is not None
+    octets = line.octets
+    return (b"/" in octets or octets[:1] in _HTTP_BEGINS) and _HTTP.fullmatch(octets) is not None
 
 
 def read_hello(argument: str) -> str:
@@ -92,12 +93,11 @@ def read_chunk(argument: str) -> tuple[int, bool]:
     return int(found[1]), found[2] is not None
 
 
-@lru_cache(maxsize=256)
 def write_reply(reply: Reply) -> bytes:
-    """Write one reply, its enhanced code on every line (RFC 2034 4); no text can become a line of its own.
-
-    Those that every session has are kept.
-    """
+    """Write one reply, its enhanced code on every line (RFC 2034 4); no text can become a line of its own."""
+    # The usual one needs nothing.
+    if len(reply.lines) == 1 and len(line := reply.lines[0]) <= _LONGEST_TEXT and line.isascii() and line.isprintable():
+        return f"{reply.code} {line}\r\n".encode("ascii")
     code = f"{reply.enhanced} " if reply.enhanced else ""
     lines = [
         line if place == 0 or line.startswith(code) else code + line for place, line in enumerate(reply.lines or ("",))
