@@ -83,18 +83,13 @@ if TYPE_CHECKING:
     from courriel.errors import TokenRefused as TokenRefused
     from courriel.errors import UsageError as UsageError
     from courriel.model.address import Address as Address
-    from courriel.model.attachment import Attachment as Attachment
-    from courriel.model.credentials import External as External
-    from courriel.model.credentials import Password as Password
-    from courriel.model.credentials import Token as Token
-    from courriel.model.credentials import TokenSource as TokenSource
     from courriel.model.envelope import Envelope as Envelope
     from courriel.model.envelope import Notify as Notify
     from courriel.model.envelope import Return as Return
-    from courriel.model.message import Message as Message
-    from courriel.model.message import Priority as Priority
-    from courriel.model.proxy import Proxy as Proxy
-    from courriel.model.ready_message import ReadyMessage as ReadyMessage
+    from courriel.model.messages.attachment import Attachment as Attachment
+    from courriel.model.messages.message import Message as Message
+    from courriel.model.messages.message import Priority as Priority
+    from courriel.model.messages.ready_message import ReadyMessage as ReadyMessage
     from courriel.model.receipt import Outcome as Outcome
     from courriel.model.receipt import Receipt as Receipt
     from courriel.model.receipt import RecipientResult as RecipientResult
@@ -107,14 +102,19 @@ if TYPE_CHECKING:
     from courriel.model.received.report import ReportKind as ReportKind
     from courriel.model.received.search import Search as Search
     from courriel.model.received.sync import SyncMark as SyncMark
-    from courriel.model.server import Dialect as Dialect
-    from courriel.model.server import Security as Security
-    from courriel.model.server import Server as Server
-    from courriel.model.server import Timeouts as Timeouts
+    from courriel.model.servers.credentials import External as External
+    from courriel.model.servers.credentials import Password as Password
+    from courriel.model.servers.credentials import Token as Token
+    from courriel.model.servers.credentials import TokenSource as TokenSource
+    from courriel.model.servers.proxy import Proxy as Proxy
+    from courriel.model.servers.server import Dialect as Dialect
+    from courriel.model.servers.server import Security as Security
+    from courriel.model.servers.server import Server as Server
+    from courriel.model.servers.server import Timeouts as Timeouts
+    from courriel.model.servers.trust import ClientCertificate as ClientCertificate
+    from courriel.model.servers.trust import Trust as Trust
     from courriel.model.submission import SendOptions as SendOptions
     from courriel.model.submission import Submission as Submission
-    from courriel.model.trust import ClientCertificate as ClientCertificate
-    from courriel.model.trust import Trust as Trust
     from courriel.network.transcripts.transcript import Transcript as Transcript
     from courriel.outbox.aio import AsyncOutbox as AsyncOutbox
     from courriel.outbox.outbox import Outbox as Outbox
@@ -148,16 +148,16 @@ _HOMES = {
     "AsyncSmtpPool": "session.pool.awaited",
     "AsyncSmtpSession": "session.smtp",
     "AsyncTransport": "delivery.transport",
-    "Attachment": "model.attachment",
+    "Attachment": "model.messages.attachment",
     "AuthenticationRefused": "errors",
     "ByDomain": "delivery.routing.by_domain",
-    "ClientCertificate": "model.trust",
+    "ClientCertificate": "model.servers.trust",
     "CommandRefused": "errors",
     "ConnectionFailed": "errors",
     "CourrielError": "errors",
-    "Dialect": "model.server",
+    "Dialect": "model.servers.server",
     "Envelope": "model.envelope",
-    "External": "model.credentials",
+    "External": "model.servers.credentials",
     "Failover": "delivery.routing.blocking",
     "FolderPosition": "model.received.folder",
     "FolderRenumbered": "errors",
@@ -175,7 +175,7 @@ _HOMES = {
     "LetterTooLarge": "errors",
     "LocalProtocolError": "errors",
     "MailboxRefused": "errors",
-    "Message": "model.message",
+    "Message": "model.messages.message",
     "MessageRefused": "errors",
     "MissingExtra": "errors",
     "NameNotFound": "errors",
@@ -190,14 +190,14 @@ _HOMES = {
     "OutboxUncertain": "errors",
     "OutboxUnreachable": "errors",
     "Outcome": "model.receipt",
-    "Password": "model.credentials",
+    "Password": "model.servers.credentials",
     "PopSession": "session.pop3.session",
-    "Priority": "model.message",
+    "Priority": "model.messages.message",
     "ProtocolError": "errors",
-    "Proxy": "model.proxy",
+    "Proxy": "model.servers.proxy",
     "ProxyError": "errors",
     "ReadLimits": "model.received.limits",
-    "ReadyMessage": "model.ready_message",
+    "ReadyMessage": "model.messages.ready_message",
     "Receipt": "model.receipt",
     "ReceivedAddress": "model.received.address",
     "ReceivedAttachment": "model.received.attachment",
@@ -218,10 +218,10 @@ _HOMES = {
     "Suppression": "outbox.store.suppression",
     "SuppressedRecipients": "errors",
     "SyncMark": "model.received.sync",
-    "Security": "model.server",
+    "Security": "model.servers.server",
     "SendOptions": "model.submission",
     "SenderRefused": "errors",
-    "Server": "model.server",
+    "Server": "model.servers.server",
     "Signed": "delivery.dkim.signed",
     "SmtpPool": "session.pool.blocking",
     "SmtpSession": "session.smtp",
@@ -231,14 +231,14 @@ _HOMES = {
     "Ticket": "outbox.ticket",
     "TicketNotFound": "errors",
     "TimedOut": "errors",
-    "Timeouts": "model.server",
+    "Timeouts": "model.servers.server",
     "TlsFailed": "errors",
-    "Token": "model.credentials",
+    "Token": "model.servers.credentials",
     "TokenRefused": "errors",
-    "TokenSource": "model.credentials",
+    "TokenSource": "model.servers.credentials",
     "Transcript": "network.transcripts.transcript",
     "Transport": "delivery.transport",
-    "Trust": "model.trust",
+    "Trust": "model.servers.trust",
     "UsageError": "errors",
     "aconnect": "delivery.connect",
     "amailbox": "delivery.open_mailbox",

@@ -50,15 +50,11 @@ if TYPE_CHECKING:
     from courriel.doctor.visit.neighbours import Neighbour as Neighbour
     from courriel.errors import Stage as Stage
     from courriel.model.address import Addresses as Addresses
-    from courriel.model.attachment import Attachments as Attachments
-    from courriel.model.attachment import FileIdentity as FileIdentity
     from courriel.model.content import Content as Content
-    from courriel.model.credentials import Credentials as Credentials
-    from courriel.model.credentials import TokenFetch as TokenFetch
-    from courriel.model.credentials import TokenRefresh as TokenRefresh
     from courriel.model.envelope import OnRefused as OnRefused
-    from courriel.model.prepared import Prepared as Prepared
-    from courriel.model.proxy import ProxyScheme as ProxyScheme
+    from courriel.model.messages.attachment import Attachments as Attachments
+    from courriel.model.messages.attachment import FileIdentity as FileIdentity
+    from courriel.model.messages.prepared import Prepared as Prepared
     from courriel.model.receipt import Result as Result
     from courriel.model.received.account import LetterIds as LetterIds
     from courriel.model.received.account import Namespace as Namespace
@@ -77,8 +73,12 @@ if TYPE_CHECKING:
     from courriel.model.received.part import LetterPart as LetterPart
     from courriel.model.received.sorting import LetterThread as LetterThread
     from courriel.model.received.sorting import ThreadedLetter as ThreadedLetter
+    from courriel.model.servers.credentials import Credentials as Credentials
+    from courriel.model.servers.credentials import TokenFetch as TokenFetch
+    from courriel.model.servers.credentials import TokenRefresh as TokenRefresh
+    from courriel.model.servers.proxy import ProxyScheme as ProxyScheme
+    from courriel.model.servers.trust import FilePath as FilePath
     from courriel.model.submission import EndGuard as EndGuard
-    from courriel.model.trust import FilePath as FilePath
     from courriel.model.typed import Piece as Piece
     from courriel.model.typed import SendArguments as SendArguments
     from courriel.network.serving.listening import ServedSession as ServedSession
@@ -174,7 +174,7 @@ _HOMES = {
     "AsyncTicket": "outbox.aio",
     "AsyncWatch": "session.imap.awaited_watch",
     "AsyncWorker": "outbox.aio",
-    "Attachments": "model.attachment",
+    "Attachments": "model.messages.attachment",
     "Attempt": "outbox.attempts",
     "AttemptListener": "outbox.attempts",
     "Authentication": "model.received.authentication",
@@ -193,15 +193,15 @@ _HOMES = {
     "Connected": "delivery.connect",
     "Content": "model.content",
     "Count": "outbox.store.facts",
-    "Credentials": "model.credentials",
+    "Credentials": "model.servers.credentials",
     "Door": "doctor.probing",
     "EndGuard": "model.submission",
     "EnhancedCode": "reply",
     "Event": "outbox.listeners",
     "Embedding": "compose.html_page",
     "Examination": "doctor.examination",
-    "FileIdentity": "model.attachment",
-    "FilePath": "model.trust",
+    "FileIdentity": "model.messages.attachment",
+    "FilePath": "model.servers.trust",
     "Filed": "model.received.folder",
     "Finding": "wire.mime.checks",
     "Folder": "model.received.folder",
@@ -244,10 +244,10 @@ _HOMES = {
     "PoolLimits": "session.pool.state",
     "PopLetter": "session.pop3.letter",
     "PopLetterRef": "session.pop3.mailbox",
-    "Prepared": "model.prepared",
+    "Prepared": "model.messages.prepared",
     "ProbeReport": "doctor.probing",
     "ProvidedTransport": "delivery.adapters",
-    "ProxyScheme": "model.proxy",
+    "ProxyScheme": "model.servers.proxy",
     "PutArguments": "outbox.putting.arguments",
     "Putable": "session.imap.append",
     "Quota": "model.received.account",
@@ -285,8 +285,8 @@ _HOMES = {
     "ThreadWakeup": "network.waking.blocking",
     "ThreadedLetter": "model.received.sorting",
     "TicketListener": "outbox.listeners",
-    "TokenFetch": "model.credentials",
-    "TokenRefresh": "model.credentials",
+    "TokenFetch": "model.servers.credentials",
+    "TokenRefresh": "model.servers.credentials",
     "TranscriptEntry": "network.transcripts.transcript",
     "Via": "delivery.urls.route",
     "Watch": "session.imap.watch",

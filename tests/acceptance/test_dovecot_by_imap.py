@@ -29,7 +29,7 @@ from courriel import (
     Trust,
     errors,
 )
-from courriel.model.credentials import Credentials
+from courriel.model.servers.credentials import Credentials
 from hostile.lists import hostile, shown
 from servers.accounts import ACCOUNTS, ADA, CLEO, Account
 from servers.dovecot import Dovecot, access_token

@@ -10,7 +10,7 @@ import pytest
 import inside
 from courriel import Envelope, Message, Notify, Password, Security, Server, TokenSource, Transcript, Trust, errors
 from courriel.model.content import Content
-from courriel.model.credentials import Credentials, Token
+from courriel.model.servers.credentials import Credentials, Token
 from courriel.wire.mime.build import content_of
 from hostile.lists import hostile, shown
 from servers.accounts import ACCENTED, ACCOUNTS, ADA, BOB, IDN, ODD, Account

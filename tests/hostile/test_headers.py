@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from courriel.errors import InvalidMessage, UsageError
-from courriel.model.message import Message
+from courriel.model.messages.message import Message
 from courriel.wire.mime.build import build
 from hostile.lists import hostile, shown
 

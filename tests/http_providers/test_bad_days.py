@@ -16,7 +16,7 @@ from courriel._dataclass import replace
 from courriel.delivery.http_providers.brevo import idempotency_key
 from courriel.delivery.http_providers.graph import Graph
 from courriel.delivery.http_providers.transport import HttpTransport
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.network.https.line import HttpsLine
 from courriel.session.encoding import IN_SEVEN_BITS, submission_of
 from http_providers.conftest import PROVIDERS, mail

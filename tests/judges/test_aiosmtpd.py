@@ -16,7 +16,7 @@ from aiosmtpd.smtp import Session as TheirSession
 
 import courriel
 from courriel import Message, Password, Security, Server, Timeouts, Trust, errors
-from courriel.model.credentials import Credentials
+from courriel.model.servers.credentials import Credentials
 from courriel.wire.mime.build import content_of
 from hostile.lists import hostile, shown
 from session.play import Awaiting, Blocking, Session

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from courriel import AsyncOutbox, Message, Outbox, errors
-from courriel.model.attachment import Attachment
 from courriel.model.envelope import Return
-from courriel.model.ready_message import ReadyMessage
+from courriel.model.messages.attachment import Attachment
+from courriel.model.messages.ready_message import ReadyMessage
 
 URL = "smtp://127.0.0.1:2525"
 PICTURE = Attachment.data(b"\x89PNG", "a.png", inline=True)

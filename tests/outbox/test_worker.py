@@ -25,7 +25,7 @@ from courriel import (
 )
 from courriel._dataclass import replace
 from courriel.delivery.local import LocalTransport
-from courriel.model.server import Security
+from courriel.model.servers.server import Security
 from courriel.model.submission import Submission
 from courriel.outbox.store.facts import Query
 from courriel.outbox.store.jobs import DueLane, Job, Settlement

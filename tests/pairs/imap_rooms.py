@@ -7,7 +7,7 @@ import re
 from courriel.dialogue.server.handler import Delivery, ServerConfig, ServerLimits, ServerSession
 from courriel.dialogue.server.imap.dialogue import ImapServerDialogue
 from courriel.model.address import Address
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.faults import Faults
 from courriel.sandbox.folders import Space

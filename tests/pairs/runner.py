@@ -12,7 +12,7 @@ from courriel.dialogue.server.handler import Delivery, ServerConfig, ServerHandl
 from courriel.dialogue.server.imap.dialogue import ImapServerDialogue
 from courriel.dialogue.server.pop3 import Pop3ServerDialogue
 from courriel.dialogue.server.smtp import SmtpServerDialogue
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 
 T = TypeVar("T")
 Cut = Literal["whole", "line", "byte"]

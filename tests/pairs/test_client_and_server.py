@@ -14,10 +14,10 @@ from courriel.dialogue.server.handler import Disconnect as CutLine
 from courriel.dialogue.server.smtp import SmtpServerDialogue
 from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.model.content import Content
-from courriel.model.credentials import Credentials, Password, TokenSource
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
-from courriel.model.server import Dialect, Security, Server
+from courriel.model.servers.credentials import Credentials, Password, TokenSource
+from courriel.model.servers.server import Dialect, Security, Server
 from courriel.model.submission import Submission
 from courriel.reply import Reply
 from courriel.wire.smtp.parameters import RcptTo

@@ -13,8 +13,8 @@ from courriel.dialogue.flow import Flow
 from courriel.dialogue.pop3.client import PopDialogue
 from courriel.dialogue.server.handler import Maildrop, ServerConfig, ServerHandler, ServerSession
 from courriel.dialogue.server.pop3 import Pop3ServerDialogue
-from courriel.model.credentials import Password
-from courriel.model.server import Dialect, Security, Server
+from courriel.model.servers.credentials import Password
+from courriel.model.servers.server import Dialect, Security, Server
 from pairs.runner import CUTS, Cut, Pair
 
 MECHANISMS = ("SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN")

@@ -45,7 +45,7 @@ from acceptance.test_dovecot_by_imap import (  # noqa: F401 - fixtures and tests
     test_without_uidplus_nothing_else_is_expunged,
 )
 from courriel import Password, Sandbox, Security, Server, TokenSource, Trust, errors
-from courriel.model.credentials import Credentials
+from courriel.model.servers.credentials import Credentials
 from servers.accounts import ACCOUNTS, CLEO
 from session.mailboxes import AwaitingMailbox, BlockingMailbox
 

@@ -11,8 +11,8 @@ import pytest
 import trustme
 
 from courriel import Password, Security, Server, Timeouts, Transcript, Trust
-from courriel.model.credentials import Credentials
-from courriel.model.server import Dialect
+from courriel.model.servers.credentials import Credentials
+from courriel.model.servers.server import Dialect
 from courriel.session import server_memory
 from session.imap_stranger import SELECTED, Answer, heard_by, imap_server
 from session.mailboxes import AwaitingMailbox, BlockingMailbox, Mailbox

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from courriel import AsyncImapSession, ImapSession, Server
-from courriel.model.credentials import Credentials
+from courriel.model.servers.credentials import Credentials
 from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter
 from courriel.session.imap.awaited_watch import AsyncWatching
 from courriel.session.imap.letters import Letters

@@ -25,9 +25,9 @@ from typing import Literal, TypeVar
 import inside
 from courriel import AsyncSmtpSession, Envelope, Receipt, Server, SmtpSession, Transcript
 from courriel.model.content import Content
-from courriel.model.credentials import Credentials
 from courriel.model.envelope import OnRefused
 from courriel.model.receipt import Result
+from courriel.model.servers.credentials import Credentials
 from courriel.model.submission import Submission
 from courriel.session.encoding import Sendable
 

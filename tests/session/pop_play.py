@@ -8,7 +8,7 @@ from os import PathLike
 
 import inside
 from courriel import AsyncPopSession, CourrielError, PopSession, Server, Transcript
-from courriel.model.credentials import Credentials
+from courriel.model.servers.credentials import Credentials
 from courriel.session.pop3.letter import AsyncPopLetter, PopLetter
 from session.play import PATIENCE
 

@@ -16,7 +16,7 @@ import pytest
 import trustme
 
 from courriel import External, Password, Security, Server, Timeouts, Token, TokenSource, Transcript, Trust, errors
-from courriel.model.credentials import Credentials
+from courriel.model.servers.credentials import Credentials
 from session.conftest import Play
 from session.play import Awaiting, Session
 from session.stranger import Act, Phone, greeted, stranger

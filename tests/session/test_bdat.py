@@ -14,7 +14,7 @@ from courriel.dialogue.server.handler import ServerConfig
 from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.dialogue.smtp.transaction import Transaction
 from courriel.model.content import Content
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.model.submission import Submission
 from courriel.network import line
 from pairs.runner import KeepingHandler

@@ -20,9 +20,9 @@ from courriel._dataclass import replace
 from courriel.dialogue.server.handler import Delivery, ServerConfig
 from courriel.dialogue.smtp.batch_sender import BatchSender
 from courriel.dialogue.smtp.client import SmtpDialogue
-from courriel.model.attachment import Attachment
 from courriel.model.content import Content
-from courriel.model.server import Dialect
+from courriel.model.messages.attachment import Attachment
+from courriel.model.servers.server import Dialect
 from courriel.model.submission import Submission
 from courriel.session.encoding import submission_of
 from courriel.session.message_source import queued

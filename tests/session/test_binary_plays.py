@@ -14,7 +14,7 @@ from courriel.delivery.urls.route import Route
 from courriel.dialogue.smtp.batch_sender import BatchSender
 from courriel.dialogue.smtp.send_queue import QueuedMessage
 from courriel.model.content import Content
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.model.submission import Submission
 from courriel.session.encoding import submission_of
 from courriel.wire.mime.build import build

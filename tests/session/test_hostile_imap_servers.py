@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from courriel import Password, ReadLimits, Security, Server, Timeouts, Token, TokenSource, Trust, errors
-from courriel.model.credentials import Credentials
+from courriel.model.servers.credentials import Credentials
 from session.imap_stranger import GREETING, imap_server
 from session.mailboxes import AwaitingMailbox, BlockingMailbox, Mailbox
 from session.stranger import Act, Phone, stranger

@@ -17,7 +17,7 @@ import trustme
 import inside
 from courriel import Envelope, Password, Receipt, Security, Server, Timeouts, Transcript, Trust, errors
 from courriel.model.content import Content
-from courriel.model.credentials import Credentials
+from courriel.model.servers.credentials import Credentials
 from hostile.lists import hostile, shown
 from session.conftest import Play
 from session.play import PATIENCE, Cut, Session

@@ -15,7 +15,7 @@ import pytest
 
 import inside
 from courriel import Password, PopSession, Sandbox, Security, Server, Timeouts, Transcript, errors
-from courriel.model.trust import ClientCertificate, Trust
+from courriel.model.servers.trust import ClientCertificate, Trust
 from courriel.network.tls import ca_store, contexts, sessions
 from session.certificates import HOST, Line, Workshop
 from session.play import Awaiting, Blocking, Session

@@ -28,8 +28,8 @@ from courriel import (
     send,
 )
 from courriel.dialogue.login_replies import _ORDINARY, SaidAtLogin
-from courriel.model.credentials import Credentials
-from courriel.model.server import Dialect
+from courriel.model.servers.credentials import Credentials
+from courriel.model.servers.server import Dialect
 from session.stranger import Act, Phone, greeted, stranger
 
 SECRET = "correct horse/battery é"

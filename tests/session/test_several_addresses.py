@@ -12,7 +12,7 @@ import pytest
 
 from courriel import errors
 from courriel.dialogue.flow import Connect, Flow
-from courriel.model.server import Security, Server, Timeouts
+from courriel.model.servers.server import Security, Server, Timeouts
 from courriel.network import awaiting, blocking
 from courriel.network.connecting import resolve
 from courriel.network.connecting.happy_eyeballs import HEAD_START, HappyEyeballs, interleaved

@@ -9,7 +9,7 @@ import pytest
 from courriel import Envelope, Notify, Outcome, Password, Security, Timeouts, Transcript, errors
 from courriel.dialogue import opening
 from courriel.model.content import Content
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from session.conftest import Play
 
 RAW = b"Subject: hello\r\n\r\n.signed, Ada\r\n"

@@ -20,7 +20,7 @@ from courriel import (
     errors,
     send,
 )
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.network import line
 from courriel.network.line import Deadlines
 from session.stranger import Phone, greeted, stranger

@@ -21,7 +21,7 @@ import truststore
 from cryptography.hazmat.primitives import serialization
 
 from courriel import errors
-from courriel.model.trust import ClientCertificate, Trust
+from courriel.model.servers.trust import ClientCertificate, Trust
 from courriel.network.tls import ca_store, contexts, reasons
 from session.certificates import ADDRESS, HOST, Line, Workshop, greet_in_clear
 

@@ -30,7 +30,7 @@ from courriel.dialogue.smtp import usual_mail as scripts
 from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.dialogue.smtp.usual_mail import UsualMail, usual_mail
 from courriel.model.content import Content
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.model.submission import Submission
 from courriel.network.connecting import blocking as connecting
 from courriel.network.timed_socket import TimedSocket

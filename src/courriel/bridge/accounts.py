@@ -11,8 +11,8 @@ from courriel.delivery.oauth import store
 from courriel.delivery.settings.locations import bridge_routes
 from courriel.delivery.urls.route import Route
 from courriel.dialogue.relay.session import BridgeAccount
-from courriel.model.credentials import TokenSource
-from courriel.model.server import Dialect, Security, Server
+from courriel.model.servers.credentials import TokenSource
+from courriel.model.servers.server import Dialect, Security, Server
 
 TYPE_CHECKING = False
 

@@ -29,7 +29,7 @@ from courriel.dialogue.relay.smtp import smtp_relay
 from courriel.dialogue.relay.smtp_provider import SmtpProvider
 from courriel.dialogue.server.handler import ServerConfig, ServerLimits
 from courriel.model.checks.shown import safely_shown
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.network import forks
 from courriel.network.awaiting import Line
 from courriel.network.serving.loop_thread import LoopServer

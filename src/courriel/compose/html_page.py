@@ -18,8 +18,8 @@ from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
 from courriel.compose.page_folder import LARGEST_PAGE, PageFolder, read_regular
 from courriel.errors import InvalidMessage
-from courriel.model.attachment import Attachment, check_path
 from courriel.model.checks.header import as_text, refusal
+from courriel.model.messages.attachment import Attachment, check_path
 from courriel.wire.html.css_references import as_sheet, with_css_references
 from courriel.wire.html.references import opening_tags, with_references
 

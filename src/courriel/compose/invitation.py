@@ -23,9 +23,9 @@ from typing import Any
 from courriel.compose.event_times import checked_times, shown_times
 from courriel.errors import InvalidAddress
 from courriel.model.address import Address, Addresses
-from courriel.model.attachment import Attachment
 from courriel.model.checks.header import as_text, check_body, check_text, refusal
-from courriel.model.message import Message
+from courriel.model.messages.attachment import Attachment
+from courriel.model.messages.message import Message
 
 LONGEST_KEY = 500  # characters
 MOST_ATTENDEES = 500

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from courriel.model.address import Address
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope, Notify
-from courriel.model.message import Message
-from courriel.model.prepared import Prepared
+from courriel.model.messages.message import Message
+from courriel.model.messages.prepared import Prepared
 from courriel.wire.mime.build import assembled, build, header_fields, in_one, nested
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from urllib.parse import unquote
 
 from courriel._lazy_re import expression
 from courriel.errors import InvalidMessage
-from courriel.model.attachment import check_path, open_at_once
 from courriel.model.checks.header import refusal
+from courriel.model.messages.attachment import check_path, open_at_once
 
 LARGEST_FILE = 10_000_000
 """Octets of one file of a page; mail servers take 10 to 35 MB for a whole message."""

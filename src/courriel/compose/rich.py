@@ -29,16 +29,16 @@ from courriel.compose.page_folder import PageFolder
 from courriel.compose.with_files import WithFiles
 from courriel.errors import CourrielError, InvalidAddress, InvalidMessage, MissingExtra, UsageError
 from courriel.model.address import Address
-from courriel.model.attachment import Attachment, attachments_of
 from courriel.model.checks.header import as_text, pairs_of, refusal, texts_of
-from courriel.model.message import Message, Priority
+from courriel.model.messages.attachment import Attachment, attachments_of
+from courriel.model.messages.message import Message, Priority
 
 if TYPE_CHECKING:
     import css_inline
     import jinja2
 
     from courriel.compose.template import Row
-    from courriel.model.attachment import Attachments
+    from courriel.model.messages.attachment import Attachments
 
 AddressTexts: TypeAlias = "str | Address | Iterable[str | Address]"
 """Addresses as callers give them, with placeholders in their texts."""

@@ -23,17 +23,17 @@ from courriel.compose.pre_encoded import PreEncoded
 from courriel.compose.with_files import WithFiles
 from courriel.errors import InvalidAddress, InvalidMessage, UsageError
 from courriel.model.address import Address
-from courriel.model.attachment import Attachment, attachments_of
 from courriel.model.checks.header import as_text, check_body, check_text, checked_links, pairs_of, refusal, texts_of
 from courriel.model.checks.text import text_of
-from courriel.model.message import Message, Priority
-from courriel.model.message_id import stamped
+from courriel.model.messages.attachment import Attachment, attachments_of
+from courriel.model.messages.message import Message, Priority
+from courriel.model.messages.message_id import stamped
 from courriel.wire.mime.build import files_of
 from courriel.wire.mime.parts import Part, text_part
 
 if TYPE_CHECKING:
     from courriel.model.address import Addresses as GivenAddresses
-    from courriel.model.attachment import Attachments
+    from courriel.model.messages.attachment import Attachments
 
 Row = Mapping[str, object]
 """The values of one message by placeholder name: text or whole numbers; of any type for a RichTemplate."""

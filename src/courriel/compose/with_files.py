@@ -6,8 +6,8 @@ import os
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
-from courriel.model.attachment import Attachment
-from courriel.model.message import no_attach, no_attach_data
+from courriel.model.messages.attachment import Attachment
+from courriel.model.messages.message import no_attach, no_attach_data
 
 if TYPE_CHECKING:
     from typing import Self

@@ -22,7 +22,7 @@ from courriel.delivery.percent import refusal
 from courriel.delivery.settings import profiles
 from courriel.delivery.signing_routes import signer_of
 from courriel.delivery.urls.route import Route, Via
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 from courriel.network import forks
 from courriel.network.transcripts.transcript import Transcript
 from courriel.session.pool.blocking import SmtpPool

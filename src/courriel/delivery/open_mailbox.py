@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from courriel.delivery.percent import refusal
 from courriel.delivery.urls.route import Route
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 
 if TYPE_CHECKING:
     from courriel.network.transcripts.transcript import Transcript

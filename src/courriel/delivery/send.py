@@ -11,9 +11,9 @@ URL parser and settings are imported by the first call: programs that open sessi
 from __future__ import annotations
 
 from courriel import errors
-from courriel.model.message import Message
+from courriel.model.messages.message import Message
 from courriel.model.receipt import Receipt
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 from courriel.model.submission import SendOptions
 
 TYPE_CHECKING = False

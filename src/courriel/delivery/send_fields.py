@@ -8,8 +8,8 @@ from os import PathLike
 
 from courriel.compose.html_page import Embedding
 from courriel.model.address import Address, Addresses
-from courriel.model.attachment import Attachments
-from courriel.model.message import Priority
+from courriel.model.messages.attachment import Attachments
+from courriel.model.messages.message import Priority
 from courriel.model.typed import SendArguments
 from courriel.network.transcripts.transcript import Transcript
 

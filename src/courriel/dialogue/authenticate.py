@@ -16,8 +16,8 @@ from courriel.dialogue.flow import Fetch, Flow
 from courriel.dialogue.login_rule import FailedLogin, MechanismOutcome, nobody_listens, strength
 from courriel.dialogue.reply_reader import ReplyReader
 from courriel.dialogue.sasl_exchange import MAX_INITIAL, exchange_sasl
-from courriel.model.credentials import Credentials, External, Password, TokenSource
-from courriel.model.server import Server
+from courriel.model.servers.credentials import Credentials, External, Password, TokenSource
+from courriel.model.servers.server import Server
 from courriel.wire.sasl import client_mechanisms
 
 TYPE_CHECKING = False

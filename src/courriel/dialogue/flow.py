@@ -31,7 +31,7 @@ from collections.abc import Callable, Generator
 
 from courriel._dataclass import dataclass, field
 from courriel.errors import Stage
-from courriel.model.credentials import TokenSource
+from courriel.model.servers.credentials import TokenSource
 
 TYPE_CHECKING = False
 

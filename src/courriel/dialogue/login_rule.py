@@ -16,7 +16,7 @@ from enum import Enum
 
 from courriel import errors
 from courriel._dataclass import dataclass
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 from courriel.reply import Reply
 
 TYPE_CHECKING = False

@@ -5,8 +5,8 @@ from __future__ import annotations
 from courriel import errors
 from courriel.dialogue.flow import Flow, Probe, Remember, Secure
 from courriel.dialogue.reply_reader import ReplyReader
-from courriel.model.credentials import Credentials
-from courriel.model.server import Security, Server
+from courriel.model.servers.credentials import Credentials
+from courriel.model.servers.server import Security, Server
 from courriel.wire.smtp.client_syntax import printable
 
 PATIENCE = 10

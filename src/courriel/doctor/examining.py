@@ -16,7 +16,7 @@ from courriel.doctor.visiting import Visit
 from courriel.failures import Text
 from courriel.model.address import Address
 from courriel.model.checks.shown import safely_shown
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 
 TYPE_CHECKING = False
 

@@ -12,8 +12,8 @@ from courriel.doctor.redaction import redacted
 from courriel.doctor.step import Step, in_both, with_error
 from courriel.doctor.visit import addresses
 from courriel.failures import Text
-from courriel.model.credentials import Password
-from courriel.model.server import Timeouts
+from courriel.model.servers.credentials import Password
+from courriel.model.servers.server import Timeouts
 from courriel.network.connecting.proxy.environment import proxy_of
 from courriel.network.https.line import HttpsLine
 
@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from courriel.delivery.urls.route import Route
-    from courriel.model.server import Server
+    from courriel.model.servers.server import Server
 
 _TRIALS = {
     "graph": Text(

@@ -15,8 +15,8 @@ from courriel.doctor.visit import certificates, tls_look
 from courriel.doctor.visit.certificates import CertificateFacts
 from courriel.doctor.visit.walk import walk
 from courriel.failures import Language
-from courriel.model.server import Dialect, Security, Server, Timeouts
-from courriel.model.trust import Trust
+from courriel.model.servers.server import Dialect, Security, Server, Timeouts
+from courriel.model.servers.trust import Trust
 
 DOORS: tuple[tuple[int, Dialect, Security], ...] = (
     (25, Dialect.SMTP, Security.OPPORTUNISTIC),

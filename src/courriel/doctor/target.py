@@ -11,7 +11,7 @@ from courriel.delivery.urls import providers
 from courriel.delivery.urls.route import Route
 from courriel.model.address import Address
 from courriel.model.checks.shown import is_like_url
-from courriel.model.server import Security, Server
+from courriel.model.servers.server import Security, Server
 
 TYPE_CHECKING = False
 

@@ -16,9 +16,9 @@ from courriel.doctor.visit.trial import Trial, TrialResult, run_trial
 from courriel.doctor.visit.walk import Walk, walk
 from courriel.failures import Text
 from courriel.model.address import Address
-from courriel.model.credentials import Credentials, Password, Token, TokenSource
 from courriel.model.envelope import Envelope
-from courriel.model.server import Server, Timeouts
+from courriel.model.servers.credentials import Credentials, Password, Token, TokenSource
+from courriel.model.servers.server import Server, Timeouts
 from courriel.network.connecting.proxy.environment import proxy_of
 from courriel.network.connecting.resolve import Place
 from courriel.network.transcripts.transcript import Transcript

@@ -20,9 +20,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from courriel.model.message import Message
-    from courriel.model.prepared import Prepared
-    from courriel.model.ready_message import ReadyMessage
+    from courriel.model.messages.message import Message
+    from courriel.model.messages.prepared import Prepared
+    from courriel.model.messages.ready_message import ReadyMessage
 
 WINDOW = 100
 """Submissions in flight, where the server takes whole messages at a time: enough to keep any connection busy."""

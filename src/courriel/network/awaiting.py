@@ -30,7 +30,7 @@ from courriel.dialogue.flow import (
     Send,
 )
 from courriel.errors import Stage
-from courriel.model.server import Security, Server
+from courriel.model.servers.server import Security, Server
 from courriel.network import forks
 from courriel.network.connecting import awaiting as connecting
 from courriel.network.connecting import resolve

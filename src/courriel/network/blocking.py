@@ -22,7 +22,7 @@ from courriel.dialogue.flow import (
     Want,
 )
 from courriel.errors import Stage
-from courriel.model.server import Security, Server
+from courriel.model.servers.server import Security, Server
 from courriel.network import forks
 from courriel.network.connecting import blocking as connecting
 from courriel.network.connecting import resolve

@@ -14,7 +14,7 @@ from courriel import errors
 from courriel._dataclass import dataclass
 from courriel.dialogue.flow import RECEIVE, Flow, Receive, Want
 from courriel.errors import Stage
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 from courriel.network.line import BaseLine
 from courriel.network.receive_buffer import Alarm, ReceiveBuffer
 from courriel.network.transcripts.transcript import Transcript

@@ -10,7 +10,7 @@ import ssl
 from time import monotonic
 
 from courriel._dataclass import dataclass
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 from courriel.network import blocking
 from courriel.network.tls import contexts
 from courriel.wire import tls_records

@@ -8,8 +8,8 @@ from types import TracebackType
 
 from courriel import errors
 from courriel.errors import Stage
-from courriel.model.credentials import Token
-from courriel.model.server import Server
+from courriel.model.servers.credentials import Token
+from courriel.model.servers.server import Server
 from courriel.network.connecting.resolve import AddressesFailed
 from courriel.network.translate import (
     ProxySilent,

@@ -7,7 +7,7 @@ import sys
 
 from courriel import errors
 from courriel.errors import Stage
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 
 
 class ProxySilent(TimeoutError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from courriel import errors
 from courriel._dataclass import dataclass
 from courriel.delivery.urls.route import Route
-from courriel.model.server import Security
+from courriel.model.servers.server import Security
 from courriel.network.careful_log import CarefulLogger
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from courriel.delivery.transport import Transport, check_transport, is_transport
 from courriel.delivery.urls.route import Route, Via
 from courriel.model.checks.shown import safely_shown
 from courriel.model.recipient_rule import refuse_unruled
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 from courriel.network import forks
 
 if TYPE_CHECKING:

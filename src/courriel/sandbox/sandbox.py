@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 from courriel import errors
 from courriel._dataclass import replace
 from courriel.dialogue.server.handler import ServerConfig, ServerLimits
-from courriel.model.server import Dialect, Security, Server
-from courriel.model.trust import Trust
+from courriel.model.servers.server import Dialect, Security, Server
+from courriel.model.servers.trust import Trust
 from courriel.network import forks
 from courriel.network.serving.listening import ListenAddress, Listener, ServedSession
 from courriel.network.serving.loop_thread import LoopServer

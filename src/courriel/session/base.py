@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from courriel._dataclass import replace
-from courriel.model.server import Server, Timeouts
+from courriel.model.servers.server import Server, Timeouts
 
 TYPE_CHECKING = False
 

@@ -6,9 +6,9 @@ from courriel import errors
 from courriel.model.address import USUAL_LOCAL_PART, Address
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope, OnRefused
-from courriel.model.message import Message
-from courriel.model.prepared import Prepared
-from courriel.model.ready_message import ReadyMessage
+from courriel.model.messages.message import Message
+from courriel.model.messages.prepared import Prepared
+from courriel.model.messages.ready_message import ReadyMessage
 from courriel.model.submission import SendOptions, Submission
 from courriel.wire.mime.build import content_of
 from courriel.wire.smtp.extensions import Extensions

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 from typing import Protocol, Self
 
-from courriel.model.server import Server, Timeouts
+from courriel.model.servers.server import Server, Timeouts
 from courriel.wire.parse.letter import AsyncLetter, Letter
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from _thread import allocate_lock
 
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 
 MOST_SERVERS = 1000
 """Number of servers remembered; the least recently used is forgotten first."""

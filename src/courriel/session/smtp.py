@@ -11,10 +11,10 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from types import TracebackType
 
 from courriel import errors
-from courriel.model.credentials import Credentials, check_credentials
 from courriel.model.envelope import OnRefused
 from courriel.model.receipt import Receipt
-from courriel.model.server import Dialect, Server
+from courriel.model.servers.credentials import Credentials, check_credentials
+from courriel.model.servers.server import Dialect, Server
 from courriel.model.submission import WINDOW, SendOptions, Submission
 from courriel.session.base import BaseSession
 

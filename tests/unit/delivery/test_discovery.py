@@ -22,7 +22,7 @@ from courriel.delivery.urls import providers
 from courriel.delivery.urls.route import Route
 from courriel.doctor.domain import mta_sts, policy_file
 from courriel.model.address import Address
-from courriel.model.server import Dialect, Security, Server
+from courriel.model.servers.server import Dialect, Security, Server
 from courriel.network.https import exchange as https
 from fast_part import examples
 from servers.web import ok, web

@@ -13,7 +13,7 @@ from courriel.delivery.settings.profiles import NothingSet, explain, resolve
 from courriel.delivery.urls.route import Route
 from courriel.errors import InvalidUrl, UsageError
 from courriel.model.address import Address
-from courriel.model.server import Security
+from courriel.model.servers.server import Security
 
 
 def write(path: Path, text: str) -> Path:

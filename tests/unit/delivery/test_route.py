@@ -15,8 +15,8 @@ from courriel.delivery.urls import providers
 from courriel.delivery.urls.route import Route
 from courriel.errors import InvalidUrl
 from courriel.model.address import Address
-from courriel.model.server import Dialect, Security, Server, Timeouts
-from courriel.model.trust import ClientCertificate, Trust
+from courriel.model.servers.server import Dialect, Security, Server, Timeouts
+from courriel.model.servers.trust import ClientCertificate, Trust
 from fast_part import examples
 
 PIN = "sha256:" + "ab" * 32

@@ -12,7 +12,7 @@ from courriel.delivery import secrets
 from courriel.delivery.secrets import SecretReference
 from courriel.delivery.urls.route import Route
 from courriel.errors import CourrielError, InvalidUrl, MissingExtra, UsageError
-from courriel.model.credentials import External, Password, TokenSource
+from courriel.model.servers.credentials import External, Password, TokenSource
 
 
 def read(text: str) -> str:

@@ -10,9 +10,9 @@ from courriel.dialogue.flow import Connect, Receive, ReceivePending, Send
 from courriel.dialogue.imap.client import ImapDialogue
 from courriel.dialogue.pop3.client import PopDialogue
 from courriel.dialogue.smtp.client import SmtpDialogue
-from courriel.model.credentials import Password
 from courriel.model.received.limits import ReadLimits
-from courriel.model.server import Dialect, Security, Server
+from courriel.model.servers.credentials import Password
+from courriel.model.servers.server import Dialect, Security, Server
 from courriel.network.line import Deadlines
 
 SERVER = Server("127.0.0.1", 2525, security=Security.NONE)

@@ -13,7 +13,7 @@ from courriel.dialogue.flow import Fetch, Flow, ReceivePending, Send
 from courriel.dialogue.imap.replies import reply_of
 from courriel.dialogue.login_rule import FailedLogin, MechanismOutcome, nobody_listens, strength
 from courriel.dialogue.smtp.replies import SmtpReplies
-from courriel.model.credentials import Credentials
+from courriel.model.servers.credentials import Credentials
 from courriel.reply import Reply
 from courriel.session.server_memory import ServerFacts
 from courriel.wire.imap import syntax

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from courriel.dialogue.flow import Flow, Receive, ReceivePending, Send
 from courriel.dialogue.pop3.client import PopDialogue
-from courriel.model.server import Dialect, Server
+from courriel.model.servers.server import Dialect, Server
 
 KILOBYTE = 1024
 

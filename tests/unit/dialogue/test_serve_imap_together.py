@@ -6,7 +6,7 @@ import pytest
 
 from courriel.dialogue.server.handler import ServerConfig, ServerSession
 from courriel.dialogue.server.pop3 import Pop3ServerDialogue
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.sandbox.folders import Space
 from pairs.imap_rooms import LETTER, Rooms, said
 from pairs.runner import Visitor

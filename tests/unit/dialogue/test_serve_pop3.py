@@ -19,7 +19,7 @@ from courriel.dialogue.server.handler import (
     ServerSession,
 )
 from courriel.dialogue.server.pop3 import Pop3ServerDialogue
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.reply import Reply
 from courriel.wire.pop3.client_syntax import digest
 from pairs.runner import CUTS, Served, serve_client

@@ -25,7 +25,7 @@ from courriel.dialogue.server.handler import Disconnect as CutLine
 from courriel.dialogue.server.smtp import SmtpServerDialogue
 from courriel.model.address import Address
 from courriel.model.envelope import Notify, Return
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.reply import Reply
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
 from fast_part import examples

@@ -16,9 +16,9 @@ import pytest
 from courriel.compose.rich import RichTemplate
 from courriel.compose.template import Template
 from courriel.errors import InvalidMessage
-from courriel.model import attachment
-from courriel.model.attachment import Attachment
-from courriel.model.message import Message
+from courriel.model.messages import attachment
+from courriel.model.messages.attachment import Attachment
+from courriel.model.messages.message import Message
 from courriel.model.received.attachment import ReceivedAttachment
 from courriel.wire.mime.build import content_of
 

@@ -11,7 +11,7 @@ import pytest
 from courriel.errors import InvalidAddress, InvalidMessage
 from courriel.model.address import Address
 from courriel.model.envelope import Notify
-from courriel.model.message import Message, Priority
+from courriel.model.messages.message import Message, Priority
 
 FIELDS: dict[str, Any] = {"sender": "Ada <ada@example.org>", "to": "bob@example.org"}
 

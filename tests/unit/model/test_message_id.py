@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 
-from courriel.model import message_id
+from courriel.model.messages import message_id
 
 MOMENT = datetime(2026, 1, 5, 10, tzinfo=UTC)
 

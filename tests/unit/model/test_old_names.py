@@ -10,10 +10,10 @@ from courriel import errors
 from courriel.compose.rich import RichTemplate
 from courriel.compose.template import Template
 from courriel.model.address import Address
-from courriel.model.message import Message
+from courriel.model.messages.message import Message
 from courriel.model.receipt import Receipt
-from courriel.model.server import Server
-from courriel.model.trust import Trust
+from courriel.model.servers.server import Server
+from courriel.model.servers.trust import Trust
 from courriel.reply import Reply
 
 MESSAGE = Message(sender="ada@example.org", to="bob@example.org")

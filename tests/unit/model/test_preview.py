@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from courriel.compose.template import Template
-from courriel.model.message import Message
+from courriel.model.messages.message import Message
 from courriel.wire.parse.letter import Letter
 
 HTML = '<p>Hello <b>Bob</b></p><img src="cid:logo.png"><img src="cid:gone"><script>alert("x")</script>'

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from courriel.errors import InvalidAddress, InvalidMessage
-from courriel.model.message import Message
-from courriel.model.ready_message import MOST_FIELDS
+from courriel.model.messages.message import Message
+from courriel.model.messages.ready_message import MOST_FIELDS
 
 RAW = (
     b"From: Ada <ada@example.org>\r\nTo: bob@example.org,\r\n eve@example.org\r\nSubject: x\r\n"

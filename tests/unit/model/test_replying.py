@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from courriel import errors
 from courriel.failures.language import speak
-from courriel.model.message import Message
+from courriel.model.messages.message import Message
 from courriel.wire.parse.letter import Letter
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from courriel import Envelope, External, Notify, Password, Security, Server, Timeouts, Token, TokenSource, errors
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 
 
 @pytest.mark.parametrize(

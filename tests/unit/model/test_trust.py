@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from courriel.errors import InvalidServer
-from courriel.model.trust import ClientCertificate, Trust, certificates_in
+from courriel.model.servers.trust import ClientCertificate, Trust, certificates_in
 from fast_part import examples
 
 DIGEST = "5f" * 32
@@ -235,7 +235,7 @@ def test_a_client_certificate_never_shows_its_password() -> None:
 
 def test_saying_whom_we_trust_loads_no_tls_library() -> None:
     program = (
-        "import sys; from courriel.model.trust import Trust; Trust.system() | Trust.bundled();"
+        "import sys; from courriel.model.servers.trust import Trust; Trust.system() | Trust.bundled();"
         "print({'ssl', 'truststore', 'certifi', 'socket', 'pathlib'} & set(sys.modules))"
     )
 

@@ -16,13 +16,13 @@ from courriel import errors
 from courriel.compose.rich import RichTemplate
 from courriel.compose.template import Template
 from courriel.model.address import Address
-from courriel.model.attachment import Attachment
-from courriel.model.credentials import External, Password, Token, TokenSource, check_credentials
 from courriel.model.envelope import Envelope, Notify, Return
-from courriel.model.message import Message
+from courriel.model.messages.attachment import Attachment
+from courriel.model.messages.message import Message
 from courriel.model.received.search import Search
-from courriel.model.server import Dialect, Security, Server, Timeouts
-from courriel.model.trust import Trust
+from courriel.model.servers.credentials import External, Password, Token, TokenSource, check_credentials
+from courriel.model.servers.server import Dialect, Security, Server, Timeouts
+from courriel.model.servers.trust import Trust
 
 FIELDS: dict[str, Any] = {"sender": "ada@example.org", "to": "bob@example.org"}
 A, B = Address("a", "x.org"), Address("b", "x.org")

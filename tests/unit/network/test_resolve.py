@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from courriel import InvalidServer, Security, Server
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.network.connecting import resolve
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 from courriel.session import server_memory
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from courriel.errors import NotSupported
-from courriel.model.message import Message
+from courriel.model.messages.message import Message
 from courriel.session.encoding import IN_SEVEN_BITS, submission_of
 from courriel.wire.mime.ascii_header import in_ascii
 from courriel.wire.mime.build import content_of

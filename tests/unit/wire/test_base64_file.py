@@ -13,7 +13,7 @@ import pybase64
 import pytest
 
 from courriel.errors import InvalidMessage
-from courriel.model.attachment import Attachment
+from courriel.model.messages.attachment import Attachment
 from courriel.wire.mime import transfer
 from courriel.wire.mime.transfer import Base64File, RawFile, base64_size, encode_base64
 

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from courriel.compose.template import Template
-from courriel.model.attachment import Attachment
 from courriel.model.content import Content
-from courriel.model.message import Message
+from courriel.model.messages.attachment import Attachment
+from courriel.model.messages.message import Message
 from courriel.session.encoding import IN_EIGHT_BITS, IN_SEVEN_BITS, submission_of
 from courriel.wire.mime import parts
 from courriel.wire.mime.build import build

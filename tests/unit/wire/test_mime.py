@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from courriel.errors import InvalidAddress, InvalidMessage
-from courriel.model.message import Message
+from courriel.model.messages.message import Message
 from courriel.wire.mime.build import build, content_of
 from courriel.wire.mime.library_message import ready_of
 

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from courriel.model.address import Address
-from courriel.model.attachment import Attachment
 from courriel.model.content import Content
-from courriel.model.message import Message, Priority
+from courriel.model.messages.attachment import Attachment
+from courriel.model.messages.message import Message, Priority
 from courriel.wire.html.to_text import text_of
 from courriel.wire.mime.build import assembled, build, header_fields, nested
 from courriel.wire.mime.headers import mailbox

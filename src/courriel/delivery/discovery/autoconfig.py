@@ -12,7 +12,7 @@ from xml.parsers import expat
 from courriel import errors
 from courriel.delivery.discovery.proposal import FoundServer
 from courriel.model.address import Address
-from courriel.model.server import Dialect, Security
+from courriel.model.servers.server import Dialect, Security
 
 LONGEST = 256 * 1024
 """Bytes of a file; that of a large provider has 4 KiB."""

@@ -16,7 +16,7 @@ from courriel.delivery.discovery import autoconfig, fetch, records
 from courriel.delivery.discovery.proposal import Proposal, by_provider, by_servers
 from courriel.delivery.urls import providers
 from courriel.model.address import Address
-from courriel.model.trust import Trust
+from courriel.model.servers.trust import Trust
 
 TOTAL = 20.0
 """Seconds for all questions together."""

@@ -6,7 +6,7 @@ from time import monotonic
 
 from courriel import errors
 from courriel.delivery.discovery.autoconfig import LONGEST
-from courriel.model.trust import Trust
+from courriel.model.servers.trust import Trust
 from courriel.network.https.exchange import exchange
 
 _MOST_REDIRECTS = 2

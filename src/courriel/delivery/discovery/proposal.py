@@ -7,7 +7,7 @@ from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
 from courriel.delivery.percent import quote
 from courriel.model.address import Address
-from courriel.model.server import Dialect, Security, Server
+from courriel.model.servers.server import Dialect, Security, Server
 
 TYPE_CHECKING = False
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel.delivery.discovery.proposal import FoundServer
 from courriel.model.address import Address
-from courriel.model.server import Dialect, Security
+from courriel.model.servers.server import Dialect, Security
 
 if TYPE_CHECKING:
     from dns.rdata import Rdata

@@ -24,9 +24,9 @@ from courriel.delivery.http_providers.mailjet import Mailjet
 from courriel.delivery.http_providers.provider import HttpProvider, ProviderLogin
 from courriel.delivery.transport import one_after_the_other
 from courriel.delivery.urls.schemes import HTTP_AT_ONCE
-from courriel.model.credentials import Password, Token, TokenSource
 from courriel.model.receipt import Outcome, Receipt, RecipientResult, Result
 from courriel.model.recipient_rule import rules_for
+from courriel.model.servers.credentials import Password, Token, TokenSource
 from courriel.model.submission import WINDOW, SendOptions, Submission
 from courriel.network.https.line import HttpsLine
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from courriel.delivery.urls.route import Route
-    from courriel.model.server import Server
+    from courriel.model.servers.server import Server
     from courriel.model.typed import SendArguments
     from courriel.network.https.exchange import HttpsResponse
     from courriel.network.https.line import HttpsRequest

@@ -14,7 +14,7 @@ from courriel.delivery.oauth.answers import DeviceCode, HttpAnswer, TokenAnswer
 from courriel.delivery.oauth.assertions import Certificate, ServiceAccount
 from courriel.delivery.oauth.authorization import AuthorizationRequest
 from courriel.delivery.oauth.provider import AuthorizationServer
-from courriel.model.trust import Trust
+from courriel.model.servers.trust import Trust
 
 TYPE_CHECKING = False
 

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from courriel import errors
 from courriel.delivery.oauth.answers import LONGEST, HttpAnswer, broken
 from courriel.delivery.oauth.provider import encoded
-from courriel.model.trust import Trust
+from courriel.model.servers.trust import Trust
 from courriel.network.https.exchange import exchange
 
 TOTAL = 30.0

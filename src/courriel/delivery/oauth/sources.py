@@ -16,7 +16,7 @@ from courriel.delivery.oauth.assertions import Certificate, ServiceAccount
 from courriel.delivery.oauth.grants import OAuthClient
 from courriel.delivery.oauth.login import StoredLogin, fresh
 from courriel.delivery.oauth.provider import AuthorizationServer, google, microsoft
-from courriel.model.credentials import Token, TokenSource
+from courriel.model.servers.credentials import Token, TokenSource
 from courriel.network import forks
 
 TYPE_CHECKING = False

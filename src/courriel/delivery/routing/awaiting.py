@@ -17,7 +17,7 @@ from courriel.delivery.routing.tries import WayTries
 from courriel.delivery.routing.ways import WAIT, limits_of, no_way, parallel_of
 from courriel.delivery.transport import AsyncTransport, check_async_transport, is_transport
 from courriel.delivery.urls.route import Route
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 from courriel.model.submission import WINDOW, Submission
 
 if TYPE_CHECKING:

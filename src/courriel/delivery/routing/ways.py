@@ -15,7 +15,7 @@ from courriel.delivery.routing import decided
 from courriel.delivery.transport import Transport, check_transport, is_transport, silence_limit_of
 from courriel.delivery.urls import schemes
 from courriel.delivery.urls.route import Route
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 from courriel.network import forks
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from courriel.model.proxy import Proxy
+    from courriel.model.servers.proxy import Proxy
 
 DEFAULT = "default"
 """Name of the profile that stands at the top of a file."""

@@ -16,7 +16,7 @@ from courriel.model.address import Address
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from courriel.model.proxy import Proxy
+    from courriel.model.servers.proxy import Proxy
 
 KEYS = ("url", "password", "from", "proxy", "proxy_password", "dkim", "by_domain")
 _AT_TOP = tuple(key for key in KEYS if key != "dkim")  # there `dkim` holds the tables: ?dkim= in the url says which
@@ -124,7 +124,7 @@ def _by_domain(path: Path, name: str, value: object) -> tuple[tuple[str, str], .
 
 
 def _proxy(url: str) -> Proxy:
-    from courriel.model.proxy import Proxy  # few profiles have one
+    from courriel.model.servers.proxy import Proxy  # few profiles have one
 
     return Proxy.parse(url)
 

@@ -15,7 +15,7 @@ from courriel.delivery.urls import option_values, proxies, schemes
 from courriel.delivery.urls.route import Route, RouteKind
 from courriel.delivery.urls.url_parts import UrlParts, parse_host, parse_login, parse_options
 from courriel.model.address import Address
-from courriel.model.server import Dialect, Server
+from courriel.model.servers.server import Dialect, Server
 
 _KINDS: dict[str, RouteKind] = {"graph": "graph", "brevo": "brevo", "mailjet": "mailjet"}
 

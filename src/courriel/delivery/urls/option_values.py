@@ -10,8 +10,8 @@ from courriel._dataclass import replace
 from courriel._lazy_re import expression
 from courriel.delivery.percent import nearest, refusal
 from courriel.model.address import Address
-from courriel.model.server import Timeouts
-from courriel.model.trust import ClientCertificate, Trust
+from courriel.model.servers.server import Timeouts
+from courriel.model.servers.trust import ClientCertificate, Trust
 
 _SECONDS = expression(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
 _NUMBER = expression(r"[1-9][0-9]{0,8}")

@@ -9,7 +9,7 @@ from courriel.delivery.urls import option_values, providers, schemes
 from courriel.delivery.urls.route import Route
 from courriel.delivery.urls.server_route import assembled
 from courriel.delivery.urls.url_parts import UrlParts, parse_options
-from courriel.model.server import Dialect, Security
+from courriel.model.servers.server import Dialect, Security
 
 _READING = {"pop": "pops", "pop3": "pops", "imap": "imaps"}
 """Suffixes of a provider's short name, and the scheme each means."""

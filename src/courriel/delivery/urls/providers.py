@@ -10,7 +10,7 @@ from courriel._dataclass import dataclass, replace
 from courriel._lazy_re import expression
 from courriel.delivery.percent import refusal
 from courriel.model.address import Address
-from courriel.model.server import Security
+from courriel.model.servers.server import Security
 
 Login = Literal["full", "local", "any"]
 _REGION = expression(r"[a-z]{2}(?:-[a-z]{2,12}){1,2}-[1-9]")

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeVar
 
-    from courriel.model.proxy import Proxy
+    from courriel.model.servers.proxy import Proxy
 
     Secret = TypeVar("Secret")
 
@@ -29,7 +29,7 @@ def read(options: Mapping[str, list[str]], parse_secret: Callable[[str], Secret]
 
 def parse(url: str) -> Proxy:
     """The proxy of a URL that is an option's value: it was percent-encoded once more than by itself."""
-    from courriel.model.proxy import Proxy
+    from courriel.model.servers.proxy import Proxy
 
     try:
         return Proxy.parse(url)

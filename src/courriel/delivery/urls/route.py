@@ -36,15 +36,15 @@ from courriel.delivery.urls.url_writer import (
     written_seconds,
 )  # fmt: skip
 from courriel.model.address import Address
-from courriel.model.credentials import Credentials, External, Password, TokenSource
-from courriel.model.server import Dialect, Server
+from courriel.model.servers.credentials import Credentials, External, Password, TokenSource
+from courriel.model.servers.server import Dialect, Server
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
-    from courriel.model.proxy import Proxy
+    from courriel.model.servers.proxy import Proxy
 
 RouteKind: TypeAlias = """Literal[
     'smtp', 'lmtp', 'pop3', 'imap', 'graph', 'brevo', 'mailjet', 'memory', 'console', 'null', 'file', 'maildir',

@@ -8,7 +8,7 @@ from courriel import errors
 from courriel._lazy_re import expression
 from courriel.delivery.percent import refusal
 from courriel.delivery.urls import schemes
-from courriel.model.server import Dialect, Security, Server
+from courriel.model.servers.server import Dialect, Security, Server
 
 TYPE_CHECKING = False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from courriel._dataclass import dataclass
-from courriel.model.server import Dialect, Security
+from courriel.model.servers.server import Dialect, Security
 
 
 @dataclass(frozen=True, slots=True)

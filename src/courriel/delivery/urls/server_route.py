@@ -9,12 +9,12 @@ from courriel.delivery.urls.option_values import Options
 from courriel.delivery.urls.route import Route, kind_of
 from courriel.delivery.urls.url_parts import UrlParts, parse_host, parse_login, parse_options
 from courriel.delivery.urls.url_writer import default_port, default_security
-from courriel.model.server import Dialect, Security, Server
+from courriel.model.servers.server import Dialect, Security, Server
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from courriel.model.proxy import Proxy
+    from courriel.model.servers.proxy import Proxy
 
 _CLEAR = {Dialect.POP3: "pop", Dialect.IMAP: "imap"}
 

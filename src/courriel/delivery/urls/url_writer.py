@@ -8,12 +8,12 @@ from courriel._dataclass import replace
 from courriel.delivery.percent import quote, refusal
 from courriel.delivery.secrets import MASK, SecretReference
 from courriel.delivery.urls import schemes
-from courriel.model.server import Dialect, Security, Server, Timeouts, usual_port
+from courriel.model.servers.server import Dialect, Security, Server, Timeouts, usual_port
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from courriel.model.proxy import Proxy
+    from courriel.model.servers.proxy import Proxy
 
 
 def scheme_of(server: Server) -> str:

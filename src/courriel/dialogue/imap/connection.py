@@ -12,9 +12,9 @@ from courriel.dialogue.imap.login import ImapReplyReader, log_in
 from courriel.dialogue.imap.replies import Answer, judge, refuse_goodbye
 from courriel.dialogue.login_replies import discreetly
 from courriel.errors import Stage
-from courriel.model.credentials import Credentials
 from courriel.model.received.limits import ReadLimits
-from courriel.model.server import Security, Server
+from courriel.model.servers.credentials import Credentials
+from courriel.model.servers.server import Security, Server
 from courriel.wire.imap import syntax as wire
 from courriel.wire.smtp.client_syntax import printable
 

@@ -10,8 +10,8 @@ from courriel.dialogue.imap.replies import Answer, reply_of
 from courriel.dialogue.login_rule import FailedLogin
 from courriel.dialogue.reply_reader import ReplyReader
 from courriel.errors import Stage
-from courriel.model.credentials import Credentials, Password
-from courriel.model.server import Server
+from courriel.model.servers.credentials import Credentials, Password
+from courriel.model.servers.server import Server
 from courriel.reply import Reply
 from courriel.wire.imap import syntax as wire
 from courriel.wire.smtp.client_syntax import printable

@@ -12,8 +12,8 @@ from courriel.dialogue.login_replies import discreetly
 from courriel.dialogue.pop3.replies import Pop3Replies
 from courriel.dialogue.pop3.retrieval import Retrieval
 from courriel.errors import Stage
-from courriel.model.credentials import Credentials
-from courriel.model.server import Security, Server
+from courriel.model.servers.credentials import Credentials
+from courriel.model.servers.server import Security, Server
 from courriel.reply import Reply
 from courriel.wire.pop3 import client_syntax as wire
 from courriel.wire.smtp.client_syntax import command

@@ -14,8 +14,8 @@ from courriel.dialogue.authenticate import LoginLine, OneLogin, authenticate
 from courriel.dialogue.flow import Flow
 from courriel.dialogue.login_rule import FailedLogin
 from courriel.dialogue.pop3.replies import Pop3Replies
-from courriel.model.credentials import Credentials, Password
-from courriel.model.server import Server
+from courriel.model.servers.credentials import Credentials, Password
+from courriel.model.servers.server import Server
 from courriel.reply import Reply
 from courriel.wire.pop3 import client_syntax as wire
 from courriel.wire.smtp.client_syntax import command

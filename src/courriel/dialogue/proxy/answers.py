@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 
 from courriel import errors
-from courriel.model.proxy import Proxy
+from courriel.model.servers.proxy import Proxy
 from courriel.wire.smtp.client_syntax import printable
 
 _LONGEST_SHOWN = 200  # octets of an answer that are quoted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from courriel import errors
 from courriel.dialogue.proxy.answers import login_refused, no_proxy, refusal, repeats_login
 from courriel.dialogue.proxy.wants import Glance, Hear, Say, Tunnel
-from courriel.model.proxy import Proxy
+from courriel.model.servers.proxy import Proxy
 from courriel.wire.proxy import http_connect
 
 _NO_PROXY = (400, 404, 405, 501)  # what servers of web pages answer to CONNECT

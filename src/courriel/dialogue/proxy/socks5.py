@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from courriel.dialogue.proxy.answers import login_refused, no_proxy, refusal
 from courriel.dialogue.proxy.wants import Glance, Hear, Say, Tunnel
-from courriel.model.proxy import Proxy
+from courriel.model.servers.proxy import Proxy
 from courriel.wire.proxy import socks5
 
 

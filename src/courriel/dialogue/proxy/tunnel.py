@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from courriel.dialogue.proxy.wants import Tunnel
-from courriel.model.proxy import Proxy
+from courriel.model.servers.proxy import Proxy
 
 
 def open_tunnel(proxy: Proxy, host: str, port: int) -> Tunnel:

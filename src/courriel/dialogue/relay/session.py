@@ -8,8 +8,8 @@ from hmac import compare_digest
 from courriel import errors
 from courriel._dataclass import dataclass
 from courriel.dialogue.server.handler import Note, ServerHandler, ServerSession
-from courriel.model.credentials import TokenSource
-from courriel.model.server import Server
+from courriel.model.servers.credentials import TokenSource
+from courriel.model.servers.server import Server
 
 _DIGITS = 19  # a longer number is above the size of any mail
 

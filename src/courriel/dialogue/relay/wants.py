@@ -15,7 +15,7 @@ from __future__ import annotations
 from courriel._dataclass import dataclass, field
 from courriel.dialogue.flow import Flow, Want
 from courriel.errors import Stage
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 
 TYPE_CHECKING = False
 

@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeAlias
 from courriel._dataclass import dataclass, field
 from courriel.dialogue.server.mail_store import MailAccount
 from courriel.errors import Stage
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.reply import Reply
 from courriel.wire.mime.checks import Finding, check_message
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
@@ -77,7 +77,7 @@ class Delivery:
 
     @property
     def in_lines(self) -> bytes:
-        """What has lines: the content, and of a binary one the header alone."""
+        """Octets in lines: the content, and of a binary one the header alone."""
         return self.content.partition(b"\r\n\r\n")[0] if self.origin.binary else self.content
 
 

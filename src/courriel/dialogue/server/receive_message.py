@@ -8,7 +8,7 @@ from courriel.dialogue.flow import Flow
 from courriel.dialogue.server.connection import ReplyBuffer, ServerConnection
 from courriel.dialogue.server.handler import ANSWERS, Answer, Delivery, DuringData, ServerConfig, ServerHandler
 from courriel.model.content import has_long_line
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.reply import Reply
 from courriel.wire.smtp.dot_unstuffer import DotUnstuffer
 from courriel.wire.smtp.parameters import MailFrom, RcptTo, read_mail, read_rcpt

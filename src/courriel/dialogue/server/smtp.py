@@ -13,7 +13,7 @@ from courriel.dialogue.server.handler import ServerConfig, ServerHandler, Server
 from courriel.dialogue.server.login import log_in
 from courriel.dialogue.server.receive_message import Reception
 from courriel.errors import Stage
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.reply import Reply
 from courriel.wire.smtp import server_syntax as wire
 from courriel.wire.smtp.client_syntax import printable

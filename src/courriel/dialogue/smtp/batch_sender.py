@@ -15,7 +15,7 @@ from courriel.dialogue.smtp.chunking import Chunking
 from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.dialogue.smtp.pipelining import LockStep, Pipelining
 from courriel.dialogue.smtp.send_queue import QueuedMessage, SendQueue, Window
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.wire.smtp.extensions import Extensions
 
 _AHEAD = 16  # messages encoded before they are pipelined, so that common work is done once

@@ -15,7 +15,7 @@ from courriel.dialogue.smtp.transaction import BLOCK, VERDICT, Burst, Transactio
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
 from courriel.model.receipt import Receipt
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.model.submission import Submission
 from courriel.reply import Reply
 from courriel.wire.smtp import client_syntax as wire

@@ -11,9 +11,9 @@ from courriel.dialogue.smtp.replies import SmtpReplies
 from courriel.dialogue.smtp.server_facts import OwnFacts
 from courriel.dialogue.smtp.session_limit import MessageCount
 from courriel.errors import Stage
-from courriel.model.credentials import Credentials
 from courriel.model.recipient_rule import rules_for
-from courriel.model.server import Dialect, Security, Server
+from courriel.model.servers.credentials import Credentials
+from courriel.model.servers.server import Dialect, Security, Server
 from courriel.reply import Reply
 from courriel.wire.smtp import client_syntax as wire
 from courriel.wire.smtp.extensions import Extensions

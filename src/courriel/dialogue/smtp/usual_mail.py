@@ -6,7 +6,7 @@ from courriel.dialogue.flow import Flow
 from courriel.dialogue.smtp.transaction import BLOCK, BURST
 from courriel.errors import CourrielError, Stage
 from courriel.model.receipt import Outcome, Receipt, RecipientResult
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.model.submission import Submission
 from courriel.reply import Reply
 from courriel.wire.smtp import client_syntax as wire

@@ -6,7 +6,7 @@ from time import monotonic
 
 from courriel import errors
 from courriel.doctor.domain.mta_sts import LONGEST_POLICY
-from courriel.model.trust import Trust
+from courriel.model.servers.trust import Trust
 from courriel.network.https.exchange import exchange
 
 TOTAL = 10.0

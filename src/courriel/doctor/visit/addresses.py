@@ -10,8 +10,8 @@ from courriel import errors
 from courriel._dataclass import dataclass, replace
 from courriel.doctor.step import NOTHING, Step, in_both, with_error
 from courriel.failures import Text
-from courriel.model.proxy import Proxy
-from courriel.model.server import Server
+from courriel.model.servers.proxy import Proxy
+from courriel.model.servers.server import Server
 from courriel.network.connecting import blocking as connecting
 from courriel.network.connecting import happy_eyeballs, resolve
 from courriel.network.translate import silent, translate

@@ -10,9 +10,9 @@ from courriel import errors
 from courriel._dataclass import dataclass, replace
 from courriel.doctor.step import NOTHING, Step, in_both, with_error, with_record
 from courriel.failures import Text
-from courriel.model.credentials import Credentials
 from courriel.model.received.authentication import AuthenticationResult
-from courriel.model.server import Server
+from courriel.model.servers.credentials import Credentials
+from courriel.model.servers.server import Server
 from courriel.session.imap.letters import MailboxLetter
 from courriel.session.imap.session import ImapSession
 

@@ -11,8 +11,8 @@ from courriel import errors
 from courriel._dataclass import dataclass, replace
 from courriel.delivery.urls.route import Route
 from courriel.doctor.visit.walk import walk
-from courriel.model.server import Dialect, Security, Server, Timeouts
-from courriel.model.trust import Trust
+from courriel.model.servers.server import Dialect, Security, Server, Timeouts
+from courriel.model.servers.trust import Trust
 
 EACH = 5.0
 """Seconds for one of them; all are tried at once."""

@@ -8,9 +8,9 @@ from courriel import errors
 from courriel.doctor.step import Step, in_both, with_error
 from courriel.failures import Text, language
 from courriel.model.address import Address
-from courriel.model.credentials import Credentials
-from courriel.model.message import Message
-from courriel.model.server import Server
+from courriel.model.messages.message import Message
+from courriel.model.servers.credentials import Credentials
+from courriel.model.servers.server import Server
 from courriel.network.transcripts.transcript import Transcript
 from courriel.session.smtp import SmtpSession
 from courriel.wire.dkim.key_record import name_of

@@ -11,7 +11,7 @@ from courriel.doctor.visit.certificates import SOON, CertificateFacts, in_words
 from courriel.doctor.visit.walk import Walk
 from courriel.errors import Stage
 from courriel.failures import Text
-from courriel.model.server import Dialect, Security, Server
+from courriel.model.servers.server import Dialect, Security, Server
 from courriel.network.inspecting import Handshake
 
 _STEP_OF: dict[Stage, StepName] = {

@@ -7,7 +7,7 @@ import ssl
 from courriel import errors
 from courriel.dialogue.flow import Flow, Secure
 from courriel.doctor.visit.walk import dialogue_for
-from courriel.model.server import Security, Server
+from courriel.model.servers.server import Security, Server
 from courriel.network.inspecting import Handshake, InspectingLine
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)

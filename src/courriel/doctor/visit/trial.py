@@ -14,8 +14,8 @@ from courriel.doctor.visit.arrival import Arrival, AwaitingMailbox
 from courriel.doctor.visit.result_steps import result_steps
 from courriel.doctor.visit.sending import send_one
 from courriel.model.address import Address
-from courriel.model.credentials import Credentials
-from courriel.model.server import Server
+from courriel.model.servers.credentials import Credentials
+from courriel.model.servers.server import Server
 from courriel.network.transcripts.transcript import Transcript
 
 TYPE_CHECKING = False

@@ -10,10 +10,10 @@ from courriel.dialogue.smtp import dry_run
 from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.doctor.visit.stage_log import StageLog
 from courriel.errors import Stage
-from courriel.model.credentials import Credentials
 from courriel.model.envelope import Envelope
 from courriel.model.received.limits import ReadLimits
-from courriel.model.server import Dialect, Server
+from courriel.model.servers.credentials import Credentials
+from courriel.model.servers.server import Dialect, Server
 from courriel.network import blocking
 from courriel.network.transcripts.transcript import Transcript
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from courriel._lazy_re import expression
-from courriel.model.attachment import _DEVICE
+from courriel.model.checks.file_name import DEVICE
 from courriel.model.checks.visible import without_invisible
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def safe_name(name: str, fallback: str) -> str:
     if kept.startswith("-"):
         kept = f"_{kept}"  # to a command it would be an option (hazard H52)
     kept = _shortened(kept)
-    if _DEVICE.fullmatch(kept):
+    if DEVICE.fullmatch(kept):
         kept = f"_{kept}"
     return kept or fallback
 

@@ -169,7 +169,7 @@ def _ascii(domain: object) -> str:
     name = domain.strip().rstrip(".").lower() if isinstance(domain, str) else ""
     if name.isascii():
         return name
-    from courriel.model.host import checked_host  # noqa: PLC0415 - domains beyond ASCII are few
+    from courriel.model.servers.host import checked_host  # noqa: PLC0415 - domains beyond ASCII are few
 
     try:
         return checked_host(name).lower()

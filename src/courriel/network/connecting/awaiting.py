@@ -7,7 +7,7 @@ import socket
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 from courriel.network.connecting import resolve
 from courriel.network.connecting.happy_eyeballs import HappyEyeballs
 from courriel.network.receive_buffer import ReceiveBuffer
@@ -15,7 +15,7 @@ from courriel.network.receive_buffer import ReceiveBuffer
 if TYPE_CHECKING:
     import ssl
 
-    from courriel.model.proxy import Proxy
+    from courriel.model.servers.proxy import Proxy
 
 
 async def reach(server: Server, ends: float) -> socket.socket:

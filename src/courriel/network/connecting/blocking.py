@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterable
 from time import monotonic
 
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 from courriel.network.connecting import resolve
 from courriel.network.connecting.resolve import AddressesFailed, Place
 
@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
 
-    from courriel.model.proxy import Proxy
+    from courriel.model.servers.proxy import Proxy
 
 
 def reach(server: Server, ends: float) -> socket.socket:

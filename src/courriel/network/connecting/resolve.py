@@ -6,14 +6,14 @@ import socket
 from collections.abc import Callable
 
 from courriel import errors
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from courriel.model.proxy import Proxy
+    from courriel.model.servers.proxy import Proxy
 
 Place: TypeAlias = "tuple[int, object]"
 """An address family, and the address for `connect`."""

@@ -15,8 +15,8 @@ from time import monotonic
 
 from courriel import errors
 from courriel._dataclass import dataclass, field
-from courriel.model.server import Server
-from courriel.model.trust import Trust
+from courriel.model.servers.server import Server
+from courriel.model.servers.trust import Trust
 from courriel.network.connecting import blocking as connecting
 from courriel.network.tls.contexts import client_context, finish, name_to_check
 from courriel.network.translate import translate

@@ -18,7 +18,7 @@ from time import monotonic
 
 from courriel import errors
 from courriel._dataclass import dataclass, field
-from courriel.model.server import Server
+from courriel.model.servers.server import Server
 from courriel.network import forks
 from courriel.network.connecting import blocking as connecting
 from courriel.network.https.exchange import HttpsResponse

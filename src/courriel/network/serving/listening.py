@@ -30,7 +30,7 @@ from courriel.dialogue.flow import (
 from courriel.dialogue.server.handler import LineFault, ServerConfig, ServerHandler, ServerSession
 from courriel.dialogue.server.smtp import SmtpServerDialogue
 from courriel.errors import Stage
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.network.receive_buffer import ReceiveBuffer
 from courriel.network.transcripts.transcript import Transcript
 from courriel.network.translate import lost_client

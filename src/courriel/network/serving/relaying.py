@@ -12,7 +12,7 @@ from courriel._dataclass import dataclass
 from courriel.dialogue.flow import HangUp, Receive, ReceivePending, Send
 from courriel.dialogue.relay.session import RelaySession
 from courriel.dialogue.relay.wants import Admit, Dial, Join, Pause, RelayFlow, RelayWant, Upstream
-from courriel.model.server import Dialect
+from courriel.model.servers.server import Dialect
 from courriel.network.awaiting import Line
 from courriel.network.receive_buffer import ReceiveBuffer
 from courriel.network.transcripts.transcript import Transcript

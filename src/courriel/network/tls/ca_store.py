@@ -10,7 +10,7 @@ import ssl
 import sys
 
 from courriel import errors
-from courriel.model.trust import certificates_in
+from courriel.model.servers.trust import certificates_in
 
 TYPE_CHECKING = False
 

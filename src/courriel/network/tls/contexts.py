@@ -17,7 +17,7 @@ import ssl
 from _thread import allocate_lock, get_ident
 
 from courriel import errors
-from courriel.model.trust import ClientCertificate, Trust
+from courriel.model.servers.trust import ClientCertificate, Trust
 from courriel.network.tls import ca_store
 from courriel.network.tls.sessions import SessionStore, remember
 

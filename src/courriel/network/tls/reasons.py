@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 
 from courriel._dataclass import dataclass
-from courriel.model.trust import Trust
+from courriel.model.servers.trust import Trust
 from courriel.network.tls import ca_store
 
 TYPE_CHECKING = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from courriel.model.message import Priority
+from courriel.model.messages.message import Priority
 from courriel.model.typed import SendArguments
 from courriel.outbox.putting.encoding import Moment
 

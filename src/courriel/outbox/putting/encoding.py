@@ -14,7 +14,7 @@ from courriel._lazy_re import expression
 from courriel.model.address import Address
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
-from courriel.model.message import Priority
+from courriel.model.messages.message import Priority
 from courriel.model.submission import EndGuard, SendOptions, Submission
 from courriel.outbox import checks
 from courriel.outbox.reports.tokens import checked_verp, envid_of, return_address, token_of

@@ -31,7 +31,7 @@ _NEEDED = (
         "tls.sessions", "translate",
     )),
     *("courriel.failures." + name for name in ("match", "pasted", "sentences", "table")),
-    *("courriel.model.trust", "courriel.outbox.metrics", "courriel.session.pool.blocking"),
+    *("courriel.model.servers.trust", "courriel.outbox.metrics", "courriel.session.pool.blocking"),
     "courriel.outbox.work.serving.suppressed_jobs",
     *("encodings.ascii", "encodings.idna", "ipaddress", "tomllib", "idna"),
 )  # fmt: skip

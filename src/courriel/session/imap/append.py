@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
-from courriel.model.message import Message
-from courriel.model.prepared import Prepared
-from courriel.model.ready_message import ReadyMessage
+from courriel.model.messages.message import Message
+from courriel.model.messages.prepared import Prepared
+from courriel.model.messages.ready_message import ReadyMessage
 from courriel.model.submission import Submission
 from courriel.wire.mime.build import content_of
 from courriel.wire.parse.letter import Letter

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from courriel import errors
 from courriel.dialogue.flow import Flow
 from courriel.dialogue.imap.syncing import FolderChanges, changes_since
-from courriel.model.credentials import Credentials
 from courriel.model.received.account import LetterIds, Namespaces, Quota
 from courriel.model.received.folder import Filed, Folder, FolderPosition, FolderStatus, Selection
 from courriel.model.received.limits import ReadLimits
@@ -24,7 +23,8 @@ from courriel.model.received.part import LetterPart
 from courriel.model.received.search import Search
 from courriel.model.received.sorting import LetterOrder, LetterThread, algorithm, letter_order
 from courriel.model.received.sync import SyncMark
-from courriel.model.server import Server
+from courriel.model.servers.credentials import Credentials
+from courriel.model.servers.server import Server
 from courriel.network.transcripts.transcript import Transcript
 from courriel.network.waking.awaiting import AsyncWakeableLine
 from courriel.session.imap.append import Putable

@@ -12,14 +12,14 @@ from courriel.dialogue.imap import account, sorting
 from courriel.dialogue.imap.client import ImapDialogue
 from courriel.dialogue.imap.fetching import Extent
 from courriel.dialogue.imap.folders import INBOX
-from courriel.model.credentials import Credentials, check_credentials
 from courriel.model.received.account import LetterIds, Namespaces, Quota
 from courriel.model.received.folder import Filed, Folder, FolderStatus, Selection
 from courriel.model.received.limits import ReadLimits
 from courriel.model.received.part import LetterPart
 from courriel.model.received.search import Search, checked_uids
 from courriel.model.received.sorting import LetterOrder, LetterThread
-from courriel.model.server import Dialect, Server
+from courriel.model.servers.credentials import Credentials, check_credentials
+from courriel.model.servers.server import Dialect, Server
 from courriel.network.transcripts.imap import ImapTranscript
 from courriel.network.transcripts.transcript import Transcript, log_if_wanted
 from courriel.session import server_memory

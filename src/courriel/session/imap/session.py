@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from courriel import errors
 from courriel.dialogue.imap.syncing import FolderChanges, changes_since
-from courriel.model.credentials import Credentials
 from courriel.model.received.account import LetterIds, Namespaces, Quota
 from courriel.model.received.folder import Filed, Folder, FolderPosition, FolderStatus, Selection
 from courriel.model.received.limits import ReadLimits
@@ -18,7 +17,8 @@ from courriel.model.received.part import LetterPart
 from courriel.model.received.search import Search
 from courriel.model.received.sorting import LetterThread, algorithm, letter_order
 from courriel.model.received.sync import SyncMark
-from courriel.model.server import Server
+from courriel.model.servers.credentials import Credentials
+from courriel.model.servers.server import Server
 from courriel.network.transcripts.transcript import Transcript
 from courriel.network.waking.blocking import ThreadWakeup, WakeableLine
 from courriel.session.imap.append import Putable

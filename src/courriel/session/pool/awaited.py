@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel.model.credentials import Credentials
 from courriel.model.receipt import Receipt
-from courriel.model.server import Server
+from courriel.model.servers.credentials import Credentials
+from courriel.model.servers.server import Server
 from courriel.model.submission import WINDOW, SendOptions, Submission
 from courriel.network import forks
 from courriel.network.transcripts.transcript import Transcript

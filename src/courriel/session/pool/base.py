@@ -14,9 +14,9 @@ from typing import Generic, TypeVar
 from courriel import errors
 from courriel.dialogue.flow import Flow
 from courriel.dialogue.smtp.client import SmtpDialogue
-from courriel.model.credentials import Credentials, check_credentials
 from courriel.model.receipt import Receipt
-from courriel.model.server import Server
+from courriel.model.servers.credentials import Credentials, check_credentials
+from courriel.model.servers.server import Server
 from courriel.network import forks
 from courriel.network.transcripts.transcript import Transcript
 from courriel.session import server_memory

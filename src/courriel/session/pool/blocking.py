@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel.model.credentials import Credentials
 from courriel.model.receipt import Receipt
-from courriel.model.server import Server
+from courriel.model.servers.credentials import Credentials
+from courriel.model.servers.server import Server
 from courriel.model.submission import WINDOW, Submission
 from courriel.network.transcripts.transcript import Transcript
 from courriel.session.encoding import Sendable

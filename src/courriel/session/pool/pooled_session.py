@@ -8,9 +8,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from courriel import errors
-from courriel.model.credentials import Credentials
 from courriel.model.envelope import OnRefused
 from courriel.model.receipt import Receipt, Result
+from courriel.model.servers.credentials import Credentials
 from courriel.model.submission import WINDOW, Submission
 from courriel.session.encoding import Sendable
 from courriel.session.message_source import one_by_one

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from courriel import errors
 from courriel.dialogue.pop3.client import PopDialogue
 from courriel.dialogue.pop3.retrieval import Retrieval, of_another_line
-from courriel.model.credentials import Credentials, check_credentials
-from courriel.model.server import Dialect, Server
+from courriel.model.servers.credentials import Credentials, check_credentials
+from courriel.model.servers.server import Dialect, Server
 from courriel.network import blocking
 from courriel.session import server_memory
 from courriel.session.base import BaseSession

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.dialogue.pop3.client import BURST
-from courriel.model.credentials import Credentials
-from courriel.model.server import Server
+from courriel.model.servers.credentials import Credentials
+from courriel.model.servers.server import Server
 from courriel.network import blocking
 from courriel.network.transcripts.transcript import Transcript, log_if_wanted
 from courriel.session.pop3.letter import AsyncPopLetter, PopLetter

@@ -15,13 +15,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from courriel.errors import NotSupported
-from courriel.model.attachment import Attachment
 from courriel.model.checks.header import refusal
 from courriel.model.content import Content, is_dotless
-from courriel.model.message import Message, Priority
-from courriel.model.message_id import written
-from courriel.model.prepared import Prepared
-from courriel.model.ready_message import ReadyMessage
+from courriel.model.messages.attachment import Attachment
+from courriel.model.messages.message import Message, Priority
+from courriel.model.messages.message_id import written
+from courriel.model.messages.prepared import Prepared
+from courriel.model.messages.ready_message import ReadyMessage
 from courriel.wire.mime.headers import address_field, ids_field, named_mailbox, text_field
 from courriel.wire.mime.parts import (
     Part,

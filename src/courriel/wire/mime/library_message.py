@@ -22,7 +22,7 @@ from courriel.errors import NotSupported
 from courriel.model.address import Address
 from courriel.model.checks.header import LONGEST_ATOM, is_structured, refusal
 from courriel.model.content import has_long_line
-from courriel.model.ready_message import ReadyMessage
+from courriel.model.messages.ready_message import ReadyMessage
 from courriel.wire.mime.ascii_header import ascii_value
 from courriel.wire.mime.headers import folded
 

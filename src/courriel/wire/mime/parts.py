@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from courriel._dataclass import dataclass
-from courriel.model.attachment import Attachment
 from courriel.model.content import has_long_line, is_dotless
+from courriel.model.messages.attachment import Attachment
 from courriel.wire.mime.headers import is_plain_value, parameter
 from courriel.wire.mime.transfer import Base64File, RawFile, encode_base64, encode_text
 

@@ -9,8 +9,8 @@ from functools import lru_cache, partial
 from struct import Struct
 
 from courriel._dataclass import dataclass
-from courriel.model.attachment import Attachment, changed, check_identity, gone, open_at_once, written_to
 from courriel.model.content import has_long_line
+from courriel.model.messages.attachment import Attachment, changed, check_identity, gone, open_at_once, written_to
 
 _ASCII = bytes(range(128))
 _CODED_LINE = 76  # characters of a line of quoted-printable, its = included (RFC 2045 6.7, rule 5)

@@ -10,8 +10,8 @@ from time import monotonic
 from courriel import errors
 from courriel.dialogue.proxy.tunnel import open_tunnel
 from courriel.dialogue.proxy.wants import Glance, Hear, Say, Tunnel
-from courriel.model.proxy import Proxy
-from courriel.model.server import Server
+from courriel.model.servers.proxy import Proxy
+from courriel.model.servers.server import Server
 from courriel.network.connecting import resolve
 from courriel.network.connecting.proxy.common import GLANCE, hosts_of, may_try_next, unanswered, unreachable
 

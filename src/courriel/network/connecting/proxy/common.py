@@ -6,7 +6,7 @@ import socket
 
 from courriel import errors
 from courriel.dialogue.proxy.answers import refusal
-from courriel.model.proxy import Proxy
+from courriel.model.servers.proxy import Proxy
 from courriel.network.connecting import resolve
 from courriel.network.connecting.happy_eyeballs import interleaved
 from courriel.network.translate import ProxySilent

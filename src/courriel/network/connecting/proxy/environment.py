@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 
 from courriel import errors
-from courriel.model.proxy import Proxy
-from courriel.model.server import Server
+from courriel.model.servers.proxy import Proxy
+from courriel.model.servers.server import Server
 
 _NAMES = ("ALL_PROXY", "HTTPS_PROXY")
 

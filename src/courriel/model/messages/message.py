@@ -21,7 +21,7 @@ from courriel.model.checks.header import (
 )
 from courriel.model.checks.shown import safely_shown
 from courriel.model.envelope import Envelope, Notify
-from courriel.model.message_id import new_id, now, stamped
+from courriel.model.messages.message_id import new_id, now, stamped
 
 TYPE_CHECKING = False
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from courriel.compose.html_page import Embedding
     from courriel.model.address import Addresses
-    from courriel.model.attachment import Attachment, Attachments
-    from courriel.model.ready_message import ReadyMessage
+    from courriel.model.messages.attachment import Attachment, Attachments
+    from courriel.model.messages.ready_message import ReadyMessage
     from courriel.model.received.answerable import Answerable
 
 
@@ -179,7 +179,7 @@ class Message:
     @staticmethod
     def parse(raw: bytes, *, normalise: bool = False) -> ReadyMessage:
         """Parse a complete message that is sent unchanged: see `ReadyMessage.parse`."""
-        from courriel.model.ready_message import ReadyMessage
+        from courriel.model.messages.ready_message import ReadyMessage
 
         if not isinstance(raw, bytes | bytearray | memoryview):
             advice = "text.encode() makes them of a text" if isinstance(raw, str) else "a file is read by .read_bytes()"
@@ -252,7 +252,7 @@ class Message:
         shown in a frame without scripts and network access; its inline images are shown, those on the web are not. A
         message without HTML shows its text. With `browser=False` nothing is opened. Raises OSError.
         """
-        from courriel.model.preview import preview
+        from courriel.model.messages.preview import preview
 
         return preview(self, path, browser=browser)
 
@@ -273,7 +273,7 @@ class Message:
         An `inline` file is shown where the HTML refers to `cid:` and its id. Raises InvalidMessage at once when there
         is no such file, and for URLs, network shares, devices, pipes, folders.
         """
-        from courriel.model.attachment import Attachment
+        from courriel.model.messages.attachment import Attachment
 
         file = Attachment.file(path, name=name, content_type=content_type, inline=inline, content_id=content_id)
         return replace(self, attachments=(*self.attachments, file))
@@ -291,7 +291,7 @@ class Message:
 
         `content` is never taken for a path. This message stays unchanged.
         """
-        from courriel.model.attachment import Attachment
+        from courriel.model.messages.attachment import Attachment
 
         file = Attachment.data(content, name, content_type=content_type, inline=inline, content_id=content_id)
         return replace(self, attachments=(*self.attachments, file))
@@ -378,13 +378,13 @@ def _addresses(field: str, values: Addresses) -> tuple[Address, ...]:
 
 
 def _files(given: Attachments) -> tuple[Attachment, ...]:
-    from courriel.model.attachment import attachments_of
+    from courriel.model.messages.attachment import attachments_of
 
     return attachments_of(given)
 
 
 def _alternatives(given: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    from courriel.model.alternatives import checked_alternatives
+    from courriel.model.messages.alternatives import checked_alternatives
 
     return checked_alternatives(given)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from courriel._dataclass import dataclass, field
 from courriel._lazy_re import expression
 from courriel.errors import InvalidMessage
+from courriel.model.checks.file_name import DEVICE
 from courriel.model.checks.header import as_text, refusal
 from courriel.model.checks.text import text_of
 
@@ -27,8 +28,6 @@ LONGEST_NAME = 255  # octets: what file systems take
 
 _CONTROL = expression("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _URL = expression(r"(?i)[a-z][a-z0-9+.-]+:[/\\]|(?:file|data|phar|php|zip|jar|mailto|javascript|https?|ftp):")
-# Names that open a device on Windows whatever follows them; refused on every system alike.
-_DEVICE = expression(r"(?i)(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])[ ]*(?:[.:].*)?")
 
 _TOKEN = r"[A-Za-z0-9!#$&+^_`{|}~.-]+"
 _CONTENT_TYPE = expression(rf'({_TOKEN})/({_TOKEN})((?:; ?{_TOKEN}=(?:{_TOKEN}|"[ !#-\[\]-~]*"))*)')
@@ -236,7 +235,7 @@ def check_name(name: str) -> None:
     if _CONTROL.search(name):
         hint = "HEADER-LINE-BREAK" if "\r" in name or "\n" in name else ""
         raise refusal("attachment name", f"it holds control characters, or is no text: {name!r:.100}", hint)
-    if _DEVICE.fullmatch(name):
+    if DEVICE.fullmatch(name):
         raise refusal("attachment name", f"{name!r:.100} is a device on Windows, and could not be saved there")
     if len(name.encode()) > LONGEST_NAME:
         raise refusal("attachment name", f"it is longer than {LONGEST_NAME} octets")
@@ -253,7 +252,7 @@ def check_path(field: str, path: str | os.PathLike[str]) -> str:
         raise refusal(field, f"{where!r:.100} is on another machine; give a file of this one")
     last = where.replace("\\", "/").rpartition("/")[2]
     # Files in shared memory are files, though they stand below /dev; what is none is found out before it is opened.
-    if _DEVICE.fullmatch(last) or (where.startswith("/dev/") and not where.startswith("/dev/shm/")):  # noqa: S108
+    if DEVICE.fullmatch(last) or (where.startswith("/dev/") and not where.startswith("/dev/shm/")):  # noqa: S108
         raise refusal(field, f"{where!r:.100} is a device, not a file")
     return where
 

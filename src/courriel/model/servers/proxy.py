@@ -7,7 +7,7 @@ from courriel._dataclass import dataclass, field, replace
 from courriel._lazy_re import expression
 from courriel.model.checks.shown import safely_shown
 from courriel.model.checks.text import described, text_of
-from courriel.model.host import checked_host
+from courriel.model.servers.host import checked_host
 
 TYPE_CHECKING = False
 

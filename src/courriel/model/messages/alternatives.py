@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from courriel._lazy_re import expression
-from courriel.model.attachment import checked_type
 from courriel.model.checks.header import as_text, check_body, refusal
+from courriel.model.messages.attachment import checked_type
 
 MOST = 10
 

@@ -14,7 +14,7 @@ from courriel.model.address import Address
 from courriel.model.checks.header import LONGEST_LINE, refusal
 from courriel.model.content import Content, has_long_line, is_dotless
 from courriel.model.envelope import Envelope
-from courriel.model.message_id import new_id, now, written
+from courriel.model.messages.message_id import new_id, now, written
 
 TYPE_CHECKING = False
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from courriel.model.address import Address
-from courriel.model.attachment import Attachment
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
-from courriel.model.message import Priority
+from courriel.model.messages.attachment import Attachment
+from courriel.model.messages.message import Priority
 
 TYPE_CHECKING = False
 

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from courriel.model.server import Server
+    from courriel.model.servers.server import Server
 
 
 @dataclass(frozen=True, slots=True)

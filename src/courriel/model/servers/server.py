@@ -9,7 +9,7 @@ from courriel import errors
 from courriel._dataclass import dataclass, field, replace
 from courriel._lazy_re import expression
 from courriel.model.checks.shown import safely_shown
-from courriel.model.host import checked_host
+from courriel.model.servers.host import checked_host
 
 TYPE_CHECKING = False
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     AnyEnum = TypeVar("AnyEnum", bound=Enum)
 
     from courriel.model.address import Address
-    from courriel.model.proxy import Proxy
-    from courriel.model.trust import ClientCertificate, Trust
+    from courriel.model.servers.proxy import Proxy
+    from courriel.model.servers.trust import ClientCertificate, Trust
 
 
 class Security(Enum):
@@ -105,7 +105,7 @@ class Timeouts:
 
 
 def _system() -> Trust:
-    from courriel.model.trust import Trust  # noqa: PLC0415 - not before there is a server
+    from courriel.model.servers.trust import Trust  # noqa: PLC0415 - not before there is a server
 
     return Trust.system()
 
@@ -179,7 +179,7 @@ class Server:
 
     def _check_kinds(self) -> None:
         """Check the types of the fields now, and not when the connection is opened."""
-        from courriel.model.trust import ClientCertificate, Trust  # noqa: PLC0415 - not before there is a server
+        from courriel.model.servers.trust import ClientCertificate, Trust  # noqa: PLC0415 - not before there is a server
 
         if not isinstance(self.trust, Trust):
             raise errors.InvalidServer(f"trust: Trust.system(), or Trust.file(path), not {type(self.trust).__name__}")
@@ -209,7 +209,7 @@ class Server:
         object.__setattr__(self, "allowlist", rule.allowlist)
 
     def _check_proxy(self, proxy: object) -> None:
-        from courriel.model.proxy import Proxy  # noqa: PLC0415 - most servers have none
+        from courriel.model.servers.proxy import Proxy  # noqa: PLC0415 - most servers have none
 
         if not isinstance(proxy, Proxy):
             raise errors.InvalidServer(

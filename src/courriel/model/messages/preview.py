@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import re
     from pathlib import Path
 
-    from courriel.model.attachment import Attachment
-    from courriel.model.message import Message
+    from courriel.model.messages.attachment import Attachment
+    from courriel.model.messages.message import Message
 
 _CID = expression(r"(?i)\bcid:([A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,200})")
 LARGEST_IMAGE = 10_000_000  # octets of one image that is put into the page

@@ -1,0 +1,1 @@
+"""Message to be sent: its parts, its prepared octets, and its preview."""

@@ -1,0 +1,1 @@
+"""Server to be reached: host, security, proxy, trust and credentials."""
