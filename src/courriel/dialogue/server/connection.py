@@ -45,6 +45,16 @@ class ServerConnection:
         if len(self._saying) > _MUCH:
             yield from self.flush(stage)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much was collected that it is to be sent before the next command."""
+        return len(self._saying) > _MUCH
+
+    def give_way(self, stage: Stage) -> Flow[None]:
+        """Send what is collected, and let the other sessions have their turn."""
+        yield from self.flush(stage)
+        yield Send(b"", stage)
+
     def flush(self, stage: Stage) -> Flow[None]:
         """Send the collected octets."""
         if self._saying:
