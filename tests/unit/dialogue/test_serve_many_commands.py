@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from courriel.dialogue.flow import Receive, Send, Want
 from courriel.dialogue.server.handler import Maildrop, ServerConfig, ServerSession
 from courriel.model.servers.server import Dialect
 from pairs.runner import KeepingHandler, Served
@@ -35,3 +36,19 @@ def test_long_answers_are_sent_before_they_are_many() -> None:
     assert len(said.output) > 1_000_000
     assert said.bursts > len(said.output) / 400_000
     assert said.turns > len(said.output) / 400_000
+
+
+@pytest.mark.parametrize("dialect", [Dialect.SMTP, Dialect.POP3, Dialect.IMAP])
+def test_each_command_has_its_time_and_a_line_that_drips_in_has_no_more(dialect: Dialect) -> None:
+    flow = Served(ServerConfig(dialect=dialect), Box()).flow
+
+    def next_wait(want: Want) -> Receive:
+        while isinstance(want, Send):
+            want = flow.send(b"")
+        assert isinstance(want, Receive)
+        return want
+
+    waits = [next_wait(next(flow)).more]
+    waits += [next_wait(flow.send(said)).more for said in (b"a NOOP\r\na N", b"O", b"OP\r\na NOOP\r\na", b" ")]
+
+    assert waits == [False, False, True, False, True]
