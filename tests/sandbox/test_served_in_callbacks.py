@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
 from typing import Literal
 
 import pytest
@@ -17,9 +19,14 @@ from courriel.model.servers.server import Dialect
 from courriel.network.serving.listening import ListenAddress, Listener, ServedSession
 from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.faults import Faults
+from courriel.sandbox.folders import SharedFolder
 from courriel.sandbox.handler import SandboxHandler
 from courriel.sandbox.mailboxes import Mailboxes
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
+
+LETTER = (
+    b"HELO x.org\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\nSubject: s\r\n\r\nhello\r\n.\r\nQUIT\r\n"
+)
 
 
 class Mails:
@@ -44,10 +51,18 @@ class Mails:
         finally:
             await self._listener.close()
 
-    def put(self) -> None:
+    def log_in(self) -> SharedFolder:
+        """INBOX of bob, made at the first login."""
+        return self.mailboxes.account("bob@example.org").inbox
+
+    def put(self, content: bytes = b"Subject: x\r\n\r\nx\r\n") -> None:
         """Deliver a letter to bob."""
         recipients = (RcptTo(Address.parse("bob@example.org")),)
-        self.captured.put(Delivery(MailFrom(None), recipients, b"Subject: x\r\n\r\nx\r\n"), ServerSession())
+        self.captured.put(Delivery(MailFrom(None), recipients, content), ServerSession())
+
+
+def void(result: object) -> None:
+    """Nothing, of whatever there is."""
 
 
 async def heard(reader: asyncio.StreamReader, beginning: bytes) -> bytes:
@@ -108,7 +123,7 @@ def test_what_happens_before_the_wait_of_idle_ends_it() -> None:
 
 def test_a_letter_that_comes_while_all_are_removed_stays_in_its_mailbox() -> None:
     place = Mails()
-    inbox = place.mailboxes.account("bob@example.org").inbox
+    inbox = place.log_in()
     place.put()
     place.captured.clear()
     place.put()
@@ -119,3 +134,131 @@ def test_a_letter_that_comes_while_all_are_removed_stays_in_its_mailbox() -> Non
     assert [letter.uid for letter in inbox.letters()] == [2]
     place.captured.clear()
     assert inbox.letters() == []
+
+
+def test_a_login_in_the_moment_of_a_delivery_finds_the_letter_once() -> None:
+    place = Mails()
+    place.captured.on_arrival.insert(0, lambda letter: void(place.log_in()))
+
+    place.put()
+    place.put()
+
+    assert [letter.uid for letter in place.log_in().letters()] == [1, 2]
+
+
+def test_a_letter_that_is_removed_before_its_delivery_is_in_no_mailbox() -> None:
+    place = Mails()
+    place.log_in()
+    place.captured.on_arrival.insert(0, lambda letter: void(place.captured.remove([letter.number])))
+
+    place.put()
+
+    assert place.log_in().letters() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_client_that_sends_octet_by_octet_is_answered(tls: bool) -> None:
+    """Over TLS each octet is a record of its own."""
+    with Sandbox() as sandbox, socket.create_connection((sandbox.host, sandbox.port), timeout=20) as raw:
+        line = raw
+        if tls:
+            with raw.makefile("rb") as answers:
+                answers.readline()
+                raw.sendall(b"STARTTLS\r\n")
+                assert answers.readline().startswith(b"220")
+            line = ssl.create_default_context(cafile=str(sandbox.ca)).wrap_socket(raw, server_hostname="localhost")
+        with line:
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for octet in LETTER:
+                line.sendall(bytes([octet]))
+            heard = b"".join(iter(lambda: line.recv(1000), b""))
+
+    assert [answer[:3] for answer in heard.splitlines()[not tls :]] == [
+        b"250", b"250", b"250", b"354", b"250", b"221",
+    ]  # fmt: skip
+    assert [letter.content for letter in sandbox.letters] == [b"Subject: s\r\n\r\nhello\r\n"]
+
+
+@pytest.mark.slow
+def test_a_client_that_has_said_everything_and_listens_hears_it_all() -> None:
+    """Its stream has ended long before there is room for our answers."""
+    with Sandbox() as sandbox, socket.create_connection((sandbox.host, sandbox.port), timeout=20) as line:
+        line.sendall(b"HELP\r\n" * 30_000 + LETTER.removesuffix(b"QUIT\r\n"))
+        line.shutdown(socket.SHUT_WR)
+        heard = b"".join(iter(lambda: line.recv(100_000), b""))
+
+    assert heard.count(b"\r\n214 ") == 30_000
+    assert heard.splitlines()[-1].startswith(b"250 2.0.0 Message taken")
+
+
+@pytest.mark.slow
+def test_answers_are_not_collected_for_a_client_that_has_said_everything_and_reads_nothing() -> None:
+    async def meet() -> str:
+        place = Mails(Dialect.POP3, ServerLimits(patience=0.2))
+        place.put(b"x\r\n" * 300_000)
+        async with place.listening() as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"USER bob\r\nPASS x\r\n")
+            await heard(reader, b"+OK Logged in")
+            ended = asyncio.get_running_loop().create_future()
+            note = place.served[-1].session.note
+
+            def note_end(who: Literal["C", "S", "*"], text: str) -> None:
+                note(who, text)
+                if who == "*" and not ended.done():
+                    ended.set_result(text)
+
+            place.served[-1].session.note = note_end
+            writer.write(b"RETR 1\r\n" * 60)
+            writer.write_eof()
+            try:
+                return await asyncio.wait_for(ended, 20)
+            finally:
+                writer.close()
+
+    assert asyncio.run(meet()) == "the client was silent for too long"
+
+
+@pytest.mark.slow
+def test_a_client_that_reads_nothing_is_let_go_and_harms_nobody() -> None:
+    def flood() -> None:
+        with socket.create_connection((sandbox.host, sandbox.port), timeout=20) as deaf, suppress(ConnectionError):
+            while True:
+                deaf.sendall(b"HELP\r\n" * 1000)
+
+    with Sandbox(limits=ServerLimits(patience=0.2)) as sandbox, ThreadPoolExecutor() as threads:
+        flooding = threads.submit(flood)
+        while not flooding.done():
+            with socket.create_connection((sandbox.host, sandbox.port), timeout=20) as line:
+                line.sendall(LETTER)
+                heard = b"".join(iter(lambda: line.recv(1000), b""))
+            assert heard.endswith(b"221 2.0.0 Goodbye\r\n")
+        flooding.result()
+
+    assert sandbox.letters
+
+
+@pytest.mark.slow
+def test_it_closes_in_the_middle_of_what_a_crowd_says() -> None:
+    """After `close` no task is left, whatever was being answered."""
+
+    async def speak(port: int) -> None:
+        with suppress(OSError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                while not reader.at_eof():
+                    writer.write(LETTER.removesuffix(b"QUIT\r\n") * 20)
+                    await reader.read(1000)
+            finally:
+                writer.close()
+
+    async def meet() -> set[asyncio.Task[object]]:
+        place = Mails()
+        async with place.listening() as port:
+            crowd = [asyncio.create_task(speak(port)) for _ in range(50)]
+            await place.captured.awaited(None, None, 20)
+        await asyncio.wait_for(asyncio.gather(*crowd), 20)
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert asyncio.run(meet()) == set()

@@ -136,6 +136,8 @@ class Listener:
 class ServedConnection(ReceiveBuffer):
     """One accepted connection, and the task that serves it."""
 
+    reads_on = True  # a client that has said everything still reads our answers, or is timed out
+
     def __init__(self, listener: Listener, *, tls: bool) -> None:
         super().__init__()
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
