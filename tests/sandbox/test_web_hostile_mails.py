@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from time import thread_time
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import courriel
+from core_time import grows_no_faster
 from courriel import Message, Sandbox
 from courriel.dialogue.server.handler import Delivery, ServerSession
 from courriel.model.address import Address
@@ -31,7 +31,7 @@ from courriel.sandbox.web.site import Site
 from courriel.sandbox.web_settings import WebSettings
 from courriel.wire.parse.letter import Letter
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
-from sandbox.hostile_mails import SHAPES
+from hostile.mails import SHAPES
 from steps import counting, grows_evenly
 
 VIEWS: dict[str, tuple[Callable[[Request], Response], str]] = {
@@ -109,20 +109,10 @@ def test_a_view_of_twice_as_much_is_twice_the_work(shape: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_tab_of_eight_times_as_much_is_not_sixty_four_times_the_time(shape: str) -> None:
-    """Work in C has no steps: of it, the time of this thread is compared, at two sizes and generously."""
     small, large = (Place(SHAPES[shape](size)).site.captured.letters[0] for size in (400, 3200))
     for tab in TABS:
-        tab_values(large, tab)
-        least = min(seconds(partial(tab_values, large, tab)) for _ in range(2))
-
-        assert least < 0.05 or least < 24 * max(seconds(partial(tab_values, small, tab)) for _ in range(3)), tab
-
-
-def seconds(act: Callable[[], object]) -> float:
-    """Core time of this thread."""
-    begins = thread_time()
-    act()
-    return thread_time() - begins
+        tab_values(large, tab)  # it is read once
+        grows_no_faster(partial(tab_values, tab=tab), small, large, 24)
 
 
 # The event loop.
