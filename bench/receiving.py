@@ -1,4 +1,6 @@
-"""SMTP servers side by side: one client, which is none's, sends the same mails to each, pipelined where it is offered.
+"""SMTP servers side by side: one client, which is none's, sends the same mails to each, as each server lets it.
+
+Commands are pipelined where that is offered, and with the option `chunks` a whole mail is one piece where CHUNKING is.
 
 What is counted is the time that the server's process used of its core: the client's part is the same for all.
 """
@@ -7,53 +9,85 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 
 from .player import Job, Work
 from .processes import Listener
+
+
+_WARM_UP = 1000  # mails
 
 
 def works(command: Callable[[], Sequence[str]]) -> dict[str, Work]:
     """The work of a server that this command starts; it says its port, and ends when its input does."""
 
     def serve_smtp(job: Job) -> dict[str, float]:
-        """One mail after the other in one session, of 4 kB, or with a body of so many `octets`."""
+        """One mail after the other, of 4 kB, or with a body of so many `octets`, in one of `sessions` at a time.
+
+        A thousand mails go before: a server that keeps that many needs new memory for them, and for later ones none.
+        """
         padding = b"%s\r\n" % (b"=" * 76) * (int(job.options.get("octets", "0")) // 78)
-        with Listener(command(), None) as server, Client(server.port) as client:
-            letters = (job.material.letter(number) + padding for number in range(1, job.count + 1))
+        sessions = int(job.options.get("sessions", "1"))
+        with Listener(command(), None) as server, ExitStack() as open_ones:
+            chunks = job.options.get("chunks") == "yes"
+            clients = [open_ones.enter_context(Client(server.port, chunks=chunks)) for _ in range(sessions)]
+            letters = [job.material.letter(number) + padding for number in range(1, job.count + 1)]
+            for at in range(0, min(job.count, _WARM_UP), sessions):
+                send_together(clients, letters[at : at + sessions])
             used, begun = server.core_seconds(), time.perf_counter()
-            for letter in letters:
-                client.send(letter)
+            for at in range(0, job.count, sessions):
+                send_together(clients, letters[at : at + sessions])
             seconds = time.perf_counter() - begun
             return {"seconds": seconds, "core": server.core_seconds() - used, "sent": job.count}
 
     return {"serve-smtp": serve_smtp}
 
 
+def send_together(clients: Sequence[Client], letters: Sequence[bytes]) -> None:
+    """Send a mail in each session at the same time, step by step; there may be fewer mails than sessions."""
+    under_way = [client.steps(letter) for client, letter in zip(clients, letters, strict=False)]
+    while under_way:
+        under_way = [each for each in under_way if next(each, None) is not None]
+
+
 class Client:
     """A client that sends mails in one session. Raises ValueError for a reply that is not the expected one."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, chunks: bool = False) -> None:
         self._line = socket.create_connection(("127.0.0.1", port))
         self._line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._heard = self._line.makefile("rb")
         self._reply(b"220")
         self._line.sendall(b"EHLO bench.example.org\r\n")
-        self._pipelining = b"PIPELINING" in self._reply(b"250")
+        offered = self._reply(b"250")
+        self._pipelining = b"PIPELINING" in offered
+        self._chunks = chunks and self._pipelining and b"CHUNKING" in offered
 
     def send(self, letter: bytes, recipient: bytes = b"bob@example.org") -> None:
         """Send one mail, which has no line that begins with a dot."""
-        words = (b"MAIL FROM:<ada@example.org>\r\n", b"RCPT TO:<%s>\r\n" % recipient, b"DATA\r\n")
+        for _ in self.steps(letter, recipient):
+            pass
+
+    def steps(self, letter: bytes, recipient: bytes = b"bob@example.org") -> Iterator[bool]:
+        """Send one mail; between what is sent and its replies other sessions have their turn."""
+        words = (b"MAIL FROM:<ada@example.org>\r\n", b"RCPT TO:<%s>\r\n" % recipient)
+        if self._chunks:
+            yield self._say(b"".join((*words, b"BDAT %d LAST\r\n" % len(letter), letter)))
+            for _ in range(3):
+                self._reply(b"250")
+            return
+        words = (*words, b"DATA\r\n")
         codes = (b"250", b"250", b"354")
         if self._pipelining:
-            self._line.sendall(b"".join(words))
+            yield self._say(b"".join(words))
             for code in codes:
                 self._reply(code)
         else:
             for word, code in zip(words, codes, strict=True):
-                self._line.sendall(word)
+                yield self._say(word)
                 self._reply(code)
-        self._line.sendall(letter + (b".\r\n" if letter.endswith(b"\r\n") else b"\r\n.\r\n"))
+        yield self._say(letter + (b".\r\n" if letter.endswith(b"\r\n") else b"\r\n.\r\n"))
         self._reply(b"250")
 
     def __enter__(self) -> Client:
@@ -64,6 +98,10 @@ class Client:
         self._line.close()
 
     # The steps.
+
+    def _say(self, octets: bytes) -> bool:
+        self._line.sendall(octets)
+        return True
 
     def _reply(self, code: bytes) -> bytes:
         whole = b""

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from threading import Condition
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from courriel import errors
 from courriel.dialogue.server.handler import Delivery, ServerSession
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_Waiting: TypeAlias = "list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]"
 _FILE = re.compile(r"(\d{6,})-\d{8}T\d{6}Z\.eml")
 
 
@@ -57,6 +58,30 @@ class KeptMail(Protocol):
         ...
 
 
+class _Change:
+    """A change of the captured mails: it holds their lock, and tells everybody who waits when it went well."""
+
+    __slots__ = ("_count", "_lock", "_tell")
+
+    def __init__(
+        self, lock: Condition, count: Callable[[], tuple[Sequence[int], _Waiting]], tell: Callable[..., None]
+    ) -> None:
+        self._lock = lock
+        self._count = count
+        self._tell = tell
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            told = self._count() if kind is None else None
+        finally:
+            self._lock.release()
+        if told is not None:
+            self._tell(*told)
+
+
 class CapturedMail:
     """The letters, oldest first; beyond `most` letters or `octets` bytes the oldest are dropped; `.eml` files stay.
 
@@ -85,7 +110,8 @@ class CapturedMail:
         self._seen_in: Counter[str] = Counter()  # letters of each mailbox that were seen: a page counts none of them
         self._addresses: list[str] | None = None  # of the mailboxes, sorted; None when there is another one since
         self._changed = Condition()  # its lock is one that a thread may take again: `letters` is read within
-        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._change = _Change(self._changed, self._count_change, self._tell)
+        self._waiting: _Waiting = []
         self._number = 0
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -95,7 +121,7 @@ class CapturedMail:
 
     def keep_in(self, file: KeptMail) -> None:
         """Keep the letters in a file, whose letters take the place of those that are here; `close` ends it."""
-        with self._change():
+        with self._change:
             self._forget(list(self._letters))
             self._kept = file
             self._number = max(self._number, file.last_number)
@@ -184,7 +210,7 @@ class CapturedMail:
     def put(self, delivery: Delivery, session: ServerSession) -> CapturedMessage:
         """Store a mail. Raises OSError when it cannot be written; then it is not stored at all."""
         received = datetime.now(UTC)
-        with self._change():
+        with self._change:
             number = self._number + 1
             path = self._file(number, received, delivery.content) if self.folder is not None else None
             letter = CapturedMessage.of(number, delivery, session, received, path)
@@ -192,23 +218,24 @@ class CapturedMail:
                 letter = self._kept.add(letter)
             self._number = number
             self._enter(letter)
-            # This one is there, and is not to be sent again because an older one could not be removed.
-            with suppress(OSError):
-                self._drop_oldest()
+            if len(self._letters) > self.most or self._held > self.octets:
+                # This one is there, and is not to be sent again because an older one could not be removed.
+                with suppress(OSError):
+                    self._drop_oldest()
         for told in self.on_arrival:
             told(letter)
         return letter
 
     def remove(self, numbers: Iterable[int]) -> int:
         """Remove letters for good, `.eml` files apart; returns how many there were."""
-        with self._change():
+        with self._change:
             there = [number for number in set(numbers) if number in self._letters]
             self._forget(there)
         return len(there)
 
     def mark(self, numbers: Iterable[int], *, seen: bool) -> None:
         """Note whether letters were seen."""
-        with self._change():
+        with self._change:
             there = {number for number in numbers if number in self._letters and (number in self._seen) != seen}
             self._note(there, seen=seen)
             if there and self._kept is not None:
@@ -218,7 +245,7 @@ class CapturedMail:
 
     def clear(self) -> None:
         """Remove all letters; `.eml` files stay."""
-        with self._change():
+        with self._change:
             self._forget(list(self._letters))
 
     # Waiting.
@@ -290,28 +317,31 @@ class CapturedMail:
 
     # The steps.
 
-    @contextmanager
-    def _change(self) -> Generator[None, None, None]:
-        """Hold the lock, and tell everybody who waits when it went well."""
-        with self._changed:
-            yield
-            self.revision += 1
-            self._changed.notify_all()
-            waiting = tuple(self._waiting)
-            gone, self._gone = self._gone, []
+    def _count_change(self) -> tuple[Sequence[int], _Waiting]:
+        """Count a change, and wake the threads that wait; returns the numbers that are gone, and who else waits."""
+        self.revision += 1
+        self._changed.notify_all()
+        gone = self._gone
+        if gone:
+            self._gone = []
+        return gone, self._waiting.copy()
+
+    def _tell(self, gone: Sequence[int], waiting: _Waiting) -> None:
         for loop, event in waiting:
             loop.call_soon_threadsafe(event.set)
-        for told in self.on_removal if gone else ():
-            told(gone)
+        if gone:
+            for told in self.on_removal:
+                told(gone)
 
     def _enter(self, letter: CapturedMessage) -> None:
         self._letters[letter.number] = letter
         self._held += letter.size
         for recipient in letter.recipients:
-            if recipient.lower() not in self._boxes:
-                self._boxes[recipient.lower()] = {}
+            name = recipient.lower()
+            if name not in self._boxes:
+                self._boxes[name] = {}
                 self._addresses = None
-            self._boxes[recipient.lower()][letter.number] = None
+            self._boxes[name][letter.number] = None
 
     def _note(self, numbers: Iterable[int], *, seen: bool) -> None:
         """Note numbers that were not seen as seen, or the other way round. A new set: it is read without the lock."""
@@ -337,16 +367,18 @@ class CapturedMail:
     def _forget(self, numbers: list[int]) -> None:
         if numbers and self._kept is not None:
             self._kept.remove(numbers)  # first: what cannot be removed stays, here as there
-        self._note(self._seen.intersection(numbers), seen=False)
+        if self._seen:
+            self._note(self._seen.intersection(numbers), seen=False)
         for number in numbers:
             letter = self._letters.pop(number)
             self._held -= letter.size
             for recipient in letter.recipients:
-                box = self._boxes.get(recipient.lower())
+                name = recipient.lower()
+                box = self._boxes.get(name)
                 if box is not None:
                     box.pop(number, None)
                     if not box:
-                        del self._boxes[recipient.lower()], self._seen_in[recipient.lower()]
+                        del self._boxes[name], self._seen_in[name]
                         self._addresses = None
         self._gone += numbers
 

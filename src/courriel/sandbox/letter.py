@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from courriel._dataclass import dataclass, field, replace
 from courriel.dialogue.server.handler import Delivery, ServerSession
 from courriel.model.received.address import ReceivedAddress
 from courriel.model.received.attachment import ReceivedAttachment
@@ -30,7 +29,7 @@ _EXPECTED = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CapturedMessage:
     """One received mail: its envelope, the facts of its session, and everything that a received `Letter` reads.
 
@@ -57,8 +56,9 @@ class CapturedMessage:
     """The envelope with all parameters of MAIL and RCPT; None for a mail of an earlier run."""
     said: Said = field(default_factory=Said, repr=False, compare=False)
     """The dialogue of the session that brought it."""
-    stored_findings: tuple[Finding, ...] = field(default=(), repr=False, compare=False)
-    """The findings, where the octets are read from a file."""
+    known_findings: tuple[Finding, ...] | None = field(default=None, repr=False, compare=False)
+    """The findings, once somebody asked for them, or from a file."""
+    _letter: Letter | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -84,14 +84,15 @@ class CapturedMessage:
 
     def stored(self, read: Callable[[], bytes]) -> CapturedMessage:
         """Return a copy whose octets are read when they are asked for, and not kept in memory."""
-        return replace(self, source=read, delivery=None, stored_findings=self.findings)
+        return replace(self, source=read, delivery=None, known_findings=self.findings)
 
-    @cached_property
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """Findings on what other servers may not accept; looked for when they are first asked for."""
-        if self.delivery is None:
-            return self.stored_findings
-        return *self.delivery.findings, *_findings_on_headers(self.delivery.content)
+        if self.known_findings is None:
+            found = () if self.delivery is None else self.delivery.findings
+            object.__setattr__(self, "known_findings", (*found, *_findings_on_headers(self.content)))
+        return self.known_findings or ()
 
     # The mail, as reading by POP3 or IMAP would hand it out.
 
@@ -108,7 +109,12 @@ class CapturedMessage:
     @property
     def letter(self) -> Letter:
         """The mail as reading hands it out; kept as long as the mail itself is in memory."""
-        return self._parsed if isinstance(self.source, bytes) else Letter.parse(self.content)
+        if not isinstance(self.source, bytes):
+            return Letter.parse(self.content)
+        if self._letter is None:
+            object.__setattr__(self, "_letter", Letter.parse(self.source))
+        assert self._letter is not None
+        return self._letter
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
@@ -179,9 +185,9 @@ class CapturedMessage:
         """Defects of the mail, a sentence each."""
         return self.letter.defects
 
-    @cached_property
+    @property
     def message(self) -> EmailMessage:
-        """The mail as an EmailMessage of the standard library; errors in it are in its `defects`."""
+        """The mail as an EmailMessage of the standard library, read each time; errors in it are in its `defects`."""
         from email import message_from_bytes, policy
 
         return message_from_bytes(self.content, policy=policy.default)
@@ -195,12 +201,6 @@ class CapturedMessage:
     def __str__(self) -> str:
         to = ", ".join(self.recipients)
         return f"{self.number}: {self.subject or '(no subject)'} from {self.sender or '<>'} to {to}"
-
-    # The steps.
-
-    @cached_property
-    def _parsed(self) -> Letter:
-        return Letter.parse(self.content)
 
 
 # The steps.

@@ -147,7 +147,7 @@ class ServedConnection(ReceiveBuffer):
         self._cut = False  # the connection is lost
         self._session = ServerSession()
         self._deadline = monotonic() + listener.config.limits.session
-        self._patience = float("inf")
+        self._silent_since = 0.0  # on the monotonic clock
         self._fault: LineFault | None = None
         self._arrived = 0  # octets, in the clear part and in TLS
         self._flow: Flow[None] | None = None
@@ -267,18 +267,19 @@ class ServedConnection(ReceiveBuffer):
         if isinstance(self._want, Receive) and self.data and self._fault is None:
             try:
                 self._go_on(self._flow.send, self.take())
-                while isinstance(self._want, Send) and self._want.data and self._may_write():
+                while isinstance(self._want, Send) and self._want.data and self._writer is None and self.lost is None:
                     assert self.transport is not None
                     self.transport.write(self._want.data)
-                    if not self._may_write():
-                        self._want = Send(b"", self._want.stage)  # to be waited for
-                        break
-                    self._go_on(self._flow.send, b"")
+                    if self._writer is not None:
+                        self._want = Send(b"", self._want.stage)  # the task waits for room
+                    else:
+                        self._go_on(self._flow.send, b"")
             except Exception as failure:  # noqa: BLE001 - raised in the task, which waits
                 self._want, self._failure = None, failure
             if isinstance(self._want, Receive):
-                self._begin_wait(self._want)
-                if self._patience >= self._due:
+                if not self._want.more:
+                    self._silent_since = monotonic()
+                if self._silent_since + self._listener.config.limits.seconds(self._want.stage) >= self._due:
                     return
                 # Within a message the client has less time than between commands: the timer rings too late.
         self._wake(self._reader)
@@ -352,11 +353,13 @@ class ServedConnection(ReceiveBuffer):
     async def _receive(self, want: Receive) -> bytes | None:
         """Data of the client, as soon as there is some; None when `_step` came to another want meanwhile."""
         self._cut_if_due()
-        self._begin_wait(want)
+        if not want.more:
+            self._silent_since = monotonic()
         self.tell = self._step
         try:
             while isinstance(self._want, Receive):
-                left = self._left()
+                patience = self._silent_since + self._listener.config.limits.seconds(self._want.stage)
+                left = min(patience, self._deadline) - monotonic()
                 if left <= 0:
                     raise TimeoutError  # also for a client that sends without pause
                 if self.data or self.ended:
@@ -370,17 +373,6 @@ class ServedConnection(ReceiveBuffer):
         return None
 
     # The steps.
-
-    def _begin_wait(self, want: Receive) -> None:
-        if not want.more:
-            self._patience = monotonic() + self._listener.config.limits.seconds(want.stage)
-
-    def _left(self) -> float:
-        """Seconds that the client has for its next octets."""
-        return min(self._patience, self._deadline) - monotonic()
-
-    def _may_write(self) -> bool:
-        return self._writer is None and self.lost is None
 
     def _hang_up(self) -> None:
         if self.transport is not None:

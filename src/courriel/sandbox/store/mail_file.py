@@ -108,7 +108,7 @@ class MailFile:
             source=partial(self.content, number),
             size=size,
             received=datetime.fromisoformat(received),
-            stored_findings=tuple(Finding(kind, text) for kind, text in told["findings"]),
+            known_findings=tuple(Finding(kind, text) for kind, text in told["findings"]),
             user=told["user"],
             hello=told["hello"],
             peer=told["peer"],

@@ -48,6 +48,8 @@ class RcptTo:
 def read_mail(argument: str, offered: Container[str]) -> MailFrom:
     """Parse the argument of MAIL; `offered` are the extensions whose parameters are allowed. Raises Objection."""
     path, parameters = _read_path(argument, "FROM", offered, _MAIL_PARAMETERS)
+    if not parameters:
+        return MailFrom(_read_address(path, "5.1.7", utf8=False) if path else None)
     utf8 = "SMTPUTF8" in parameters
     body = (parameters.get("BODY") or "7BIT").upper()
     if body not in ("7BIT", "8BITMIME", "BINARYMIME"):
@@ -96,8 +98,8 @@ def _read_path(
     if word.upper() != keyword or not colon or found is None:
         raise Objection(501, f"5.5.2 It is said {keyword}:<address>, with the address in angle brackets")
     path = found[1]
-    route = _ROUTE.match(path)
-    return path[route.end() if route else 0 :], _read_parameters(found[2] or "", offered, known)
+    route = _ROUTE.match(path) if path.startswith("@") else None
+    return path[route.end() :] if route else path, _read_parameters(found[2], offered, known) if found[2] else {}
 
 
 def _read_parameters(text: str, offered: Container[str], known: dict[str, tuple[str, bool]]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from courriel._dataclass import dataclass
 from courriel.reply import Reply
@@ -93,9 +94,12 @@ def read_chunk(argument: str) -> tuple[int, bool]:
     return int(found[1]), found[2] is not None
 
 
+@lru_cache(maxsize=256)
 def write_reply(reply: Reply) -> bytes:
-    """Write one reply, its enhanced code on every line (RFC 2034 4); no text can become a line of its own."""
-    # The usual one needs nothing.
+    """Write one reply, its enhanced code on every line (RFC 2034 4); no text can become a line of its own.
+
+    Those that every session has are kept.
+    """
     if len(reply.lines) == 1 and len(line := reply.lines[0]) <= _LONGEST_TEXT and line.isascii() and line.isprintable():
         return f"{reply.code} {line}\r\n".encode("ascii")
     code = f"{reply.enhanced} " if reply.enhanced else ""
