@@ -28,7 +28,9 @@ from courriel.sandbox.web.api import mailpit, own
 from courriel.sandbox.web.pages import inbox
 from courriel.sandbox.web.pages.tabs import TABS, tab_values
 from courriel.sandbox.web.site import Site
+from courriel.sandbox.web.summary import summarise
 from courriel.sandbox.web_settings import WebSettings
+from courriel.wire.html.to_text import text_of
 from courriel.wire.parse.letter import Letter
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
 from hostile.mails import SHAPES
@@ -113,6 +115,25 @@ def test_a_tab_of_eight_times_as_much_is_not_sixty_four_times_the_time(shape: st
     for tab in TABS:
         tab_values(large, tab)  # it is read once
         grows_no_faster(partial(tab_values, tab=tab), small, large, 24)
+
+
+@pytest.mark.slow
+def test_a_list_makes_text_of_the_beginning_of_long_html(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def watched(html: str) -> str:
+        made.append(len(html))
+        return text_of(html)
+
+    monkeypatch.setattr("courriel.wire.parse.letter.text_of", watched)
+    html = "Content-Type: text/html\r\n\r\n<p>Bonjour" + "<p>y" * 100_000
+    file = "--b\r\nContent-Type: application/pdf\r\n\r\n" + "x\r\n" * 60_000
+    behind = f"Content-Type: multipart/mixed; boundary=b\r\n\r\n{file}--b\r\n\r\nAu revoir\r\n--b--"
+
+    letters = [Place(content.encode()).site.captured.letters[0] for content in (html, behind)]
+
+    assert [summarise(letter).snippet.split(" y")[0] for letter in letters] == ["Bonjour", "Au revoir"]
+    assert max(made) < 110_000
 
 
 # The event loop.
