@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from threading import RLock
 
 from courriel.dialogue.server.mail_store import SEPARATOR, MailFolder
@@ -86,15 +87,15 @@ class Account:
                 moved.name = to + each[len(name) :]
                 self._folders[moved.name] = moved
 
-    def clear(self) -> None:
-        """Remove all letters, and folders that were made since."""
+    def clear(self, kept: Collection[int] = ()) -> None:
+        """Remove all letters but these of INBOX, by their UIDs, and folders that were made since."""
         with self._lock:
             mine = list(self._folders.values())
             self._folders = {folder.name: folder for folder in mine if folder.name == INBOX or folder.name in USUAL}
             self.subscribed.clear()
             self._make_usual()
         for folder in mine:
-            _empty(folder)
+            _empty(folder, kept if folder.name == INBOX else ())
 
     # The steps.
 
@@ -128,5 +129,5 @@ def _canonical(name: str) -> str:
     return f"{INBOX}{separator}{rest}" if first.upper() == INBOX else name
 
 
-def _empty(folder: SharedFolder) -> None:
-    _ = folder.remove([letter.uid for letter in folder.letters()])
+def _empty(folder: SharedFolder, kept: Collection[int] = ()) -> None:
+    _ = folder.remove([letter.uid for letter in folder.letters() if letter.uid not in kept])

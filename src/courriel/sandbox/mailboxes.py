@@ -90,12 +90,14 @@ class Mailboxes:
             self._open.discard(name)
 
     def clear(self) -> None:
-        """Remove all letters, and folders that were made; open sessions go on."""
+        """Remove all letters but those that the server lists, and folders that were made; open sessions go on."""
         with self._lock:
-            accounts = list(self._accounts.values())
-            self._delivered.clear()
-        for account in accounts:
-            account.clear()
+            listed: dict[SharedFolder, set[int]] = {}  # letters that came since the server forgot the others
+            for places in self._delivered.values():
+                for folder, uid in places:
+                    listed.setdefault(folder, set()).add(uid)
+            for account in self._accounts.values():
+                account.clear(listed.get(account.inbox, ()))
 
     # The steps.
 

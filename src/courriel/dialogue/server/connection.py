@@ -45,6 +45,16 @@ class ServerConnection:
         if len(self._saying) > _MUCH:
             yield from self.flush(stage)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much was collected that it is to be sent before the next command."""
+        return len(self._saying) > _MUCH
+
+    def give_way(self, stage: Stage) -> Flow[None]:
+        """Send what is collected, and let the other sessions have their turn."""
+        yield from self.flush(stage)
+        yield Send(b"", stage)
+
     def flush(self, stage: Stage) -> Flow[None]:
         """Send the collected octets."""
         if self._saying:
@@ -53,7 +63,10 @@ class ServerConnection:
             yield Send(data, stage)
 
     def more(self, stage: Stage, *, begun: bool = False) -> Flow[None]:
-        """Receive more bytes; `begun` says that they complete a line. Raises ReplyBuffer when the client hung up."""
+        """Receive more bytes; `begun`: they belong to a line that was awaited before, whose time goes on.
+
+        Raises ReplyBuffer when the client hung up.
+        """
         if self._saying:
             yield from self.flush(stage)
         arrived = yield Receive(stage, more=True) if begun else RECEIVE[stage]
@@ -72,6 +85,7 @@ class ServerConnection:
         Raises ReplyBuffer for one without end, meant to exhaust memory or time.
         """
         passed = 0
+        awaited = False
         while (line := take_line(self.buffer)) is None:
             if len(self.buffer) + passed > limit:
                 passed += len(self.buffer)
@@ -79,7 +93,9 @@ class ServerConnection:
             if passed > _ENDLESS * limit:
                 self.write(Reply(421, ("4.7.0 Lines have an end",)))
                 raise (yield from self.leave(stage))
-            yield from self.more(stage, begun=bool(passed or self.buffer))
+            # The beginning may have come together with the command before.
+            yield from self.more(stage, begun=awaited)
+            awaited = True
         if passed + len(line.octets) + 2 > limit:
             raise Objection(500, f"5.5.2 A line has {limit} octets at most")
         return line

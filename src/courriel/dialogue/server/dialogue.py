@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Mapping
+from itertools import count
 from typing import ClassVar, NoReturn
 
 from courriel import errors
@@ -14,6 +15,8 @@ from courriel.errors import Stage
 from courriel.reply import Reply
 from courriel.wire.smtp.client_syntax import printable
 from courriel.wire.smtp.server_syntax import CommandLine, Objection, is_http, read_command
+
+_TURN = 250  # commands of one session, after which the others have their turn
 
 
 class ServerDialogue(ABC):
@@ -31,8 +34,11 @@ class ServerDialogue(ABC):
         """Send the greeting, answer commands, end the session; a silent client is told so, a lost one is not."""
         try:
             yield from self._greet()
-            while True:
+            for turn in count(1):
                 yield from self._handle_one_command()
+                if not turn % _TURN or self._connection.is_full:
+                    # Many commands can come at once, and each may have a long answer.
+                    yield from self._connection.give_way(self._stage)
         except ReplyBuffer:
             return
         except errors.TimedOut:

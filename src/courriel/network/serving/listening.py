@@ -136,6 +136,8 @@ class Listener:
 class ServedConnection(ReceiveBuffer):
     """One accepted connection, and the task that serves it."""
 
+    reads_on = True  # a client that has said everything still reads our answers, or is timed out
+
     def __init__(self, listener: Listener, *, tls: bool) -> None:
         super().__init__()
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -150,6 +152,8 @@ class ServedConnection(ReceiveBuffer):
         self._arrived = 0  # octets, in the clear part and in TLS
         self._flow: Flow[None] | None = None
         self._want: Want | None = None  # what the flow waits for; None when it has ended
+        self._due = 0.0  # when the timer of the task's wait rings
+        self._woken = False  # since the flow looked for news last
         self._failure: Exception | None = None  # of a step made in a callback
 
     # Callbacks of asyncio.
@@ -184,6 +188,11 @@ class ServedConnection(ReceiveBuffer):
         return self.transport is not None and self.transport.get_extra_info("ssl_object") is None
 
     # The session.
+
+    def wake(self) -> None:
+        """End the wait for data, or the next one: the task may not have come to it yet."""
+        self._woken = True
+        super().wake()
 
     def drop(self) -> None:
         """Cancel the task and abort the connection at once."""
@@ -270,7 +279,9 @@ class ServedConnection(ReceiveBuffer):
             if isinstance(self._want, Receive):
                 if not self._want.more:
                     self._silent_since = monotonic()
-                return
+                if self._silent_since + self._listener.config.limits.seconds(self._want.stage) >= self._due:
+                    return
+                # Within a message the client has less time than between commands: the timer rings too late.
         self._wake(self._reader)
 
     # Wants.
@@ -290,8 +301,13 @@ class ServedConnection(ReceiveBuffer):
             case Receive():
                 return await self._receive(want)
             case ReceivePending(_, seconds) if seconds:
-                # Nothing may come between the look of the flow and this wait, or a wake would be lost.
-                await self.arrival(min(seconds, self._deadline - monotonic()))
+                # What has happened since the flow looked, while its want was handed over, ends the wait.
+                left = min(seconds, self._deadline - monotonic())
+                if left <= 0:
+                    raise TimeoutError  # also for a mailbox in which something happens without pause
+                if not self._woken:
+                    await self.arrival(left)
+                self._woken = False
                 if self.ended and not self.data:
                     raise ConnectionResetError("the client hung up")
                 return self._counted(self.take())
@@ -349,6 +365,7 @@ class ServedConnection(ReceiveBuffer):
                 if self.data or self.ended:
                     return self._counted(self.take())
                 # What ends the wait may be a wake, or a limit that the flow has moved meanwhile.
+                self._due = monotonic() + left
                 with contextlib.suppress(TimeoutError):
                     await self.arrival(left)
         finally:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from courriel.sandbox.letter import CapturedMessage
-from courriel.wire.html.safe import safe_html
+from courriel.wire.html.safe import LONGEST, safe_html
 
 POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
@@ -43,8 +43,9 @@ def mail_html(mail: CapturedMessage, *, images: bool = True, new_pages: bool = T
     letter = mail.letter
     written = letter.html
     if not written:
-        body = f'<pre style="white-space:pre-wrap">{html.escape(letter.text)}</pre>'
-        return MailHtml(_document(body, letter.subject, new_pages=new_pages), 0, cut=False)
+        body = f'<pre style="white-space:pre-wrap">{html.escape(letter.text[:LONGEST])}</pre>'
+        document = _document(body, letter.subject, new_pages=new_pages)
+        return MailHtml(document, 0, cut=len(letter.text) > LONGEST)
     made = safe_html(written, letter.attachments if images else (), framed=True)
     scheme = ":root{color-scheme:light dark}" if _SCHEME.search(written) else ""
     document = _document(made.html, letter.subject, new_pages=new_pages, scheme=scheme)

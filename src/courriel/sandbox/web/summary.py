@@ -13,6 +13,7 @@ from courriel.wire.parse.letter import Letter
 _KEPT = 5000  # summaries
 _SNIPPET = 250  # characters
 _READ = 4000  # characters of the text that the snippet is made from
+_BEGINNING = 100_000  # octets of a mail in which the snippet is looked for: the text of large HTML takes seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Summaries:
 def summarise(mail: CapturedMessage) -> Summary:
     """Read a mail for its summary; nothing else of it is kept."""
     letter = Letter.parse(mail.content)
+    beginning = letter if mail.size <= _BEGINNING else Letter.parse(mail.content[:_BEGINNING])
+    text = beginning.text or letter.text  # an attachment may stand before it
     sender = letter.sender
     return Summary(
         number=mail.number,
@@ -75,7 +78,7 @@ def summarise(mail: CapturedMessage) -> Summary:
         reply_to=tuple((each.name, each.spec) for each in letter.reply_to[:20]) if letter.header("reply-to") else (),
         recipients=mail.recipients,
         subject=letter.subject,
-        snippet=" ".join(letter.text[:_READ].split())[:_SNIPPET],
+        snippet=" ".join(text[:_READ].split())[:_SNIPPET],
         message_id=letter.message_id,
         received=mail.received,
         size=mail.size,

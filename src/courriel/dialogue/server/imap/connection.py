@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
-from courriel.dialogue.flow import Flow, ReceivePending, Send
+from courriel.dialogue.flow import Flow, ReceivePending
 from courriel.dialogue.server.connection import ServerConnection
 from courriel.dialogue.server.handler import ServerLimits, ServerSession
 from courriel.errors import Stage
@@ -80,11 +80,6 @@ class ImapServerConnection(ServerConnection):
             return
         self.session.note("S", printable(pieces[0].split(b"\r\n", 1)[0]))
         yield from self.hand_over(whole, stage)
-
-    def give_way(self, stage: Stage) -> Flow[None]:
-        """Send what is collected, and let the other sessions have their turn."""
-        yield from self.flush(stage)
-        yield Send(b"", stage)
 
     def wait_for_news(self, stage: Stage, seconds: float) -> Flow[None]:
         """Wait until the client sends, or somebody wakes this session. Raises TimedOut."""

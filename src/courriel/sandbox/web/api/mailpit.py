@@ -51,7 +51,7 @@ async def mark_messages(request: Request) -> Response:
         numbers = await run_in_threadpool(site.index.numbers, query_of(search))
     elif not body.get("ids"):
         numbers = [mail.number for mail in site.captured.letters]
-    site.captured.mark(numbers, seen=bool(body.get("read", False)))
+    await run_in_threadpool(site.captured.mark, numbers, seen=bool(body.get("read", False)))
     return PlainTextResponse("ok")
 
 
@@ -60,9 +60,9 @@ async def delete_messages(request: Request) -> Response:
     site = site_of(request)
     body = _lowered(await body_of(request))
     if body.get("ids"):
-        site.captured.remove(numbers_in(body["ids"]))
+        await run_in_threadpool(site.captured.remove, numbers_in(body["ids"]))
     else:
-        site.captured.clear()
+        await run_in_threadpool(site.captured.clear)
     return PlainTextResponse("ok")
 
 

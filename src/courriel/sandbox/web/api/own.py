@@ -1,8 +1,13 @@
-"""Our own API: mails, mailboxes, waiting, sessions, faults."""
+"""Our own API: mails, mailboxes, waiting, sessions, faults.
+
+Functions that are no coroutines run in threads, and a coroutine hands what reads a mail to one: a hostile mail takes
+seconds, in which the page answers others.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -86,7 +91,8 @@ async def remove_mails(request: Request) -> Response:
     if empty := [name for name in given if not given[name].strip()]:
         raise BadRequest(f"{empty[0]} is empty; all mails are removed by leaving it out")
     if "numbers" in body:
-        return JSONResponse({"removed": site.captured.remove(numbers_in(body["numbers"]))})
+        removed = await run_in_threadpool(site.captured.remove, numbers_in(body["numbers"]))
+        return JSONResponse({"removed": removed})
     to, search = request.query_params.get("to"), searched(request)
     return JSONResponse({"removed": await run_in_threadpool(remove_found, site, search, to)})
 
@@ -96,20 +102,25 @@ async def add_mail(request: Request) -> Response:
     site = site_of(request)
     content = await request.body()
     query = request.query_params
-    mail = await run_in_threadpool(
-        take, site, content, sender=query.get("from", ""), recipients=tuple(query.getlist("to"))
-    )
-    return JSONResponse(short(site, mail), 201)
+
+    def taken() -> dict[str, Any]:
+        return short(site, take(site, content, sender=query.get("from", ""), recipients=tuple(query.getlist("to"))))
+
+    return JSONResponse(await run_in_threadpool(taken), 201)
 
 
 async def return_mail(request: Request) -> Response:
     """Return one mail to its sender, as a server further on would: `{"reply": "550 5.1.1 …", "recipient": …}`."""
-    site, mail = site_of(request), mail_of(request)
+    site = site_of(request)
     body = await body_of(request)
-    if unknown := [*(body.keys() - {"reply", "recipient"})]:
-        raise BadRequest(f"a mail is returned with reply and recipient, and not with {unknown[0][:60]}")
-    report = returned(site, mail, body.get("reply", NO_SUCH_USER), body.get("recipient", ""))
-    return JSONResponse(short(site, report), 201)
+
+    def report() -> dict[str, Any]:
+        mail = mail_of(request)
+        if unknown := [*(body.keys() - {"reply", "recipient"})]:
+            raise BadRequest(f"a mail is returned with reply and recipient, and not with {unknown[0][:60]}")
+        return short(site, returned(site, mail, body.get("reply", NO_SUCH_USER), body.get("recipient", "")))
+
+    return JSONResponse(await run_in_threadpool(report), 201)
 
 
 def mailboxes(request: Request) -> Response:
@@ -145,9 +156,9 @@ async def wait_for(request: Request) -> Response:
 
     found = await wait_until(site, fitting, count, seconds_in(given.get("timeout"), 5.0))
     if len(found) < count:
-        came = [short(site, mail) for mail in site.captured.page(most=5)]
+        came = await run_in_threadpool(_all_short, site, site.captured.page(most=5))
         return JSONResponse({"error": f"{len(found)} of {count} mails came in time", "came": came}, 404)
-    return JSONResponse({"count": len(found), "mails": [short(site, mail) for mail in found]})
+    return JSONResponse({"count": len(found), "mails": await run_in_threadpool(_all_short, site, found)})
 
 
 async def wait_until(site: Site, fitting: Any, count: int, seconds: float) -> list[CapturedMessage]:
@@ -300,6 +311,10 @@ def returned(site: Site, mail: CapturedMessage, reply: object, recipient: object
 
 
 _CONDITIONS = frozenset({"search", "query", "to"})
+
+
+def _all_short(site: Site, mails: Iterable[CapturedMessage]) -> list[dict[str, Any]]:
+    return [short(site, mail) for mail in mails]
 
 
 def _check_where(where: dict[str, Any]) -> None:

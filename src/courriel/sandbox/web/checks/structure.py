@@ -60,7 +60,7 @@ def addresses(mail: CapturedMessage) -> Iterator[Check]:
             "L'expéditeur de l'enveloppe est vide, comme pour un avis de non-remise.",
             "The envelope's sender is empty, as in a delivery report.",
         )
-    replies = [each.spec for each in letter.reply_to if letter.header("reply-to")]
+    replies = [each.spec for each in letter.reply_to] if letter.header("reply-to") else []
     strange = tuple(each for each in replies if claimed and _domain(each) != _domain(claimed))
     if strange:
         yield Check(
@@ -70,7 +70,7 @@ def addresses(mail: CapturedMessage) -> Iterator[Check]:
             strange,
         )
     named = {each.spec.lower() for each in (*letter.to, *letter.cc)}
-    absent = tuple(each for each in sorted(named) if each not in {one.lower() for one in mail.recipients})
+    absent = tuple(sorted(named.difference(map(str.lower, mail.recipients))))
     if absent:
         yield Check(
             "note",

@@ -19,7 +19,7 @@ from courriel.sandbox.web.received import take
 _YEAR = 365 * 86400
 
 
-async def remove(request: Request) -> Response:
+def remove(request: Request) -> Response:
     """Remove one mail, and go on to the next older one of the list."""
     site, mail = site_of(request), mail_of(request)
     to, search = request.query_params.get("to"), request.query_params.get("search")
@@ -38,7 +38,7 @@ async def remove_all(request: Request) -> Response:
     return RedirectResponse("/", 303)
 
 
-async def unread(request: Request) -> Response:
+def unread(request: Request) -> Response:
     """Mark one mail as not seen, and go back to the list."""
     site, mail = site_of(request), mail_of(request)
     site.captured.mark([mail.number], seen=False)
@@ -69,7 +69,7 @@ async def play(request: Request) -> Response:
 
 async def pass_on(request: Request) -> Response:
     """Send one mail on for good, to the recipients that were typed: only where a relay was named when it began."""
-    site, mail = site_of(request), mail_of(request)
+    site, mail = site_of(request), await run_in_threadpool(mail_of, request)
     if site.pass_on is None:
         raise NotThere("This practice server passes nothing on; it does with: --relay URL")
     form = await fields(request)
@@ -86,11 +86,14 @@ async def pass_on(request: Request) -> Response:
 async def bounce(request: Request) -> Response:
     """Return one mail to its sender with the reply that was typed, and go to the report."""
     form = await fields(request)
-    report = returned(site_of(request), mail_of(request), form.get("reply", "") or NO_SUCH_USER, "")
-    return RedirectResponse(f"/m/{report.number}", 303)
+
+    def report() -> int:
+        return returned(site_of(request), mail_of(request), form.get("reply", "") or NO_SUCH_USER, "").number
+
+    return RedirectResponse(f"/m/{await run_in_threadpool(report)}", 303)
 
 
-async def one_click(request: Request) -> Response:
+def one_click(request: Request) -> Response:
     """Post one click for the link of a mail, as its reader's provider would: only where the service was named."""
     site, mail = site_of(request), mail_of(request)
     if site.one_click is None:
@@ -99,8 +102,7 @@ async def one_click(request: Request) -> Response:
     if link is None:
         raise BadRequest("this mail has no link for one click")
     speak(language_of(request))
-    said = await run_in_threadpool(site.one_click, link)
-    return PlainTextResponse(f"{said}\n")
+    return PlainTextResponse(f"{site.one_click(link)}\n")
 
 
 async def settings(request: Request) -> Response:

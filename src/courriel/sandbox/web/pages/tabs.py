@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from courriel.failures import spoken
@@ -20,6 +21,7 @@ LONGEST = 300_000
 """Characters of one text in a tab; the rest is in the file."""
 _MOST_FIELDS = 500
 _MOST_PARTS = 300
+_MOST_INVITATIONS = 5
 
 
 def tab_values(mail: CapturedMessage, tab: str) -> dict[str, Any]:
@@ -27,12 +29,13 @@ def tab_values(mail: CapturedMessage, tab: str) -> dict[str, Any]:
     content = mail.content
     parts = parts_of(content)
     files = [_File(part) for part in parts if not _is_within(part)][:_MOST_PARTS]
-    calendars = [
+    calendars = (
         invitation
         for part in parts[:_MOST_PARTS]
         if part.content_type == "text/calendar" and (invitation := invitation_of(part.decoded(content))) is not None
-    ]
-    return {"tabs": list(TABS), "files": files, "invitations": calendars[:5], **TABS[tab](mail)}
+    )
+    invitations = list(islice(calendars, _MOST_INVITATIONS))
+    return {"tabs": list(TABS), "files": files, "invitations": invitations, **TABS[tab](mail)}
 
 
 class _File:
