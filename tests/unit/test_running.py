@@ -175,7 +175,7 @@ def test_each_pair_of_values_is_tried_and_nothing_more() -> None:
         assert {(pair[one], pair[other]) for pair in map(values, found)} == {
             (pair[one], pair[other]) for pair in map(values, cases)
         }
-    assert len(found) < len(cases) * 2 / 3
+    assert len(found) <= 15  # of 36; with a way and its text taken for one value it would take 18
 
 
 def values(case: Case) -> dict[str, object]:
