@@ -93,11 +93,12 @@ class Postgres:
 
     def new_database(self) -> str:
         """The name of an empty database of the role."""
-        while self._spare:
-            name = self._spare.pop()
-            if self._is_ready(name, lambda line: empty(line, ROLE)):
-                break
-        else:
+        name = ""
+        while self._spare and not name:
+            spare = self._spare.pop()
+            if self._is_ready(spare, lambda line: empty(line, ROLE)):
+                name = spare
+        if not name:
             name = f"outbox_{next(self._numbers)}"
             self.make_again(name)
         self._lent[name] = self._spare
