@@ -56,6 +56,7 @@ test-long: $(VENV)/.dev debian servers ## power cuts, deaths and chaos at random
 		COURRIEL_CHAOS_SECONDS=$(or $(SECONDS),180) COURRIEL_TEST_MAILS=500 COURRIEL_TEST_SIGNED=10000 $(BIN)/python -m pytest --timeout=0 $(OPTIONS) \
 		tests/outbox/test_power_loss.py tests/outbox/test_deaths.py tests/outbox/test_deaths_between_ways.py tests/outbox/test_in_doubt.py tests/chaos \
 		tests/acceptance/test_peers.py tests/judges/test_dkim.py tests/unit/test_growth.py tests/unit/wire/test_html_bounds.py \
+		tests/unit/wire/test_growth_of_letters.py tests/sandbox/test_web_hostile_mails.py \
 		tests/outbox/test_bounces.py::test_many_reports_at_once tests/hostile/test_secrets_in_urls.py tests/sandbox/test_web_browser.py::test_axe_finds_no_violation
 
 check: $(VENV)/.dev ## format, lint, types, storeys, forgotten steps

@@ -16,6 +16,8 @@ LONG = [  # measured with --durations=100; only the order counts
     "tests/outbox/test_deaths.py",
     "tests/outbox/test_in_doubt.py",
     "tests/unit/test_growth.py",
+    "tests/sandbox/test_web_hostile_mails.py",
+    "tests/unit/wire/test_growth_of_letters.py",
     "tests/integrations/test_django_processes.py",
     "tests/integrations/test_django.py",
     "tests/outbox/test_power_loss.py",
@@ -45,7 +47,7 @@ LONG = [  # measured with --durations=100; only the order counts
     "tests/bridge/test_judges.py",
     "tests/bridge/test_bad_days.py",
 ]
-ONE_BY_ONE = frozenset(LONG[:13])
+ONE_BY_ONE = frozenset(LONG[:15])
 """Files whose tests go to whichever process is free: no fixture of theirs is made for a whole file."""
 
 RANKS = {path: rank for rank, path in enumerate(LONG)}

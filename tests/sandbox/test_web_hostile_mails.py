@@ -34,7 +34,7 @@ from courriel.wire.html.to_text import text_of
 from courriel.wire.parse.letter import Letter
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
 from hostile.mails import SHAPES
-from steps import counting, grows_evenly
+from steps import LONGER, counting, grows_evenly
 
 VIEWS: dict[str, tuple[Callable[[Request], Response], str]] = {
     "open": (inbox.open_mail, "tab=parts"),
@@ -51,7 +51,7 @@ VIEWS: dict[str, tuple[Callable[[Request], Response], str]] = {
 
 COLD = ("list", "search")
 """Views that are measured with a mail at which nobody has looked before, too."""
-COUNT = 12
+COUNT = 24
 
 
 class Place:
@@ -90,7 +90,7 @@ def look_first(name: str, content: bytes) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_view_of_twice_as_much_is_twice_the_work(shape: str) -> None:
     make = SHAPES[shape]
-    places = {size: Place(make(size)).looked_at() for size in (1, 3, COUNT, 2 * COUNT, 4 * COUNT, 8 * COUNT)}
+    places = {size: Place(make(size)).looked_at() for size in (1, 3, *(LONGER * COUNT * each for each in (1, 2, 4)))}
     with counting() as work_of:
         for name in VIEWS:
             # A page has its own work, which is much: that of the smallest mail.

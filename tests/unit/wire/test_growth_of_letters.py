@@ -21,7 +21,7 @@ from courriel.wire.mime.checks import check_message
 from hostile.mails import HEAD, SHAPES, body, fields, html, parts
 from steps import counting, grows_evenly
 
-COUNT = 12
+COUNT = 24
 PROPERTIES = (
     "headers", "subject", "sender", "to", "cc", "reply_to", "date", "message_id", "references", "text", "html",
     "attachments", "report", "authentication", "invitation", "defects",
