@@ -50,12 +50,13 @@ fast: $(VENV)/.dev ## every test that is neither acceptance nor slow, three case
 pythons: $(VENV)/.dev ## the same tests on every other Python from 3.11 on that this machine has
 	@$(BIN)/python tools/pythons.py $(PROCESSES) -q -m "not acceptance and not slow" $(OPTIONS) $(TESTS)
 
-# Only what gains from time: power cuts, deaths and chaos at random. Another seed finds other moments (COURRIEL_TEST_SEED=7).
+# Only what gains from time, or has more cases than `make test` tries: power cuts, deaths and chaos at random, long texts. Another seed finds other moments (COURRIEL_TEST_SEED=7).
 test-long: $(VENV)/.dev debian servers ## power cuts, deaths and chaos at random, 500 mails to each server, half an hour (SECONDS=3600: longer)
 	@COURRIEL_TEST_ALL=1 COURRIEL_TEST_SECONDS=$(or $(SECONDS),180) COURRIEL_TEST_POWER_CUTS=$(or $(CUTS),2000) \
 		COURRIEL_CHAOS_SECONDS=$(or $(SECONDS),180) COURRIEL_TEST_MAILS=500 COURRIEL_TEST_SIGNED=10000 $(BIN)/python -m pytest --timeout=0 $(OPTIONS) \
-		tests/outbox/test_power_loss.py tests/outbox/test_deaths.py tests/outbox/test_deaths_between_ways.py tests/chaos tests/acceptance/test_peers.py \
-		tests/judges/test_dkim.py
+		tests/outbox/test_power_loss.py tests/outbox/test_deaths.py tests/outbox/test_deaths_between_ways.py tests/outbox/test_in_doubt.py tests/chaos \
+		tests/acceptance/test_peers.py tests/judges/test_dkim.py tests/unit/test_growth.py tests/unit/wire/test_html_bounds.py \
+		tests/outbox/test_bounces.py::test_many_reports_at_once tests/hostile/test_secrets_in_urls.py tests/sandbox/test_web_browser.py::test_axe_finds_no_violation
 
 check: $(VENV)/.dev ## format, lint, types, storeys, forgotten steps
 	@sh tools/check.sh $(BIN)

@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from .player import Job, Work
 from .processes import Listener
 
-
 _WARM_UP = 1000  # mails
 
 

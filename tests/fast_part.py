@@ -42,6 +42,8 @@ class Case(Protocol):
     @property
     def indices(self) -> dict[str, int]: ...
     @property
+    def params(self) -> dict[str, object]: ...
+    @property
     def marks(self) -> Sequence[pytest.Mark]: ...
 
 
@@ -90,11 +92,17 @@ def thin_out(metafunc: pytest.Metafunc) -> None:
 
 
 def keep_most(metafunc: pytest.Metafunc) -> None:
-    """Leave as many cases of a test as its mark `most_cases` says; `make test-long` (COURRIEL_TEST_ALL) has all."""
-    mark = metafunc.definition.get_closest_marker("most_cases")
-    if mark is not None and not os.environ.get("COURRIEL_TEST_ALL"):
-        planned: list[Case] = getattr(metafunc, "_calls", [])
+    """Leave as many cases of a test as its mark says; `make test-long` (COURRIEL_TEST_ALL) has all.
+
+    `most_cases(number)` is a number, and `each_pair` as many as it takes to have each pair of values.
+    """
+    if os.environ.get("COURRIEL_TEST_ALL"):
+        return
+    planned: list[Case] = getattr(metafunc, "_calls", [])
+    if (mark := metafunc.definition.get_closest_marker("most_cases")) is not None:
         planned[:] = different(planned, metafunc.definition.nodeid, mark.args[0])
+    elif metafunc.definition.get_closest_marker("each_pair") is not None:
+        planned[:] = different(planned, metafunc.definition.nodeid, len(planned), repeating=False)
 
 
 def some(cases: Sequence[AnyCase], test: str, marks: Iterable[str] = ()) -> list[AnyCase]:
@@ -107,8 +115,8 @@ def some(cases: Sequence[AnyCase], test: str, marks: Iterable[str] = ()) -> list
     return different(tried or cases[:1], test, CASES)
 
 
-def different(cases: Sequence[AnyCase], test: str, most: int) -> list[AnyCase]:
-    """As many cases as `most` says, in their order.
+def different(cases: Sequence[AnyCase], test: str, most: int, *, repeating: bool = True) -> list[AnyCase]:
+    """As many cases as `most` says, in their order; without `repeating` none that brings no new pair of values.
 
     Which ones stay depends on their names alone, and is thus the same in each run and in each process. They are as
     different as can be: each next one brings the most values of parameters that none before it had, and then the most
@@ -117,15 +125,27 @@ def different(cases: Sequence[AnyCase], test: str, most: int) -> list[AnyCase]:
     """
     left = sorted(cases, key=lambda case: crc32(f"{test}[{case.id}]".encode()))
     chosen: list[AnyCase] = []
-    values = {id(case): frozenset(case.indices.items()) for case in cases}
-    pairs = {id(case): frozenset(combinations(case.indices.items(), 2)) for case in cases if most > CASES}
+    values = {id(case): frozenset(values_of(case)) for case in cases}
+    pairs = {id(case): frozenset(combinations(values_of(case), 2)) for case in cases if most > CASES}
     seen: set[object] = set()
     while left and len(chosen) < most:
         next_one = max(  # the first of those that bring as many
             left, key=lambda case: (len(values[id(case)] - seen), len(pairs.get(id(case), NONE) - seen))
         )
+        new = (values[id(next_one)] | pairs.get(id(next_one), NONE)) - seen
+        if not new and not repeating:
+            break
         left.remove(next_one)
         chosen.append(next_one)
-        seen |= values[id(next_one)] | pairs.get(id(next_one), NONE)
+        seen |= new
     ids = {id(case) for case in chosen}
     return [case for case in cases if id(case) in ids]
+
+
+def values_of(case: Case) -> list[tuple[str, object]]:
+    """The parameters of a case, with their values where these are plain: two that are set together are two."""
+    plain = (str, int, float, bool, type(None))
+    return [
+        (name, case.params[name] if isinstance(case.params.get(name, case), plain) else index)
+        for name, index in case.indices.items()
+    ]

@@ -133,7 +133,7 @@ def _made(plain: type, *, init: bool, shown: bool) -> type:
     for name, method in _methods(fields, shown).items():
         # Python sets __hash__ to None in a class that defines __eq__ alone.
         if body.get(name) is None:
-            body[name] = method
+            body[name] = _named(method, plain)
     del body["__dict__"], body["__weakref__"]
     body["__slots__"] = tuple(fields)
     body["__match_args__"] = tuple(name for name, about in fields.items() if about.init)
@@ -167,7 +167,7 @@ def _take_fields(body: dict[str, object]) -> dict[str, _Field]:
     return fields
 
 
-def _methods(fields: Mapping[str, _Field], shown: bool) -> dict[str, object]:
+def _methods(fields: Mapping[str, _Field], shown: bool) -> dict[str, Callable[..., object]]:
     """Methods of every class of this kind, except `__init__` and the guards against changes."""
     everything = _reader(fields)
     compared = _reader(name for name, about in fields.items() if about.compare)
@@ -191,7 +191,7 @@ def _methods(fields: Mapping[str, _Field], shown: bool) -> dict[str, object]:
         for name, value in zip(fields, state, strict=True):
             object.__setattr__(self, name, value)
 
-    methods: dict[str, object] = {
+    methods: dict[str, Callable[..., object]] = {
         "__eq__": __eq__, "__hash__": __hash__, "__getstate__": __getstate__, "__setstate__": __setstate__
     }  # fmt: skip
     return methods | {"__repr__": __repr__} if shown else methods
@@ -221,8 +221,14 @@ def _guard(made: type, fields: Mapping[str, _Field]) -> None:
             raise _frozen(f"cannot delete field {name!r}")
         object.__delattr__(self, name)
 
-    setattr(made, "__setattr__", __setattr__)  # noqa: B010 - type checkers would not let us
-    setattr(made, "__delattr__", __delattr__)  # noqa: B010
+    setattr(made, "__setattr__", _named(__setattr__, made))  # noqa: B010 - type checkers would not let us
+    setattr(made, "__delattr__", _named(__delattr__, made))  # noqa: B010
+
+
+def _named(method: Callable[..., object], kind: type) -> Callable[..., object]:
+    """The method, named as if it were written in this class: help() of Python 3.14 says where another one is from."""
+    method.__module__, method.__qualname__ = kind.__module__, f"{kind.__qualname__}.{method.__name__}"
+    return method
 
 
 def _frozen(sentence: str) -> AttributeError:

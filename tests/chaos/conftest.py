@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from servers.fixtures import postgres
+from servers.fixtures import postgres, postgres_server
 
-__all__ = ["postgres"]
+__all__ = ["postgres", "postgres_server"]

@@ -99,7 +99,7 @@ def converse(line: socket.socket) -> None:
         for command in said:
             if command.startswith(b"DATA"):
                 line.sendall(b"354 go\r\n")
-                while said.readline() != b".\r\n":
+                while said.readline() not in (b".\r\n", b""):
                     pass
                 return
             line.sendall(b"250 x\r\n")

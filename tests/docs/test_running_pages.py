@@ -16,10 +16,10 @@ import pytest
 
 from courriel import Outbox, Sandbox, State
 from servers.daemon import wait_until
-from servers.fixtures import postgres
+from servers.fixtures import postgres, postgres_server
 from servers.postgres import Postgres
 
-__all__ = ["postgres"]
+__all__ = ["postgres", "postgres_server"]
 
 DOCS = Path(__file__).parents[2] / "docs"
 BOTH = ["{}.md", "{}.fr.md"]

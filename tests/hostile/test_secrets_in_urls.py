@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,9 @@ def told(act: Callable[[str], object], url: str) -> str:
 )
 @pytest.mark.parametrize("place", PLACES)
 def test_no_secret_of_a_url_is_shown(place: str, schemes: list[str]) -> None:
+    if schemes is OTHERS and not os.environ.get("COURRIEL_TEST_ALL"):
+        first = list(PLACES).index(place)  # each place has two of these, each of these a third of the places
+        schemes = [OTHERS[first % len(OTHERS)], OTHERS[(first + 3) % len(OTHERS)]]
     for url in (form.replace("scheme", scheme) for scheme in schemes for form in FORMS):
         # The last frame of a traceback shows the line of this file, never the URL.
         assert SECRET not in told(PLACES[place], url), url

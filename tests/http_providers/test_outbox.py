@@ -17,11 +17,11 @@ from http_providers import dying
 from http_providers.conftest import PROVIDERS, mail
 from inside import bell_of, forget_shared_groups
 from outbox.conftest import engine, outbox, place
-from servers.fixtures import postgres
+from servers.fixtures import postgres, postgres_server
 from servers.http_providers import Answer, Exchange, HttpProviderServer
 from session.stranger import Phone, stranger
 
-__all__ = ["engine", "outbox", "place", "postgres"]
+__all__ = ["engine", "outbox", "place", "postgres", "postgres_server"]
 
 Url = Callable[..., str]
 

@@ -2,6 +2,6 @@
 
 from integrations.queue_workers import broker, load, outbox, redis_url, sandbox, settings
 from integrations.sendmail_process import sendmail
-from servers.fixtures import postgres
+from servers.fixtures import postgres, postgres_server
 
-__all__ = ["broker", "load", "outbox", "postgres", "redis_url", "sandbox", "sendmail", "settings"]
+__all__ = ["broker", "load", "outbox", "postgres", "postgres_server", "redis_url", "sandbox", "sendmail", "settings"]

@@ -12,7 +12,7 @@ from rq import Queue, Retry
 from courriel import Outbox, Receipt, Sandbox, State, errors
 from integrations.queue_workers import BIN, MESSAGE, Loading
 from integrations.services import running, until, with_environment
-from servers.fixtures import postgres  # noqa: F401 - a fixture
+from servers.fixtures import postgres, postgres_server  # noqa: F401 - fixtures
 from servers.postgres import Postgres
 
 pytestmark = pytest.mark.acceptance

@@ -15,7 +15,8 @@ if __name__ == "__main__":
             with urllib.request.urlopen(sys.argv[1], timeout=20) as page:
                 shown = page.read().decode()
         except urllib.error.HTTPError as refused:
-            shown = refused.read().decode()
+            with refused:
+                shown = refused.read().decode()
         Path(os.environ["BROWSER_SHOWN"]).write_text(shown, encoding="utf-8")
     else:
         # A browser returns at once, and loads the page meanwhile.

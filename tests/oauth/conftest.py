@@ -79,7 +79,8 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             with urllib.request.urlopen(address, timeout=20) as page:
                 shown.append(page.read().decode())
         except urllib.error.HTTPError as refused:
-            shown.append(refused.read().decode())
+            with refused:
+                shown.append(refused.read().decode())
 
     def open_(address: str) -> bool:
         loading.append(threading.Thread(target=load, args=[address]))

@@ -31,8 +31,9 @@ def test_a_page_that_redirects_elsewhere_ends_with_the_time_and_asks_for_no_toke
     oauth.redirect_to = f"{oauth.url}/elsewhere"
 
     def open_to_the_end(address: str) -> bool:
-        with pytest.raises(urllib.error.HTTPError, match="404"):
+        with pytest.raises(urllib.error.HTTPError, match="404") as refused:
             urllib.request.urlopen(address, timeout=20)
+        refused.value.close()
         return True
 
     monkeypatch.setenv("DISPLAY", ":0")

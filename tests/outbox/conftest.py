@@ -19,10 +19,10 @@ from courriel.outbox.store.jobs import Job, NewMail, Settlement
 from courriel.outbox.store.postgres.store import PostgresStore
 from courriel.outbox.store.sqlite.store import SqliteStore
 from courriel.outbox.store.states import OnUnsure, State
-from servers.fixtures import pgbouncer, postgres
+from servers.fixtures import pgbouncer, postgres, postgres_server
 from servers.postgres import Postgres
 
-__all__ = ["pgbouncer", "postgres"]
+__all__ = ["pgbouncer", "postgres", "postgres_server"]
 
 ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.acceptance)]
 
@@ -40,7 +40,9 @@ def place(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
     if engine == "sqlite":
         return str(tmp_path / "outbox.db")
     postgres: Postgres = request.getfixturevalue("postgres")
-    return postgres.url(postgres.new_database())
+    # Tables that other tests have used, unless the order in which rows lie on the disk is looked at.
+    fresh = request.node.get_closest_marker("fresh_tables")
+    return postgres.url(postgres.new_database() if fresh else postgres.new_outbox())
 
 
 @pytest.fixture

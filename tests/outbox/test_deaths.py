@@ -25,8 +25,8 @@ from outbox import doomed
 from outbox.conftest import message
 
 SEED = int(os.environ.get("COURRIEL_TEST_SEED", "7"))
-SECONDS = float(os.environ.get("COURRIEL_TEST_SECONDS", "8"))
-"""How long workers are killed at random; an hour finds more than eight seconds."""
+SECONDS = float(os.environ.get("COURRIEL_TEST_SECONDS", "4"))
+"""How long workers are killed at random; an hour finds more than four seconds."""
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300 + 2 * SECONDS)]
 
@@ -97,7 +97,7 @@ def check(sandbox: Sandbox, tickets: Sequence[Ticket], *, hold: bool, certain: b
     assert not copies, "something was delivered that was never put"
 
 
-@pytest.mark.most_cases(60)
+@pytest.mark.each_pair
 @pytest.mark.parametrize(("manner", "point"), [each for each in product(MANNERS, POINTS) if each not in NO_SUCH_MOMENT])
 @pytest.mark.parametrize("on_unsure", ["resend", "hold"])
 def test_a_worker_is_killed(
@@ -123,6 +123,7 @@ GOING_ON = [
 """A worker that goes on has its next mails marked when it claims them."""
 
 
+@pytest.mark.each_pair
 @pytest.mark.parametrize("point", GOING_ON)
 @pytest.mark.parametrize("on_unsure", ["resend", "hold"])
 def test_a_worker_is_killed_as_it_goes_on(
@@ -139,6 +140,7 @@ def test_a_worker_is_killed_as_it_goes_on(
     check(sandbox, tickets, hold=on_unsure == "hold")
 
 
+@pytest.mark.each_pair
 @pytest.mark.parametrize("on_unsure", ["resend", "hold"])
 @pytest.mark.parametrize("point", ["after go on", "then before envelope", "then before end", "then answered"])
 def test_a_worker_falls_asleep_as_it_goes_on(
@@ -160,6 +162,7 @@ def test_a_worker_falls_asleep_as_it_goes_on(
         assert len(sandbox.letters) == (6 if on_unsure == "resend" else 4)
 
 
+@pytest.mark.each_pair
 @pytest.mark.parametrize("on_unsure", ["resend", "hold"])
 @pytest.mark.parametrize(
     "point", ["after claim", "in body", "before mark", "after mark", "before end", "after end", "answered"]

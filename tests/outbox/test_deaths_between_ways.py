@@ -119,7 +119,7 @@ def wait_for_leases(outbox: Outbox, tickets: list[Ticket]) -> None:
         go_on(outbox, tickets, 1)
 
 
-@pytest.mark.most_cases(48)
+@pytest.mark.each_pair
 @pytest.mark.parametrize(("manner", "on_unsure"), CASES)
 @pytest.mark.parametrize("point", POINTS)
 def test_a_worker_is_killed_on_the_first_way(

@@ -1,8 +1,8 @@
 """
 How many mails a killed worker leaves in doubt, and what each policy makes of them.
 
-With COURRIEL_WRITE_DOCS=1, in one process, the numbers that are measured here are written into docs/outbox.md and its
-French twin.
+With COURRIEL_WRITE_DOCS=1 and COURRIEL_TEST_ALL=1, in one process, the numbers that are measured here are written into
+docs/outbox.md and its French twin.
 """
 
 from __future__ import annotations
@@ -194,6 +194,7 @@ def sessions_at(outbox: Outbox) -> int:
     return counted
 
 
+@pytest.mark.each_pair
 @pytest.mark.parametrize("policy", ["resend", "hold"])
 @pytest.mark.parametrize("case", range(len(CASES)))
 def test_a_killed_worker_leaves_few_mails_in_doubt(

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 @pytest.fixture
 def url(postgres: Postgres) -> str:
-    return postgres.url(postgres.new_database())
+    return postgres.url(postgres.new_outbox())
 
 
 @pytest.fixture

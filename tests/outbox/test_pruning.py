@@ -137,6 +137,7 @@ def test_somebody_who_puts_comes_between_any_two_steps(
     assert sorted(info.id for info in store.read(Query())) == sorted(ids)
 
 
+@pytest.mark.fresh_tables
 def test_no_transaction_forgets_more_than_a_megabyte_or_a_few_mails(store: Store) -> None:
     put_and_end(store, *[b"x" * (LARGE // 3)] * 7, *[b"x"] * 30)
 

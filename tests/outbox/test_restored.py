@@ -8,10 +8,10 @@ import psycopg
 import pytest
 
 from courriel import Outbox, Sandbox, State, errors
-from outbox.conftest import message, postgres
+from outbox.conftest import message, postgres, postgres_server
 from servers.postgres import Postgres
 
-__all__ = ["postgres"]
+__all__ = ["postgres", "postgres_server"]
 
 pytestmark = pytest.mark.acceptance
 

@@ -468,7 +468,7 @@ def converse(line: socket.socket, moment: str) -> None:
             return
         elif verb == b"DATA":
             line.sendall(b"354 go\r\n")
-            while said.readline() != b".\r\n":
+            while said.readline() not in (b".\r\n", b""):
                 pass
             return
         else:

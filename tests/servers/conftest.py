@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from servers.fixtures import authority, dovecot, pgbouncer, postfix, postfix_server, postgres
+from servers.fixtures import authority, dovecot, pgbouncer, postfix, postfix_server, postgres, postgres_server
 
-__all__ = ["authority", "dovecot", "pgbouncer", "postfix", "postfix_server", "postgres"]
+__all__ = ["authority", "dovecot", "pgbouncer", "postfix", "postfix_server", "postgres", "postgres_server"]

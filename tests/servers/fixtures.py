@@ -24,7 +24,17 @@ from .postgres import PgBouncer, Postgres
 from .postgres import pgbouncer as running_pgbouncer
 from .postgres import postgres as running_postgres
 
-__all__ = ["authority", "cyrus", "dovecot", "names", "pgbouncer", "postfix", "postfix_server", "postgres"]
+__all__ = [
+    "authority",
+    "cyrus",
+    "dovecot",
+    "names",
+    "pgbouncer",
+    "postfix",
+    "postfix_server",
+    "postgres",
+    "postgres_server",
+]
 
 
 @pytest.fixture(scope="session")
@@ -71,14 +81,21 @@ def names() -> Iterator[Names]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def postgres_server() -> Iterator[Postgres]:
     """PostgreSQL, with a role that may nothing but make tables in databases of its own."""
     with running_postgres() as running:
         yield running
 
 
+@pytest.fixture
+def postgres(postgres_server: Postgres) -> Iterator[Postgres]:
+    """PostgreSQL; the databases that a test asks it for are its own until it ends."""
+    yield postgres_server
+    postgres_server.take_back()
+
+
 @pytest.fixture(scope="session")
-def pgbouncer(postgres: Postgres) -> Iterator[PgBouncer]:
+def pgbouncer(postgres_server: Postgres) -> Iterator[PgBouncer]:
     """PgBouncer before it, which gives each transaction another connection."""
-    with running_pgbouncer(postgres) as running:
+    with running_pgbouncer(postgres_server) as running:
         yield running

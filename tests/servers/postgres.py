@@ -8,15 +8,18 @@ import pwd
 import shutil
 import signal
 import subprocess
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from itertools import count
 from pathlib import Path
 
 import psycopg
 
+from courriel.outbox.store.postgres.store import PostgresStore
+
 from .daemon import CannotStart, Daemon, private_folder, start_somewhere, wait_until
 from .packages import PGBOUNCER, POSTGRES, need
 from .ports import LOOPBACK, free_ports
+from .spare_databases import empty, forget_mails, tables_of
 
 OWNER = "postgres"
 """Who the servers run as when we are root: they refuse to."""
@@ -54,13 +57,20 @@ logfile = {folder}/log
 
 
 class Postgres:
-    """One cluster; its address stays the same however often it is killed and started again."""
+    """One cluster; its address stays the same however often it is killed and started again.
+
+    What a test has asked for is its own until `take_back`, and then emptied for the next one that asks.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.host = LOOPBACK
         (self.port,) = free_ports(1)
         self.data = folder / "data"
         self._numbers = count(1)
+        self._tables = ""
+        self._lent: dict[str, list[str]] = {}
+        self._spare: list[str] = []
+        self._spare_outboxes: list[str] = []
         if os.geteuid() == 0:
             shutil.chown(folder, OWNER, OWNER)
         # What initdb writes is not what we test: only from then on does everything have to reach the disk.
@@ -83,10 +93,41 @@ class Postgres:
 
     def new_database(self) -> str:
         """The name of an empty database of the role."""
-        name = f"outbox_{next(self._numbers)}"
-        # A copy by WAL and not by files: no checkpoint of everything that other tests have written.
-        self._say("postgres", f"CREATE DATABASE {name} OWNER {ROLE} STRATEGY wal_log")
+        name = ""
+        while self._spare and not name:
+            spare = self._spare.pop()
+            if self._is_ready(spare, lambda line: empty(line, ROLE)):
+                name = spare
+        if not name:
+            name = f"outbox_{next(self._numbers)}"
+            self.make_again(name)
+        self._lent[name] = self._spare
         return name
+
+    def new_outbox(self) -> str:
+        """The name of a database of the role with an outbox that has no mails, and never had any as far as one sees."""
+        if self._spare_outboxes:
+            name = self._spare_outboxes.pop()
+            if self._is_ready(name, lambda line: forget_mails(line, self._tables)):
+                self._lent[name] = self._spare_outboxes
+                return name
+            self._spare.append(name)
+        name = self.new_database()
+        PostgresStore(self.url(name)).close()
+        with self._owners_line(name) as line:
+            self._tables = tables_of(line)
+        self._lent[name] = self._spare_outboxes
+        return name
+
+    def take_back(self) -> None:
+        """Have everything that was asked for until now emptied when it is needed again: its tests have ended."""
+        for name, spare in self._lent.items():
+            spare.append(name)
+        self._lent.clear()
+
+    def keep(self, name: str) -> None:
+        """Never give this database to another test."""
+        self._lent.pop(name, None)
 
     def drop(self, name: str) -> None:
         """Drop a database under its clients."""
@@ -94,6 +135,7 @@ class Postgres:
 
     def make_again(self, name: str) -> None:
         """Make a database of this name, empty, for the role."""
+        # A copy by WAL and not by files: no checkpoint of everything that other tests have written.
         self._say("postgres", f"CREATE DATABASE {name} OWNER {ROLE} STRATEGY wal_log")
 
     def kill(self) -> None:
@@ -154,9 +196,19 @@ class Postgres:
             raise CannotStart(f"PostgreSQL does not serve:\n{daemon.words()}")
         return daemon
 
+    def _is_ready(self, name: str, emptied: Callable[[psycopg.Connection], bool]) -> bool:
+        try:
+            with self._owners_line(name) as line:
+                return emptied(line)
+        except psycopg.Error:  # it was dropped, or lost some of its tables
+            return False
+
     def _say(self, database: str, statement: str) -> None:
-        with psycopg.connect(self.url(database, user=OWNER), autocommit=True, connect_timeout=10) as connection:
-            connection.execute(statement.encode())
+        with self._owners_line(database) as line:
+            line.execute(statement.encode())
+
+    def _owners_line(self, database: str) -> psycopg.Connection:
+        return psycopg.connect(self.url(database, user=OWNER), autocommit=True, connect_timeout=10)
 
 
 class PgBouncer:
@@ -169,7 +221,8 @@ class PgBouncer:
         self.daemon = self._started()
 
     def url(self, database: str) -> str:
-        """Where a database is, through it."""
+        """Where a database is, through it; its connections outlast a test, and so the database is kept."""
+        self._server.keep(database)
         return f"postgresql://{ROLE}@{self.host}:{self.port}/{database}"
 
     def kill_and_start(self) -> None:

@@ -50,6 +50,8 @@ def imap_server(greeting: str = GREETING, **answers: Answer) -> Act:
                 phone.line.sendall(answer.replace(b"{tag}", tag.encode()))
             else:
                 phone.say(answer.replace("{tag}", tag))
+            if command == "LOGOUT" and answer is USUAL["LOGOUT"]:
+                return  # the server hangs up (RFC 9051 6.1.3): who waits for that need not wait in vain
 
     return serve
 

@@ -288,7 +288,7 @@ def check(units: Iterable[str], act: Callable[[str], object], end: str = "") -> 
     """Twice as much is twice the work, for each of these pieces."""
     with counting() as work_of:
         for unit in units:
-            grows_evenly(work_of, lambda count, unit=unit: unit * count + end * count, act, count=20)  # type: ignore[misc]
+            grows_evenly(work_of, lambda count, unit=unit: unit * count + end * count, act, count=25)  # type: ignore[misc]
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +21,7 @@ class Case:
 
     indices: dict[str, int]
     marks: list[pytest.Mark] = field(default_factory=list)
+    params: dict[str, object] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -157,3 +158,25 @@ def test_of_many_cases_each_pair_of_values_is_tried_before_one_is_tried_again() 
 
     assert {(case.indices["engine"], case.indices["point"]) for case in found} == set(product((0, 1), range(6)))
     assert len(found) == 12
+
+
+def test_each_pair_of_values_is_tried_and_nothing_more() -> None:
+    ways = [("a", "long"), ("a", "short"), ("b", "long")]
+    cases = [
+        Case({"engine": engine, "point": point, "way": number, "text": number}, params={"way": way, "text": text})
+        for engine in (0, 1)
+        for point in range(6)
+        for number, (way, text) in enumerate(ways)
+    ]
+
+    found = fast_part.different(cases, "x.py::test_a", len(cases), repeating=False)
+
+    for one, other in combinations(("engine", "point", "way", "text"), 2):
+        assert {(pair[one], pair[other]) for pair in map(values, found)} == {
+            (pair[one], pair[other]) for pair in map(values, cases)
+        }
+    assert len(found) <= 15  # of 36; with a way and its text taken for one value it would take 18
+
+
+def values(case: Case) -> dict[str, object]:
+    return {**case.indices, **case.params}

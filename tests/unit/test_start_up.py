@@ -221,7 +221,7 @@ def one_mail_taken() -> Iterator[int]:
                     verb = command[:4].upper()
                     if verb == b"DATA":
                         advance.write(b"354 go on\r\n")
-                        while advance.readline() != b".\r\n":
+                        while advance.readline() not in (b".\r\n", b""):
                             pass
                     advance.write(b"250-here\r\n250 PIPELINING\r\n" if verb == b"EHLO" else b"250 fine\r\n")
 

@@ -190,4 +190,4 @@ def test_html_of_twice_the_length_is_twice_the_work(end: str, monkeypatch: pytes
     with counting() as work_of:
         for unit in UNITS:
             for act in (bounded, many_references.masked, elements_of):
-                grows_evenly(work_of, lambda count, unit=unit: unit * count + end * count, act, count=20)  # type: ignore[misc]
+                grows_evenly(work_of, lambda count, unit=unit: unit * count + end * count, act, count=25)  # type: ignore[misc]

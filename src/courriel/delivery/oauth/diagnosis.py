@@ -6,6 +6,7 @@ A diagnosis and no verification: the signature is for the mail server to check, 
 from __future__ import annotations
 
 from courriel._dataclass import dataclass
+from courriel._lazy_re import expression
 from courriel.delivery.oauth.provider import GRAPH
 
 TYPE_CHECKING = False
@@ -23,6 +24,7 @@ _AUDIENCES = (
 )
 _GRAPH_AUDIENCES = (GRAPH, "00000003-0000-0000-c000-000000000000")
 _LONGEST = 64 * 1024
+_BASE64URL = expression("[A-Za-z0-9_=-]+")
 _CLOCK_TOLERANCE = 120  # seconds
 
 
@@ -46,7 +48,7 @@ def claims_of(token: str) -> dict[str, Any] | None:
     from base64 import urlsafe_b64decode
 
     parts = token.split(".")
-    if len(parts) != 3 or len(token) > _LONGEST:
+    if len(parts) != 3 or len(token) > _LONGEST or not _BASE64URL.fullmatch(parts[1]):
         return None
     try:
         content: object = json.loads(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
