@@ -14,7 +14,7 @@ from courriel.cli.command import Command, GlobalOptions, option
 from courriel.cli.i18n import Bilingual, say, visible
 
 if TYPE_CHECKING:
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.demo.scene import Played
     from courriel.demo.stage import Stage
     from courriel.types import CapturedMessage
@@ -39,10 +39,10 @@ _WIDTH = 104
 @click.pass_obj
 def command(manner: GlobalOptions, folder: str | None) -> int:
     """Run the steps, and report whether each gave the expected result."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.demo.stage import stage
 
-    report = Report(manner)
+    report = CommandReport(manner)
     where = Path(folder or tempfile.mkdtemp(prefix="courriel-demo-")).absolute()
     wrong: list[int] = []
     with stage(where) as open_stage:
@@ -63,7 +63,7 @@ def command(manner: GlobalOptions, folder: str | None) -> int:
 # The steps.
 
 
-def _introduce(report: Report, stage: Stage) -> None:
+def _introduce(report: CommandReport, stage: Stage) -> None:
     if stage.page:
         report.line(
             say(f"La page du serveur d'entraînement : {stage.page}\n", f"The practice server's page: {stage.page}\n")
@@ -83,7 +83,7 @@ def _introduce(report: Report, stage: Stage) -> None:
     )
 
 
-def _show(report: Report, played: Played, stage: Stage) -> None:
+def _show(report: CommandReport, played: Played, stage: Stage) -> None:
     report.line(f"\n{played.number}. {played.title}\n")
     for line in played.code.splitlines():
         report.line(f"   │ {line}".rstrip())
@@ -102,7 +102,7 @@ def _show(report: Report, played: Played, stage: Stage) -> None:
 _BESIDE_A_NAME = 3
 
 
-def _print_letter(report: Report, letter: CapturedMessage, preview: str) -> None:
+def _print_letter(report: CommandReport, letter: CapturedMessage, preview: str) -> None:
     """Print one mail received by the server, and its address in the page."""
     to = ", ".join(letter.recipients)
     line = letter.tls_version or say("en clair", "in clear")
@@ -130,7 +130,7 @@ def _print_letter(report: Report, letter: CapturedMessage, preview: str) -> None
         report.line(say(f"     à voir : {preview}", f"     to be seen: {preview}"))
 
 
-def _print_end(report: Report, folder: Path, wrong: list[int]) -> None:
+def _print_end(report: CommandReport, folder: Path, wrong: list[int]) -> None:
     if wrong:
         steps = ", ".join(map(str, wrong))
         report.line(
@@ -143,7 +143,7 @@ def _print_end(report: Report, folder: Path, wrong: list[int]) -> None:
         report.line(f"   {path.name}")
 
 
-def _keep_open(report: Report, stage: Stage) -> None:
+def _keep_open(report: CommandReport, stage: Stage) -> None:
     """Leave the page open until Ctrl-C, for somebody who sits before a terminal and may open its links."""
     if not (stage.page and sys.stdin.isatty() and sys.stdout.isatty()):
         return

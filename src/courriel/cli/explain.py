@@ -11,7 +11,7 @@ from courriel.cli.command import Command, GlobalOptions
 from courriel.cli.i18n import Bilingual, say
 
 if TYPE_CHECKING:
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.delivery.urls.providers import Provider
     from courriel.failures import Failure
     from courriel.failures.explain import Explanation
@@ -44,12 +44,12 @@ _LONGEST_INPUT = 1 << 24
 def command(manner: GlobalOptions, words: tuple[str, ...]) -> int:
     """Look the text up in the table of failures and in that of the providers."""
     from courriel.cli.providers import facts
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.failures.explain import explain
     from courriel.failures.pasted import server_in
 
     text = _text_to_explain(manner, words)
-    report = Report(manner)
+    report = CommandReport(manner)
     is_word = len(text.split()) == 1 and len(text) < 300
     if is_word and (provider := facts.find(text)):
         _show_provider(report, provider)
@@ -90,7 +90,7 @@ def _text_to_explain(manner: GlobalOptions, words: tuple[str, ...]) -> str:
     return text
 
 
-def _show(report: Report, known: Failure, host: str, *, mistyped: bool) -> None:
+def _show(report: CommandReport, known: Failure, host: str, *, mistyped: bool) -> None:
     cause, fix, dont = (each.in_(host=host) for each in (known.cause, known.fix, known.dont))
     if not report.values(
         {"ok": True, "failure": known.id, "mistyped": mistyped, "cause": cause, "hint": fix, "not": dont or None,
@@ -99,14 +99,14 @@ def _show(report: Report, known: Failure, host: str, *, mistyped: bool) -> None:
         report.explained(cause, fix, dont, known.id)
 
 
-def _show_provider(report: Report, provider: Provider) -> None:
+def _show_provider(report: CommandReport, provider: Provider) -> None:
     from courriel.cli.providers import facts
 
     if not report.values({"ok": True, "provider": facts.as_object(provider), "sysexit": 0}):
         facts.show(report, provider)
 
 
-def _report_unknown(report: Report, found: Explanation, near: str) -> int:
+def _report_unknown(report: CommandReport, found: Explanation, near: str) -> int:
     """Say that the text is not known, what its codes mean, and which provider has nearly this name."""
     parts = [f"{code}{say(' : ', ': ')}{meaning.in_()}" for code, meaning in found.code_meanings]
     if near:

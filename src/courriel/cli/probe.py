@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 def command(manner: GlobalOptions, host: str, ports: tuple[int, ...], timeout: float) -> int:
     """Look, and report."""
     from courriel.cli.doctor.layout import width
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.doctor import probe
 
-    report = Report(manner)
+    report = CommandReport(manner)
     found = probe(host, ports=ports, timeout=timeout)
     if not report.values(found.as_object()):
         for line in lines_of(found, width(), report.paint):

@@ -146,10 +146,10 @@ def _print_error(error: Exception, manner: GlobalOptions) -> int:
         # The reader of our output is gone: discard the buffer, or Python prints an error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INPUT_OUTPUT
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.errors import CourrielError
 
-    report = Report(manner)
+    report = CommandReport(manner)
     if isinstance(error, click.UsageError):
         from courriel.cli.usage_errors import sentence
 

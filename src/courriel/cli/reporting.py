@@ -28,7 +28,7 @@ _RED, _GREEN, _YELLOW, _BOLD = "31", "32", "33", "1"
 _WIDTH = 100
 
 
-class Report:
+class CommandReport:
     """Prints each result on standard output, errors on standard error; `status` sums them up."""
 
     def __init__(self, manner: GlobalOptions) -> None:

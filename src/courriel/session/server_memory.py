@@ -23,7 +23,7 @@ MOST_USERS = 1000
 """Number of users of one server whose mechanism is remembered."""
 
 
-class ServerFacts:
+class RememberedFacts:
     """Facts about one server. None: not known yet."""
 
     __slots__ = ("auth", "bdat_taken", "max_messages", "pipeline_after_end")
@@ -50,15 +50,15 @@ class ServerFacts:
         self.auth[user] = mechanism
 
 
-_facts: dict[tuple[str, int], ServerFacts] = {}
+_facts: dict[tuple[str, int], RememberedFacts] = {}
 lock = allocate_lock()
 
 
-def of(server: Server) -> ServerFacts:
+def of(server: Server) -> RememberedFacts:
     """The facts of this server, shared by all its connections."""
     key = server.host.lower(), server.port
     with lock:
-        facts = _facts.pop(key, None) or ServerFacts()
+        facts = _facts.pop(key, None) or RememberedFacts()
         if len(_facts) >= MOST_SERVERS:
             del _facts[next(iter(_facts))]
         _facts[key] = facts

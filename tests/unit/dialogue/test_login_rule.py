@@ -15,7 +15,7 @@ from courriel.dialogue.login_rule import FailedLogin, MechanismOutcome, nobody_l
 from courriel.dialogue.smtp.replies import SmtpReplies
 from courriel.model.servers.credentials import Credentials
 from courriel.reply import Reply
-from courriel.session.server_memory import ServerFacts
+from courriel.session.server_memory import RememberedFacts
 from courriel.wire.imap import syntax
 from courriel.wire.pop3 import client_syntax
 from courriel.wire.smtp.client_syntax import take_replies
@@ -181,7 +181,7 @@ def log_in(
     server: Server = FAR,
     certificate: bytes = b"",
     credentials: Credentials = ADA,
-    memory: ServerFacts | None = None,
+    memory: RememberedFacts | None = None,
 ) -> Sequence[str]:
     line = LoginLine(SmtpReplies(), server, tuple(offered.split()), certificate)
     return answers.run(authenticate(line, credentials, memory))
@@ -224,7 +224,7 @@ def test_over_verified_tls_one_more_follows() -> None:
 
 
 def test_what_worked_where_nobody_listened_is_not_said_first_in_clear() -> None:
-    memory = ServerFacts()
+    memory = RememberedFacts()
     memory.remember_mechanism("ada", "PLAIN")
     answers = Answers("504 no")
 
@@ -236,7 +236,7 @@ def test_what_worked_where_nobody_listened_is_not_said_first_in_clear() -> None:
 
 def test_what_worked_and_was_refused_now_is_forgotten() -> None:
     """The password may have changed: the next login begins with the strongest mechanism again."""
-    memory = ServerFacts()
+    memory = RememberedFacts()
     memory.remember_mechanism("ada", "PLAIN")
 
     with pytest.raises(errors.AuthenticationRefused) as refused:
@@ -247,7 +247,7 @@ def test_what_worked_and_was_refused_now_is_forgotten() -> None:
 
 
 def test_what_worked_is_tried_first_where_nothing_stronger_is_offered() -> None:
-    memory = ServerFacts()
+    memory = RememberedFacts()
     memory.remember_mechanism("ada", "LOGIN")
     answers = Answers("334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6", "235 in")
 

@@ -13,7 +13,7 @@ from courriel.cli.outbox.words import existing_outbox, outbox_option
 
 if TYPE_CHECKING:
     from courriel import ImapSession, Outbox, PopSession
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
 
 WORDS = Bilingual(
     "Prend dans une boîte aux lettres les rapports sur les messages de la boîte d'envoi : retours, plaintes, absences. "
@@ -50,7 +50,7 @@ def command(
     applied: tuple[str, str] | None,
 ) -> int:  # fmt: skip
     """Watch the mailbox, or apply one report."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
 
     manner.doing = "read"
     if (url is None) is (applied is None):
@@ -60,7 +60,7 @@ def command(
                 "an imaps:// or pops:// URL, a profile, or --apply",
             )
         )
-    report = Report(manner)
+    report = CommandReport(manner)
     with existing_outbox(place) as outbox:
         if applied is not None:
             _apply(report, outbox, *applied)
@@ -83,7 +83,14 @@ def _mailbox(manner: GlobalOptions, url: str) -> ImapSession | PopSession:
 
 
 def _watch(
-    report: Report, outbox: Outbox, box: ImapSession | PopSession, *, once: bool, folder: str, move_to: str, flag: str
+    report: CommandReport,
+    outbox: Outbox,
+    box: ImapSession | PopSession,
+    *,
+    once: bool,
+    folder: str,
+    move_to: str,
+    flag: str,
 ) -> None:
     from courriel.cli.signals import asked_to_end
 
@@ -103,7 +110,7 @@ def _watch(
         report.aside(say("Aucun nouveau rapport.", "No new report."))
 
 
-def _apply(report: Report, outbox: Outbox, mail: str, recipient: str) -> None:
+def _apply(report: CommandReport, outbox: Outbox, mail: str, recipient: str) -> None:
     ticket = outbox.get(mail)
     done = ticket.apply_report(recipient)
     if report.values({"ok": done, "id": ticket.id, "recipient": recipient}):

@@ -31,10 +31,10 @@ CONFIGURATION, NO_INPUT = 78, 66
 @click.pass_obj
 def show(manner: GlobalOptions) -> int:
     """Print the settings."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.delivery.settings.profiles import explain
 
-    report = Report(manner)
+    report = CommandReport(manner)
     locations = explain()
     status = CONFIGURATION if any(_is_invalid(each) for each in locations) else 0
     rows = [{"name": each.name, "value": each.value, "source": each.source} for each in locations]
@@ -73,10 +73,10 @@ def _profile_name(name: str) -> str:
 @click.pass_obj
 def trust(manner: GlobalOptions, file: str | None) -> int:
     """Store the approval, and print the file's profiles."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.delivery.settings import files, locations
 
-    report = Report(manner)
+    report = CommandReport(manner)
     found = _settings_file(file)
     if found is None:
         report.failing(NO_INPUT, "NotFound", _no_settings_sentence(file))
@@ -106,10 +106,10 @@ def trust(manner: GlobalOptions, file: str | None) -> int:
 @click.pass_obj
 def untrust(manner: GlobalOptions, file: str) -> int:
     """Remove the approval."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.delivery.settings import files, locations
 
-    report = Report(manner)
+    report = CommandReport(manner)
     path = Path(file).absolute()
     if not files.disapprove(path, locations.approvals_file()):
         sentence = say(f"« {path} » n'était pas approuvé", f'"{path}" was not approved')

@@ -10,7 +10,7 @@ from courriel.cli.command import Command, GlobalOptions, option
 from courriel.cli.i18n import Bilingual, say, visible
 
 if TYPE_CHECKING:
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.delivery.discovery.proposal import Proposal
     from courriel.delivery.urls.route import Route
 
@@ -60,10 +60,10 @@ _SOURCES = {
 @click.pass_obj
 def command(manner: GlobalOptions, address: str, attempt: bool, password: str | None, timeout: float) -> int:
     """Search, propose, and try when asked."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.delivery.discovery.discover import discover
 
-    report = Report(manner)
+    report = CommandReport(manner)
     found = discover(address, total=timeout)
     if found is None:
         report.failing(
@@ -100,7 +100,7 @@ def _route(found: Proposal, password: str | None) -> Route:
     return replace(route, password=SecretReference.parse(password)) if password else route
 
 
-def _not_tried(report: Report, found: Proposal, host: str, password: str | None) -> None:
+def _not_tried(report: CommandReport, found: Proposal, host: str, password: str | None) -> None:
     """Refuse the trial of a server that nobody but the domain's own records has named: it would get the password."""
     todo = f"courriel doctor {found.sending} --password {password or 'prompt'}"
     report.failing(
@@ -113,7 +113,7 @@ def _not_tried(report: Report, found: Proposal, host: str, password: str | None)
     )
 
 
-def _try_login(report: Report, route: Route, manner: GlobalOptions) -> str:
+def _try_login(report: CommandReport, route: Route, manner: GlobalOptions) -> str:
     """Open a session and log in; return the mechanism. An error is reported, with its cause and remedy."""
     from courriel import SmtpSession, errors
     from courriel.cli.password_prompt import with_password
@@ -126,7 +126,7 @@ def _try_login(report: Report, route: Route, manner: GlobalOptions) -> str:
         return ""
 
 
-def _show(report: Report, found: Proposal, route: Route, password: str | None, mechanism: str) -> None:
+def _show(report: CommandReport, found: Proposal, route: Route, password: str | None, mechanism: str) -> None:
     from shlex import quote
 
     sources = str(_SOURCES[found.source])

@@ -13,7 +13,7 @@ from courriel.cli.command import Command, GlobalOptions, option
 from courriel.cli.i18n import Bilingual, say, visible
 
 if TYPE_CHECKING:
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.doctor.domain.name_service import DnsAnswer, Kind, Lookup
     from courriel.doctor.signature_check import SignatureReport
     from courriel.wire.dkim.verifying import DkimVerdict
@@ -53,10 +53,10 @@ _WORDS = {
 @click.pass_obj
 def check(manner: GlobalOptions, file: str, name_server: str | None, key_file: str | None) -> int:
     """Verify, and report."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.doctor.signature_check import check_signatures
 
-    report = Report(manner)
+    report = CommandReport(manner)
     ask = _records_of_key(key_file) if key_file else _name_service(name_server or "")
     unpublished: list[str] = []
 
@@ -127,7 +127,7 @@ def _document(found: SignatureReport, status: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _print(report: Report, found: SignatureReport) -> None:
+def _print(report: CommandReport, found: SignatureReport) -> None:
     if not found.verdicts:
         report.line(say("Aucune signature DKIM.", "No DKIM signature."))
     for each in found.verdicts:
@@ -143,7 +143,7 @@ def _print(report: Report, found: SignatureReport) -> None:
         report.line(visible(f"ARC {seal.number}  {seal.domain}  cv={seal.cv}"))
 
 
-def _print_one(report: Report, verdict: DkimVerdict) -> None:
+def _print_one(report: CommandReport, verdict: DkimVerdict) -> None:
     mark, color = _MARKS[verdict.result]
     bits = f" {verdict.bits}" if verdict.bits else ""
     facts = f"d={verdict.domain} s={verdict.selector} {verdict.algorithm}{bits}" if verdict.domain else ""

@@ -13,7 +13,7 @@ from courriel.cli.i18n import Bilingual, say, visible
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.wire.dkim.keys import SigningKey
 
 TRY_AGAIN = 75
@@ -67,13 +67,13 @@ def _common(function: Callable[..., int]) -> Callable[..., int]:
 @click.pass_obj
 def new(manner: GlobalOptions, /, domain: str, selector: str, file: str, kind: str, bits: str, **rest: Any) -> int:
     """Make the key, and show its record."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.delivery.dkim.new_key import write_new_key
     from courriel.delivery.dkim.signer import checked_domain, checked_selector
 
     domain, selector = checked_domain(domain), checked_selector(selector)
     key = write_new_key(file, "ed25519" if kind == "ed25519" else "rsa", int(bits))
-    return _shown(Report(manner), domain, selector, file, key, **rest)
+    return _shown(CommandReport(manner), domain, selector, file, key, **rest)
 
 
 @click.command(
@@ -90,14 +90,14 @@ def new(manner: GlobalOptions, /, domain: str, selector: str, file: str, kind: s
 @click.pass_obj
 def record(manner: GlobalOptions, /, domain: str, selector: str, file: str, **rest: Any) -> int:
     """Show the record of a key."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.delivery.dkim.key_source import read_key
     from courriel.delivery.dkim.references import key_reference
     from courriel.delivery.dkim.signer import checked_domain, checked_selector
 
     domain, selector = checked_domain(domain), checked_selector(selector)
     key = read_key(key_reference(f"file:{file}"), domain, selector)
-    return _shown(Report(manner), domain, selector, file, key, **rest)
+    return _shown(CommandReport(manner), domain, selector, file, key, **rest)
 
 
 def pause(seconds: float) -> None:
@@ -111,7 +111,7 @@ def pause(seconds: float) -> None:
 
 
 def _shown(
-    report: Report,
+    report: CommandReport,
     domain: str,
     selector: str,
     file: str,
@@ -149,7 +149,7 @@ def _shown(
     return report.status
 
 
-def _print(report: Report, domain: str, selector: str, file: str, key: SigningKey) -> None:
+def _print(report: CommandReport, domain: str, selector: str, file: str, key: SigningKey) -> None:
     """Print the record in the forms that hosters want, and the settings that use the key; nothing with --json."""
     from courriel.delivery.dkim.records import forms_of
     from courriel.delivery.settings.locations import user_file
@@ -186,7 +186,9 @@ def _print(report: Report, domain: str, selector: str, file: str, key: SigningKe
         report.plain(line)
 
 
-def _waited(report: Report, domain: str, selector: str, key: SigningKey, timeout: float, name_server: str) -> str:
+def _waited(
+    report: CommandReport, domain: str, selector: str, key: SigningKey, timeout: float, name_server: str
+) -> str:
     """Ask until the record is there; what was wrong at last, "" when it is there."""
     from time import monotonic
 

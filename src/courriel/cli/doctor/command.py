@@ -11,7 +11,7 @@ from courriel.cli.i18n import Bilingual, say
 
 if TYPE_CHECKING:
     from courriel import Route
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.doctor.examination import Examination
     from courriel.doctor.target import Target
 
@@ -120,11 +120,11 @@ def command(
 ) -> int:
     """Examine, and report."""
     from courriel.cli.doctor import files
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.doctor.correction import correction_of
     from courriel.doctor.examining import Wishes, examine_target
 
-    report = Report(manner)
+    report = CommandReport(manner)
     writer = files.writer_of(file)
     meant = _target(target, password, manner, login=not no_login)
     if fix and not meant.profile:
@@ -210,7 +210,7 @@ def _mailbox(text: str | None, manner: GlobalOptions) -> Route | None:
     return with_password(reading_route(text), ask=manner.ask)
 
 
-def _show(report: Report, examination: Examination, *, transcript: bool) -> None:
+def _show(report: CommandReport, examination: Examination, *, transcript: bool) -> None:
     from courriel.cli.doctor.layout import width
     from courriel.cli.doctor.printing import lines_of
 

@@ -10,12 +10,12 @@ from courriel.cli.i18n import say, visible
 
 if TYPE_CHECKING:
     from courriel.cli.command import GlobalOptions
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.doctor.examination import Examination
     from courriel.doctor.target import Target
 
 
-def correct(report: Report, manner: GlobalOptions, meant: Target, examination: Examination, status: int) -> int:
+def correct(report: CommandReport, manner: GlobalOptions, meant: Target, examination: Examination, status: int) -> int:
     """Offer to write the corrected URL; return the exit status: 0 once it is written, else the one of before.
 
     Raises UsageError when the file does not have the URL in a form that can be changed; OSError.

@@ -10,11 +10,11 @@ from courriel.doctor import watch
 from courriel.doctor.step import words
 
 if TYPE_CHECKING:
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.doctor.examination import Examination
 
 
-def tell(report: Report, examination: Examination) -> int:
+def tell(report: CommandReport, examination: Examination) -> int:
     """Compare with the last time, keep the state, print the alerts; return the exit status.
 
     An alert has a status of its own; without one, a failure has that of the failure. Raises OSError when the state
@@ -34,7 +34,7 @@ def tell(report: Report, examination: Examination) -> int:
 # The steps.
 
 
-def _print(report: Report, examination: Examination, alerts: list[watch.Alert]) -> None:
+def _print(report: CommandReport, examination: Examination, alerts: list[watch.Alert]) -> None:
     if alerts or not examination.ok:
         report.line(f"{visible(examination.target)}{say(' : ', ': ')}{visible(words(examination.verdict))}")
         for alert in alerts:

@@ -18,7 +18,7 @@ from courriel import ImapSession, Letter, PopSession, SyncMark, Timeouts, Transc
 from courriel._dataclass import dataclass, replace
 from courriel.cli.i18n import label, say, transcript_line, visible
 from courriel.cli.password_prompt import with_password
-from courriel.cli.reporting import Report
+from courriel.cli.reporting import CommandReport
 from courriel.delivery.open_mailbox import named_route
 from courriel.failures import spoken
 from courriel.types import ChangeKind
@@ -69,7 +69,7 @@ class InboxReader:
     def __init__(
         self, manner: GlobalOptions, url: str, wanted: LetterSelection, *, timeout: float | None, transcript: bool
     ) -> None:
-        self._report = Report(manner)
+        self._report = CommandReport(manner)
         self._wanted = wanted
         self._transcript = Transcript() if transcript else None
         self._box = self._mailbox(manner, url, timeout)

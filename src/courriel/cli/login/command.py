@@ -34,11 +34,11 @@ _GRANTS = {
 @click.pass_obj
 def list_(manner: GlobalOptions) -> int:
     """Print one line for each login."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.delivery.oauth import store
     from courriel.errors import CourrielError
 
-    report = Report(manner)
+    report = CommandReport(manner)
     names = store.names()
     if not names:
         report.aside(
@@ -72,10 +72,10 @@ def list_(manner: GlobalOptions) -> int:
 @click.pass_obj
 def show(manner: GlobalOptions, name: str) -> int:
     """Print everything but the secrets."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.delivery.oauth import diagnosis, store
 
-    report = Report(manner)
+    report = CommandReport(manner)
     login = store.load(store.normal(name))
     found = diagnosis.findings(login, time.time())
     content: dict[str, object] = {"ok": True, **_login_object(login)}
@@ -115,10 +115,10 @@ def show(manner: GlobalOptions, name: str) -> int:
 @click.pass_obj
 def refresh(manner: GlobalOptions, name: str) -> int:
     """Refresh the tokens of a login."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.delivery.oauth import sources, store
 
-    report = Report(manner)
+    report = CommandReport(manner)
     login = sources.renew(store.normal(name), force=True)
     if not report.values({"ok": True, **_login_object(login), "sysexit": 0}):
         until = _date_text(login.expires_at)
@@ -145,10 +145,10 @@ def refresh(manner: GlobalOptions, name: str) -> int:
 @click.pass_obj
 def forget(manner: GlobalOptions, name: str) -> int:
     """Remove a login."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.delivery.oauth import store
 
-    report = Report(manner)
+    report = CommandReport(manner)
     name = store.normal(name)
     store.forget(name)
     if not report.values({"ok": True, "name": name, "sysexit": 0}):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel._dataclass import replace
 from courriel.cli.i18n import say, visible
-from courriel.cli.reporting import Report
+from courriel.cli.reporting import CommandReport
 from courriel.delivery.login_routes import route_of, usual_servers
 from courriel.delivery.oauth import diagnosis, sources, store
 from courriel.failures import spoken
@@ -27,7 +27,7 @@ class LoginMaker:
 
     def __init__(self, manner: GlobalOptions, servers: tuple[str, ...], *, browser: bool, trial: bool) -> None:
         self._manner = manner
-        self._report = Report(manner)
+        self._report = CommandReport(manner)
         self._servers = servers
         self._browser = browser
         self._trial = trial

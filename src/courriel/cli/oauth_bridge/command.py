@@ -63,13 +63,13 @@ def command(
     install: str | None,
 ) -> int:
     """Run the bridge until the process is stopped."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
 
     if install is not None:
         from courriel.cli.oauth_bridge.installing import lines_to_install
 
         ports = [f"--smtp-port={smtp_port}", f"--pop3-port={pop3_port}", f"--imap-port={imap_port}", f"--host={host}"]
-        report = Report(manner)
+        report = CommandReport(manner)
         for line in lines_to_install(install, [*(f"--as={each}" for each in accounts), *ports]):
             report.line(line)
         return report.status

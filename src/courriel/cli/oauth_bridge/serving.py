@@ -12,7 +12,7 @@ from courriel.bridge import password as passwords
 from courriel.bridge.accounts import found_accounts
 from courriel.cli.i18n import label, say, transcript_line, visible
 from courriel.cli.oauth_bridge.session_line import problem_words, session_line, session_object
-from courriel.cli.reporting import Report
+from courriel.cli.reporting import CommandReport
 from courriel.cli.signals import Ending, asked_to_end
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ UNAVAILABLE, CONFIGURATION = 69, 78
 
 def make_password(manner: GlobalOptions) -> int:
     """Make a password, and print it: the only line on standard output."""
-    report = Report(manner)
+    report = CommandReport(manner)
     made = passwords.renew()
     report.aside(
         say("Mot de passe local, montré cette seule fois ; celui d'avant ne vaut plus :",
@@ -43,7 +43,7 @@ def serve(
     manner: GlobalOptions, accounts: Mapping[str, list[str]], host: str, ports: dict[str, int], *, transcript: bool
 ) -> int:
     """Run the bridge and report each session until SIGINT or SIGTERM; return the exit status."""
-    report = Report(manner)
+    report = CommandReport(manner)
     sessions: SimpleQueue[RelayedSession] = SimpleQueue()
     bridge = OAuthBridge(
         _served(accounts),
@@ -79,7 +79,7 @@ def _served(given: Mapping[str, list[str]]) -> Mapping[str, BridgeRoutes]:
     return {**found_accounts(logins=not given), **given}
 
 
-def _password(report: Report) -> str:
+def _password(report: CommandReport) -> str:
     """The stored password; made now, and shown, when there is none and somebody can see it."""
     known = passwords.stored()
     if known:
@@ -98,7 +98,7 @@ def _password(report: Report) -> str:
     return made
 
 
-def _introduce(report: Report, bridge: OAuthBridge) -> None:
+def _introduce(report: CommandReport, bridge: OAuthBridge) -> None:
     if report.values(
         {"event": "open", "host": bridge.host, "smtp_port": bridge.smtp_port, "pop3_port": bridge.pop3_port,
          "imap_port": bridge.imap_port, "users": {name: list(servers) for name, servers in bridge.users.items()}}
@@ -125,13 +125,15 @@ def _introduce(report: Report, bridge: OAuthBridge) -> None:
     report.line(say("Ctrl-C pour fermer.", "Ctrl-C to close."))
 
 
-def _report_sessions(report: Report, sessions: SimpleQueue[RelayedSession], ended: Ending, *, transcript: bool) -> None:
+def _report_sessions(
+    report: CommandReport, sessions: SimpleQueue[RelayedSession], ended: Ending, *, transcript: bool
+) -> None:
     while not ended.wait(_LOOK_AGAIN):
         while _report_one(report, sessions, transcript=transcript):
             pass
 
 
-def _report_one(report: Report, sessions: SimpleQueue[RelayedSession], *, transcript: bool) -> bool:
+def _report_one(report: CommandReport, sessions: SimpleQueue[RelayedSession], *, transcript: bool) -> bool:
     """Report a session that has ended; whether there was one."""
     try:
         ended = sessions.get_nowait()
@@ -150,7 +152,7 @@ def _report_one(report: Report, sessions: SimpleQueue[RelayedSession], *, transc
     return True
 
 
-def _report_port(report: Report, refused: OSError) -> None:
+def _report_port(report: CommandReport, refused: OSError) -> None:
     """Report why the bridge cannot listen."""
     if refused.errno == errno.EADDRINUSE:
         sentence = say(

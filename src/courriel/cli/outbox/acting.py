@@ -59,14 +59,14 @@ def _for_each(
         manner: GlobalOptions, mails: tuple[str, ...], place: str | None, keys: tuple[str, ...], everything: bool,
         via: str | None, all_failed: bool = False,
     ) -> int:  # fmt: skip
-        from courriel.cli.reporting import Report
+        from courriel.cli.reporting import CommandReport
 
         if (bool(mails or keys), everything, all_failed).count(True) != 1:
             raise click.UsageError(
                 say("lesquels ? des identifiants, --key, --all", "which ones? ids, --key, --all")
                 + (say(" ou --failed", " or --failed") if failed else "")
             )
-        report = Report(manner)
+        report = CommandReport(manner)
         with existing_outbox(place) as outbox:
             lanes = lanes_of(outbox)
             state = all_in if everything else "FAILED" if all_failed else ""
@@ -208,9 +208,9 @@ def _for_lanes(name: str, words: Bilingual, does: Callable[[Outbox, str], object
     @outbox_option
     @click.pass_obj
     def act(manner: GlobalOptions, lanes: tuple[str, ...], place: str | None) -> int:
-        from courriel.cli.reporting import Report
+        from courriel.cli.reporting import CommandReport
 
-        report = Report(manner)
+        report = CommandReport(manner)
         with existing_outbox(place) as outbox:
             for lane in lanes:
                 try:
@@ -284,9 +284,9 @@ resume_ = _for_lanes(
 @click.pass_obj
 def prune_(manner: GlobalOptions, place: str | None, sent: float | None, failed: float | None) -> int:
     """Delete the mails."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
 
-    report = Report(manner)
+    report = CommandReport(manner)
     with existing_outbox(place) as outbox:
         gone = outbox.prune(sent=sent, failed=failed)
     if not report.values({"ok": True, "pruned": gone}):

@@ -57,9 +57,9 @@ _WITHOUT_NUMBER = ("damaged", "log")  # the whole file
 @click.pass_obj
 def backup_(manner: GlobalOptions, file: str, place: str | None) -> int:
     """Copy it into a new file; an existing file is never overwritten."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
 
-    report = Report(manner)
+    report = CommandReport(manner)
     with existing_outbox(place) as outbox:
         outbox.backup(file)
     if not report.values({"ok": True, "file": file}):
@@ -88,10 +88,10 @@ def backup_(manner: GlobalOptions, file: str, place: str | None) -> int:
 def restore_(manner: GlobalOptions, file: str, place: str | None, nothing_sent: bool) -> int:
     """Restore the backup; mails that may have been sent since are in doubt."""
     from courriel import Outbox
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.outbox.default_location import default_location
 
-    report = Report(manner)
+    report = CommandReport(manner)
     target = place if place is not None else default_location().place
     unsure = Outbox.restore(file, target, nothing_sent_since=nothing_sent)
     if not report.values({"ok": True, "outbox": target, "unsure": unsure}):
@@ -114,9 +114,9 @@ def restore_(manner: GlobalOptions, file: str, place: str | None, nothing_sent: 
 @click.pass_obj
 def check_(manner: GlobalOptions, place: str | None) -> int:
     """Check it; the status is 65 when something is wrong."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
 
-    report = Report(manner)
+    report = CommandReport(manner)
     found = _findings(place)
     if not report.values({"ok": not found, "findings": [_object(each) for each in found]}):
         for each in found:
@@ -141,9 +141,9 @@ def check_(manner: GlobalOptions, place: str | None) -> int:
 @click.pass_obj
 def compact_(manner: GlobalOptions, place: str | None) -> int:
     """Compact it, and print the sizes."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
 
-    report = Report(manner)
+    report = CommandReport(manner)
     with existing_outbox(place) as outbox:
         before, after = outbox.compact()
     if not report.values({"ok": True, "before": before, "after": after}):

@@ -28,7 +28,7 @@ from courriel.cli.outbox.words import (
 )
 
 if TYPE_CHECKING:
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.errors import UsageError
     from courriel.types import Count, LaneInfo
 
@@ -62,9 +62,9 @@ def list_(
     manner: GlobalOptions, place: str | None, state: str | None, via: str | None, unsure: bool | None, most: int
 ) -> int:
     """Print one line for each mail."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
 
-    report = Report(manner)
+    report = CommandReport(manner)
     shown = 0
     with existing_outbox(place) as outbox:
         for info in outbox.list(state_named(state), lane=via, unsure=unsure, most=most + 1):
@@ -96,11 +96,11 @@ def list_(
 @click.pass_obj
 def show_(manner: GlobalOptions, mail: str | None, place: str | None, key: str | None) -> int:
     """Print one mail in detail."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
 
     if (mail is None) is (key is None):
         raise click.UsageError(say("lequel ? un identifiant, ou --key", "which one? an id, or --key"))
-    report = Report(manner)
+    report = CommandReport(manner)
     with existing_outbox(place) as outbox:
         ticket = outbox.get(mail, key=key)
         info, history = ticket.info, ticket.history
@@ -133,9 +133,9 @@ def show_(manner: GlobalOptions, mail: str | None, place: str | None, key: str |
 @click.pass_obj
 def stats_(manner: GlobalOptions, place: str | None) -> int:
     """Print the counts."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
 
-    report = Report(manner)
+    report = CommandReport(manner)
     with existing_outbox(place) as outbox:
         found, lanes = outbox.metrics(), outbox.lanes()
     values: dict[str, object] = {
@@ -168,9 +168,9 @@ def stats_(manner: GlobalOptions, place: str | None) -> int:
 @click.pass_obj
 def export_(manner: GlobalOptions, mail: str, file: str, place: str | None) -> int:
     """Write it into a new file; an existing file is never overwritten."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
 
-    report = Report(manner)
+    report = CommandReport(manner)
     with existing_outbox(place) as outbox:
         ticket = outbox.get(mail)
         with Path(file).open("xb") as out:
@@ -184,7 +184,7 @@ def export_(manner: GlobalOptions, mail: str, file: str, place: str | None) -> i
 # The steps.
 
 
-def _tell_lane(report: Report, name: str, lane: LaneInfo | None) -> None:
+def _tell_lane(report: CommandReport, name: str, lane: LaneInfo | None) -> None:
     """Say why a mail waits, where its lane is the reason."""
     if lane is not None and (line := lane_line(lane)):
         report.line(line)
@@ -192,7 +192,7 @@ def _tell_lane(report: Report, name: str, lane: LaneInfo | None) -> None:
         report.line(unknown_line(name, unknown))
 
 
-def _tell(report: Report, counts: list[Count], lanes: list[LaneInfo]) -> None:
+def _tell(report: CommandReport, counts: list[Count], lanes: list[LaneInfo]) -> None:
     from time import time
 
     if not counts:

@@ -42,9 +42,9 @@ _NOT_THERE = 69
 @click.pass_obj
 def suppressed_(manner: GlobalOptions, place: str | None, reason: str | None, file: str | None) -> int:
     """Print one line for each entry."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
 
-    report = Report(manner)
+    report = CommandReport(manner)
     shown = 0
     with existing_outbox(place) as outbox:
         if file is not None:
@@ -91,11 +91,11 @@ def suppress_(
 ) -> int:  # fmt: skip
     """Add the addresses; those that are there stay as they are."""
     from courriel import Suppression
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
 
     if bool(addresses) is (file is not None):
         raise click.UsageError(say("lesquelles ? des adresses, ou --csv", "which ones? addresses, or --csv"))
-    report = Report(manner)
+    report = CommandReport(manner)
     with existing_outbox(place) as outbox:
         if file is not None:
             new = outbox.suppressions.load(Path(file), reason)  # type: ignore[arg-type]
@@ -125,9 +125,9 @@ def suppress_(
 @click.pass_obj
 def lift_(manner: GlobalOptions, addresses: tuple[str, ...], place: str | None, reason: str | None) -> int:
     """Lift the addresses; one that is not on the list is said to be none."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
 
-    report = Report(manner)
+    report = CommandReport(manner)
     with existing_outbox(place) as outbox:
         for address in addresses:
             number = outbox.suppressions.lift(address, reason)  # type: ignore[arg-type]

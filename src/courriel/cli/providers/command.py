@@ -27,10 +27,10 @@ NO_INPUT = 66
 def command(manner: GlobalOptions, name: str | None) -> int:
     """List the providers, or show one."""
     from courriel.cli.providers import facts
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.delivery.urls import providers
 
-    report = Report(manner)
+    report = CommandReport(manner)
     if name is None:
         chosen = providers.all()
     elif found := facts.find(name):

@@ -8,7 +8,7 @@ from courriel.cli.i18n import say
 from courriel.failures import Text
 
 if TYPE_CHECKING:
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.delivery.urls.providers import Provider, SendingLimits
 
 _SECURITY = {
@@ -51,7 +51,7 @@ def nearest(asked: str) -> str:
     return next(iter(get_close_matches(asked.strip().lower(), [each.name for each in providers.all()], 1, 0.75)), "")
 
 
-def show(report: Report, provider: Provider) -> None:
+def show(report: CommandReport, provider: Provider) -> None:
     """Print the facts of a provider."""
     domains = f" ({', '.join(provider.domains)})" if provider.domains else ""
     report.line(f"{provider.name}  {provider.title}{domains}")

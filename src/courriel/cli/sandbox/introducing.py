@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from courriel import Sandbox, errors
 from courriel.cli.i18n import label, say
-from courriel.cli.reporting import Report
+from courriel.cli.reporting import CommandReport
 from courriel.cli.sandbox.plan import Plan
 
 
-def introduce(report: Report, sandbox: Sandbox, plan: Plan, folder: str | None) -> None:
+def introduce(report: CommandReport, sandbox: Sandbox, plan: Plan, folder: str | None) -> None:
     """Print everything, or one object of JSON."""
     page = sandbox.web_url if plan.has_page else None
     starttls, tls = existing(lambda: sandbox.starttls_url), existing(lambda: sandbox.tls_url)
@@ -63,7 +63,7 @@ def existing(url: Callable[[], str]) -> str | None:
 # The steps.
 
 
-def _warn(report: Report, plan: Plan, page: str | None) -> None:
+def _warn(report: CommandReport, plan: Plan, page: str | None) -> None:
     if plan.local:
         return
     report.aside(
@@ -84,7 +84,7 @@ def _warn(report: Report, plan: Plan, page: str | None) -> None:
         )
 
 
-def _print_reading(report: Report, sandbox: Sandbox, plan: Plan) -> None:
+def _print_reading(report: CommandReport, sandbox: Sandbox, plan: Plan) -> None:
     # The mailbox of one recipient, as an example.
     by_pop, by_imap = sandbox.pop_url, sandbox.imap_url
     if not plan.users:

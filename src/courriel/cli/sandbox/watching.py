@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from courriel import Sandbox, errors
 from courriel.cli.i18n import say, visible
-from courriel.cli.reporting import Report
+from courriel.cli.reporting import CommandReport
 from courriel.cli.sandbox.introducing import introduce
 from courriel.cli.sandbox.plan import Plan
 from courriel.cli.signals import Ending, asked_to_end
@@ -28,7 +28,7 @@ UNAVAILABLE, NO_HOST, NOT_PERMITTED = 69, 68, 77
 
 def watch(manner: GlobalOptions, plan: Plan) -> int:
     """Run the server and report each mail until SIGINT or SIGTERM, or the first mail; return the exit status."""
-    report = Report(manner)
+    report = CommandReport(manner)
     with asked_to_end() as ended, _folder(plan) as folder:
         try:
             with plan.sandbox(folder) as sandbox:
@@ -62,7 +62,7 @@ def _folder(plan: Plan) -> Generator[str | None, None, None]:
             Path(where).rmdir()
 
 
-def _print_letters(report: Report, sandbox: Sandbox, plan: Plan, ended: Ending) -> None:
+def _print_letters(report: CommandReport, sandbox: Sandbox, plan: Plan, ended: Ending) -> None:
     last_shown = max((letter.number for letter in sandbox.letters), default=0) if plan.data else 0
     while True:
         last_look = ended.wait(_LOOK_AGAIN)
@@ -76,7 +76,7 @@ def _print_letters(report: Report, sandbox: Sandbox, plan: Plan, ended: Ending) 
             return
 
 
-def _print_letter(report: Report, letter: CapturedMessage, page: str) -> None:
+def _print_letter(report: CommandReport, letter: CapturedMessage, page: str) -> None:
     path = str(letter.path) if letter.path else ""
     to = [*letter.recipients]
     if report.values(
@@ -96,7 +96,7 @@ def _print_letter(report: Report, letter: CapturedMessage, page: str) -> None:
     )
 
 
-def _print_addresses(report: Report, refused: OSError, plan: Plan) -> None:
+def _print_addresses(report: CommandReport, refused: OSError, plan: Plan) -> None:
     """Report why the server cannot listen."""
     host = plan.host
     option, port = _taken(plan)

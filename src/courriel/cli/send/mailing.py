@@ -11,7 +11,7 @@ from courriel import errors
 from courriel._dataclass import replace
 from courriel.cli.i18n import say, transcript_line
 from courriel.cli.password_prompt import with_password
-from courriel.cli.reporting import Report
+from courriel.cli.reporting import CommandReport
 from courriel.cli.send.message_options import MessageOptions, read_message, typed_addresses
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Mailing:
         self._manner = manner
         self._via = via
         self._timeout = timeout
-        self._report = Report(manner)
+        self._report = CommandReport(manner)
         self._session: SmtpSession | None = None
         self._handing_over = False  # whether the current message may have been sent
         self._transcript = self._new_transcript() if transcript else None

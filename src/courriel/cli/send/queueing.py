@@ -9,7 +9,7 @@ from courriel import errors
 from courriel._dataclass import dataclass
 from courriel.cli.i18n import say
 from courriel.cli.outbox.words import open_outbox
-from courriel.cli.reporting import Report
+from courriel.cli.reporting import CommandReport
 from courriel.cli.send.message_options import MessageOptions, read_message, typed_addresses
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def queue(
         from courriel.delivery.settings.profiles import resolve
 
         resolve(via)  # a name that is unknown here is a slip of the pen
-    report = Report(manner)
+    report = CommandReport(manner)
     with open_outbox(terms.place, references=terms.references) as outbox:
         for name, message in _read(report, files) if files else _composed_messages(wishes, via):
             try:
@@ -56,7 +56,7 @@ def _composed_messages(wishes: MessageOptions, via: str | None) -> Iterator[tupl
     yield "", wishes.message(None if wishes.sender else resolve(via).sender)
 
 
-def _read(report: Report, files: Iterable[str]) -> Iterator[tuple[str, ReadyMessage]]:
+def _read(report: CommandReport, files: Iterable[str]) -> Iterator[tuple[str, ReadyMessage]]:
     for path in files:
         try:
             yield path, read_message(path)
@@ -67,7 +67,7 @@ def _read(report: Report, files: Iterable[str]) -> Iterator[tuple[str, ReadyMess
 
 
 def _put(
-    report: Report,
+    report: CommandReport,
     outbox: Outbox,
     file: str,
     message: Message | ReadyMessage,

@@ -42,10 +42,10 @@ def link(manner: GlobalOptions, address: str, list_name: str, url: str, key: str
     """Print the link of an address."""
     from datetime import UTC, datetime, timedelta
 
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.integrations.unsubscribe import UnsubscribeLinks
 
-    report = Report(manner)
+    report = CommandReport(manner)
     expires = None if days is None else datetime.now(UTC) + timedelta(days)
     made = UnsubscribeLinks(url, key).link(address, list_name, expires=expires)
     if not report.values({"ok": True, "link": made, "sysexit": 0}):
@@ -67,9 +67,9 @@ def link(manner: GlobalOptions, address: str, list_name: str, url: str, key: str
 @click.pass_obj
 def new_key(manner: GlobalOptions) -> int:
     """Print a key of 256 random bits."""
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
 
-    report = Report(manner)
+    report = CommandReport(manner)
     made = secrets.token_urlsafe(32)
     if not report.values({"ok": True, "key": made, "sysexit": 0}):
         report.line(made)

@@ -13,7 +13,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from courriel import errors
 from courriel.cli.i18n import say, visible
-from courriel.cli.reporting import Report
+from courriel.cli.reporting import CommandReport
 from courriel.cli.signals import asked_to_end
 from courriel.integrations.unsubscribe import UnsubscribeLinks, unsubscribe_wsgi
 
@@ -31,7 +31,7 @@ Asked = tuple[str, str, bool]
 
 def serve(manner: GlobalOptions, port: int, key: str | bytes, address: str, list_name: str) -> int:
     """Run the endpoint and report what is asked of it until SIGINT or SIGTERM; return the exit status."""
-    report = Report(manner)
+    report = CommandReport(manner)
     asked: SimpleQueue[Asked] = SimpleQueue()
     with asked_to_end() as ended:
         try:
@@ -90,7 +90,7 @@ def _answering(server: _Server) -> Generator[None, None, None]:
         thread.join()
 
 
-def _introduce(report: Report, link: str) -> None:
+def _introduce(report: CommandReport, link: str) -> None:
     if report.values({"event": "open", "link": link}):
         return
     report.line(say("Point de désabonnement ouvert. Un lien à essayer :", "Unsubscribe endpoint open. A link to try:"))
@@ -105,7 +105,7 @@ def _introduce(report: Report, link: str) -> None:
     report.line(say("Ctrl-C pour fermer.", "Ctrl-C to close."))
 
 
-def _report_all(report: Report, asked: SimpleQueue[Asked]) -> None:
+def _report_all(report: CommandReport, asked: SimpleQueue[Asked]) -> None:
     """Report what was asked for since the last look."""
     while True:
         try:
@@ -119,7 +119,7 @@ def _report_all(report: Report, asked: SimpleQueue[Asked]) -> None:
         report.line(f"  {what}  {visible(address)}  {visible(name)}")
 
 
-def _report_port(report: Report, refused: OSError, port: int) -> None:
+def _report_port(report: CommandReport, refused: OSError, port: int) -> None:
     if refused.errno == errno.EADDRINUSE:
         sentence = say(
             f"le port {port} est déjà pris ; --port 0 en prend un libre",

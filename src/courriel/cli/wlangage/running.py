@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from courriel import Sandbox, errors
 from courriel.cli.i18n import label, say, visible
-from courriel.cli.reporting import Report
+from courriel.cli.reporting import CommandReport
 from courriel.errors import MissingExtra
 from courriel.failures import language, spoken
 from courriel.types import SecretReference
@@ -53,7 +53,7 @@ def need_lark() -> None:
 def run_program(manner: GlobalOptions, task: Task) -> int:
     """Run the program, and return the exit status."""
     need_lark()
-    report = Report(manner)
+    report = CommandReport(manner)
     read = read_programs(report, task.file, task.defined, task.given)
     if isinstance(read, int):
         return read
@@ -65,7 +65,7 @@ def run_program(manner: GlobalOptions, task: Task) -> int:
 
 
 def read_programs(
-    report: Report, file: str, defined: tuple[str, ...], given: dict[str, str]
+    report: CommandReport, file: str, defined: tuple[str, ...], given: dict[str, str]
 ) -> tuple[Program, dict[str, object]] | int:
     """Read and check the files; print what is wrong with them, and return the program, or the exit status."""
     from courriel.wlangage.language.run import prepared, read_source
@@ -113,7 +113,7 @@ def _values(program: Program, given: dict[str, str]) -> dict[str, object]:
     return values
 
 
-def _run(report: Report, task: Task, program: Program, given: dict[str, object]) -> int:
+def _run(report: CommandReport, task: Task, program: Program, given: dict[str, object]) -> int:
     from courriel.wlangage.language.functions.desk import Desk
     from courriel.wlangage.language.run import Interrupted, run
     from courriel.wlangage.language.running.machine import ProgramStopped
@@ -170,7 +170,7 @@ def _bounded_memory() -> Generator[None]:
 
 
 @contextmanager
-def _instead(report: Report, task: Task) -> Generator[Elsewhere | None]:
+def _instead(report: CommandReport, task: Task) -> Generator[Elsewhere | None]:
     """The servers in the place of the program's own, if any; a practice server tells what arrived."""
     from courriel import Route
     from courriel.wlangage.opening.elsewhere import Elsewhere
@@ -202,7 +202,7 @@ def _server_route(text: str) -> Route:
     return route
 
 
-def _show_arrived(report: Report, sandbox: Sandbox) -> None:
+def _show_arrived(report: CommandReport, sandbox: Sandbox) -> None:
     """Print the mails that the practice server took."""
     letters = sandbox.letters
     if not letters:
@@ -225,7 +225,7 @@ def _letter_object(letter: CapturedMessage) -> dict[str, object]:
     }
 
 
-def _show_letter(report: Report, letter: CapturedMessage) -> None:
+def _show_letter(report: CommandReport, letter: CapturedMessage) -> None:
     recipients = ", ".join(str(each) for each in letter.recipients)
     report.line("")
     report.line(f"  {label('arrivé pour', 'arrived for')}{visible(recipients)}")
@@ -236,7 +236,7 @@ def _show_letter(report: Report, letter: CapturedMessage) -> None:
         report.line(f"  + {visible(each.name)}")
 
 
-def _tell_checked(report: Report, program: Program) -> None:
+def _tell_checked(report: CommandReport, program: Program) -> None:
     """Print what was read: where each procedure begins and ends."""
     for procedure in program.procedures:
         report.line(
@@ -251,7 +251,7 @@ def _tell_checked(report: Report, program: Program) -> None:
         )
 
 
-def tell_remarks(report: Report, name: str, program: str, remarks: tuple[Remark, ...]) -> None:
+def tell_remarks(report: CommandReport, name: str, program: str, remarks: tuple[Remark, ...]) -> None:
     """Print remarks about the text of a program."""
     from courriel.wlangage.language.syntax.problem import marked
 

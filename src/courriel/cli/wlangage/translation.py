@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from courriel.cli.i18n import say
-from courriel.cli.reporting import Report
+from courriel.cli.reporting import CommandReport
 from courriel.cli.wlangage.running import DATA, OK, need_lark, read_programs, tell_remarks
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def translate_program(manner: GlobalOptions, file: str, given: dict[str, str], d
     from courriel.wlangage.language.syntax.problem import ProgramError
     from courriel.wlangage.language.translating.translate import translate
 
-    report = Report(manner)
+    report = CommandReport(manner)
     read = read_programs(report, file, defined, given)
     if isinstance(read, int):
         return read

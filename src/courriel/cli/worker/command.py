@@ -97,14 +97,14 @@ def command(
             raise click.UsageError(say("--health ne va pas avec --once.", "--health does not go with --once."))
         with open_outbox(place, references=references) as outbox, drop_service(outbox, drop, quota, once=True):
             return WorkerProgress(manner, outbox, lanes, limits, transcript=transcript).once(for_seconds, grace)
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.cli.signals import asked_to_end
     from courriel.cli.worker.monitors import Monitors
     from courriel.cli.worker.waiting import opened
 
     with Monitors(health or "") as watched:
         with asked_to_end() as ended:
-            found = opened(place, Report(manner), watched, ended, references=references)
+            found = opened(place, CommandReport(manner), watched, ended, references=references)
         if found is None:
             return 0
         with found as outbox:

@@ -13,7 +13,7 @@ from courriel.cli.i18n import say, transcript_line, visible
 from courriel.cli.outbox.duration import counted, number, span
 from courriel.cli.outbox.reasons import reason_of
 from courriel.cli.outbox.words import commands_to_decide, hands_line, hands_object, object_of, state_of
-from courriel.cli.reporting import Report
+from courriel.cli.reporting import CommandReport
 from courriel.cli.signals import asked_to_end, interrupted_in_time
 from courriel.cli.worker.unsent import Tries, status_of, unsent
 from courriel.failures import spoken
@@ -65,7 +65,7 @@ class WorkerProgress:
         self._transcript = Transcript() if transcript else None
         self._outbox = outbox
         self._lanes, self._limits = lanes, limits
-        self._report = Report(manner)
+        self._report = CommandReport(manner)
         self._machine = manner.json
         self._line = _Line() if not manner.json and sys.stderr.isatty() else None
         self._counts = {"sent": 0, "failed": 0, "unsure": 0}

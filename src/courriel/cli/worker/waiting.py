@@ -11,7 +11,7 @@ from courriel.failures import spoken
 
 if TYPE_CHECKING:
     from courriel import Outbox
-    from courriel.cli.reporting import Report
+    from courriel.cli.reporting import CommandReport
     from courriel.cli.signals import Ending
     from courriel.cli.worker.monitors import Monitors
 
@@ -19,7 +19,9 @@ _SOONEST, _LATEST = 1.0, 5.0  # seconds between two tries
 _ONE_TRY = 60.0  # seconds that one try may take: several addresses, ten seconds each
 
 
-def opened(place: str | None, report: Report, watched: Monitors, ended: Ending, *, references: bool) -> Outbox | None:
+def opened(
+    place: str | None, report: CommandReport, watched: Monitors, ended: Ending, *, references: bool
+) -> Outbox | None:
     """Open the outbox when its server can be reached; None when the worker was stopped meanwhile.
 
     Errors that waiting does not mend are raised: a refused password, a missing database. Raises UsageError,

@@ -169,9 +169,9 @@ def _read_response(line: ssl.SSLSocket, place: _Place, request: _Request) -> Htt
     if request.form is not None:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     connection.request("GET" if request.form is None else "POST", place.target, request.form, headers)
-    response = connection.getresponse()
-    body = response.read(request.longest + 1)
-    return HttpsResponse(place.url, response.status, body, tuple(response.getheaders()))
+    with connection.getresponse() as response:
+        body = response.read(request.longest + 1)
+        return HttpsResponse(place.url, response.status, body, tuple(response.getheaders()))
 
 
 class _Overdue:

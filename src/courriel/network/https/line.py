@@ -214,14 +214,11 @@ class HttpsLine:
         source = _Octets(line, early, until)
         reader = _Reader(source)
         try:
-            response = _begun(reader)
-            for _ in range(_MOST_INTERIM):
-                if not 100 < response.status < 200:
-                    break
-                response = _begun(reader)  # what came was no answer yet (103 Early Hints)
-            if source.at_end:
-                raise http.client.HTTPException  # it ended within its header
-            body = response.read(longest + 1)
+            with _begun(reader) as response:
+                if source.at_end:
+                    raise http.client.HTTPException  # it ended within its header
+                body = response.read(longest + 1)
+                unread = not response.isclosed()
         except errors.CourrielError:
             raise
         except (OSError, http.client.HTTPException, ValueError) as failed:
@@ -229,9 +226,7 @@ class HttpsLine:
             raise self._failure(failed, "message", in_doubt=whole) from None
         source.ended = True
         # The answer to one request must never be taken for that of the next.
-        keep = (
-            whole and response.status >= 200 and response.isclosed() and not response.will_close and not reader.peek(1)
-        )
+        keep = whole and response.status >= 200 and not unread and not response.will_close and not reader.peek(1)
         url = f"https://{_host_of(self._server)}"
         return HttpsResponse(url, response.status, body, tuple(response.getheaders())), keep
 
@@ -281,8 +276,22 @@ def _host_of(server: Server) -> str:
 
 
 def _begun(reader: _Reader) -> http.client.HTTPResponse:
+    """The answer, its header read; what is no answer yet (103 Early Hints) is passed over."""
+    for _ in range(_MOST_INTERIM):
+        response = _head(reader)
+        if not 100 < response.status < 200:
+            return response
+        response.close()
+    return _head(reader)
+
+
+def _head(reader: _Reader) -> http.client.HTTPResponse:
     response = http.client.HTTPResponse(_AsSocket(reader))  # type: ignore[arg-type]
-    response.begin()
+    try:
+        response.begin()
+    except BaseException:
+        response.close()  # the collector would close it after its reader, and Python 3.14 would complain
+        raise
     return response
 
 

@@ -19,7 +19,7 @@ from courriel import errors
 from courriel._dataclass import dataclass
 from courriel.model.checks.shown import safely_shown
 from courriel.session.pool.throttle import Meter, Rate, Throttle
-from courriel.session.server_memory import ServerFacts
+from courriel.session.server_memory import RememberedFacts
 
 S = TypeVar("S")
 
@@ -93,10 +93,10 @@ class Waiter(Generic[S]):
 class PoolState(Generic[S]):
     """The slots of one pool; times are seconds of a monotonic clock."""
 
-    def __init__(self, limits: PoolLimits, sound: Callable[[S], bool], facts: ServerFacts | None = None) -> None:
+    def __init__(self, limits: PoolLimits, sound: Callable[[S], bool], facts: RememberedFacts | None = None) -> None:
         self.limits = limits
         self.meter = Meter()
-        self._facts = facts or ServerFacts()
+        self._facts = facts or RememberedFacts()
         self.closed = False
         self._is_sound = sound  # whether a session is usable, as far as is known without asking the server
         self.resting_slots: list[Slot[S]] = []  # last used at the end, so that surplus sessions reach the idle limit
