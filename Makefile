@@ -10,8 +10,8 @@ TESTS ?=
 OPTIONS ?=
 FILE ?= tests/transcripts/one-refused-recipient.txt
 
-# One process more than there are cores, because tests also wait; never more than four: servers are started by each.
-PROCESSES := --numprocesses=$(shell python3 -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))') --dist=loadfile
+# Two processes more than there are cores, because tests also wait; never more than four: servers are started by each.
+PROCESSES := --numprocesses=$(shell python3 -c 'import os; print(min(4, (os.cpu_count() or 1) + 2))') --dist=loadfile
 
 # No real server is started in the fast part, and its tests wait more: one process more. A hang is seen by who waits for it;
 # the thread that would tell of it in C code as well is begun anew for each test, which takes as long as many a test.
