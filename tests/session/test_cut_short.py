@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from courriel import AsyncSmtpSession, Envelope, Security, Server, SmtpSession, errors
 from courriel.model.content import Content
 from courriel.model.submission import Submission
+from courriel.network.connecting import blocking as connecting
+from courriel.network.https.line import HttpsLine
 from session.play import PATIENCE
 from session.stranger import Phone, Stranger, greeted, stranger
 
@@ -272,3 +277,109 @@ def test_a_session_that_is_closed_meanwhile_ends_the_call_that_awaits(asleep_at:
         await event(sleeper.left)
 
     asyncio.run(scenario())
+
+
+class SilentWhileOpening:
+    """Server that falls silent before its greeting, within the TLS handshake, or behind STARTTLS."""
+
+    def __init__(self, security: Security) -> None:
+        self.asleep = threading.Event()
+        self.left = threading.Event()
+        self._security = security
+
+    def act(self, phone: Phone) -> None:
+        if self._security is Security.STARTTLS:
+            phone.ask("220 ready")
+            phone.ask("250-hi\n250 STARTTLS")
+            phone.say("220 go ahead")
+        if self._security is not Security.NONE:
+            assert phone.file.read(1) == b"\x16"  # the ClientHello has begun
+        self.asleep.set()
+        with contextlib.suppress(AssertionError):
+            while phone.file.read(1):
+                pass
+        self.left.set()
+
+
+OPENINGS = [Security.NONE, Security.TLS, Security.STARTTLS]
+
+
+@pytest.mark.parametrize("security", OPENINGS)
+def test_hanging_up_ends_an_opening_wherever_it_waits(security: Security) -> None:
+    silent = SilentWhileOpening(security)
+    ended: list[errors.CourrielError] = []
+    with stranger(silent.act) as server:
+        session = SmtpSession(Server("127.0.0.1", server.port, security))
+
+        def open_() -> None:
+            with pytest.raises(errors.ConnectionFailed) as failed:
+                session.open()
+            ended.append(failed.value)
+
+        opening = threading.Thread(target=open_)
+        opening.start()
+        assert silent.asleep.wait(PATIENCE)
+        session.hang_up()
+        assert silent.left.wait(PATIENCE)
+        opening.join(PATIENCE)
+
+    assert [(type(each), each.in_doubt) for each in ended] == [(errors.ConnectionFailed, False)]
+    assert "closed here" in str(ended[0])
+    assert not session.usable
+
+
+@pytest.mark.parametrize("security", OPENINGS)
+def test_hanging_up_ends_an_awaited_opening_wherever_it_waits(security: Security) -> None:
+    silent = SilentWhileOpening(security)
+
+    async def scenario() -> None:
+        with stranger(silent.act) as server:
+            session = AsyncSmtpSession(Server("127.0.0.1", server.port, security))
+            opening = asyncio.create_task(session.open())
+            await event(silent.asleep)
+            session.hang_up()
+            with pytest.raises(errors.ConnectionFailed, match="closed here") as failed:
+                await opening
+            await event(silent.left)
+
+        assert (type(failed.value), failed.value.in_doubt, session.usable) == (errors.ConnectionFailed, False, False)
+
+    asyncio.run(scenario())
+
+
+def test_hanging_up_ends_the_handshake_of_a_request_by_https() -> None:
+    silent = SilentWhileOpening(Security.TLS)
+    with stranger(silent.act) as server, ThreadPoolExecutor(1) as threads:
+        line = HttpsLine(Server("127.0.0.1", server.port, Security.TLS))
+        opening = threads.submit(line.open)
+        assert silent.asleep.wait(PATIENCE)
+        line.hang_up()
+        assert silent.left.wait(PATIENCE)
+        with pytest.raises(errors.ConnectionFailed, match="aborted here"):
+            opening.result(PATIENCE)
+
+    assert not line.connected
+
+
+def test_hanging_up_before_the_connection_is_there_ends_the_opening_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    called, may_answer = threading.Event(), threading.Event()
+    reach = connecting.reach
+
+    def reach_late(server: Server, ends: float) -> socket.socket:
+        line = reach(server, ends)
+        called.set()
+        assert may_answer.wait(PATIENCE)
+        return line
+
+    monkeypatch.setattr(connecting, "reach", reach_late)
+    with stranger(greeted) as server:
+        session = SmtpSession(Server("127.0.0.1", server.port, Security.NONE))
+        with ThreadPoolExecutor(1) as threads:
+            opening = threads.submit(session.open)
+            assert called.wait(PATIENCE)
+            session.hang_up()
+            may_answer.set()
+            with pytest.raises(errors.ConnectionFailed, match="closed here"):
+                opening.result(PATIENCE)
+
+    assert not session.usable

@@ -84,7 +84,7 @@ class Line(FlowRunner):
 
     def hang_up(self) -> None:
         """Abort the connection; `close` of a transport would wait until its buffer is written."""
-        self.broken = True
+        self.broken = self._hung_up = True
         self._alarm.cancel()
         if self._arrivals is not None:
             self._arrivals.abort()
@@ -222,6 +222,7 @@ class Line(FlowRunner):
 
     async def _connect(self) -> bytes:
         self.hang_up()
+        self._hung_up = False
         if self.server.security is not Security.NONE:
             prepared_tls(self.server)  # an unreadable file is reported before connecting
         ends = self._clock.for_connecting()
@@ -233,6 +234,7 @@ class Line(FlowRunner):
             reached.close()
             raise
         self.broken, self.inherited, self.tls_version = False, False, ""
+        self._refuse_if_hung_up()
         self._note_connected()
         return resolve.our_name(reached.getsockname())
 

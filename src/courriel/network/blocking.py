@@ -139,7 +139,7 @@ class Line(BaseLine):
                     want = flow.send(answer)
                 else:
                     want = flow.throw(
-                        self._clock.explain(answer, want.stage) if isinstance(answer, OSError) else answer
+                        self._explain(answer, want.stage) if isinstance(answer, OSError) else answer
                     )
             while True:
                 try:
@@ -148,7 +148,7 @@ class Line(BaseLine):
                     want = flow.throw(ours)
                 except OSError as broken:
                     # Raised inside the flow, so that the traceback is complete.
-                    want = flow.throw(self._clock.explain(broken, want.stage))
+                    want = flow.throw(self._explain(broken, want.stage))
                 else:
                     want = flow.send(answer)
         except StopIteration as end:
@@ -157,7 +157,7 @@ class Line(BaseLine):
 
     def hang_up(self) -> None:
         """Close the connection without QUIT."""
-        self.broken = True
+        self.broken = self._hung_up = True
         line, self._socket = self._socket, None
         if line is not None:
             line.close()
@@ -237,11 +237,13 @@ class Line(BaseLine):
 
     def _connect(self) -> bytes:
         self.hang_up()
+        self._hung_up = False
         if self.server.security is not Security.NONE:
             self._tls = prepared_tls(self.server)  # an unreadable file is reported before connecting
         line = connecting.reach(self.server, self._clock.for_connecting())
         self._socket = TimedSocket(line)
         self.broken, self.inherited, self.tls_version = False, False, ""
+        self._refuse_if_hung_up()
         self._note_connected()
         return resolve.our_name(line.getsockname())
 
@@ -252,8 +254,10 @@ class Line(BaseLine):
         if line.early:
             raise errors.RemoteProtocolError("the server spoke before the line was secure", stage="secure")
         context = self._tls or prepared_tls(self.server)
-        secured = connecting.secure(line.raw, self.server, context, self._clock.for_stage("secure"))
-        self._socket = TimedSocket(secured, secured=True)
+        secured = connecting.begin_tls(line.raw, self.server, context)
+        self._socket = TimedSocket(secured, secured=True)  # the handshake can be ended by `hang_up`, too
+        self._refuse_if_hung_up()
+        connecting.shake_hands(secured, self._clock.for_stage("secure"))
         self.tls_version = secured.version() or ""
         self._note(f"secured by {self.tls_version}")
         return contexts.finish(secured, self.server.trust, str(self.server))

@@ -74,7 +74,7 @@ class FlowRunner(BaseLine):
                     want = flow.throw(ours)
                 except OSError as broken:
                     # Raised inside the flow, so that the traceback is complete.
-                    want = flow.throw(self._clock.explain(broken, want.stage))
+                    want = flow.throw(self._explain(broken, want.stage))
                 else:
                     want = RECEIVE[want.stage] if type(want) is Room and want.asked else flow.send(answer)
                 want = self._advance(flow, want)
@@ -89,7 +89,7 @@ class FlowRunner(BaseLine):
             except errors.CourrielError as ours:
                 want = flow.throw(ours)
             except OSError as broken:
-                want = flow.throw(self._clock.explain(broken, want.stage))
+                want = flow.throw(self._explain(broken, want.stage))
             else:
                 if not isinstance(answer, bytes):
                     return answer
@@ -119,7 +119,7 @@ class FlowRunner(BaseLine):
         try:
             if late is not None:
                 self._waits = False
-                outcome = self._advance(flow, flow.throw(self._clock.explain(late, want.stage)))
+                outcome = self._advance(flow, flow.throw(self._explain(late, want.stage)))
             else:
                 outcome = self._advance(flow, want)
         except BaseException as error:  # noqa: BLE001 - raised where the flow is awaited; includes StopIteration

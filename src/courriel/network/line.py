@@ -12,6 +12,7 @@ from courriel.model.servers.credentials import Token
 from courriel.model.servers.server import Server
 from courriel.network.connecting.resolve import AddressesFailed
 from courriel.network.translate import (
+    HungUp,
     ProxySilent,
     by_proxy,
     opened_too_slowly,
@@ -177,6 +178,7 @@ class BaseLine:
     def __init__(self, server: Server, transcript: Transcript | None = None) -> None:
         self.server = server
         self.broken = True  # until a flow connects
+        self._hung_up = False  # here, and not by the server, since it was connected or began to be
         self.inherited = False  # from the parent process, by a fork
         self.tls_version = ""
         self.guard = BusyGuard()
@@ -205,6 +207,16 @@ class BaseLine:
     def hang_up(self) -> None:
         """Close the connection without QUIT."""
         raise NotImplementedError
+
+    def _explain(self, broken: OSError, stage: Stage) -> errors.CourrielError:
+        """Our error for a broken connection; one that was closed here meanwhile is broken for that reason."""
+        return self._clock.explain(HungUp() if self._hung_up else broken, stage)
+
+    def _refuse_if_hung_up(self) -> None:
+        """Raise HungUp when the connection was closed here while it was not there yet."""
+        if self._hung_up:
+            self.hang_up()
+            raise HungUp
 
     def _note(self, text: str) -> None:
         if self._transcript is not None:

@@ -106,7 +106,8 @@ class TimedSocket:
     def close(self) -> None:
         """Close the connection; a thread that waits for it is woken, which closing alone would not do."""
         try:  # noqa: SIM105 - contextlib would be imported for this alone
-            self.raw.shutdown(socket.SHUT_RDWR)
+            # Not the method of SSLSocket, which would let the other thread go on reading without TLS.
+            socket.socket.shutdown(self.raw, socket.SHUT_RDWR)
         except OSError:
             pass
         self.raw.close()

@@ -10,6 +10,10 @@ from courriel.errors import Stage
 from courriel.model.servers.server import Server
 
 
+class HungUp(ConnectionAbortedError):
+    """End of a connection that was closed here, by another thread or task than the one that uses it."""
+
+
 class ProxySilent(TimeoutError):
     """A proxy that was silent at the time limit of connecting: when it was called, or when it was `asked`."""
 
@@ -22,6 +26,8 @@ class ProxySilent(TimeoutError):
 
 def translate(broken: OSError, server: Server, stage: Stage) -> errors.ConnectionFailed:
     """Our error for a failed connection; raise the result `from` the original."""
+    if isinstance(broken, HungUp):
+        return errors.ConnectionFailed(f"{server}: the connection was closed here", stage=stage, server=str(server))
     tls = sys.modules.get("ssl")
     if tls is not None and isinstance(broken, tls.SSLError) and not isinstance(broken, TimeoutError):
         return _of_tls(broken, server, stage)

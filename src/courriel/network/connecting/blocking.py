@@ -88,15 +88,18 @@ def reach_one_of(places: list[Place], ends: float) -> socket.socket:
         raise
 
 
-def secure(line: socket.socket, server: Server, context: ssl.SSLContext, seconds: float) -> ssl.SSLSocket:
-    """The socket after its TLS handshake; the certificate is not yet checked by `finish`.
-
-    A failed handshake closes the plain socket too. Raises OSError, TimeoutError among them.
-    """
+def begin_tls(line: socket.socket, server: Server, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """The socket that takes the place of this one, before the TLS handshake. Raises OSError; then both are closed."""
     from courriel.network.tls import contexts  # noqa: PLC0415 - not needed without TLS
 
-    line.settimeout(seconds)
-    return context.wrap_socket(line, server_hostname=contexts.name_to_check(server.expected_name))
+    name = contexts.name_to_check(server.expected_name)
+    return context.wrap_socket(line, server_hostname=name, do_handshake_on_connect=False)
+
+
+def shake_hands(secured: ssl.SSLSocket, seconds: float) -> None:
+    """The TLS handshake; the certificate is not yet checked by `finish`. Raises OSError, TimeoutError among them."""
+    secured.settimeout(seconds)
+    secured.do_handshake()
 
 
 def probe(server: Server, seconds: float, *, by_tls: bool) -> bytes:

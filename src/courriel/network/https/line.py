@@ -162,14 +162,20 @@ class HttpsLine:
         try:
             raw = connecting.reach(server, min(ends, monotonic() + limits.connect))
             stage = "secure"
-            line = connecting.secure(raw, server, context, self._left(ends, limits.secure, stage))
+            self._line = line = connecting.begin_tls(raw, server, context)  # `hang_up` ends the handshake, too
             raw = line
+            self._refuse_if_cut()
+            connecting.shake_hands(line, self._left(ends, limits.secure, stage))
             _ = finish(line, server.trust, str(server))
         except errors.CourrielError:
+            self._line = None
             _close(raw)
             raise
         except OSError as failed:
+            self._line = None
             _close(raw)
+            if self._cut:
+                raise self._failure(failed, stage, in_doubt=False) from None
             raise translate(failed, server, stage) from failed
         return line
 
