@@ -69,6 +69,7 @@ class Invitation:
         given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         self._given: Mapping[str, Any] = given
         self._method = "REQUEST"
+        self._part = ""  # of the key for the outbox: whose cancellation it is, if not everybody's
         self.key = as_text("key", key)
         if not self.key or len(self.key) > LONGEST_KEY:
             raise refusal("key", f"a name of the event of 1 to {LONGEST_KEY} characters")
@@ -99,10 +100,7 @@ class Invitation:
     @property
     def uid(self) -> str:
         """UID by which calendars know the event: the same for the same key and organiser."""
-        from hashlib import sha256
-
-        made = sha256(f"{self.organizer.spec.casefold()}\0{self.key}".encode()).hexdigest()[:40]
-        return f"{made}@{self.organizer.dns_domain}"
+        return f"{_digest(self.organizer.spec.casefold(), self.key)}@{self.organizer.dns_domain}"
 
     @property
     def outbox_key(self) -> str:
@@ -110,7 +108,7 @@ class Invitation:
 
         Another state under the same sequence is refused by the outbox (KeyReused): an update that did not raise it.
         """
-        return f"{self.key}/{self._method.lower()}/{self.sequence}"
+        return f"{self.key}/{self._method.lower()}/{self.sequence}{self._part}"
 
     def update(self, **changes: Any) -> Invitation:
         """The invitation with these values changed, and a higher SEQUENCE, so that calendars take it for newer.
@@ -136,13 +134,22 @@ class Invitation:
         whole: dict[str, Any] = given | {"sequence": self.sequence + 1} | changes
         return Invitation(**whole)
 
-    def cancel(self, *, text: str = "") -> Invitation:
-        """The cancellation of the event, to all who were invited; `text` says why."""
-        if self._method == "CANCEL":
+    def cancel(self, *, text: str = "", only: Addresses | None = None) -> Invitation:
+        """The cancellation of the event, to all who were invited; `text` says why.
+
+        With `only` it is for these alone, who are asked no longer, and the event stays: `update(to=…)` tells the others
+        (RFC 5546 3.2.5). Raises InvalidMessage when one of them was not invited.
+        """
+        if self._method == "CANCEL" and only is None:
             return self
         whole: dict[str, Any] = dict(self._given) | {"sequence": self.sequence + 1, "text": text, "html": ""}
+        gone = () if only is None else self._invited(only)
+        if gone:
+            whole |= {"to": gone, "cc": (), "attendees": None}
         cancelled = Invitation(**whole)
         cancelled._method = "CANCEL"
+        if gone:
+            cancelled._part = f"/{_digest(*sorted(each.spec.casefold() for each in gone))}"
         return cancelled
 
     def as_calendar(self) -> str:
@@ -191,11 +198,29 @@ class Invitation:
 
     # The steps.
 
+    def _invited(self, some: Addresses) -> tuple[Address, ...]:
+        """These addresses as they were invited. Raises InvalidMessage for another one, and for none."""
+        if self._method == "CANCEL":
+            raise refusal("only", "the event was cancelled for everybody")
+        known = {each.spec.casefold(): each for each in (*self._required, *self._optional)}
+        asked = {each.spec.casefold() for each in Address.all_of(some)}
+        if strangers := asked - known.keys():
+            raise refusal("only", f"{min(strangers)!r:.100} was not invited")
+        if not asked:
+            raise refusal("only", "nobody is named; leave it out to cancel the event for all")
+        return tuple(each for name, each in known.items() if name in asked)
+
     def _usual_text(self) -> str:
         """Text of the event: title, time and place, without a word of any language."""
         given = self._given
         lines = (self._mail.subject, shown_times(self.start, self.end), given["location"], given["url"])
         return "".join(f"{line}\n" for line in lines if line)
+
+
+def _digest(*texts: str) -> str:
+    from hashlib import sha256
+
+    return sha256("\0".join(texts).encode()).hexdigest()[:40]
 
 
 def _attendees(

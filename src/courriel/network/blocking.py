@@ -138,9 +138,7 @@ class Line(BaseLine):
                 if isinstance(answer, bytes):
                     want = flow.send(answer)
                 else:
-                    want = flow.throw(
-                        self._explain(answer, want.stage) if isinstance(answer, OSError) else answer
-                    )
+                    want = flow.throw(self._explain(answer, want.stage) if isinstance(answer, OSError) else answer)
             while True:
                 try:
                     answer = self._satisfy(want)

@@ -60,6 +60,26 @@ def test_the_event_is_a_form_of_the_text_and_a_file() -> None:
     assert b"2027-01-12 14:00 \xe2\x80\x93 15:00 (Europe/Paris)" in list(parsed.walk())[2].get_payload(decode=True)
 
 
+def test_who_is_asked_no_longer_is_told_and_the_others_go_on() -> None:
+    first = Invitation(**FIELDS | {"to": ["bob@example.org", "carol@example.org"], "cc": ["zoe@example.org"]})
+    later = first.update(to=["bob@example.org"], cc=())
+    gone = first.cancel(only=["Carol@Example.org", "zoe@example.org"], text="We are fewer now.")
+    event = event_of(gone)
+
+    assert (gone.uid, event["SEQUENCE"], event["STATUS"]) == (first.uid, later.sequence, "CANCELLED")
+    assert [each.spec for each in gone.message().to] == ["carol@example.org", "zoe@example.org"]
+    assert not gone.message().cc
+    assert "bob@" not in gone.as_calendar()
+    assert (
+        len({first.outbox_key, later.outbox_key, gone.outbox_key, first.cancel(only="zoe@example.org").outbox_key}) == 4
+    )
+    for only, reason in [("dan@example.org", "was not invited"), ((), "nobody is named")]:
+        with pytest.raises(InvalidMessage, match=reason):
+            first.cancel(only=only)
+    with pytest.raises(InvalidMessage, match="for everybody"):
+        first.cancel().cancel(only="bob@example.org")
+
+
 def test_updates_and_the_cancellation_are_the_same_event_with_a_higher_sequence() -> None:
     first = Invitation(**FIELDS)
 
