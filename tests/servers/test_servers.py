@@ -492,6 +492,20 @@ def test_ports_are_different_and_nobody_listens_on_them() -> None:
         assert not listening(ports[:2])
 
 
+def test_no_other_process_is_given_the_same_ports() -> None:
+    mine = free_ports(50)
+
+    asked = f"from servers.ports import Ports; ports = Ports({mine[0]}); print(*(ports.next() for _ in range(50)))"
+    told = subprocess.run(
+        [sys.executable, "-c", asked], cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True
+    )
+    theirs = set(map(int, told.stdout.split()))
+
+    assert len(theirs) == 50
+    assert theirs.isdisjoint(mine)
+    assert min(theirs) <= mine[-1] + 100, "the other process began elsewhere"
+
+
 def test_a_missing_package_leaves_the_test_out_and_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setitem(packages.PACKAGES, "/nowhere/master", "postfix")

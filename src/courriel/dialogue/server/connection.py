@@ -108,6 +108,12 @@ class ServerConnection:
             self.session.failures.append(failure)
             return _NOT_NOW
 
+    def usual(self, answer: Answer | None, usual: Reply) -> bool:
+        """Whether the handler has no answer of its own, as mostly; then the usual reply is written."""
+        if answer is None:
+            self.write(usual)
+        return answer is None
+
     def answer(self, answer: Answer | None, stage: Stage, usual: Reply | None) -> Flow[bool]:
         """Send the handler's answer, or else the usual one; return whether it was positive."""
         if answer is None or isinstance(answer, (DuringData, Quirk)):
