@@ -42,13 +42,6 @@ def last_core() -> int | None:
     return max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
-def another_core() -> int | None:
-    """A core on which we do not run, for a server that is measured by itself; None when there is none."""
-    if not hasattr(os, "sched_getaffinity"):
-        return None
-    return min(set(range(os.cpu_count() or 1)) - os.sched_getaffinity(0), default=None)
-
-
 class Program:
     """One child process that is spoken to line by line."""
 

@@ -3,7 +3,6 @@
 Commands are pipelined where that is offered, and with the option `chunks` a whole mail is one piece where CHUNKING is.
 
 What is counted is the time that the server's process used of its core: the client's part is the same for all.
-The server has a core of its own where there are two, as beside a program that sends.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 from .player import Job, Work
-from .processes import Listener, another_core
+from .processes import Listener
 
 _WARM_UP = 1000  # mails
 
@@ -29,7 +28,7 @@ def works(command: Callable[[], Sequence[str]]) -> dict[str, Work]:
         """
         padding = b"%s\r\n" % (b"=" * 76) * (int(job.options.get("octets", "0")) // 78)
         sessions = int(job.options.get("sessions", "1"))
-        with Listener(command(), another_core()) as server, ExitStack() as open_ones:
+        with Listener(command(), None) as server, ExitStack() as open_ones:
             chunks = job.options.get("chunks") == "yes"
             clients = [open_ones.enter_context(Client(server.port, chunks=chunks)) for _ in range(sessions)]
             letters = [job.material.letter(number) + padding for number in range(1, job.count + 1)]
