@@ -36,7 +36,7 @@ demo: $(VENV)/.run ## see the library at work, on a practice server on this mach
 	@$(BIN)/courriel demo
 
 # A failing check does not keep the tests from running: one run tells everything. pytest has the last word.
-test: $(VENV)/.dev debian servers ## set up what is missing, then the checks and every test (about half an hour)
+test: $(VENV)/.dev debian servers ## set up what is missing, then the checks and every test (about twenty minutes)
 	@failed=0; \
 	$(MAKE) --no-print-directory check || failed=1; \
 	$(if $(TESTS),,$(BIN)/python tools/pythons.py $(PROCESSES) -q -m "not acceptance and not slow" --hypothesis-profile=whole tests/unit || failed=1;) \
