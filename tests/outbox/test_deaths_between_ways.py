@@ -21,6 +21,7 @@ from courriel.outbox.store.states import State
 from inside import bell_of, forget_shared_groups
 from outbox.conftest import message
 from outbox.test_deaths import CERTAIN, GOING_ON, LARGE, POINTS, begin
+from servers.ports import free_ports
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
@@ -37,15 +38,13 @@ class Places:
     def __init__(self) -> None:
         self._up: list[tuple[ExitStack, Sandbox] | None] = [None, None]
         self._before: list[list[bytes]] = [[], []]
-        self._ports = [0, 0]
-        self.urls: list[str] = []
-        for place in range(2):
-            self.urls.append(self._begin(place, 0))
+        self._ports = free_ports(2)  # not any ports: another process would have them when a server comes back
+        self.urls = [self._begin(place) for place in range(2)]
 
-    def _begin(self, place: int, port: int) -> str:
+    def _begin(self, place: int) -> str:
         stack = ExitStack()
-        server = stack.enter_context(Sandbox(port=port, keep=10_000))
-        self._up[place], self._ports[place] = (stack, server), server.port
+        server = stack.enter_context(Sandbox(port=self._ports[place], keep=10_000))
+        self._up[place] = stack, server
         return server.url
 
     def stop(self, place: int) -> None:
@@ -55,7 +54,7 @@ class Places:
             running[0].close()
 
     def start(self, place: int) -> None:
-        self._begin(place, self._ports[place])
+        self._begin(place)
         forget_shared_groups()  # which ways rest
 
     def arrived(self, place: int) -> list[bytes]:
