@@ -229,44 +229,23 @@ def rows(material: Material, folder: Path) -> list[Row]:
             )
             for verb in ("APPEND", "FETCH")
         ),
-        Row(
-            "smtp served",
-            "the practice server with its page: mails of 4 kB in one session, core time of the server",
-            "serve-smtp",
-            "",
-            (Rival("aiosmtpd", 5),),
-            unit="mails/s",
-            most=LETTERS,
-        ),
-        Row(
-            "smtp served, ten sessions",
-            "the practice server with its page: mails of 4 kB in ten sessions at a time, core time of the server",
-            "serve-smtp",
-            "",
-            (Rival("aiosmtpd", 5),),
-            unit="mails/s",
-            most=LETTERS,
-            options={"sessions": "10"},
-        ),
-        Row(
-            "smtp served, in pieces",
-            "the practice server with its page: mails of 4 kB by CHUNKING where the server offers it, core time",
-            "serve-smtp",
-            "",
-            (Rival("aiosmtpd", 5),),
-            unit="mails/s",
-            most=LETTERS,
-            options={"chunks": "yes"},
-        ),
-        Row(
-            "smtp served, 1 MB",
-            "the practice server with its page: mails of 1 MB in one session, core time of the server",
-            "serve-smtp",
-            "",
-            (Rival("aiosmtpd", 3),),
-            unit="mails/s",
-            most=200,
-            options={"octets": "1000000"},
+        *(
+            Row(
+                f"smtp served{how}",
+                f"the practice server with its page: mails of {what}, core time of the server",
+                "serve-smtp",
+                "",
+                (Rival("aiosmtpd", floor),),
+                unit="mails/s",
+                most=most,
+                options=options,
+            )
+            for how, what, floor, most, options in (
+                ("", "4 kB in one session", 5, LETTERS, {}),
+                (", ten sessions", "4 kB in ten sessions at a time", 5, LETTERS, {"sessions": "10"}),
+                (", in pieces", "4 kB by CHUNKING where the server offers it", 5, LETTERS, {"chunks": "yes"}),
+                (", 1 MB", "1 MB in one session", 3, 200, {"octets": "1000000"}),
+            )
         ),
         Row(
             "sessions",

@@ -347,6 +347,29 @@ def test_hanging_up_ends_an_awaited_opening_wherever_it_waits(security: Security
     asyncio.run(scenario())
 
 
+def test_a_signal_handler_may_hang_up_within_the_handshake() -> None:
+    silent = SilentWhileOpening(Security.TLS)
+    main = threading.main_thread().ident or 0
+    with stranger(silent.act) as server:
+        session = SmtpSession(Server("127.0.0.1", server.port, Security.TLS))
+        before = signal.signal(signal.SIGUSR1, lambda *_: session.hang_up())
+
+        def interrupt() -> None:
+            assert silent.asleep.wait(PATIENCE)
+            signal.pthread_kill(main, signal.SIGUSR1)
+
+        other = threading.Thread(target=interrupt)
+        other.start()
+        try:
+            with pytest.raises(errors.ConnectionFailed, match="closed here"):
+                session.open()
+        finally:
+            other.join()
+            signal.signal(signal.SIGUSR1, before)
+
+    assert not session.usable
+
+
 def test_hanging_up_ends_the_handshake_of_a_request_by_https() -> None:
     silent = SilentWhileOpening(Security.TLS)
     with stranger(silent.act) as server, ThreadPoolExecutor(1) as threads:

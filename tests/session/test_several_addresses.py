@@ -88,7 +88,7 @@ def reach(request: pytest.FixtureRequest) -> Reach:
 
     async def wait(server: Server) -> float:
         began = monotonic()
-        line = awaiting.Line(server)
+        line = awaiting.AsyncLine(server)
         try:
             await line.run(connecting(), opening=True)
         finally:
@@ -219,7 +219,7 @@ def test_a_call_that_is_cancelled_leaves_no_line_open(town: Town) -> None:
 
     async def give_up() -> None:
         async with asyncio.timeout(0.05):
-            await awaiting.Line(server(town)).run(connecting(), opening=True)
+            await awaiting.AsyncLine(server(town)).run(connecting(), opening=True)
 
     with pytest.raises(TimeoutError):
         asyncio.run(give_up())

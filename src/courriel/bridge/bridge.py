@@ -31,7 +31,7 @@ from courriel.dialogue.server.handler import ServerConfig, ServerLimits
 from courriel.model.checks.shown import safely_shown
 from courriel.model.servers.server import Dialect
 from courriel.network import forks
-from courriel.network.awaiting import Line
+from courriel.network.awaiting import AsyncLine
 from courriel.network.serving.loop_thread import LoopServer
 from courriel.network.serving.relaying import RelayedSession, RelayLimits, RelayListener
 
@@ -212,7 +212,7 @@ async def _learn_in_time(
 
 
 async def _try_login(protocol: Dialect, accounts: Accounts, account: BridgeAccount) -> errors.CourrielError | None:
-    provider, line = _PROVIDERS[protocol](account), Line(account.server)
+    provider, line = _PROVIDERS[protocol](account), AsyncLine(account.server)
     try:
         await line.run(provider.open(), opening=True)
         accounts.learn(account, provider.capabilities)

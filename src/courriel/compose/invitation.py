@@ -138,8 +138,11 @@ class Invitation:
         """The cancellation of the event, to all who were invited; `text` says why.
 
         With `only` it is for these alone, who are asked no longer, and the event stays: `update(to=…)` tells the others
-        (RFC 5546 3.2.5). Raises InvalidMessage when one of them was not invited.
+        (RFC 5546 3.2.5). Raises InvalidMessage when one of them was not invited, and for a cancellation of some, from
+        which that of the event cannot be made.
         """
+        if self._part:
+            raise refusal("only", "this is the cancellation for some of them; cancel the invitation that it came from")
         if self._method == "CANCEL" and only is None:
             return self
         whole: dict[str, Any] = dict(self._given) | {"sequence": self.sequence + 1, "text": text, "html": ""}
@@ -203,7 +206,7 @@ class Invitation:
         if self._method == "CANCEL":
             raise refusal("only", "the event was cancelled for everybody")
         known = {each.spec.casefold(): each for each in (*self._required, *self._optional)}
-        asked = {each.spec.casefold() for each in Address.all_of(some)}
+        asked = {each.spec.casefold() for each in _addresses("only", some)}
         if strangers := asked - known.keys():
             raise refusal("only", f"{min(strangers)!r:.100} was not invited")
         if not asked:
@@ -223,6 +226,14 @@ def _digest(*texts: str) -> str:
     return sha256("\0".join(texts).encode()).hexdigest()[:40]
 
 
+def _addresses(field: str, given: Addresses) -> tuple[Address, ...]:
+    """Addresses of an argument. Raises InvalidAddress that names it."""
+    try:
+        return Address.all_of(given)
+    except InvalidAddress as wrong:
+        raise InvalidAddress(f"{field}: {wrong}", stage="compose", hint_id=wrong.hint_id) from wrong
+
+
 def _attendees(
     to: tuple[Address, ...], cc: tuple[Address, ...], asked: Addresses | None
 ) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
@@ -231,10 +242,7 @@ def _attendees(
         raise refusal("attendees", f"more than {MOST_ATTENDEES} of them")
     if asked is None:
         return to, cc
-    try:
-        wanted = {each.spec.casefold(): each for each in Address.all_of(asked)}
-    except InvalidAddress as wrong:
-        raise InvalidAddress(f"attendees: {wrong}", stage="compose", hint_id=wrong.hint_id) from wrong
+    wanted = {each.spec.casefold(): each for each in _addresses("attendees", asked)}
     strangers = wanted.keys() - {each.spec.casefold() for each in (*to, *cc)}
     if strangers:
         raise refusal("attendees", f"{min(strangers)!r:.100} is no recipient, and would not learn of the event")

@@ -49,7 +49,7 @@ from courriel.network.transcripts.transcript import Transcript
 T = TypeVar("T")
 
 
-class Line(FlowRunner):
+class AsyncLine(FlowRunner):
     """One asyncio connection to one server; runs one flow at a time."""
 
     def __init__(self, server: Server, transcript: Transcript | None = None) -> None:

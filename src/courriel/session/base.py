@@ -25,7 +25,7 @@ class BaseSession:
     """Base of all sessions: a connection and its dialogue."""
 
     server: Server
-    _known: blocking.Line | awaiting.Line
+    _known: blocking.Line | awaiting.AsyncLine
 
     @property
     def usable(self) -> bool:

@@ -39,7 +39,7 @@ class _Session(BaseSession):
         self,
         server: Server,
         credentials: Credentials | None,
-        line: blocking.Line | awaiting.Line,
+        line: blocking.Line | awaiting.AsyncLine,
         max_messages: int | None,
     ) -> None:
         from courriel.dialogue.smtp.client import SmtpDialogue  # noqa: PLC0415
@@ -300,7 +300,7 @@ class AsyncSmtpSession(_Session):
         from courriel.network.transcripts.transcript import log_if_wanted  # noqa: PLC0415
 
         server = _as_server(server)
-        self._line = awaiting.Line(server, transcript if transcript is not None else log_if_wanted())
+        self._line = awaiting.AsyncLine(server, transcript if transcript is not None else log_if_wanted())
         super().__init__(server, credentials, self._line, max_messages)
 
     async def open(self) -> Self:

@@ -76,6 +76,11 @@ def test_who_is_asked_no_longer_is_told_and_the_others_go_on() -> None:
     for only, reason in [("dan@example.org", "was not invited"), ((), "nobody is named")]:
         with pytest.raises(InvalidMessage, match=reason):
             first.cancel(only=only)
+    with pytest.raises(InvalidAddress, match=r"^only: "):
+        first.cancel(only="carol")
+    for only in (None, "zoe@example.org"):  # it must not be taken for the cancellation of the event
+        with pytest.raises(InvalidMessage, match="for some of them"):
+            gone.cancel(only=only)
     with pytest.raises(InvalidMessage, match="for everybody"):
         first.cancel().cancel(only="bob@example.org")
 

@@ -47,7 +47,7 @@ class ServerConnection:
 
     @property
     def is_full(self) -> bool:
-        """Whether so much was collected that it is to be sent before the next command."""
+        """Whether the collected replies have more than 256 kB, and are sent before the next command is handled."""
         return len(self._saying) > _MUCH
 
     def give_way(self, stage: Stage) -> Flow[None]:
@@ -108,10 +108,13 @@ class ServerConnection:
             self.session.failures.append(failure)
             return _NOT_NOW
 
-    def usual(self, answer: Answer | None, usual: Reply) -> bool:
-        """Whether the handler has no answer of its own, as mostly; then the usual reply is written."""
+    def write_usual(self, answer: Answer | None, reply: Reply) -> bool:
+        """Write the usual reply where the handler has no answer of its own; returns whether that is so.
+
+        It is `answer` for the common case, without a generator for each reply.
+        """
         if answer is None:
-            self.write(usual)
+            self.write(reply)
         return answer is None
 
     def answer(self, answer: Answer | None, stage: Stage, usual: Reply | None) -> Flow[bool]:

@@ -59,8 +59,8 @@ class Reception:
             raise self._too_big()
         self._note_space(argument)
         answer = self._connection.decide(lambda: self._handler.sender(self._session, origin))
-        reply = self._connection
-        if reply.usual(answer, _SENDER_TAKEN) or (yield from reply.answer(answer, "sender", _SENDER_TAKEN)):
+        usual = self._connection.write_usual(answer, _SENDER_TAKEN)
+        if usual or (yield from self._connection.answer(answer, "sender", _SENDER_TAKEN)):
             self._origin = origin
             self.sender_refused = False
 
@@ -74,8 +74,8 @@ class Reception:
             raise Objection(452, f"4.5.3 A message has {self._config.limits.recipients} recipients at most")
         self._note_space(argument)
         answer = self._connection.decide(lambda: self._handler.recipient(self._session, recipient))
-        reply = self._connection
-        if reply.usual(answer, _RECIPIENT_TAKEN) or (yield from reply.answer(answer, "recipient", _RECIPIENT_TAKEN)):
+        usual = self._connection.write_usual(answer, _RECIPIENT_TAKEN)
+        if usual or (yield from self._connection.answer(answer, "recipient", _RECIPIENT_TAKEN)):
             self._recipients.append(recipient)
 
     def data(self, argument: str) -> Flow[None]:
@@ -92,9 +92,8 @@ class Reception:
                 "early-data", "your client sent the message without waiting for 354 (RFC 2920 3.1)"
             )
         answer = self._connection.decide(lambda: self._handler.data(self._session))
-        if not self._connection.usual(answer, _GO_ON) and not (
-            yield from self._connection.answer(answer, "data", _GO_ON)
-        ):
+        usual = self._connection.write_usual(answer, _GO_ON)
+        if not (usual or (yield from self._connection.answer(answer, "data", _GO_ON))):
             return
         if isinstance(answer, DuringData):
             raise (yield from self._act_during_data(answer))

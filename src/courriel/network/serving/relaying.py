@@ -13,7 +13,7 @@ from courriel.dialogue.flow import HangUp, Receive, ReceivePending, Send
 from courriel.dialogue.relay.session import RelaySession
 from courriel.dialogue.relay.wants import Admit, Dial, Join, Pause, RelayFlow, RelayWant, Upstream
 from courriel.model.servers.server import Dialect
-from courriel.network.awaiting import Line
+from courriel.network.awaiting import AsyncLine
 from courriel.network.receive_buffer import ReceiveBuffer
 from courriel.network.transcripts.transcript import Transcript
 from courriel.network.translate import lost_client
@@ -126,7 +126,7 @@ class RelayedConnection(ReceiveBuffer):
         self._began = monotonic()
         self._deadline = self._began + listener.limits.login
         self._patience = float("inf")
-        self._upstream: Line | None = None
+        self._upstream: AsyncLine | None = None
         self._said = Transcript() if listener.record else None
         self._said_upstream = Transcript() if listener.record else None
         self._session = RelaySession(note=self._said.write if self._said is not None else None)
@@ -244,7 +244,7 @@ class RelayedConnection(ReceiveBuffer):
                 return await self._upstream.run(flow, opening=opening)
             case Dial(server):
                 self._hang_up_upstream()
-                self._upstream = Line(server, self._said_upstream)
+                self._upstream = AsyncLine(server, self._said_upstream)
             case Pause(seconds):
                 await asyncio.sleep(max(0, min(seconds, self._deadline - monotonic())))
             case Admit():

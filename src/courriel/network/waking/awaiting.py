@@ -6,7 +6,7 @@ from courriel.errors import Stage
 from courriel.network import awaiting
 
 
-class AsyncWakeableLine(awaiting.Line):
+class AsyncWakeableLine(awaiting.AsyncLine):
     """Asyncio connection on which `wake` ends the current wait for untagged data (ReceivePending), or the next one."""
 
     _woken = False

@@ -57,7 +57,11 @@ class ImapMailboxState(BaseSession):
     """An open IMAP mailbox: its connection, its folder, and calls as flows, checked before an octet is sent."""
 
     def __init__(
-        self, server: Server, credentials: Credentials | None, line: blocking.Line | awaiting.Line, limits: ReadLimits
+        self,
+        server: Server,
+        credentials: Credentials | None,
+        line: blocking.Line | awaiting.AsyncLine,
+        limits: ReadLimits,
     ) -> None:
         check_credentials(credentials)
         self.server = server

@@ -29,7 +29,7 @@ class PopMailboxState(BaseSession):
     """An open POP3 mailbox: its counts, its connection, and the lookup of letters."""
 
     def __init__(
-        self, server: Server, credentials: Credentials | None, line: blocking.Line | awaiting.Line, largest: int
+        self, server: Server, credentials: Credentials | None, line: blocking.Line | awaiting.AsyncLine, largest: int
     ) -> None:
         if isinstance(largest, bool) or not isinstance(largest, int) or largest < 1:
             raise errors.UsageError(f"largest: a number of octets above zero, not {largest!r}")

@@ -210,7 +210,9 @@ class AsyncPopSession(PopMailboxState):
         from courriel.network import awaiting  # noqa: PLC0415 - blocking programs do not pay for asyncio
 
         server = as_pop_server(server)
-        self._line = awaiting.Line(server, transcript if transcript is not None else log_if_wanted("courriel.pop3"))
+        self._line = awaiting.AsyncLine(
+            server, transcript if transcript is not None else log_if_wanted("courriel.pop3")
+        )
         super().__init__(server, credentials, self._line, largest)
 
     async def open(self) -> Self:
